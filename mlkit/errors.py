@@ -1,0 +1,139 @@
+"""Every error a user may meet: what happened (the message), why it probably did and what to type next (`cure`)."""
+
+
+class MlkitError(Exception):
+    """Base of all errors that the command line prints without a stack trace.
+
+    `exit_code` is one number per class, for scripts and CI; `retry` says whether the same call may succeed later.
+    """
+
+    exit_code = 1
+    retry = False
+    cure = ""
+
+    def __init__(self, message: str, *, cure: str | None = None) -> None:
+        super().__init__(message)
+        if cure is not None:
+            self.cure = cure
+
+
+class UsageError(MlkitError):
+    """The command was asked for something that cannot be: a wrong option, file or combination."""
+
+    exit_code = 2
+    cure = "Run the command with --help."
+
+
+class InvalidParameters(MlkitError):
+    """A notebook was given a parameter that it does not have, or a value of another type."""
+
+    exit_code = 10
+    cure = "Run `mlkit params NOTEBOOK` to see the names, types and defaults."
+
+
+class InvalidNotebook(MlkitError):
+    """The file is not a notebook that can be run: not JSON, no `parameters` cell, no kernel."""
+
+    exit_code = 11
+    cure = "Open the notebook in JupyterLab; it needs one code cell tagged `parameters` and a kernel."
+
+
+class NotebookFailed(MlkitError):
+    """A cell raised; the executed notebook shows where."""
+
+    exit_code = 12
+    cure = "Open the executed notebook at the cell that the banner names."
+
+
+class KernelDied(MlkitError):
+    """The notebook's process ended in the middle of a cell, most often for want of memory."""
+
+    exit_code = 13
+    retry = True
+    cure = "The usual cause is memory: use fewer rows, more shards or a larger compute type."
+
+
+class Interrupted(MlkitError):
+    """The run was stopped by a signal or by its time limit."""
+
+    exit_code = 14
+    retry = True
+    cure = "Run it again."
+
+
+class InvalidData(MlkitError):
+    """The ratings or the table cannot be used as they are."""
+
+    exit_code = 20
+    cure = "Look at the table with `SELECT * FROM u_data LIMIT 10` in Athena."
+
+
+class TrainingJobFailed(MlkitError):
+    """SageMaker ended the training job without a model."""
+
+    exit_code = 21
+    cure = "Read the job's log stream; the usual cause is feature_dim not matching the data."
+
+
+class QueryFailed(MlkitError):
+    """Athena did not finish a query."""
+
+    exit_code = 22
+    cure = "Read the message; the query id leads to the whole text in Athena's history."
+
+
+class DeploymentFailed(MlkitError):
+    """CloudFormation did not bring the stack where the template says."""
+
+    exit_code = 23
+    cure = "Read the stack's events; the first FAILED one is the cause."
+
+
+class GateFailed(MlkitError):
+    """The model was tested and did not pass."""
+
+    exit_code = 30
+    cure = "Read the executed test notebook: it shows the interval, the baselines and the confusion table."
+
+
+class GateInconclusive(MlkitError):
+    """The held-out rows cannot decide whether the model passes."""
+
+    exit_code = 31
+    cure = "Test on more rows, or lower min_match_rate if the policy allows it."
+
+
+class WrongModel(MlkitError):
+    """The endpoint does not serve the model that this run built."""
+
+    exit_code = 32
+    cure = "Deploy again with `mlkit deploy ENVIRONMENT`, then repeat the test."
+
+
+class NotFound(MlkitError, FileNotFoundError):
+    """Something that the call names does not exist: a bucket, table, stack, file or earlier step's result."""
+
+    exit_code = 40
+    cure = "Check the name, the region and the credentials."
+
+
+class AccessDenied(MlkitError, PermissionError):
+    """AWS refused the call; its message names the action and the resource."""
+
+    exit_code = 41
+    cure = "Add the action on that resource to the role, or use other credentials."
+
+
+class AwsUnavailable(MlkitError, ConnectionError):
+    """AWS cannot be reached or asks to slow down."""
+
+    exit_code = 42
+    retry = True
+    cure = "Without an AWS account: `mlkit local up`, then `eval \"$(mlkit local env)\"`."
+
+
+class LocalAwsFailed(MlkitError):
+    """The local AWS cannot start, or does not answer."""
+
+    exit_code = 50
+    cure = "Read `mlkit local logs`; `mlkit local reset` starts from nothing."

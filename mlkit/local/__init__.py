@@ -1,0 +1,5 @@
+"""The local AWS: one process on one loopback port that executes the same calls, templates and roles as AWS.
+
+`front` receives every request, `emulator` is MiniStack behind it, and each engine (`athena`, `sagemaker`, ...) is a
+`service.Service`. See docs/local-aws.md for what is honoured, what is refused and what stays open.
+"""
