@@ -1,0 +1,50 @@
+# make run    the three notebooks on the local AWS        make test   everything that is checked
+# make setup  only the installation                       make lint   style, types, architecture, templates
+.DELETE_ON_ERROR:
+.PHONY: setup run test lint lock clean
+
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+UV := .tools/uv/bin/uv
+BIN := .venv/bin
+INSTALLED := .venv/installed
+
+# uv reads neither the system's certificates nor pip's mirror unless told.
+export UV_SYSTEM_CERTS := 1
+export UV_PYTHON_DOWNLOADS := never
+PIP_INDEX := $(shell $(PYTHON) -m pip config get global.index-url 2>/dev/null)
+ifneq ($(PIP_INDEX),)
+export UV_DEFAULT_INDEX := $(PIP_INDEX)
+endif
+
+setup: $(INSTALLED)
+
+$(UV):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "mlkit needs Python 3.11 or newer; this is " + sys.version.split()[0])'
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-warn-script-location --target .tools/uv uv==$(UV_VERSION)
+
+$(INSTALLED): requirements.lock setup.cfg pyproject.toml | $(UV)
+	$(UV) venv --quiet --allow-existing --python $(PYTHON) .venv
+	$(UV) pip sync --quiet --python .venv --compile-bytecode --require-hashes requirements.lock
+	$(UV) pip install --quiet --python .venv --no-deps --no-build-isolation --editable .
+	@touch $@
+
+run: $(INSTALLED)
+	$(BIN)/mlkit local run
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/cfn-lint CloudFormation/*.yaml
+
+test: $(INSTALLED) lint
+	$(BIN)/mlkit data fetch
+	$(BIN)/pytest
+
+lock: | $(UV)
+	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --all-extras setup.cfg --output-file requirements.lock
+
+clean:
+	rm -rf .venv .tools build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,60 @@
+"""S3 objects by their `s3://` address: read, write, list, digest."""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from mlkit.aws.session import Session, aws_errors
+from mlkit.errors import InvalidData, UsageError
+from mlkit.handoff import StoredObject
+
+
+def split_uri(s3_uri: str) -> tuple[str, str]:
+    """(bucket, key). Raises UsageError for anything but s3://bucket/key."""
+    match = re.fullmatch(r"s3://([^/]+)/?(.*)", s3_uri)
+    if not match:
+        raise UsageError(f"{s3_uri!r} is not an S3 address", cure="Use s3://bucket/key.")
+    return match[1], match[2]
+
+
+def read_object(aws: Session, s3_uri: str) -> bytes:
+    bucket, key = split_uri(s3_uri)
+    with aws_errors():
+        body: bytes = aws.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+    return body
+
+
+def read_verified(aws: Session, stored: StoredObject) -> bytes:
+    """The object's bytes. Raises InvalidData when they are not the ones that the digest was taken of."""
+    data = read_object(aws, stored.s3_uri)
+    if hashlib.sha256(data).hexdigest() != stored.sha256:
+        raise InvalidData(f"{stored.s3_uri} has changed since it was written", cure="Run the notebook again that made it.")
+    return data
+
+
+def write_object(aws: Session, s3_uri: str, data: bytes, *, content_type: str = "application/octet-stream") -> StoredObject:
+    """Store the bytes with a checksum that S3 verifies on arrival."""
+    bucket, key = split_uri(s3_uri)
+    with aws_errors():
+        aws.client("s3").put_object(Bucket=bucket, Key=key, Body=data, ContentType=content_type, ChecksumAlgorithm="SHA256")
+    return StoredObject(s3_uri=s3_uri, sha256=hashlib.sha256(data).hexdigest(), size_bytes=len(data))
+
+
+def digest_object(aws: Session, s3_uri: str) -> StoredObject:
+    """The object's size and SHA-256, read in pieces so that its size does not matter."""
+    bucket, key = split_uri(s3_uri)
+    digest, size = hashlib.sha256(), 0
+    with aws_errors():
+        for piece in aws.client("s3").get_object(Bucket=bucket, Key=key)["Body"].iter_chunks(8 << 20):
+            digest.update(piece)
+            size += len(piece)
+    return StoredObject(s3_uri=s3_uri, sha256=digest.hexdigest(), size_bytes=size)
+
+
+def list_objects(aws: Session, s3_uri: str) -> Iterator[dict[str, Any]]:
+    """The objects below a prefix, as ListObjectsV2 describes them."""
+    bucket, prefix = split_uri(s3_uri)
+    with aws_errors():
+        for page in aws.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+            yield from page.get("Contents", [])

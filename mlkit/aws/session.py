@@ -1,0 +1,83 @@
+"""The only place that makes AWS clients, and the edge where their errors become ours."""
+
+import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionError,
+    HTTPClientError,
+    NoCredentialsError,
+    NoRegionError,
+    PartialCredentialsError,
+    ProfileNotFound,
+)
+
+from mlkit.errors import AccessDenied, AwsUnavailable, MlkitError, NotFound
+
+_DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403", "Forbidden"}
+_UNKNOWN_CALLER = {"UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId", "SignatureDoesNotMatch",
+                   "InvalidSignatureException", "ExpiredToken", "ExpiredTokenException", "MissingAuthenticationToken"}  # fmt: skip
+_MISSING = {"NoSuchBucket", "NoSuchKey", "EntityNotFoundException", "ResourceNotFoundException", "ResourceNotFound", "404", "NotFound"}
+_BUSY = {"ThrottlingException", "Throttling", "TooManyRequestsException", "SlowDown", "ServiceUnavailable", "InternalServerError"}
+
+
+class Session:
+    """Clients for one account and region, taken from the environment as boto3 does: each made once, on first use.
+
+    The laptop differs from AWS by `AWS_ENDPOINT_URL`, region and credentials alone.
+    """
+
+    def __init__(self, boto_session: boto3.Session | None = None) -> None:
+        with aws_errors():
+            self.boto_session = boto_session or boto3.Session()
+        self.client = functools.cache(self._client)
+
+    @property
+    def region(self) -> str:
+        if self.boto_session.region_name is None:
+            raise AwsUnavailable("No AWS region is set", cure="Set AWS_REGION. Without an AWS account: eval \"$(mlkit local env)\".")
+        return self.boto_session.region_name
+
+    def _client(self, service: str) -> Any:
+        config = Config(retries={"mode": "standard", "max_attempts": 5}, connect_timeout=10, user_agent_extra="mlkit")
+        with aws_errors():
+            return self.boto_session.client(service, region_name=self.region, config=config)  # type: ignore[call-overload]
+
+
+@contextmanager
+def aws_errors(cure: str | None = None) -> Iterator[None]:
+    """Inside, an SDK's error becomes the MlkitError that says the same; `cure` replaces the class's own."""
+    try:
+        yield
+    except MlkitError:
+        raise
+    except ClientError as error:
+        raise translate(error, cure) from error
+    except (NoCredentialsError, PartialCredentialsError, NoRegionError, ProfileNotFound) as error:
+        raise AwsUnavailable(str(error), cure=cure or "Configure credentials and a region, or use the local AWS: "
+                             "`mlkit local up`, then `eval \"$(mlkit local env)\"`.") from error  # fmt: skip
+    except (ConnectionError, HTTPClientError) as error:
+        raise AwsUnavailable(str(error), cure=cure) from error
+    except BotoCoreError as error:
+        raise MlkitError(str(error), cure=cure or "Check the call's values.") from error
+
+
+def translate(error: ClientError, cure: str | None = None) -> MlkitError:
+    """The MlkitError for an answer of AWS: by its code, with its text and the operation's name."""
+    code = str(error.response.get("Error", {}).get("Code", ""))
+    text = f"{error.operation_name}: {error.response.get('Error', {}).get('Message') or code}"
+    if code in _DENIED:
+        return AccessDenied(text, cure=cure)
+    if code in _UNKNOWN_CALLER:
+        return AccessDenied(f"{text} ({code})", cure=cure or "The credentials are unknown or expired: sign in again, or `mlkit local env`.")
+    if code in _MISSING or "Could not find" in text or "does not exist" in text:
+        return NotFound(text, cure=cure)
+    if code in _BUSY:
+        return AwsUnavailable(text, cure=cure or "AWS asks to slow down: try again in a minute.")
+    return MlkitError(f"{text} ({code})", cure=cure or "Read AWS's message; it names the member that is wrong.")

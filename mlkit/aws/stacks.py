@@ -1,0 +1,126 @@
+"""CloudFormation: bring a stack to its template, watch it, take it down."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from mlkit.aws.session import Session, aws_errors, translate
+from mlkit.errors import DeploymentFailed, NotFound
+
+_POLL_S = 0.5
+OnEvent = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stack:
+    """A stack after an operation. `changed` is False when the template asked for nothing new."""
+
+    name: str
+    status: str
+    changed: bool
+    outputs: Mapping[str, str] = field(default_factory=dict)
+
+
+def deploy_stack(aws: Session, name: str, template: Path, parameters: Mapping[str, str], *, capabilities: tuple[str, ...] = (),
+                 on_event: OnEvent | None = None) -> Stack:  # fmt: skip
+    """Create the stack or update it, and wait. Raises DeploymentFailed with the first failed resource's reason."""
+    client = aws.client("cloudformation")
+    if not template.is_file():
+        raise NotFound(f"There is no template {template}", cure="Start from the repository's folder.")
+    request = {"StackName": name, "TemplateBody": template.read_text(), "Capabilities": list(capabilities),
+               "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()]}  # fmt: skip
+    current = _describe(aws, name)
+    if current is not None and current["StackStatus"] in ("ROLLBACK_COMPLETE", "REVIEW_IN_PROGRESS"):
+        delete_stack(aws, name, on_event=on_event)  # a stack whose creation failed can only be deleted
+        current = None
+    if current is not None and current["StackStatus"].endswith("_IN_PROGRESS"):
+        raise DeploymentFailed(f"Stack {name} is {current['StackStatus']}", cure="Another deployment is at work: wait until it has ended.")
+    seen = _event_ids(aws, name) if current else set()
+    try:
+        (client.update_stack if current else client.create_stack)(**request)
+    except ClientError as error:
+        if "No updates are to be performed" in str(error):
+            return _stack(_describe(aws, name) or {}, changed=False)
+        raise _refused(name, error) from error
+    return _stack(_wait(aws, name, seen, on_event), changed=True)
+
+
+def delete_stack(aws: Session, name: str, *, on_event: OnEvent | None = None) -> bool:
+    """Delete the stack and wait; False when there was none. Raises DeploymentFailed when something would not go."""
+    current = _describe(aws, name)
+    if current is None:
+        return False
+    seen = _event_ids(aws, name)
+    with aws_errors():
+        aws.client("cloudformation").delete_stack(StackName=name)
+    _wait(aws, current["StackId"], seen, on_event)
+    return True
+
+
+def stack_outputs(aws: Session, name: str) -> dict[str, str]:
+    """The stack's outputs. Raises NotFound."""
+    current = _describe(aws, name)
+    if current is None:
+        raise NotFound(f"There is no stack {name}")
+    return dict(_stack(current, changed=False).outputs)
+
+
+def _refused(name: str, error: ClientError) -> Exception:
+    message = error.response["Error"]["Message"]
+    if error.response["Error"]["Code"] == "ValidationError" and "not authorized" not in message:
+        return DeploymentFailed(f"Stack {name}: {message}", cure="Correct the template or its parameters.")
+    return translate(error)
+
+
+def _describe(aws: Session, name: str) -> dict[str, Any] | None:
+    try:
+        stack: dict[str, Any] = aws.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
+    except ClientError as error:
+        if "does not exist" in str(error):
+            return None
+        raise translate(error) from error
+    except Exception:
+        with aws_errors():
+            raise
+    return stack
+
+
+def _stack(described: Mapping[str, Any], *, changed: bool) -> Stack:
+    outputs = {item["OutputKey"]: item["OutputValue"] for item in described.get("Outputs", [])}
+    return Stack(name=described["StackName"], status=described["StackStatus"], changed=changed, outputs=outputs)
+
+
+def _events(aws: Session, name: str) -> list[dict[str, Any]]:
+    with aws_errors():
+        return list(aws.client("cloudformation").describe_stack_events(StackName=name)["StackEvents"])
+
+
+def _event_ids(aws: Session, name: str) -> set[str]:
+    return {event["EventId"] for event in _events(aws, name)}
+
+
+def _wait(aws: Session, name: str, seen: set[str], on_event: OnEvent | None) -> dict[str, Any]:
+    """Poll until the stack rests, telling each new event once."""
+    failures: list[str] = []
+    while True:
+        described = _describe(aws, name)
+        if described is None:
+            return {"StackName": name, "StackStatus": "DELETE_COMPLETE"}
+        for event in reversed([event for event in _events(aws, name) if event["EventId"] not in seen]):
+            seen.add(event["EventId"])
+            line = f"{event['LogicalResourceId']} {event['ResourceStatus']} {event.get('ResourceStatusReason', '')}".strip()
+            if event["ResourceStatus"].endswith("_FAILED"):
+                failures.append(f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason', 'no reason given')}")
+            if on_event:
+                on_event(line)
+        status = described["StackStatus"]
+        if not status.endswith("_IN_PROGRESS"):
+            break
+        time.sleep(_POLL_S)
+    if status in ("CREATE_COMPLETE", "UPDATE_COMPLETE", "DELETE_COMPLETE"):
+        return described
+    raise DeploymentFailed(f"Stack {described['StackName']} ended as {status}. {failures[0] if failures else ''}".strip())

@@ -1,0 +1,198 @@
+"""The notebooks' plots: one question each, of fixed size, readable in print and without colour vision.
+
+Every function returns a `Chart`. A notebook shows it as one PNG with an alternative text; pyplot is not involved, so nothing is
+drawn twice and no figure stays open. Colours are those of Okabe & Ito (2008); line styles and hatches repeat what they say.
+"""
+
+import io
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
+
+BLUE, ORANGE, GREEN, GREY, BLACK = "#0072B2", "#E69F00", "#009E73", "#767676", "#000000"
+WIDTH_IN, HEIGHT_IN, DPI = 7.0, 4.0, 200
+_SHOWN_PX_PER_IN = 100  # on screen; the PNG has twice the pixels, for print and dense displays
+
+
+class Chart(Figure):
+    """A figure with one pair of axes, titled with its question; `alt` says in words what it shows."""
+
+    def __init__(self, question: str, *, x: str, y: str, alt: str, grid: Literal["x", "y", "both"] = "y") -> None:
+        super().__init__(figsize=(WIDTH_IN, HEIGHT_IN), dpi=DPI, layout=ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.06))
+        FigureCanvasAgg(self)
+        self.alt = alt
+        axes: Axes = self.subplots()
+        axes.set_title(question, loc="left", fontsize=12, fontweight="bold", pad=10)
+        axes.set_xlabel(x)
+        axes.set_ylabel(y)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(axis=grid, color="#DDDDDD", linewidth=0.8)
+        axes.set_axisbelow(True)
+        self.plot_area = axes
+
+    def png(self) -> bytes:
+        """The picture; equal data give equal bytes."""
+        buffer = io.BytesIO()
+        self.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None, "Description": self.alt})
+        return buffer.getvalue()
+
+    def add_legend(self) -> None:
+        """Names the series in one row below the axes, where no data can lie under it."""
+        handles, names = self.plot_area.get_legend_handles_labels()
+        self.legend(handles, names, loc="outside lower center", ncols=len(names), frameon=False, fontsize=9)
+
+    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        size = {"width": round(WIDTH_IN * _SHOWN_PX_PER_IN), "height": round(HEIGHT_IN * _SHOWN_PX_PER_IN), "alt": self.alt}
+        return {"image/png": self.png(), "text/plain": self.alt}, {"image/png": size}
+
+
+def ratings(counts: pd.DataFrame, positive_from: float = 4) -> Chart:
+    """How often each rating was given: `counts` has the columns `rating` and `rows`; ratings from `positive_from` on are label 1."""
+    counts = counts.sort_values("rating")
+    values, rows = counts["rating"].astype(float).to_numpy(), counts["rows"].astype(int).to_numpy()
+    positive = values >= positive_from
+    share = rows[positive].sum() / rows.sum()
+    alt = f"Bars of rows per rating; {share:.1%} of {rows.sum():,} rows are rated {positive_from:g} or more."
+    chart = Chart("How are the ratings distributed?", x="rating (stars)", y="rows", alt=alt)
+    width = 0.8 * min(np.diff(values).min(initial=1), 1)
+    parts = ((~positive, ORANGE, "//", f"label 0: below {positive_from:g}"), (positive, BLUE, "", f"label 1: {positive_from:g} or more"))
+    for mask, colour, hatch, name in parts:
+        part = f"{name} ({rows[mask].sum() / rows.sum():.1%})"
+        bars = chart.plot_area.bar(values[mask], rows[mask], width, color=colour, hatch=hatch, edgecolor="white", label=part)
+        chart.plot_area.bar_label(bars, fmt=_short if rows.max() >= 100_000 else "{:,.0f}", fontsize=9, padding=2)
+    chart.plot_area.set_xticks(values)
+    _thousands(chart.plot_area, "y")
+    chart.plot_area.margins(y=0.1)
+    chart.add_legend()
+    return chart
+
+
+def ratings_per_user(counts: npt.ArrayLike) -> Chart:
+    """How many ratings each user gave: `counts` is one number per user; the axis is logarithmic."""
+    numbers = np.asarray(counts, dtype=np.int64)
+    median = float(np.median(numbers))
+    alt = f"Histogram of ratings per user, {len(numbers):,} users: {numbers.min():,} to {numbers.max():,}, median {median:,.0f}."
+    chart = Chart("How many ratings has a user?", x="ratings per user (logarithmic)", y="users", alt=alt)
+    edges = np.geomspace(max(1, numbers.min()), numbers.max() + 1, 31)
+    chart.plot_area.hist(numbers, bins=list(edges), color=BLUE, edgecolor="white")
+    chart.plot_area.set_xscale("log")
+    chart.plot_area.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    chart.plot_area.xaxis.set_major_formatter("{x:,.0f}")
+    chart.plot_area.xaxis.set_minor_formatter(NullFormatter())
+    chart.plot_area.axvline(median, color=BLACK, linestyle="--", label=f"median {median:,.0f}")
+    _thousands(chart.plot_area, "y")
+    chart.add_legend()
+    return chart
+
+
+def metric_by_epoch(history: pd.DataFrame, metric: str = "log loss (nats)") -> Chart:
+    """A metric after each epoch: `history` has the columns `epoch` and `train`, and `validation` where it was measured."""
+    lines = [name for name in ("train", "validation") if name in history]
+    last = ", ".join(f"{name} {history[name].dropna().iloc[-1]:.4f}" for name in lines)
+    alt = f"{metric} over {history['epoch'].max()} epochs; at the end {last}."
+    chart = Chart("Does training still gain, or overfit?", x="epoch", y=metric, alt=alt)
+    for name, colour, style in zip(lines, (BLUE, ORANGE), ("-", "--"), strict=False):
+        shown = history[["epoch", name]].dropna()
+        few = "o" if len(shown) < 40 else None
+        chart.plot_area.plot(shown["epoch"], shown[name], style, color=colour, linewidth=2, marker=few, markersize=4, label=name)
+    chart.plot_area.xaxis.set_major_locator(MaxNLocator(integer=True))
+    chart.add_legend()
+    return chart
+
+
+def tuning_jobs(jobs: pd.DataFrame, objective: str, *, maximize: bool = True) -> Chart:
+    """What each tuning job reached: `jobs` has the columns `job` and `objective` (empty where a job failed), in order of running."""
+    values = jobs["objective"].astype(float)
+    best = values.idxmax() if maximize else values.idxmin()
+    alt = f"{objective} of {len(jobs)} tuning jobs; the best is {jobs['job'][best]} with {values[best]:.4f}."
+    chart = Chart("Which tuning job is best on validation?", x="job, in the order of running", y=objective, alt=alt)
+    numbers = pd.Series(range(1, len(jobs) + 1), index=jobs.index)
+    chart.plot_area.plot(numbers, values, "o", color=BLUE, markersize=7, label="job")
+    chart.plot_area.plot(
+        numbers[best], values[best], "D", color=ORANGE, markeredgecolor=BLACK, markersize=11, label=f"best: {values[best]:.4f}"
+    )
+    for number in numbers[values.isna()]:
+        chart.plot_area.axvline(number, color=GREY, linestyle=":", label=None)
+        chart.plot_area.text(number, 0.02, " no metric", transform=chart.plot_area.get_xaxis_transform(), color=GREY, fontsize=9)
+    chart.plot_area.set_xticks(_few(list(numbers)))
+    chart.plot_area.set_xlim(0.5, len(jobs) + 0.5)
+    chart.plot_area.margins(y=0.15)
+    chart.add_legend()
+    return chart
+
+
+def scores_by_label(
+    scores: npt.ArrayLike, labels: npt.ArrayLike, names: tuple[str, str] = ("label 0", "label 1"), threshold: float = 0.5
+) -> Chart:
+    """Where the scores of both true labels lie: two histograms over 0..1, each as a share of its own label's rows."""
+    values, true = np.asarray(scores, dtype=np.float64), np.asarray(labels)
+    above = [(values[true == label] > threshold).mean() for label in (0, 1)]
+    alt = (
+        f"Histograms of scores: above {threshold:g} are {above[0]:.1%} of the rows of {names[0]} and {above[1]:.1%} of those of {names[1]}."
+    )
+    chart = Chart("Do the scores tell the labels apart?", x="score (probability of label 1)", y="share of the label's rows (%)", alt=alt)
+    edges = np.linspace(0, 1, 41)
+    for label, colour, style, hatch in ((0, ORANGE, "--", "//"), (1, BLUE, "-", "")):
+        heights = np.histogram(values[true == label], edges)[0] / max(1, (true == label).sum()) * 100
+        chart.plot_area.stairs(heights, edges, fill=True, facecolor=colour, edgecolor=colour, linewidth=0, alpha=0.3, hatch=hatch)
+        chart.plot_area.stairs(heights, edges, color=colour, linewidth=2, linestyle=style, label=f"true {names[label]}")
+    chart.plot_area.axvline(threshold, color=BLACK, linewidth=1.2, label=f"predicted label 1 above {threshold:g}")
+    chart.plot_area.set_xlim(0, 1)
+    chart.plot_area.margins(y=0.1)
+    chart.add_legend()
+    return chart
+
+
+def calibration(scores: npt.ArrayLike, labels: npt.ArrayLike, groups: int = 10) -> Chart:
+    """What share of rows is truly label 1 at each score: `groups` of equally many rows against the diagonal of a calibrated model."""
+    table = pd.DataFrame({"score": np.asarray(scores, dtype=np.float64), "label": np.asarray(labels)})
+    means = table.groupby(pd.qcut(table["score"], groups, duplicates="drop"), observed=True)[["score", "label"]].mean()
+    gap = (means["score"] - means["label"]).abs().max()
+    alt = f"Calibration in {len(means)} groups of equally many rows; the largest gap between score and share is {gap:.3f}."
+    chart = Chart("Does a score of 0.7 mean 7 in 10?", x="mean score of the group", y="share of label 1 in the group", alt=alt, grid="both")
+    chart.plot_area.plot([0, 1], [0, 1], color=GREY, linestyle="--", label="calibrated")
+    chart.plot_area.plot(means["score"], means["label"], "o-", color=BLUE, label=f"model, {len(table):,} rows in {len(means)} groups")
+    chart.plot_area.set(xlim=(0, 1), ylim=(0, 1))
+    chart.add_legend()
+    return chart
+
+
+def match_rates(table: pd.DataFrame, min_match_rate: float) -> Chart:
+    """Match rates with their intervals against the gate: `table` as `baselines.compare` returns it, the tested model first."""
+    models = list(table["model"])
+    value, low, high = (table[name].to_numpy(float) * 100 for name in ("match rate", "low", "high"))
+    figures = "; ".join(f"{name} {v:.1f} % ({a:.1f} to {b:.1f})" for name, v, a, b in zip(models, value, low, high, strict=True))
+    alt = f"Match rates with intervals: {figures}. The gate is {min_match_rate:.1%}."
+    chart = Chart("Does the model pass, and what does it add?", x="match rate on the held-out rows (%)", y="", alt=alt, grid="x")
+    axes = chart.plot_area
+    for position, colour in enumerate([BLUE, *[GREY] * (len(models) - 1)]):
+        reach = [[value[position] - low[position]], [high[position] - value[position]]]
+        axes.errorbar(value[position], position, xerr=reach, fmt="o", color=colour, capsize=5, linewidth=2, markersize=8)
+        label = f"{value[position]:.1f} ({low[position]:.1f} to {high[position]:.1f})"
+        axes.annotate(label, (value[position], position), (0, 9), textcoords="offset points", ha="center", fontsize=9)
+    axes.axvline(min_match_rate * 100, color=BLACK, linestyle="--", linewidth=1.2, label=f"gate: {min_match_rate:.1%}")
+    axes.set_yticks(range(len(models)), models)
+    axes.set_ylim(len(models) - 0.4, -0.7)
+    axes.margins(x=0.12)
+    chart.add_legend()
+    return chart
+
+
+def _thousands(axes: Axes, axis: str) -> None:
+    getattr(axes, f"{axis}axis").set_major_formatter("{x:,.0f}")
+
+
+def _short(number: float) -> str:
+    return f"{number / 1e6:.2f} M" if number >= 1e6 else f"{number / 1e3:.0f} k"
+
+
+def _few(ticks: Sequence[int], most: int = 20) -> Sequence[int]:
+    return ticks[:: -(-len(ticks) // most)]

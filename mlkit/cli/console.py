@@ -1,0 +1,87 @@
+"""How the command line speaks: progress with elapsed time, tables that fit 80 columns, one clear error."""
+
+import os
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+
+from mlkit.errors import MlkitError
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def show_error(error: MlkitError) -> None:
+    """What happened, then what to do; never a stack trace."""
+    err.print(f"[bold red]Error:[/] {_plain(str(error))}")
+    if error.cure:
+        err.print(f"  [bold]Next:[/] {_plain(error.cure)}")
+    if error.retry:
+        err.print("  The same command may succeed if it is run again.")
+
+
+@contextmanager
+def step(title: str, timings: dict[str, float] | None = None) -> Iterator[None]:
+    """Say that a step begins and, when it ends, how long it took; a failed step says so."""
+    start = time.monotonic()
+    out.print(f"[bold]{title}[/] ...")
+    try:
+        yield
+    except BaseException:
+        err.print(f"[red]{title} failed[/] after {time.monotonic() - start:.1f} s")
+        raise
+    seconds = time.monotonic() - start
+    if timings is not None:
+        timings[title] = seconds
+    out.print(f"[green]{title} done[/] in {seconds:.1f} s")
+
+
+class Elapsed:
+    """Prints lines that begin with the seconds since it was made."""
+
+    def __init__(self) -> None:
+        self._start = time.monotonic()
+
+    def __call__(self, line: str) -> None:
+        out.print(f"  [dim]{time.monotonic() - self._start:6.1f} s[/]  {_plain(line)}")
+
+
+def show_frame(frame: pd.DataFrame, *, title: str = "") -> None:
+    table = Table(title=title or None, title_justify="left")
+    for column in frame.columns:
+        table.add_column(str(column), overflow="fold", justify="right" if pd.api.types.is_numeric_dtype(frame[column]) else "left")
+    for row in frame.itertuples(index=False):
+        table.add_row(*(_cell(value) for value in row))
+    Console(highlight=False).print(table)
+
+
+@contextmanager
+def environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Inside, these variables are set, for this process and for the kernels that it starts."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def is_terminal() -> bool:
+    return sys.stdout.isatty()
+
+
+def _cell(value: object) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
+
+
+def _plain(text: str) -> str:
+    return text.replace("[", "\\[")

@@ -1,0 +1,123 @@
+"""mlkit local ...: the local AWS and the whole walk on it."""
+
+import os
+import shlex
+import shutil
+import sys
+from typing import Annotated
+
+import typer
+
+from mlkit.cli.console import out
+from mlkit.errors import UsageError
+from mlkit.settings import Project
+
+app = typer.Typer(no_args_is_help=True, help="The local AWS: start it, look at it, use it.")
+
+
+@app.command()
+def up(port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 4566) -> None:
+    """Start the local AWS in the background, unless it runs.
+
+    Example: mlkit local up
+    """
+    from mlkit.local import lifecycle
+
+    running = lifecycle.up(Project.here().local_home, port=port)
+    out.print(f"The local AWS answers at {running.endpoint_url} (account {running.account}, {running.region})")
+    out.print('Use it in this shell: eval "$(mlkit local env)"')
+
+
+@app.command()
+def down() -> None:
+    """Stop it; what it holds stays.
+
+    Example: mlkit local down
+    """
+    from mlkit.local import lifecycle
+
+    out.print("Stopped." if lifecycle.down(Project.here().local_home) else "It did not run.")
+
+
+@app.command()
+def status() -> None:
+    """Say whether it runs, where, and where its state and log are.
+
+    Example: mlkit local status
+    """
+    from mlkit.local import lifecycle
+
+    found = lifecycle.status(Project.here().local_home)
+    state = f"running at {found.running.endpoint_url}, process {found.running.pid}" if found.running else "not running"
+    out.print(f"local AWS: {state}\nstate:     {found.home}\nlog:       {found.log}")
+
+
+@app.command()
+def reset(yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
+    """Stop it and delete all that it holds: buckets, stacks, models, evidence.
+
+    Example: mlkit local reset --yes
+    """
+    from mlkit.local import lifecycle
+
+    home = Project.here().local_home
+    if not yes and not typer.confirm(f"Delete everything in {home}?"):
+        raise UsageError("Nothing was deleted", cure="Add --yes to delete without the question.")
+    lifecycle.reset(home)
+    out.print(f"{home} is gone.")
+
+
+@app.command()
+def env() -> None:
+    """Print the variables that point AWS tools to it.
+
+    Example: eval "$(mlkit local env)"
+    """
+    from mlkit.local import lifecycle
+
+    for name, value in lifecycle.environment(Project.here().local_home).items():
+        typer.echo(f"export {name}={shlex.quote(value)}")
+
+
+@app.command()
+def logs(lines: Annotated[int, typer.Option(help="How many of the last lines.")] = 40) -> None:
+    """Show the end of its log.
+
+    Example: mlkit local logs --lines 100
+    """
+    from mlkit.local import lifecycle
+
+    path = lifecycle.log_path(Project.here().local_home)
+    typer.echo("\n".join(path.read_text().splitlines()[-lines:]) if path.is_file() else f"{path} does not exist yet")
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def jupyter(context: typer.Context) -> None:
+    """Open JupyterLab on the notebooks, pointed to the local AWS. Further options go to `jupyter lab`.
+
+    Example: mlkit local jupyter --no-browser
+    """
+    from mlkit.local import lifecycle
+
+    project = Project.here()
+    lifecycle.up(project.local_home)
+    program = shutil.which("jupyter-lab", path=os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", "")]))
+    if program is None:
+        raise UsageError("JupyterLab is not installed", cure="Install the extra: pip install 'mlkit[jupyter]', or `make setup`.")
+    os.environ.update(lifecycle.environment(project.local_home))
+    os.execv(program, [program, f"--notebook-dir={project.root}", "--LabApp.default_url=/lab/tree/notebooks/01_prep.ipynb", *context.args])
+
+
+@app.command()
+def run(
+    tune: Annotated[bool, typer.Option("--tune", help="Tune instead of training once.")] = False,
+    your_initials: Annotated[str, typer.Option(help="Prefix of the lab's names.")] = "mlkit",
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 4566,
+) -> None:
+    """Run the three notebooks on the local AWS with real ratings, the endpoint deployed between the second and the third.
+
+    Example: mlkit local run
+    """
+    from mlkit.cli.walk import walk
+
+    walk(Project.here(), your_initials=your_initials, tune=tune, port=port)

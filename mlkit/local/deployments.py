@@ -1,0 +1,116 @@
+"""Stacks are deployed with the right credentials: the stack's role, or the caller's own, for every single resource."""
+
+import contextvars
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from mlkit.local.emulator import Emulator, stacks
+from mlkit.local.host import LocalHost
+from mlkit.local.service import AwsError, Caller, ClientFactory, Credentials, Permission, ResourceType, pass_role
+from mlkit.local.templates import check_template
+
+_SERVICE = "cloudformation.amazonaws.com"
+_STARTING = {
+    "CreateStack", "UpdateStack", "DeleteStack", "CreateChangeSet", "ExecuteChangeSet", "RollbackStack", "ContinueUpdateRollback",
+    "CancelUpdateStack",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deployment:
+    """One operation on one stack, and the credentials that it acts with."""
+
+    stack_name: str
+    credentials: Credentials
+    host: LocalHost = field(repr=False)
+
+    @property
+    def client(self) -> ClientFactory:
+        return lambda service: self.host.client(service, self.credentials)
+
+    def check_reference(self, reference: str) -> None:
+        service, _, name = reference.strip("{}").removeprefix("resolve:").partition(":")
+        if service == "secretsmanager":
+            self.client("secretsmanager").get_secret_value(SecretId=name if name.startswith("arn:") else name.split(":")[0])
+        else:
+            self.client("ssm").get_parameter(Name=name.split(":")[0], WithDecryption=service == "ssm-secure")
+
+
+_CURRENT: contextvars.ContextVar[Deployment] = contextvars.ContextVar("deployment")
+
+
+class Deployments:
+    """What the front asks about CloudFormation requests. Its state is which stack and change set has which role."""
+
+    def __init__(self, *, host: LocalHost, emulator: Emulator, types: Mapping[str, ResourceType], changed: Callable[[], None]) -> None:
+        self._host, self._emulator, self._types, self._changed = host, emulator, types, changed
+        self._roles: dict[str, str] = {}
+        self._installed = False
+
+    def get_state(self) -> dict[str, Any]:
+        return {"roles": dict(self._roles)}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        self._roles = dict(state["roles"])
+
+    def install(self) -> None:
+        """Put the resource types in place. Importing CloudFormation takes a moment, so it waits for the first request."""
+        if not self._installed:
+            stacks.install(
+                types=self._types,
+                deployment=_CURRENT.get,
+                check_template=lambda template, conditions: check_template(template, conditions, self._types),
+                changed=self._changed,
+            )
+            self._installed = True
+
+    def admit(self, body: bytes, caller: Caller, check: Callable[[Permission], None]) -> Callable[[], None]:
+        """Check what the emulator does not, and set the credentials for this operation; call the result when it was accepted."""
+        self.install()
+        members = {name: values[-1] for name, values in parse_qs(body.decode()).items()}
+        action = members.get("Action", "")
+        if url := members.get("TemplateURL"):
+            check(self._read_template(url))
+        role = members.get("RoleARN")
+        if role is not None and action in _STARTING:
+            check(pass_role(role, _SERVICE))
+        if action not in _STARTING:
+            return lambda: None
+        stack_name, change_set = self._names(members)
+        role = role or self._roles.get(f"{stack_name}/{change_set}") or self._roles.get(stack_name)
+        _CURRENT.set(Deployment(stack_name=stack_name, credentials=self._credentials(role, stack_name, caller), host=self._host))
+        return lambda: self._remember(action, stack_name, change_set, role)
+
+    def _credentials(self, role: str | None, stack_name: str, caller: Caller) -> Credentials:
+        if role is None:
+            return caller.credentials
+        source = f"arn:aws:cloudformation:{self._host.region}:{self._host.account}:stack/{stack_name}/*"
+        try:
+            return self._host.assume_role(role, service_principal=_SERVICE, source_arn=source, session_name="AWSCloudFormation")
+        except AwsError as error:
+            raise AwsError("ValidationError", f"Role {role} is invalid or cannot be assumed") from error
+
+    def _remember(self, action: str, stack_name: str, change_set: str, role: str | None) -> None:
+        if action == "CreateStack":
+            self._roles.pop(stack_name, None)
+        if role is not None:
+            self._roles[f"{stack_name}/{change_set}" if action == "CreateChangeSet" else stack_name] = role
+
+    def _names(self, members: Mapping[str, str]) -> tuple[str, str]:
+        """The names of the stack and of the change set, which callers may also give as ARNs."""
+        change_set, stack = members.get("ChangeSetName", ""), members.get("StackName", "")
+        if change_set.startswith("arn:"):
+            stack = stack or self._emulator.stack_of_change_set(change_set)
+            change_set = change_set.split("/")[1]
+        return (stack.split("/")[1] if stack.startswith("arn:") else stack), change_set
+
+    def _read_template(self, url: str) -> Permission:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        if host not in ("127.0.0.1", "localhost") and not re.fullmatch(r"s3[.-]?[a-z0-9-]*\.amazonaws\.com", host):
+            raise AwsError("ValidationError", f"TemplateURL must reference a valid S3 object to which you have access: {url}")
+        return Permission(action="s3:GetObject", resource=f"arn:aws:s3:::{unquote(parts.path.lstrip('/'))}")

@@ -1,0 +1,185 @@
+"""The emulator as the rest of the local AWS sees it: who calls, what may they, answer, save."""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from contextlib import AbstractContextManager
+from typing import Any
+
+from mlkit.local.emulator.settings import Settings
+from mlkit.local.guard import Request, Signature
+from mlkit.local.service import AwsError, Caller, Credentials, Permission
+
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+class Emulator:
+    """One MiniStack in this process. Make only one: it keeps its state in its own modules."""
+
+    def __init__(self, settings: Settings) -> None:
+        settings.apply()
+        from mlkit.local.emulator import repairs
+
+        self.settings = settings
+        self._ms, self._ev, self._ia = repairs.apply()
+
+    # --- life ---------------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Take the saved state back. Call it on the event loop that will serve."""
+        self._ms._MAIN_LOOP = asyncio.get_running_loop()
+        self._ms._load_persisted_state()
+
+    def save(self) -> None:
+        """Write every service's state; each file is replaced at once. Call it on the event loop, where no handler is at work."""
+        self._ms.save_all(self._ms._build_persistence_save_dict())
+
+    def scope(self) -> AbstractContextManager[None]:
+        """The account and region for work that no request started."""
+        from ministack.core.responses import request_scope
+
+        return request_scope(self.settings.account, self.settings.region)
+
+    def module(self, name: str) -> Any:
+        """One of the emulator's service modules, imported on first use."""
+        return self._ms._get_module(name)
+
+    # --- requests -----------------------------------------------------------------------------------------------------
+
+    async def answer(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        await self._ms.app(scope, receive, send)
+
+    def target_of(self, request: Request, body: bytes) -> tuple[str, str | None]:
+        """Which of its services the emulator would take the request for, and the IAM action it would ask for."""
+        params = self._ms._routing_params(request.method, request.path, request.headers, body, request.query)
+        service = self._ms.detect_service(request.method, request.path, request.headers, params)
+        action = self._ia.extract_iam_action(service, request.method, request.path, request.headers, body, params)
+        return service, action
+
+    def pin(self, request: Request, signature: Signature, body: bytes) -> None:
+        """Make this request the one that the checks below are about, and verify its signature. Raises AwsError."""
+        self._ev.pin_request_origin(request.client, True)
+        self._ms.set_request_account_id(self._ms._request_account_scope(signature.access_key_id))
+        self._ms.set_request_region(signature.region)
+        self._ev.pin_signed_request(request.method, request.raw_path, request.query, list(request.raw_headers))
+        self._ev.pin_signed_body(body)
+        self._ev.pin_request_caller(request.headers, request.query)
+        failure = self._ev.check_credentials(signature.access_key_id, signature.service)
+        if failure is not None:
+            raise self._authentication_error(signature.service, failure)
+
+    def check(self, access_key_id: str, permission: Permission) -> None:
+        """Ask IAM whether the key's owner may do this. Raises AwsError with AWS's text when not."""
+        service = permission.action.partition(":")[0]
+        denied = self._ev.enforce(
+            access_key_id,
+            permission.action,
+            {"cloudwatch": "monitoring"}.get(service, service),
+            self.settings.region,
+            resource_arn=permission.resource,
+            service_context=dict(permission.context),
+        )
+        if denied is None:
+            return
+        if isinstance(denied, self._ev.AuthError):
+            raise self._authentication_error(service, denied)
+        raise AwsError(
+            "AccessDeniedException",
+            self._ia.identity_denial_message(permission.action, denied.principal_arn, permission.resource, denied.decision == "Deny"),
+        )
+
+    def caller(self, access_key_id: str) -> Caller:
+        """Whose key this is. Raises AwsError for a key that is unknown, inactive or expired."""
+        with self.scope():
+            found = self._ev.resolve_credential(access_key_id, self.settings.account)
+        if isinstance(found, self._ev.CredentialResolutionError):
+            raise AwsError(found.code, found.message, status=403)
+        keys = Credentials(access_key_id=access_key_id, secret_access_key=found.secret_access_key, session_token=found.session_token)
+        return Caller(arn=found.principal_arn, account=found.account_id, region=self.settings.region, credentials=keys)
+
+    def is_root(self, access_key_id: str) -> bool:
+        return bool(self._ev.is_root_access_key(access_key_id))
+
+    def _authentication_error(self, service: str, failure: Any) -> AwsError:
+        code, status, message = self._ia._auth_failure(service, failure.code, failure.message, {"x-amz-target": "x"})
+        return AwsError(code, message, status=status)
+
+    # --- identities ---------------------------------------------------------------------------------------------------
+
+    async def iam(self, action: str, **parameters: str) -> bytes:
+        """Call the emulator's IAM as itself: for the first user only."""
+        from urllib.parse import urlencode
+
+        body = urlencode({"Action": action, "Version": "2010-05-08", **parameters}).encode()
+        headers = {"content-type": "application/x-www-form-urlencoded"}
+        with self.scope():
+            status, _, answer = await self.module("iam").handle_request("POST", "/", headers, body, {})
+        if status >= 400:
+            raise AwsError("InternalFailure", f"{action}: {answer.decode()}", status=500)
+        return bytes(answer)
+
+    def assume_role(self, role_arn: str, *, service_principal: str, source_arn: str, session_name: str, seconds: int) -> Credentials:
+        """A session of the role for a service whose principal the role trusts. Raises AwsError (AccessDenied)."""
+        sts = self.module("sts")
+        arn, error = sts._assumed_role_arn(role_arn, session_name)
+        role = None if error else self._role(role_arn)
+        if role is None or not self._trusts(role, role_arn, service_principal, source_arn):
+            raise AwsError(
+                "AccessDenied",
+                f"User: {service_principal} is not authorized to perform: sts:AssumeRole on resource: {role_arn}",
+                status=403,
+            )
+        keys = Credentials(
+            access_key_id=sts._gen_session_access_key(),
+            secret_access_key=secrets.token_urlsafe(30),
+            session_token=secrets.token_urlsafe(96),
+        )
+        session = {
+            "Arn": arn,
+            "UserId": f"{sts._role_id(role_arn)}:{session_name}",
+            "SecretAccessKey": keys.secret_access_key,
+            "SessionToken": keys.session_token,
+            "Expiration": time.time() + seconds,
+            "AccountId": self.settings.account,
+            "PrincipalType": "AssumedRole",
+            "SessionTags": [],
+            "SessionPolicies": None,
+        }
+        sts.register_session(keys.access_key_id, session)
+        return keys
+
+    def _role(self, role_arn: str) -> Mapping[str, Any] | None:
+        role = self.module("iam")._roles.get_scoped(self.settings.account, None, role_arn.rsplit("/", 1)[-1])
+        return role if role and role.get("Arn") == role_arn else None
+
+    def _trusts(self, role: Mapping[str, Any], role_arn: str, service: str, source_arn: str) -> bool:
+        context = self._ev.EvalContext(
+            principal_arn=service,
+            principal_type="Service",
+            principal_account=self.settings.account,
+            action="sts:AssumeRole",
+            resource_arn=role_arn,
+            region=self.settings.region,
+            secure_transport=True,
+            service_context={"aws:sourceaccount": self.settings.account, "aws:sourcearn": source_arn},
+        )
+        document = role["AssumeRolePolicyDocument"]
+        if isinstance(document, str):
+            import json
+            from urllib.parse import unquote
+
+            document = json.loads(document if document.lstrip().startswith("{") else unquote(document))
+        effects = [
+            statement["Effect"]
+            for statement in _as_list(document["Statement"])
+            if self._ev._service_principal_matches(statement.get("Principal"), service)
+            and self._ev._action_matches("sts:AssumeRole", _as_list(statement.get("Action", [])), [])
+            and self._ev._conditions_met(statement.get("Condition", {}), context)
+        ]
+        return "Allow" in effects and "Deny" not in effects
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]

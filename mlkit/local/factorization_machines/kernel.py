@@ -1,0 +1,276 @@
+"""The arithmetic of factorization machines (Rendle, 2010), compiled.
+
+    score(x) = b + sum_i w_i x_i + 1/2 sum_f [ (sum_i v_if x_i)^2 - sum_i (v_if x_i)^2 ]
+
+A mini-batch is two parallel loops: over its rows (score, gradient of the loss), then over the features that occur in it (gradient of their
+weights, optimiser step). In each loop every element is written by one iteration and every sum has a fixed order, so the result does not depend
+on the number of threads, to the last bit.
+
+The optimiser is Adam as MXNet documents it (`adam_update`: weight decay is added to the gradient, then clipped; `lazy_update`: the weights and
+moments of a feature change only in batches where it occurs). That the container uses Adam with those rules is believed, not confirmed.
+
+Compiled functions here call nothing compiled from other files: numba's cache would not notice a change there.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import prange
+from numpy.typing import NDArray
+
+from mlkit.jit import compiled
+
+Floats = NDArray[np.float32]
+Keys = NDArray[np.int32]
+Offsets = NDArray[np.int64]
+
+BETA1, BETA2 = np.float32(0.9), np.float32(0.999)
+ROWS_PER_TASK = 16
+FEATURES_PER_TASK = 16
+
+# what a tally counts
+ROWS, LOSS, ABSOLUTE, TRUE_POSITIVE, FALSE_POSITIVE, FALSE_NEGATIVE = range(6)
+
+
+class Weights(NamedTuple):
+    """bias (1,), linear (feature_dim,), factors (feature_dim, num_factors), all float32; also used for either Adam moment of each."""
+
+    bias: Floats
+    linear: Floats
+    factors: Floats
+
+
+class Step(NamedTuple):
+    """The optimiser's settings, all float32. The rates are Adam's step sizes with the bias correction in them."""
+
+    bias_lr: np.float32
+    linear_lr: np.float32
+    factors_lr: np.float32
+    bias_wd: np.float32
+    linear_wd: np.float32
+    factors_wd: np.float32
+    rescale_grad: np.float32
+    clip_gradient: np.float32  # infinite: no clipping
+    eps: np.float32
+
+
+class Workspace(NamedTuple):
+    """Room for one mini-batch: per row its sums over the factors, gradient, loss and score; per touched feature its entries."""
+
+    sums: Floats  # (mini_batch_size, num_factors)
+    gradient: Floats  # (mini_batch_size,)
+    loss: Floats
+    score: Floats
+    counts: Keys  # (feature_dim,) zero between batches
+    touched: Keys  # (entries of the largest batch,) the features that occur, in order of appearance
+    starts: Keys  # (entries of the largest batch + 1,)
+    entry_rows: Keys  # (entries of the largest batch,) grouped by feature, rows in order
+    entry_values: Floats
+
+
+@compiled()
+def halving_sum(values: Floats, size: int) -> np.float32:
+    """The sum of the first elements, which it overwrites; a fixed tree, so that it can be vectorised without changing the result."""
+    while size > 1:
+        half = (size + 1) // 2
+        for i in range(size - half):
+            values[i] += values[i + half]
+        size = half
+    return values[0]
+
+
+@compiled()
+def row_score(keys: Keys, values: Floats, start: int, stop: int, weights: Weights, sums: Floats, pairs: Floats) -> np.float32:
+    """The score of the row with entries start..stop. Leaves sum_i v_if x_i in `sums`; `pairs` is scratch, both (num_factors,)."""
+    linear, factors = weights.linear, weights.factors
+    n = sums.size
+    for f in range(n):
+        sums[f] = np.float32(0)
+        pairs[f] = np.float32(0)
+    score = weights.bias[0]
+    for i in range(start, stop):
+        key, x = keys[i], values[i]
+        score += linear[key] * x
+        for f in range(n):
+            product = factors[key, f] * x
+            sums[f] += product
+            pairs[f] -= product * product
+    for f in range(n):
+        pairs[f] += sums[f] * sums[f]
+    return score + np.float32(0.5) * halving_sum(pairs, n)
+
+
+@compiled()
+def score_rows(indptr: Offsets, keys: Keys, values: Floats, weights: Weights, out: Floats) -> None:
+    """Fill `out` with the raw score of every row, on one thread."""
+    sums, pairs = np.empty(weights.factors.shape[1], np.float32), np.empty(weights.factors.shape[1], np.float32)
+    for row in range(indptr.size - 1):
+        out[row] = row_score(keys, values, indptr[row], indptr[row + 1], weights, sums, pairs)
+
+
+@compiled()
+def loss_and_gradient(score: np.float32, label: np.float32, is_classifier: bool) -> tuple[np.float32, np.float32]:
+    """Cross entropy, or half the squared error, of a row, and its derivative by the raw score."""
+    if not is_classifier:
+        error = score - label
+        return np.float32(0.5) * error * error, error
+    power = np.exp(-abs(score))
+    loss = max(score, np.float32(0)) - score * label + np.log1p(power)
+    probability = (np.float32(1) if score >= 0 else power) / (np.float32(1) + power)
+    return loss, probability - label
+
+
+@compiled()
+def score_task(
+    task: int, indptr: Offsets, keys: Keys, values: Floats, labels: Floats, first: int, last: int,
+    weights: Weights, is_classifier: bool, work: Workspace,
+) -> None:  # fmt: skip
+    """Scores, losses and gradients of the batch's rows number task * ROWS_PER_TASK and following."""
+    pairs = np.empty(weights.factors.shape[1], np.float32)
+    for row in range(first + task * ROWS_PER_TASK, min(last, first + (task + 1) * ROWS_PER_TASK)):
+        slot = row - first
+        score = row_score(keys, values, indptr[row], indptr[row + 1], weights, work.sums[slot], pairs)
+        work.score[slot] = score
+        work.loss[slot], work.gradient[slot] = loss_and_gradient(score, labels[row], is_classifier)
+
+
+@compiled(parallel=True)
+def rows_phase(
+    indptr: Offsets, keys: Keys, values: Floats, labels: Floats, first: int, last: int,
+    weights: Weights, is_classifier: bool, work: Workspace,
+) -> None:  # fmt: skip
+    # numba removes what a prange body stores into a tuple's arrays, hence the call
+    for task in prange((last - first + ROWS_PER_TASK - 1) // ROWS_PER_TASK):
+        score_task(np.int64(task), indptr, keys, values, labels, first, last, weights, is_classifier, work)
+
+
+@compiled()
+def group_entries(indptr: Offsets, keys: Keys, values: Floats, first: int, last: int, work: Workspace) -> int:
+    """The number of features that occur in the batch; `work` then holds their entries, feature by feature."""
+    n_touched = 0
+    for i in range(indptr[first], indptr[last]):
+        if work.counts[keys[i]] == 0:
+            work.touched[n_touched] = keys[i]
+            n_touched += 1
+        work.counts[keys[i]] += 1
+    position = np.int32(0)
+    for t in range(n_touched):
+        work.starts[t] = position
+        position += work.counts[work.touched[t]]
+        work.counts[work.touched[t]] = work.starts[t]
+    work.starts[n_touched] = position
+    for row in range(first, last):
+        for i in range(indptr[row], indptr[row + 1]):
+            slot = work.counts[keys[i]]
+            work.entry_rows[slot], work.entry_values[slot] = row - first, values[i]
+            work.counts[keys[i]] += 1
+    for t in range(n_touched):
+        work.counts[work.touched[t]] = 0
+    return n_touched
+
+
+@compiled()
+def adam(
+    weight: np.float32,
+    gradient: np.float32,
+    mean: np.float32,
+    variance: np.float32,
+    rate: np.float32,
+    decay: np.float32,
+    rescale: np.float32,
+    clip: np.float32,
+    eps: np.float32,
+) -> tuple[np.float32, np.float32, np.float32]:
+    """(weight, mean, variance) after one step."""
+    g = min(max(gradient * rescale + decay * weight, -clip), clip)
+    mean = BETA1 * mean + (np.float32(1) - BETA1) * g
+    variance = BETA2 * variance + (np.float32(1) - BETA2) * g * g
+    return weight - rate * mean / (np.sqrt(variance) + eps), mean, variance
+
+
+@compiled()
+def update_feature(key: int, begin: int, end: int, weights: Weights, means: Weights, variances: Weights, step: Step, work: Workspace, g: Floats) -> None:
+    """One optimiser step of a feature's weights, from the batch's entries begin..end; `g` is scratch, (num_factors,)."""
+    n = g.size
+    for f in range(n):
+        g[f] = np.float32(0)
+    first_order, diagonal = np.float32(0), np.float32(0)
+    for e in range(begin, end):
+        row, x = work.entry_rows[e], work.entry_values[e]
+        c = work.gradient[row] * x
+        first_order += c
+        diagonal += c * x
+        for f in range(n):
+            g[f] += c * work.sums[row, f]
+    weights.linear[key], means.linear[key], variances.linear[key] = adam(
+        weights.linear[key], first_order, means.linear[key], variances.linear[key],
+        step.linear_lr, step.linear_wd, step.rescale_grad, step.clip_gradient, step.eps,
+    )  # fmt: skip
+    for f in range(n):
+        v = weights.factors[key, f]
+        weights.factors[key, f], means.factors[key, f], variances.factors[key, f] = adam(
+            v, g[f] - diagonal * v, means.factors[key, f], variances.factors[key, f],
+            step.factors_lr, step.factors_wd, step.rescale_grad, step.clip_gradient, step.eps,
+        )  # fmt: skip
+
+
+@compiled()
+def update_task(task: int, n_touched: int, weights: Weights, means: Weights, variances: Weights, step: Step, work: Workspace) -> None:
+    g = np.empty(weights.factors.shape[1], np.float32)
+    for t in range(task * FEATURES_PER_TASK, min(n_touched, (task + 1) * FEATURES_PER_TASK)):
+        update_feature(work.touched[t], work.starts[t], work.starts[t + 1], weights, means, variances, step, work, g)
+
+
+@compiled(parallel=True)
+def features_phase(n_touched: int, weights: Weights, means: Weights, variances: Weights, step: Step, work: Workspace) -> None:
+    for task in prange((n_touched + FEATURES_PER_TASK - 1) // FEATURES_PER_TASK):
+        update_task(np.int64(task), n_touched, weights, means, variances, step, work)
+
+
+@compiled()
+def tally_batch(labels: Floats, first: int, last: int, work: Workspace, is_classifier: bool, tally: NDArray[np.float64]) -> np.float32:
+    """Add a batch's rows to `tally` (see LOSS, ...); the sum of the rows' gradients."""
+    total = 0.0
+    for slot in range(last - first):
+        label, score = labels[first + slot], work.score[slot]
+        total += work.gradient[slot]
+        tally[ROWS] += 1
+        tally[LOSS] += work.loss[slot]
+        if not is_classifier:
+            tally[ABSOLUTE] += abs(score - label)
+        elif score >= 0:
+            tally[TRUE_POSITIVE if label == 1 else FALSE_POSITIVE] += 1
+        elif label == 1:
+            tally[FALSE_NEGATIVE] += 1
+    return np.float32(total)
+
+
+@compiled()
+def train_batches(
+    indptr: Offsets, keys: Keys, values: Floats, labels: Floats, first: int, last: int, batch_rows: int, steps_done: int, is_classifier: bool,
+    weights: Weights, means: Weights, variances: Weights, settings: Step, work: Workspace, tally: NDArray[np.float64],
+) -> int:  # fmt: skip
+    """Train on the rows first..last in mini-batches, in order; the number of optimiser steps done so far.
+
+    `settings` holds the plain learning rates; a negative rescale_grad stands for 1 / rows of the batch. `tally` gets what the rows scored
+    before their batch was learned from.
+    """
+    while first < last:
+        end = min(last, first + batch_rows)
+        rows_phase(indptr, keys, values, labels, first, end, weights, is_classifier, work)
+        n_touched = group_entries(indptr, keys, values, first, end, work)
+        bias_gradient = tally_batch(labels, first, end, work, is_classifier, tally)
+        steps_done += 1
+        correction = np.float32(np.sqrt(1 - 0.999**steps_done) / (1 - 0.9**steps_done))
+        rescale = settings.rescale_grad if settings.rescale_grad >= 0 else np.float32(1) / np.float32(end - first)
+        step = Step(
+            settings.bias_lr * correction, settings.linear_lr * correction, settings.factors_lr * correction,
+            settings.bias_wd, settings.linear_wd, settings.factors_wd, rescale, settings.clip_gradient, settings.eps,
+        )  # fmt: skip
+        weights.bias[0], means.bias[0], variances.bias[0] = adam(
+            weights.bias[0], bias_gradient, means.bias[0], variances.bias[0],
+            step.bias_lr, step.bias_wd, step.rescale_grad, step.clip_gradient, step.eps,
+        )  # fmt: skip
+        features_phase(n_touched, weights, means, variances, step, work)
+        first = end
+    return steps_done

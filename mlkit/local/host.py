@@ -1,0 +1,58 @@
+"""What an engine gets from the local AWS: clients, roles, a folder, and a way to say that its state changed."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from mlkit.local.emulator import Emulator
+from mlkit.local.home import Home
+from mlkit.local.service import Credentials
+
+_SESSION_SECONDS = 12 * 3600
+
+
+class LocalHost:
+    """The `Host` of all engines."""
+
+    def __init__(self, *, emulator: Emulator, home: Home, changed: Callable[[], None]) -> None:
+        self.account, self.region = emulator.settings.account, emulator.settings.region
+        self._endpoint = f"http://127.0.0.1:{emulator.settings.port}"
+        self._emulator, self._home, self._changed = emulator, home, changed
+        self._lock, self._session, self._clients = threading.Lock(), None, {}  # type: ignore[var-annotated]
+
+    def home(self, service: str) -> Path:
+        return self._home.folder(service)
+
+    def client(self, service: str, credentials: Credentials) -> Any:
+        """A boto3 client, the same one for the same key: making one takes longer than most calls."""
+        key = (service, credentials.access_key_id)
+        with self._lock:
+            if key not in self._clients:
+                while len(self._clients) >= 64:
+                    del self._clients[next(iter(self._clients))]
+                self._clients[key] = self._new_client(service, credentials)
+            return self._clients[key]
+
+    def _new_client(self, service: str, credentials: Credentials) -> Any:
+        import boto3
+        from botocore.config import Config
+
+        self._session = self._session or boto3.Session()
+        return self._session.client(
+            service,
+            endpoint_url=self._endpoint,
+            region_name=self.region,
+            aws_access_key_id=credentials.access_key_id,
+            aws_secret_access_key=credentials.secret_access_key,
+            aws_session_token=credentials.session_token,
+            config=Config(s3={"addressing_style": "path"}, max_pool_connections=32, proxies={}),
+        )
+
+    def assume_role(self, role_arn: str, *, service_principal: str, source_arn: str, session_name: str) -> Credentials:
+        return self._emulator.assume_role(
+            role_arn, service_principal=service_principal, source_arn=source_arn, session_name=session_name, seconds=_SESSION_SECONDS
+        )
+
+    def changed(self) -> None:
+        self._changed()

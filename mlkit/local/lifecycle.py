@@ -1,0 +1,150 @@
+"""Start, stop, look at and wipe the local AWS of a folder; the environment that makes any AWS tool use it."""
+
+import http.client
+import os
+import shutil
+import signal
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlkit.errors import LocalAwsFailed
+from mlkit.local.home import Home
+
+_START_TIMEOUT_S = 60.0
+_STOP_TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Running:
+    """One local AWS that answers."""
+
+    endpoint_url: str
+    pid: int
+    account: str
+    region: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Status:
+    """`running` is None when nothing serves the folder; `log` may not exist before the first start."""
+
+    home: Path
+    log: Path
+    running: Running | None
+
+
+def up(home: Path, port: int = 4566, *, account: str = "123456789012", region: str = "us-east-1") -> Running:
+    """Start it in the background unless it runs, and wait until it answers. Raises LocalAwsFailed with the end of its log."""
+    place = Home(path=home.resolve())
+    if (found := _running(place)) is not None:
+        return found
+    pid = _spawn(place, ["--port", str(port), "--account", account, "--region", region])
+    deadline = time.monotonic() + _START_TIMEOUT_S
+    while time.monotonic() < deadline:
+        if (found := _running(place)) is not None:
+            return found
+        if _has_ended(pid):
+            raise LocalAwsFailed(f"The local AWS did not start: {_last_line(place.log)}")
+        time.sleep(0.02)
+    os.kill(pid, signal.SIGTERM)
+    raise LocalAwsFailed(f"The local AWS did not answer within {_START_TIMEOUT_S:.0f} s; see {place.log}.")
+
+
+def _spawn(place: Home, options: list[str]) -> int:
+    """The process id of a server that outlives this process, and its terminal."""
+    place.folder()
+    command = [sys.executable, "-m", "mlkit.local.server", "--background", "--home", str(place.path), *options]
+    log = os.open(place.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    try:
+        streams = [(os.POSIX_SPAWN_DUP2, nothing, 0), (os.POSIX_SPAWN_DUP2, log, 1), (os.POSIX_SPAWN_DUP2, log, 2)]
+        return os.posix_spawn(sys.executable, command, os.environ, file_actions=streams)
+    finally:
+        os.close(log)
+        os.close(nothing)
+
+
+def _has_ended(pid: int) -> bool:
+    """Whether our child ended; it is then reaped. False for a process that is not our child."""
+    try:
+        return os.waitpid(pid, os.WNOHANG)[0] == pid
+    except ChildProcessError:
+        return False
+
+
+def down(home: Path) -> bool:
+    """Stop it and wait until its state is saved. False when it did not run."""
+    place = Home(path=home.resolve())
+    record = place.read("server.json")
+    if record is None or not place.is_locked():
+        return False
+    os.kill(record["pid"], signal.SIGTERM)
+    deadline = time.monotonic() + _STOP_TIMEOUT_S
+    while place.is_locked():
+        if time.monotonic() > deadline:
+            os.kill(record["pid"], signal.SIGKILL)
+            deadline += _STOP_TIMEOUT_S
+        time.sleep(0.02)
+    _has_ended(record["pid"])
+    return True
+
+
+def status(home: Path) -> Status:
+    """Whether it runs, and where."""
+    place = Home(path=home.resolve())
+    return Status(home=place.path, log=place.log, running=_running(place))
+
+
+def reset(home: Path) -> None:
+    """Stop it and delete everything that it holds. Asks nothing."""
+    down(home)
+    shutil.rmtree(home.resolve(), ignore_errors=True)
+
+
+def environment(home: Path) -> dict[str, str]:
+    """The variables that make boto3, the SDKs and the AWS CLI use it; an empty value takes one of the user's own out of the way."""
+    place = Home(path=home.resolve())
+    running, credentials = _running(place), place.credentials()
+    if running is None or credentials is None:
+        raise LocalAwsFailed("The local AWS does not run.", cure="Start it with `mlkit local up`.")
+    return {
+        "AWS_ENDPOINT_URL": running.endpoint_url,
+        "AWS_ACCESS_KEY_ID": credentials.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": credentials.secret_access_key,
+        "AWS_REGION": running.region,
+        "AWS_DEFAULT_REGION": running.region,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "SAGEMAKER_VALIDATE_ROLE": "false",
+    }
+
+
+def log_path(home: Path) -> Path:
+    return Home(path=home.resolve()).log
+
+
+def _running(place: Home) -> Running | None:
+    record = place.read("server.json")
+    if record is None or not place.is_locked() or not _answers(record["port"]):
+        return None
+    return Running(
+        endpoint_url=f"http://127.0.0.1:{record['port']}", pid=record["pid"], account=record["account"], region=record["region"]
+    )
+
+
+def _answers(port: int) -> bool:
+    """Whether an HTTP server is there: a refusal is an answer too."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/")
+        return connection.getresponse().status == 403
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+def _last_line(log: Path) -> str:
+    lines = [line for line in log.read_text().splitlines() if line.strip()]
+    return lines[-1] if lines else f"nothing in {log}"

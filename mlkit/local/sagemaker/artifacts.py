@@ -1,0 +1,51 @@
+"""model.tar.gz: written the same way every time, read without trust."""
+
+import gzip
+import shutil
+import tarfile
+from pathlib import Path, PurePosixPath
+
+
+def pack(folder: Path, target: Path) -> None:
+    """The regular files of `folder` as a gzipped tar. Equal files give equal bytes: no times, owners or order of creation."""
+    with (
+        target.open("wb") as raw,
+        gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0, compresslevel=6) as zipped,
+        tarfile.open(fileobj=zipped, mode="w", format=tarfile.PAX_FORMAT) as tar,
+    ):
+        for path in sorted(folder.rglob("*")):
+            if path.is_file() and not path.is_symlink():
+                _add(tar, path, path.relative_to(folder).as_posix())
+
+
+def _add(tar: tarfile.TarFile, path: Path, name: str) -> None:
+    entry = tarfile.TarInfo(name)
+    entry.size, entry.mode = path.stat().st_size, 0o755 if path.stat().st_mode & 0o100 else 0o644
+    with path.open("rb") as file:
+        tar.addfile(entry, file)
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """The archive's files below `folder`. Raises ValueError for anything that is not a plain file or folder inside it."""
+    try:
+        with tarfile.open(archive, mode="r:*") as tar:
+            for entry in tar:
+                _extract(tar, entry, folder)
+    except (tarfile.TarError, EOFError, OSError) as error:
+        raise ValueError(f"not a readable tar archive: {error}") from error
+
+
+def _extract(tar: tarfile.TarFile, entry: tarfile.TarInfo, folder: Path) -> None:
+    name = PurePosixPath(entry.name)
+    if name.is_absolute() or ".." in name.parts:
+        raise ValueError(f"the archive's entry {entry.name!r} points outside of its folder")
+    target = folder.joinpath(*name.parts)
+    if entry.isdir():
+        target.mkdir(parents=True, exist_ok=True)
+        return
+    content = tar.extractfile(entry) if entry.isreg() else None
+    if content is None:
+        raise ValueError(f"the archive's entry {entry.name!r} is neither a file nor a folder")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with content, target.open("wb") as file:
+        shutil.copyfileobj(content, file, 1 << 20)

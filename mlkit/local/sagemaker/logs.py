@@ -1,0 +1,92 @@
+"""A job's output, line by line, in CloudWatch Logs under the role's credentials."""
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+# CloudWatch's own limits: bytes and events of one put, bytes that each event counts more than its text, bytes of one event.
+_MAX_BATCH_BYTES, _MAX_BATCH_EVENTS, _EVENT_OVERHEAD, _MAX_EVENT_BYTES = 1_048_576, 10_000, 26, 262_144 - 26
+
+
+class LogStream:
+    """One log stream. A role that may not write logs loses them and nothing else, as on AWS: `refused` then says why."""
+
+    def __init__(self, open_client: Callable[[], Any], *, group: str, stream: str) -> None:
+        self.group, self.stream = group, stream
+        self.refused: str | None = None
+        self._open_client = open_client
+        self._client: Any = None
+
+    def put(self, lines: Sequence[str]) -> None:
+        """Sends the lines with the time of now; never raises."""
+        if self.refused is not None or not lines:
+            return
+        try:
+            client = self._opened()
+            now = int(time.time() * 1000)
+            for batch in batches(lines):
+                events = [{"timestamp": now, "message": line} for line in batch]
+                client.put_log_events(logGroupName=self.group, logStreamName=self.stream, logEvents=events)
+        except (ClientError, BotoCoreError) as error:
+            self.refused = str(error)
+
+    def _opened(self) -> Any:
+        if self._client is None:
+            client = self._open_client()
+            for create, names in (
+                (client.create_log_group, {"logGroupName": self.group}),
+                (client.create_log_stream, {"logGroupName": self.group, "logStreamName": self.stream}),
+            ):
+                try:
+                    create(**names)
+                except ClientError as error:
+                    # Somebody may have made the group for a role that may not: the put decides.
+                    if error.response["Error"]["Code"] not in ("ResourceAlreadyExistsException", "AccessDeniedException"):
+                        raise
+            self._client = client
+        return self._client
+
+
+def batches(lines: Sequence[str]) -> list[list[str]]:
+    """The lines in groups that CloudWatch takes in one call. Empty lines become a space, since it refuses empty messages."""
+    grouped: list[list[str]] = [[]]
+    size = 0
+    for message in (piece for line in lines for piece in _pieces(line)):
+        cost = len(message.encode()) + _EVENT_OVERHEAD
+        if grouped[-1] and (size + cost > _MAX_BATCH_BYTES or len(grouped[-1]) == _MAX_BATCH_EVENTS):
+            grouped.append([])
+            size = 0
+        grouped[-1].append(message)
+        size += cost
+    return grouped if grouped[0] else []
+
+
+def _pieces(line: str) -> list[str]:
+    if len(line.encode()) <= _MAX_EVENT_BYTES:
+        return [line or " "]
+    step = _MAX_EVENT_BYTES // 4  # characters; none is longer than four bytes
+    return [line[start : start + step] for start in range(0, len(line), step)]
+
+
+class OutputFile:
+    """The file that a child writes to, read forward in whole lines while it grows."""
+
+    def __init__(self, path: Path, *, position: int = 0) -> None:
+        self._path, self.position = path, position
+
+    def new_lines(self, *, ended: bool = False) -> list[str]:
+        """The complete lines since the last call; `ended` gives the last line too, if it has no end."""
+        if not self._path.exists():
+            return []
+        with self._path.open("rb") as file:
+            file.seek(self.position)
+            data = file.read()
+        if not ended:
+            data = data[: data.rfind(b"\n") + 1]
+        self.position += len(data)
+        text = data.decode(errors="replace")
+        lines = text.split("\n")
+        return [line.rstrip("\r") for line in (lines[:-1] if text.endswith("\n") or not text else lines)]

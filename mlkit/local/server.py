@@ -1,0 +1,142 @@
+"""`python -m mlkit.local.server --home DIR --port N`: the local AWS, one process, one socket on loopback."""
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import os
+import re
+import socket
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+
+import uvicorn
+
+from mlkit.errors import LocalAwsFailed
+from mlkit.local.checkpoint import Checkpoint
+from mlkit.local.emulator import Emulator, Settings
+from mlkit.local.front import Front
+from mlkit.local.home import Home
+from mlkit.local.host import LocalHost
+from mlkit.local.service import Credentials, Service
+
+ADMINISTRATOR = "administrator"
+_ADMINISTRATOR_POLICY = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}'
+_log = logging.getLogger("mlkit.local")
+
+
+class LocalAws:
+    """All parts of one local AWS, wired. `front` is the ASGI application."""
+
+    def __init__(self, *, home: Home, settings: Settings) -> None:
+        self.home, self.emulator = home, Emulator(settings)
+        self.host = LocalHost(emulator=self.emulator, home=home, changed=lambda: self.checkpoint.changed())
+        self.engines = _engines(self.host)
+        self.checkpoint = Checkpoint(emulator=self.emulator, home=home, engines=self.engines)
+        self.front = Front(emulator=self.emulator, engines=self.engines, changed=self.checkpoint.changed)
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Take the state back, serve, save the state."""
+        self.checkpoint.start()
+        await self._make_administrator()
+        try:
+            yield
+        finally:
+            for engine in self.engines.values():
+                await asyncio.to_thread(engine.stop)
+            self.checkpoint.save()
+
+    async def _make_administrator(self) -> None:
+        """A user with all rights, not root: on AWS too an explicit Deny holds for such a user, and for root it would not."""
+        if (known := self.home.credentials()) is not None:
+            with contextlib.suppress(Exception):
+                self.emulator.caller(known.access_key_id)
+                return
+        with contextlib.suppress(Exception):
+            await self.emulator.iam("CreateUser", UserName=ADMINISTRATOR)
+        await self.emulator.iam("PutUserPolicy", UserName=ADMINISTRATOR, PolicyName="all", PolicyDocument=_ADMINISTRATOR_POLICY)
+        answer = (await self.emulator.iam("CreateAccessKey", UserName=ADMINISTRATOR)).decode()
+        key = Credentials(access_key_id=_element(answer, "AccessKeyId"), secret_access_key=_element(answer, "SecretAccessKey"))
+        self.checkpoint.save()
+        self.home.write("credentials.json", {"access_key_id": key.access_key_id, "secret_access_key": key.secret_access_key})
+
+
+def _engines(host: LocalHost) -> Mapping[str, Service]:
+    found: list[Service] = []
+    try:
+        from mlkit.local.athena import Athena
+
+        found.append(Athena(host))
+    except ImportError as error:
+        _log.warning("no Athena yet: %s", error)
+    try:
+        from mlkit.local.sagemaker import SageMaker, SageMakerRuntime
+        try:
+            from mlkit.local.factorization_machines import FactorizationMachines
+            algorithms = [FactorizationMachines()]
+        except ImportError as error:
+            _log.warning("no FM yet: %s", error)
+            algorithms = []
+
+        sagemaker = SageMaker(host, algorithms=algorithms)
+        found += [sagemaker, SageMakerRuntime(sagemaker)]
+    except ImportError as error:
+        _log.warning("no SageMaker yet: %s", error)
+    return {engine.name: engine for engine in found}
+
+
+def _element(xml: str, name: str) -> str:
+    match = re.search(f"<{name}>([^<]+)</{name}>", xml)
+    if match is None:
+        raise LocalAwsFailed(f"The emulator's IAM answered without {name}.")
+    return match[1]
+
+
+def listen(port: int) -> socket.socket:
+    """The one listening socket. Raises LocalAwsFailed when the port is taken."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", port))
+    except OSError as error:
+        listener.close()
+        raise LocalAwsFailed(f"Port {port} on 127.0.0.1 is in use.", cure="Choose another with --port, or stop what uses it.") from error
+    return listener
+
+
+async def _serve(home: Home, listener: socket.socket, account: str, region: str) -> None:
+    port = listener.getsockname()[1]
+    local = LocalAws(home=home, settings=Settings(state_dir=home.folder("state"), account=account, region=region, port=port))
+    config = uvicorn.Config(
+        local.front, lifespan="off", ws="none", access_log=False, server_header=False, date_header=False, log_level="warning", timeout_keep_alive=75
+    )
+    server = uvicorn.Server(config)
+    async with local.running():
+        home.write("server.json", {"pid": os.getpid(), "port": port, "account": account, "region": region})
+        await server.serve(sockets=[listener])
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--home", type=Path, required=True, help="folder of the state")
+    parser.add_argument("--port", type=int, default=4566, help="0 takes a free one")
+    parser.add_argument("--account", default="123456789012")
+    parser.add_argument("--region", default="us-east-1")
+    parser.add_argument("--background", action="store_true", help="leave the terminal's session")
+    options = parser.parse_args(arguments)
+    os.umask(0o077)
+    if options.background:
+        os.setsid()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    home = Home(path=options.home.resolve())
+    with home.locked():
+        listener = listen(options.port)
+        try:
+            asyncio.run(_serve(home, listener, options.account, options.region))
+        finally:
+            (home.path / "server.json").unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    main()

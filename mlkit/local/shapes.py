@@ -1,0 +1,88 @@
+"""What is wrong with a value, by botocore's shapes: the constraints that botocore's own validator leaves out are checked here."""
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+from botocore.model import ListShape, MapShape, Shape, StructureShape
+from botocore.validate import ParamValidator
+
+
+def problems(shape: Shape, value: Any) -> list[str]:
+    """Every violation, in AWS's words where AWS has words for it; an empty list when the value fits the shape."""
+    report = ParamValidator().validate(value, shape)
+    if report.has_errors():
+        return list(report.generate_report().split("\n"))
+    return list(_walk(shape, value, ""))
+
+
+def _walk(shape: Shape, value: Any, where: str) -> Iterator[str]:
+    if isinstance(shape, StructureShape):
+        for name, item in value.items():
+            if name not in shape.members:
+                yield f'Unknown member at \'{where or "the top"}\': "{name}", must be one of: {", ".join(shape.members)}'
+            else:
+                yield from _walk(shape.members[name], item, f"{where}.{_lower(name)}" if where else _lower(name))
+    elif isinstance(shape, ListShape):
+        yield from _size(shape, len(value), value, where)
+        for index, item in enumerate(value, start=1):
+            yield from _walk(shape.member, item, f"{where}.{index}.member")
+    elif isinstance(shape, MapShape):
+        yield from _size(shape, len(value), value, where)
+        for key, item in value.items():
+            yield from _walk(shape.key, key, f"{where}.key")
+            yield from _walk(shape.value, item, f"{where}.{key}.member")
+    elif isinstance(value, str):
+        yield from _text(shape, value, where)
+    elif isinstance(value, bytes):
+        yield from _size(shape, len(value), "bytes", where)
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield from _range(shape, value, where)
+
+
+def _text(shape: Shape, value: str, where: str) -> Iterator[str]:
+    yield from _size(shape, len(value), value, where)
+    allowed = shape.metadata.get("enum")
+    if allowed and value not in allowed:
+        yield _violation(value, where, f"Member must satisfy enum value set: [{', '.join(allowed)}]")
+    pattern = shape.metadata.get("pattern")
+    if pattern and (compiled := _compiled(pattern)) and not compiled.fullmatch(value):
+        yield _violation(value, where, f"Member must satisfy regular expression pattern: {pattern}")
+
+
+def _size(shape: Shape, size: int, value: Any, where: str) -> Iterator[str]:
+    low, high = shape.metadata.get("min"), shape.metadata.get("max")
+    if low is not None and size < low:
+        yield _violation(value, where, f"Member must have length greater than or equal to {low}")
+    if high is not None and size > high:
+        yield _violation(value, where, f"Member must have length less than or equal to {high}")
+
+
+def _range(shape: Shape, value: float, where: str) -> Iterator[str]:
+    low, high = shape.metadata.get("min"), shape.metadata.get("max")
+    if low is not None and value < low:
+        yield _violation(value, where, f"Member must have value greater than or equal to {low}")
+    if high is not None and value > high:
+        yield _violation(value, where, f"Member must have value less than or equal to {high}")
+
+
+def _violation(value: Any, where: str, constraint: str) -> str:
+    return f"Value '{value}' at '{where}' failed to satisfy constraint: {constraint}"
+
+
+def _lower(name: str) -> str:
+    return name[:1].lower() + name[1:]
+
+
+# Java's names of character classes, as the models use them, in Python's words.
+_JAVA_CLASSES = {r"\p{L}": r"^\W\d_", r"\p{M}": "\u0300-\u036f", r"\p{N}": r"\d", r"\p{S}": r"$+<=>^`|~", r"\p{P}": r"!-/:;?@\[-\]_{}", r"\p{Z}": r"\s"}
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str] | None:
+    """The pattern for Python, or None when it uses what Python's engine does not have."""
+    try:
+        return re.compile(pattern)
+    except re.error:
+        return None

@@ -1,0 +1,12 @@
+"""RecordIO-protobuf with Float32 tensors: what SageMaker's built-in algorithms train on and answer with.
+
+`encode` and `decode` work on bytes, `write_shard` and `read` on files of any size; `Rows` is the value they exchange.
+    rows      rows.py     the value, and from_csr()
+    codec     codec.py    the four functions above
+    wire      wire.py     the format; writing.py and reading.py hold the compiled loops
+"""
+
+from mlkit.recordio.codec import decode, encode, read, write_shard
+from mlkit.recordio.rows import Rows, from_csr, to_float32
+
+__all__ = ["Rows", "decode", "encode", "from_csr", "read", "to_float32", "write_shard"]

@@ -1,0 +1,98 @@
+"""Rows to RecordIO-protobuf bytes and back, at once or as a stream of blocks."""
+
+from collections.abc import Iterable, Iterator
+from typing import BinaryIO
+
+import numpy as np
+
+from mlkit.errors import InvalidData
+from mlkit.recordio.rows import Rows
+from mlkit.recordio.wire import LENGTH_LIMIT
+
+CURE = "The data are damaged, or they are not RecordIO-protobuf with Float32 tensors."
+
+
+def encode(rows: Rows) -> bytes:
+    """One record for each row, in order; no `label` where the rows have none.
+
+    An empty row has neither values nor keys, only its shape. Raises InvalidData for a record of 512 MB or more.
+    """
+    from mlkit.recordio import writing
+
+    label_bytes = np.zeros(0, np.uint8) if rows.labels is None else rows.labels.view(np.uint8)
+    label_bytes.flags.writeable = False
+    ends = writing.record_ends(rows.indptr, rows.keys, rows.feature_dim, rows.labels is not None)
+    if len(rows) and np.diff(ends).max() >= LENGTH_LIMIT:
+        raise InvalidData(f"row {np.diff(ends).argmax()} does not fit into a record of {LENGTH_LIMIT} bytes", cure="Use fewer features a row.")
+    out = np.empty(ends[-1], np.uint8)
+    writing.write_rows(out, ends, rows.indptr, rows.keys, rows.values.view(np.uint8), label_bytes, rows.feature_dim)
+    return out.tobytes()
+
+
+def decode(data: bytes, *, feature_dim: int | None = None) -> Rows:
+    """The rows of whole records, sparse or dense; from a dense one the zeros are dropped.
+
+    Without `feature_dim` the records must say it by their shape, and agree. Raises InvalidData, which names the byte offset of the record.
+    """
+    rows, end = _decode_whole(bytes(data), feature_dim, 0)
+    if end != len(data):
+        raise _invalid(end, "the data end in the middle of it")
+    if rows is None:
+        raise InvalidData("there is no record", cure=CURE)
+    return rows
+
+
+def write_shard(file: BinaryIO, blocks: Iterable[Rows], *, block_rows: int = 1 << 18) -> int:
+    """The number of records written; blocks of more than `block_rows` rows are encoded in parts, so that memory stays bounded."""
+    written = 0
+    for rows in blocks:
+        for start in range(0, len(rows), block_rows):
+            file.write(encode(rows[start : start + block_rows]))
+        written += len(rows)
+    return written
+
+
+def read(file: BinaryIO, *, feature_dim: int | None = None, block_bytes: int = 1 << 24) -> Iterator[Rows]:
+    """The rows of a file in blocks of about `block_bytes`; a larger record is a block of its own. Raises InvalidData as decode() does.
+
+    All blocks have one feature_dim, and all or none have labels. A file without records yields nothing.
+    """
+    rest, offset, labelled = b"", 0, None
+    while chunk := file.read(max(block_bytes, len(rest))):
+        data = rest + chunk
+        rows, end = _decode_whole(data, feature_dim, offset)
+        if rows is not None:
+            if labelled not in (None, rows.labels is not None):
+                raise _invalid(offset, "some records have a label and some have none")
+            feature_dim, labelled = rows.feature_dim, rows.labels is not None
+            yield rows
+        rest, offset = data[end:], offset + end
+    if rest:
+        raise _invalid(offset, "the data end in the middle of it")
+
+
+def _decode_whole(data: bytes, feature_dim: int | None, offset: int) -> tuple[Rows | None, int]:
+    """The rows of the records that are whole, None if there is none, and the position behind them. `offset` is where the data begin."""
+    from mlkit.recordio import reading
+
+    indptr, labels = np.empty(len(data) // 12 + 2, np.int64), np.empty(len(data) // 12 + 2, np.float32)
+    keys, values = np.empty(len(data) // 4 + 1, np.int64), np.empty(len(data) // 4 + 1, np.float32)
+    expected = -1 if feature_dim is None else feature_dim
+    status, end, n_rows, dim, labelled = reading.read_rows(np.frombuffer(data, np.uint8), expected, indptr, keys, values, labels)
+    if status not in (reading.OK, reading.CUT):
+        raise _invalid(offset + end, reading.REASONS[status])
+    if n_rows == 0:
+        return None, end
+    nnz = indptr[n_rows]
+    rows = Rows(
+        indptr=indptr[: n_rows + 1].copy(),
+        keys=keys[:nnz].copy(),
+        values=values[:nnz].copy(),
+        labels=labels[:n_rows].copy() if labelled == 1 else None,
+        feature_dim=dim,
+    )
+    return rows, end
+
+
+def _invalid(offset: int, reason: str) -> InvalidData:
+    return InvalidData(f"record at byte {offset}: {reason}", cure=CURE)

@@ -1,0 +1,97 @@
+"""Names and places: what the lab's names are, where the project lies, where steps leave their results."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlkit.errors import NotFound, UsageError
+
+ENVIRONMENTS = ("dev", "qa", "production")
+ENDPOINT_TEMPLATE = Path("CloudFormation") / "sagemaker_prediction_endpoint.yaml"
+DATALAKE_TEMPLATE = Path("CloudFormation") / "datalake.yaml"
+_INITIALS = re.compile(r"[a-z][a-z0-9-]{0,18}[a-z0-9]")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabNames:
+    """The names that the lab derives from a reader's initials; they hold for a lake made by template or by hand."""
+
+    initials: str
+
+    def __post_init__(self) -> None:
+        if not _INITIALS.fullmatch(self.initials):
+            raise UsageError(
+                f"your_initials is {self.initials!r}: 2 to 20 lower-case letters, digits or hyphens, starting with a letter, are needed",
+                cure="Choose initials such as `abc`; they become part of a bucket name, which is why the characters are few.",
+            )
+
+    @property
+    def bucket(self) -> str:
+        return f"{self.initials}-ml-id-lab"
+
+    @property
+    def database(self) -> str:
+        return f"{self.initials}-ml-lab-movielens"
+
+    @property
+    def workgroup(self) -> str:
+        return f"{self.initials}-ml-lab"
+
+    @property
+    def execution_role_export(self) -> str:
+        return f"{self.initials}-ml-lab-execution-role"
+
+    @property
+    def datalake_stack(self) -> str:
+        return f"{self.initials}-ml-lab-datalake"
+
+    def endpoint(self, environment: str) -> str:
+        """One endpoint name per environment, for ever: applications know it."""
+        return f"{self.initials}-ml-lab-{checked_environment(environment)}"
+
+    def endpoint_stack(self, environment: str) -> str:
+        return f"{self.endpoint(environment)}-endpoint"
+
+
+def checked_environment(environment: str) -> str:
+    if environment not in ENVIRONMENTS:
+        raise UsageError(f"There is no environment {environment!r}", cure=f"Choose one of: {', '.join(ENVIRONMENTS)}.")
+    return environment
+
+
+@dataclass(frozen=True, kw_only=True)
+class Project:
+    """The folder that holds notebooks/ and CloudFormation/."""
+
+    root: Path
+
+    @classmethod
+    def find(cls, start: Path) -> "Project":
+        """The project at or above `start`, so that notebooks work from the root, from notebooks/ and from a copy."""
+        for folder in (start, *start.parents):
+            if (folder / ENDPOINT_TEMPLATE).is_file():
+                return cls(root=folder)
+        raise NotFound(
+            f"No project at or above {start}: {ENDPOINT_TEMPLATE} is missing",
+            cure="Start from the repository's folder, or from its notebooks/ folder.",
+        )
+
+    @classmethod
+    def here(cls) -> "Project":
+        """The project that the current folder belongs to."""
+        return cls.find(Path.cwd())
+
+    @property
+    def handoff(self) -> Path:
+        return self.root / "handoff"
+
+    @property
+    def local_home(self) -> Path:
+        return self.root / ".mlkit" / "local"
+
+    @property
+    def ratings_cache(self) -> Path:
+        return self.root / ".mlkit" / "ratings"
+
+    def configuration(self, environment: str) -> Path:
+        return self.root / "CloudFormation" / f"configuration_{checked_environment(environment)}.json"

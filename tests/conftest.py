@@ -1,0 +1,132 @@
+"""One local AWS for each test process, in a folder of its own on a free port; nothing reaches beyond loopback."""
+
+import json
+import os
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from mlkit.local import lifecycle
+from mlkit.local.service import Credentials
+
+_OWN = ("AWS_", "SAGEMAKER_")
+
+
+def pytest_runtest_setup() -> None:
+    from pytest_socket import socket_allow_hosts
+
+    socket_allow_hosts(["127.0.0.1", "::1", "localhost"], allow_unix_socket=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalAws:
+    """A running local AWS; `environment` is what `mlkit local env` prints."""
+
+    home: Path
+    endpoint_url: str
+    environment: Mapping[str, str]
+    account: str
+    region: str
+
+    @property
+    def credentials(self) -> Credentials:
+        """The administrator's."""
+        return Credentials(
+            access_key_id=self.environment["AWS_ACCESS_KEY_ID"], secret_access_key=self.environment["AWS_SECRET_ACCESS_KEY"]
+        )
+
+    def client(self, service: str, credentials: Credentials | None = None, **config: Any) -> Any:
+        """A boto3 client; the administrator's unless other credentials are given. Errors are not retried."""
+        credentials = credentials or self.credentials
+        return boto3.Session().client(
+            service,
+            endpoint_url=self.endpoint_url,
+            region_name=self.region,
+            aws_access_key_id=credentials.access_key_id,
+            aws_secret_access_key=credentials.secret_access_key,
+            aws_session_token=credentials.session_token,
+            config=Config(retries={"total_max_attempts": 1}, **config),
+        )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_aws_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The user's own profile, endpoint and keys are out of reach of every test."""
+    patch = pytest.MonkeyPatch()
+    for name in [name for name in os.environ if name.startswith(_OWN)]:
+        patch.delenv(name)
+    nowhere = tmp_path_factory.mktemp("aws")
+    patch.setenv("AWS_CONFIG_FILE", str(nowhere / "config"))
+    patch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(nowhere / "credentials"))
+    patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    yield
+    patch.undo()
+
+
+def start_local_aws(home: Path) -> LocalAws:
+    """Start one on a free port; the caller stops it with `lifecycle.down(home)`."""
+    running = lifecycle.up(home, port=0)
+    return LocalAws(
+        home=home,
+        endpoint_url=running.endpoint_url,
+        environment=lifecycle.environment(home),
+        account=running.account,
+        region=running.region,
+    )
+
+
+@pytest.fixture(scope="session")
+def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
+    home = tmp_path_factory.mktemp("local-aws") / "home"
+    yield start_local_aws(home)
+    lifecycle.down(home)
+
+
+@pytest.fixture
+def aws(local_aws: LocalAws) -> Callable[[str], Any]:
+    """`aws("s3")` is the administrator's boto3 client of a service."""
+    return local_aws.client
+
+
+def policy(*statements: Mapping[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+
+
+def allow(actions: str | list[str], resources: str | list[str] = "*", **more: Any) -> dict[str, Any]:
+    return {"Effect": "Allow", "Action": actions, "Resource": resources, **more}
+
+
+@pytest.fixture
+def make_role(local_aws: LocalAws) -> Callable[..., str]:
+    """`make_role(allow(...), service="sagemaker.amazonaws.com")` is the ARN of a new role that the service (default: the account) may assume."""
+
+    def make(*statements: Mapping[str, Any], service: str | None = None, conditions: Mapping[str, Any] | None = None) -> str:
+        iam, name = local_aws.client("iam"), f"role-{uuid.uuid4().hex[:12]}"
+        principal = {"Service": service} if service else {"AWS": f"arn:aws:iam::{local_aws.account}:root"}
+        trust = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole", "Condition": dict(conditions or {})}
+        arn: str = iam.create_role(RoleName=name, AssumeRolePolicyDocument=policy(trust))["Role"]["Arn"]
+        if statements:
+            iam.put_role_policy(RoleName=name, PolicyName="inline", PolicyDocument=policy(*statements))
+        return arn
+
+    return make
+
+
+@pytest.fixture
+def as_role(local_aws: LocalAws, make_role: Callable[..., str]) -> Callable[..., Callable[[str], Any]]:
+    """`as_role(allow("s3:*"))("s3")` is a client with the credentials of a new role that has these statements."""
+
+    def assume(*statements: Mapping[str, Any]) -> Callable[[str], Any]:
+        session = local_aws.client("sts").assume_role(RoleArn=make_role(*statements), RoleSessionName="test")["Credentials"]
+        credentials = Credentials(
+            access_key_id=session["AccessKeyId"], secret_access_key=session["SecretAccessKey"], session_token=session["SessionToken"]
+        )
+        return lambda service: local_aws.client(service, credentials)
+
+    return assume

@@ -1,0 +1,68 @@
+"""The command line as a person meets it: help with an example everywhere, one clear error, the class's exit code."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from mlkit import cli, errors
+
+ROOT = Path(__file__).parents[2]
+
+
+def commands(app: typer.main.Typer) -> list[tuple[list[str], object]]:
+    group = typer.main.get_command(app)
+    found: list[tuple[list[str], object]] = []
+
+    def collect(path: list[str], command: object) -> None:
+        for name, inner in getattr(command, "commands", {}).items():
+            collect([*path, name], inner)
+        if path and not getattr(command, "commands", {}):
+            found.append((path, command))
+
+    collect([], group)
+    return found
+
+
+@pytest.mark.parametrize(("path", "command"), commands(cli.app), ids=lambda value: " ".join(value) if isinstance(value, list) else "")
+def test_every_command_explains_itself_with_an_example(path: list[str], command: object) -> None:
+    result = CliRunner().invoke(cli.app, [*path, "--help"], env={"COLUMNS": "80"})
+    assert result.exit_code == 0
+    assert f"Example: mlkit {' '.join(path)}" in " ".join(result.output.split()) or f"mlkit {' '.join(path)}" in result.output
+
+
+def mlkit(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    program = "from mlkit.cli import main; main()"
+    return subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, cwd=cwd, timeout=60)
+
+
+def test_a_mistake_ends_with_one_message_a_next_step_and_its_own_exit_code(tmp_path: Path) -> None:
+    result = mlkit("params", str(tmp_path / "missing.ipynb"))
+    assert result.returncode == errors.NotFound.exit_code
+    assert result.stderr.startswith("Error: ")
+    assert "Next: " in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_an_unknown_parameter_is_refused_with_the_near_spelling() -> None:
+    result = mlkit("run", "notebooks/02_train.ipynb", "/nowhere/out.ipynb", "-p", "tun", "True")
+    assert result.returncode == errors.InvalidParameters.exit_code
+    assert "`tune`" in result.stderr
+
+
+def test_every_error_has_a_cure_and_an_exit_code_of_its_own() -> None:
+    classes = [item for item in vars(errors).values() if isinstance(item, type) and issubclass(item, errors.MlkitError)]
+    own = [item for item in classes if item is not errors.MlkitError]
+    assert all(item.cure for item in own)
+    codes = [item.exit_code for item in own]
+    assert len(set(codes)) == len(codes)
+    assert 0 not in codes
+
+
+def test_starting_the_command_line_imports_no_sdk() -> None:
+    code = "import sys, mlkit.cli; print([m for m in ('boto3', 'pandas', 'sagemaker', 'numba', 'ministack') if m in sys.modules])"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"

@@ -1,0 +1,71 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from mlkit import handoff
+from mlkit.errors import NotFound, UsageError
+from mlkit.handoff import Channel, PreparedData, StoredObject
+
+
+def stored(name: str = "object") -> StoredObject:
+    return StoredObject(s3_uri=f"s3://bucket/{name}", sha256="ab" * 32, size_bytes=7)
+
+
+def channel(rows: int = 10) -> Channel:
+    return Channel(s3_uri="s3://bucket/train/", rows=rows, positives=6, objects=(stored("a"), stored("b")))
+
+
+def prepared() -> PreparedData:
+    return PreparedData(
+        run_id="20260101T000000Z-00000000", your_initials="abc", bucket="abc-ml-id-lab", database="abc-ml-lab-movielens", table="u_data",
+        positive_rating=4.0, split="hashed", salt="s", feature_dim=12, feature_index=stored("index"), train=channel(), validation=channel(3),
+        test=channel(2), query_execution_ids={"profile": "q-1"},
+    )  # fmt: skip
+
+
+def test_a_saved_value_loads_as_the_same_value(tmp_path: Path) -> None:
+    handoff.save(prepared(), tmp_path, "prepared_data")
+    assert handoff.load(PreparedData, tmp_path, "prepared_data", made_by="01") == prepared()
+
+
+def test_a_missing_file_names_the_notebook_that_makes_it(tmp_path: Path) -> None:
+    with pytest.raises(NotFound) as caught:
+        handoff.load(PreparedData, tmp_path, "prepared_data", made_by="notebooks/01_prep.ipynb")
+    assert "notebooks/01_prep.ipynb" in caught.value.cure
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda d: d.update(schema="mlkit/prepared-data/0"),
+        lambda d: d.update(feature_dim="12"),
+        lambda d: d.update(feature_dim=True),
+        lambda d: d.pop("train"),
+        lambda d: d.update(surprise=1),
+        lambda d: d["train"]["objects"][0].pop("sha256"),
+    ],
+    ids=["schema", "type", "bool for int", "missing", "unknown", "nested"],
+)
+def test_a_file_that_does_not_fit_is_refused(tmp_path: Path, change: object) -> None:
+    path = handoff.save(prepared(), tmp_path, "prepared_data")
+    document = json.loads(path.read_text())
+    change(document)  # type: ignore[operator]
+    path.write_text(json.dumps(document))
+    with pytest.raises(UsageError):
+        handoff.load(PreparedData, tmp_path, "prepared_data", made_by="01")
+
+
+def test_text_that_is_not_json_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "prepared_data.json").write_text("{")
+    with pytest.raises(UsageError, match="not JSON"):
+        handoff.load(PreparedData, tmp_path, "prepared_data", made_by="01")
+
+
+def test_a_failed_save_leaves_the_old_file(tmp_path: Path) -> None:
+    path = handoff.save(prepared(), tmp_path, "prepared_data")
+    before = path.read_text()
+    broken = PreparedData(**{**vars(prepared()), "positive_rating": float("nan")})
+    with pytest.raises(ValueError, match="JSON"):
+        handoff.save(broken, tmp_path, "prepared_data")
+    assert path.read_text() == before
