@@ -39,7 +39,7 @@ _PUBLIC = {
     "mlkit": ["charts"],
 }  # fmt: skip
 _HOME = {name: module for module, names in _PUBLIC.items() for name in names}
-__all__ = sorted(_HOME)  # noqa: PLE0605 - one table says what is public and where it lives
+__all__ = sorted(_HOME)
 
 
 def __getattr__(name: str) -> Any:

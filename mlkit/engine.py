@@ -224,7 +224,7 @@ class StoppableClient(PapermillNotebookClient):  # type: ignore[misc]
     def start_new_kernel(self, **options: Any) -> None:
         self.session.check_going()
         if getattr(self.km, "ipykernel", False):
-            self.extra_arguments = [*self.extra_arguments, "--IPKernelApp.log_level=ERROR"]  # its warnings would land among our lines
+            self.extra_arguments.append("--IPKernelApp.log_level=ERROR")  # its warnings would land among our lines
         super().start_new_kernel(**options)
         self.session.process = self.km.provisioner.process
 

@@ -132,6 +132,14 @@ class AwsUnavailable(MlkitError, ConnectionError):
     cure = "Without an AWS account: `mlkit local up`, then `eval \"$(mlkit local env)\"`."
 
 
+class DownloadFailed(MlkitError, ConnectionError):
+    """Data cannot be fetched from where it is published."""
+
+    exit_code = 43
+    retry = True
+    cure = "Look at the network and its proxy, or give the path of a file that is already here."
+
+
 class LocalAwsFailed(MlkitError):
     """The local AWS cannot start, or does not answer."""
 

@@ -86,7 +86,7 @@ class FeatureIndex:
         return _lookup(users, self.users, 0) < 0, _lookup(movies, self.movies, len(self.users)) < 0
 
     def encode(self, users: Any, movies: Any, *, labels: Any = None, unseen: str = "omit") -> Encoded:
-        """Ids (any sequence; compared as text) as rows of at most two ones. `labels` default to 0.
+        """Ids (any sequence; compared as text) as rows of at most two ones. Without `labels` the rows have none.
 
         An unknown id is left out of its row (`unseen="omit"`, then bias and the other id decide) or refused (`"refuse"`, InvalidData).
         """
@@ -108,10 +108,9 @@ def one_hot_rows(user_columns: npt.NDArray[np.int64], movie_columns: npt.NDArray
     """CSR rows with value 1 at each of the two columns; a negative column is left out."""
     columns = np.stack([user_columns, movie_columns], axis=1)
     present = columns >= 0
-    indptr = np.zeros(len(columns) + 1, dtype=np.int64)
-    np.cumsum(present.sum(axis=1), out=indptr[1:])
+    indptr = np.concatenate([[0], np.cumsum(present.sum(axis=1))]).astype(np.int64)
     keys = columns[present]
-    targets = np.zeros(len(columns), dtype=np.float32) if labels is None else np.asarray(labels, dtype=np.float32)
+    targets = None if labels is None else np.asarray(labels, dtype=np.float32)
     return Rows(indptr=indptr, keys=keys, values=np.ones(len(keys), dtype=np.float32), labels=targets, feature_dim=feature_dim)
 
 

@@ -117,7 +117,8 @@ def _error(record: RunRecord) -> MlkitError:
                 return kind(f"{failure.evalue}\n({where})")
             return NotebookFailed(f"{where}: {failure.ename}: {failure.evalue}", cure=f"Open {record.executed} at the banner.")
         case Status.DIED:
-            return KernelDied(f"{where}: {failure.evalue}.")
+            cure = None if failure.cell_number else "Open the notebook in JupyterLab and see whether its kernel starts there."
+            return KernelDied(f"{where}: {failure.evalue}.", cure=cure)
         case Status.TIMED_OUT:
             cure = "Give it more time, or less work; a fresh run starts from the beginning."
             return Interrupted(f"{where}: {failure.evalue}.", cure=cure)
@@ -127,6 +128,6 @@ def _error(record: RunRecord) -> MlkitError:
 
 def _where(record: RunRecord, failure: Failure) -> str:
     if failure.cell_number is None:
-        return f"{record.notebook}, between cells"
+        return f"{record.notebook}, outside of its cells"
     heading = f', under "{failure.heading}"' if failure.heading else ""
     return f"{record.notebook}, cell {failure.cell_number} of {len(record.cells)}{heading}"

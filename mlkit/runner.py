@@ -185,7 +185,8 @@ def _mark(session: "Session") -> None:
     cell, _ = session.failure
     failure = _failure(session)
     assert failure is not None
-    place = "before the first unrun cell" if cell is None else f'in <a href="#papermill-error-cell">cell {failure.cell_number}</a>'
+    notebook.metadata.papermill["exception"] = True
+    place = "outside of its cells" if cell is None else f'in <a href="#papermill-error-cell">cell {failure.cell_number}</a>'
     detail = html.escape(failure.ename if session.status is Status.FAILED else failure.evalue)
     tags = {"tags": [ERROR_MARKER_TAG]}
     if cell is not None:

@@ -127,7 +127,8 @@ def splits_sql(table: RatingsTable, rule: SplitRule) -> str:
     per_ten_thousand = round(rule.validation_fraction * 10_000)
     return f"""WITH {_clean(table)},
 hashed AS (
-  SELECT *, from_big_endian_64(xxhash64(to_utf8('{rule.salt}|' || CAST(user_key AS varchar) || '|' || CAST(movie_key AS varchar)))) AS order_hash
+  SELECT *, from_big_endian_64(xxhash64(to_utf8(
+    '{rule.salt}|' || CAST(user_key AS varchar) || '|' || CAST(movie_key AS varchar)))) AS order_hash
   FROM clean),
 ranked AS (
   SELECT *, row_number() OVER (PARTITION BY user_key ORDER BY {newest}order_hash, movie_key) AS place FROM hashed),

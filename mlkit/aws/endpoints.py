@@ -39,8 +39,13 @@ def write_configurations(trained: TrainedModel, project: Project) -> list[str]:
     names = LabNames(initials=trained.your_initials)
     written = []
     for environment in ENVIRONMENTS:
-        parameters = {"EndpointName": names.endpoint(environment), "ImageUri": trained.image_uri, "ModelDataUrl": trained.model.s3_uri,
-                      "ExecutionRoleArn": trained.execution_role, "BakeSeconds": str(BAKE_SECONDS[environment])}  # fmt: skip
+        parameters = {
+            "EndpointName": names.endpoint(environment),
+            "ImageUri": trained.image_uri,
+            "ModelDataUrl": trained.model.s3_uri,
+            "ExecutionRoleArn": trained.execution_role,
+            "BakeSeconds": str(BAKE_SECONDS[environment]),
+        }
         path = project.configuration(environment)
         path.write_text(json.dumps({"Parameters": parameters}, indent=2) + "\n")
         written.append(str(path.relative_to(project.root)))
@@ -85,9 +90,15 @@ def describe_endpoint(aws: Session, name: str) -> Served:
         endpoint = sagemaker.describe_endpoint(EndpointName=name)
         variant = sagemaker.describe_endpoint_config(EndpointConfigName=endpoint["EndpointConfigName"])["ProductionVariants"][0]
         container = sagemaker.describe_model(ModelName=variant["ModelName"])["PrimaryContainer"]
-    return Served(endpoint=name, status=endpoint["EndpointStatus"], endpoint_config=endpoint["EndpointConfigName"],
-                  variant=variant["VariantName"], model_name=variant["ModelName"], image_uri=container["Image"],
-                  model_data_url=container["ModelDataUrl"])  # fmt: skip
+    return Served(
+        endpoint=name,
+        status=endpoint["EndpointStatus"],
+        endpoint_config=endpoint["EndpointConfigName"],
+        variant=variant["VariantName"],
+        model_name=variant["ModelName"],
+        image_uri=container["Image"],
+        model_data_url=container["ModelDataUrl"],
+    )
 
 
 def prove_endpoint(aws: Session, environment: str, trained: TrainedModel) -> Served:
@@ -118,7 +129,8 @@ def predict_rows(aws: Session, endpoint: str, rows: Rows, *, variant: str | None
     for batch in _batches(rows):
         with aws_errors():
             answer = aws.client("sagemaker-runtime").invoke_endpoint(
-                EndpointName=endpoint, Body=encode_request(batch), ContentType=RECORDIO, Accept=RECORDIO, **target)  # fmt: skip
+                EndpointName=endpoint, Body=encode_request(batch), ContentType=RECORDIO, Accept=RECORDIO, **target
+            )
         answers.append(decode_recordio_predictions(answer["Body"].read()))
     return Predictions(scores=np.concatenate([a.scores for a in answers]), labels=np.concatenate([a.labels for a in answers]))
 
@@ -135,12 +147,20 @@ def predict(aws: Session, endpoint: str, users: Any, movies: Any) -> pd.DataFram
     unknown_user, unknown_movie = index.unknown(users, movies)
     unseen = np.select([unknown_user & unknown_movie, unknown_user, unknown_movie], ["user, movie", "user", "movie"], default="")
     labels: npt.NDArray[np.int64] = predictions.labels.astype(np.int64)
-    return pd.DataFrame({"user": list(users), "movie": list(movies), "score": predictions.scores, "predicted_label": labels, "unseen": unseen})
+    return pd.DataFrame(
+        {"user": list(users), "movie": list(movies), "score": predictions.scores, "predicted_label": labels, "unseen": unseen}
+    )
 
 
 def _batches(rows: Rows) -> Iterator[Rows]:
-    for start in range(0, len(rows.labels), BATCH_ROWS):
-        stop = min(start + BATCH_ROWS, len(rows.labels))
+    count = len(rows.indptr) - 1
+    for start in range(0, count, BATCH_ROWS):
+        stop = min(start + BATCH_ROWS, count)
         first, last = rows.indptr[start], rows.indptr[stop]
-        yield Rows(indptr=rows.indptr[start : stop + 1] - first, keys=rows.keys[first:last], values=rows.values[first:last],
-                   labels=rows.labels[start:stop], feature_dim=rows.feature_dim)  # fmt: skip
+        yield Rows(
+            indptr=rows.indptr[start : stop + 1] - first,
+            keys=rows.keys[first:last],
+            values=rows.values[first:last],
+            labels=None,
+            feature_dim=rows.feature_dim,
+        )

@@ -47,13 +47,17 @@ class TestRows:
 
     def window(self, rows: slice) -> "TestRows":
         start, stop, _ = rows.indices(len(self.labels))
-        return TestRows(users=self.users.slice(start, stop - start), movies=self.movies.slice(start, stop - start), labels=self.labels[rows])
+        return TestRows(
+            users=self.users.slice(start, stop - start), movies=self.movies.slice(start, stop - start), labels=self.labels[rows]
+        )
 
 
 def load_test_rows(aws: Session, trained: TrainedModel, *, test_rows: int = 0, test_offset: int = 0) -> TestRows:
     """The held-out rows of the model's own preparation, all of them or `test_rows` from `test_offset` on."""
     if test_rows < 0 or test_offset < 0:
-        raise UsageError(f"test_rows is {test_rows}, test_offset is {test_offset}", cure="0 and 0 mean all rows; the lab took 10 from 1000 on.")
+        raise UsageError(
+            f"test_rows is {test_rows}, test_offset is {test_offset}", cure="0 and 0 mean all rows; the lab took 10 from 1000 on."
+        )
     objects = trained.prepared_data.test.objects
     table = pa.concat_tables(pq.read_table(io.BytesIO(read_verified(aws, item))) for item in objects).combine_chunks()
     users, movies = (table[name].combine_chunks() for name in ("user_id", "movie_id"))
@@ -76,8 +80,13 @@ class Tested:
     def sample(self, count: int = 10, offset: int = 0) -> pd.DataFrame:
         """Some rows for people to look at."""
         part = slice(offset, offset + count)
-        frame = {"user": self.rows.users.to_pylist()[part], "movie": self.rows.movies.to_pylist()[part], "true label": self.rows.labels[part],
-                 "predicted label": self.predictions.labels[part].astype(int), "score": self.predictions.scores[part].round(4)}  # fmt: skip
+        frame = {
+            "user": self.rows.users.to_pylist()[part],
+            "movie": self.rows.movies.to_pylist()[part],
+            "true label": self.rows.labels[part],
+            "predicted label": self.predictions.labels[part].astype(int),
+            "score": self.predictions.scores[part].round(4),
+        }
         return pd.DataFrame(frame)
 
 
@@ -99,18 +108,30 @@ def match_rate(tested: Tested, confidence: float = 0.95) -> MatchRate:
 
 def describe_rate(rate: MatchRate) -> pd.DataFrame:
     """The rate, its interval by user, Wilson's beside it, and how much the likeness of a user's rows costs."""
-    rows = {"rows": rate.rows, "users": rate.clusters, "matches": rate.matches, "match rate": round(rate.value, 4),
-            f"{rate.confidence:.0%} interval by user": f"{rate.low:.4f} to {rate.high:.4f}",
-            "Wilson interval (rows independent)": f"{rate.wilson_low:.4f} to {rate.wilson_high:.4f}",
-            "design effect": round(rate.design_effect, 2)}  # fmt: skip
+    rows = {
+        "rows": rate.rows,
+        "users": rate.clusters,
+        "matches": rate.matches,
+        "match rate": round(rate.value, 4),
+        f"{rate.confidence:.0%} interval by user": f"{rate.low:.4f} to {rate.high:.4f}",
+        "Wilson interval (rows independent)": f"{rate.wilson_low:.4f} to {rate.wilson_high:.4f}",
+        "design effect": round(rate.design_effect, 2),
+    }
     return pd.DataFrame({"value": rows})
 
 
 def compare_with_baselines(aws: Session, trained: TrainedModel, tested: Tested, confidence: float = 0.95) -> pd.DataFrame:
     """The model beside a linear model and the majority class, all on the same rows: match rate, interval, log loss."""
     train = _train_rows(aws, trained)
-    return baseline_table(_csr(train), train.labels, _csr(tested.encoded.rows), tested.rows.labels, tested.rows.clusters,
-                          model_scores={MODEL: tested.predictions.scores}, confidence=confidence)  # fmt: skip
+    return baseline_table(
+        _csr(train),
+        _labels(train),
+        _csr(tested.encoded.rows),
+        tested.rows.labels,
+        tested.rows.clusters,
+        model_scores={MODEL: tested.predictions.scores},
+        confidence=confidence,
+    )
 
 
 def lab_check(aws: Session, trained: TrainedModel, served: Served, rate: MatchRate, *, min_match_rate: float = 0.8) -> pd.DataFrame:
@@ -121,8 +142,15 @@ def lab_check(aws: Session, trained: TrainedModel, served: Served, rate: MatchRa
     tested = test_endpoint(aws, served, trained, rows.window(gates.lab_window(len(rows.labels))))
     matches = int((tested.predictions.labels == tested.rows.labels).sum())
     odds = gates.lab_odds(rate.value, 10, min_match_rate)
-    return pd.DataFrame({"value": {"matches in the lab's ten rows": matches, "the lab's rule says": "passes" if matches / 10 >= min_match_rate else "fails",
-                                   f"a model of match rate {rate.value:.3f} passes": f"{odds:.0%} of the time"}})  # fmt: skip
+    return pd.DataFrame(
+        {
+            "value": {
+                "matches in the lab's ten rows": matches,
+                "the lab's rule says": "passes" if matches / 10 >= min_match_rate else "fails",
+                f"a model of match rate {rate.value:.3f} passes": f"{odds:.0%} of the time",
+            }
+        }
+    )
 
 
 def confusion(tested: Tested) -> pd.DataFrame:
@@ -139,15 +167,32 @@ def judge(rate: MatchRate, min_match_rate: float, *, rule: str = "interval") -> 
     return rules[rule](rate, min_match_rate)
 
 
-def save_test_result(tested: Tested, trained: TrainedModel, rate: MatchRate, verdict: gates.Verdict, table: pd.DataFrame, *,
-                     min_match_rate: float, project: Project) -> TestResult:  # fmt: skip
+def save_test_result(
+    tested: Tested,
+    trained: TrainedModel,
+    rate: MatchRate,
+    verdict: gates.Verdict,
+    table: pd.DataFrame,
+    *,
+    min_match_rate: float,
+    project: Project,
+) -> TestResult:
     """Write handoff/test_result.json, whatever the verdict."""
     baselines: Mapping[str, float] = {str(row["model"]): float(row["match rate"]) for _, row in table.iloc[1:].iterrows()}
     result = TestResult(
-        endpoint=tested.served.endpoint, endpoint_config=tested.served.endpoint_config, model=trained.model, rows=rate.rows,
-        match_rate=rate.value, low=rate.low, high=rate.high, confidence=rate.confidence, min_match_rate=min_match_rate,
-        verdict=str(verdict.outcome), log_loss=float(table["log loss"].iloc[0]), baselines=baselines,
-    )  # fmt: skip
+        endpoint=tested.served.endpoint,
+        endpoint_config=tested.served.endpoint_config,
+        model=trained.model,
+        rows=rate.rows,
+        match_rate=rate.value,
+        low=rate.low,
+        high=rate.high,
+        confidence=rate.confidence,
+        min_match_rate=min_match_rate,
+        verdict=str(verdict.outcome),
+        log_loss=float(table["log loss"].iloc[0]),
+        baselines=baselines,
+    )
     handoff.save(result, project.handoff, "test_result")
     return result
 
@@ -163,8 +208,13 @@ def _train_rows(aws: Session, trained: TrainedModel) -> Rows:
         return blocks[0]
     together = vstack([_csr(block) for block in blocks], format="csr")
     labels = np.concatenate([_labels(block) for block in blocks])
-    return Rows(indptr=together.indptr.astype(np.int64), keys=together.indices.astype(np.int64), values=together.data, labels=labels,
-                feature_dim=blocks[0].feature_dim)  # fmt: skip
+    return Rows(
+        indptr=together.indptr.astype(np.int64),
+        keys=together.indices.astype(np.int64),
+        values=together.data,
+        labels=labels,
+        feature_dim=blocks[0].feature_dim,
+    )
 
 
 def _labels(rows: Rows) -> npt.NDArray[np.float32]:

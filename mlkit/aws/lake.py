@@ -30,13 +30,15 @@ class Lake:
     def bucket(self) -> str:
         return self.names.bucket
 
-    def _repr_html_(self) -> str:
-        return self.summary().to_html()
-
     def summary(self) -> pd.DataFrame:
         """What was found, for the notebook to show."""
-        rows = {"bucket": self.bucket, "table": self.table.name, "location": self.location, "workgroup": self.workgroup.name,
-                "region": self.aws.region}  # fmt: skip
+        rows = {
+            "bucket": self.bucket,
+            "table": self.table.name,
+            "location": self.location,
+            "workgroup": self.workgroup.name,
+            "region": self.aws.region,
+        }
         return pd.DataFrame({"value": rows})
 
 
@@ -55,9 +57,13 @@ def find_lake(aws: Session, your_initials: str, *, table: str = "u_data") -> Lak
     columns = {column["Name"]: column["Type"] for column in described["StorageDescriptor"]["Columns"]}
     for column in (ratings.user, ratings.movie, ratings.rating, ratings.timestamp):
         if column not in columns:
-            raise InvalidData(f"{ratings.name} has no column {column}; it has {', '.join(columns)}",
-                              cure="The lab's table has userid, movieid, rating and timestamp.")  # fmt: skip
-    return Lake(aws=aws, names=names, table=ratings, workgroup=_find_workgroup(aws, names), location=described["StorageDescriptor"]["Location"])
+            raise InvalidData(
+                f"{ratings.name} has no column {column}; it has {', '.join(columns)}",
+                cure="The lab's table has userid, movieid, rating and timestamp.",
+            )
+    return Lake(
+        aws=aws, names=names, table=ratings, workgroup=_find_workgroup(aws, names), location=described["StorageDescriptor"]["Location"]
+    )
 
 
 def _find_workgroup(aws: Session, names: LabNames) -> Workgroup:

@@ -90,12 +90,27 @@ class Run:
     rule: SplitRule
 
 
-def start_run(lake: Lake, *, salt: str, split: str, test_ratings_per_user: int, validation_fraction: float, positive_rating: float,
-              ratings: int, rows_per_shard: int) -> Run:  # fmt: skip
+def start_run(
+    lake: Lake,
+    *,
+    salt: str,
+    split: str,
+    test_ratings_per_user: int,
+    validation_fraction: float,
+    positive_rating: float,
+    ratings: int,
+    rows_per_shard: int,
+) -> Run:
     """Choose the run's prefix and its number of shards: `ratings` / `rows_per_shard`, at most 32."""
     shards = min(MAX_SHARDS, max(1, -(-ratings // max(1, rows_per_shard))))
-    rule = SplitRule(salt=salt, split=split, test_ratings_per_user=test_ratings_per_user, validation_fraction=validation_fraction,
-                     positive_rating=positive_rating, shards=shards)  # fmt: skip
+    rule = SplitRule(
+        salt=salt,
+        split=split,
+        test_ratings_per_user=test_ratings_per_user,
+        validation_fraction=validation_fraction,
+        positive_rating=positive_rating,
+        shards=shards,
+    )
     run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
     return Run(run_id=run_id, s3_uri=f"s3://{lake.bucket}/prepared/{run_id}/", rule=rule)
 
@@ -136,10 +151,17 @@ class Channels:
     test: Channel
 
     def summary(self) -> pd.DataFrame:
-        rows = [{"split": name, "rows": channel.rows, "positive share": round(channel.positives / channel.rows, 4),
-                 "objects": len(channel.objects), "bytes": sum(item.size_bytes for item in channel.objects),
-                 "sha256 of the first": channel.objects[0].sha256}
-                for name, channel in ((name, getattr(self, name)) for name in SPLITS)]  # fmt: skip
+        rows = [
+            {
+                "split": name,
+                "rows": channel.rows,
+                "positive share": round(channel.positives / channel.rows, 4),
+                "objects": len(channel.objects),
+                "bytes": sum(item.size_bytes for item in channel.objects),
+                "sha256 of the first": channel.objects[0].sha256,
+            }
+            for name, channel in ((name, getattr(self, name)) for name in SPLITS)
+        ]
         return pd.DataFrame(rows).set_index("split")
 
 
@@ -169,15 +191,27 @@ def check_disjoint(pairs: Sequence[npt.NDArray[np.int64]]) -> None:
         raise InvalidData("The splits overlap: a rating is in two of them", cure="The table changed during prep: run 01_prep again.")
 
 
-def save_prepared_data(lake: Lake, run: Run, stored: StoredIndex, channels: Channels, profile: Profile, unloaded: Unloaded,
-                       project: Project) -> PreparedData:  # fmt: skip
+def save_prepared_data(
+    lake: Lake, run: Run, stored: StoredIndex, channels: Channels, profile: Profile, unloaded: Unloaded, project: Project
+) -> PreparedData:
     """Write handoff/prepared_data.json, which 02_train reads."""
     queries = {"profile": profile.query_execution_id, "feature_index": stored.query_execution_id, "splits": unloaded.query_execution_id}
     prepared = PreparedData(
-        run_id=run.run_id, your_initials=lake.names.initials, bucket=lake.bucket, database=lake.table.database, table=lake.table.table,
-        positive_rating=float(run.rule.positive_rating), split=run.rule.split, salt=run.rule.salt, feature_dim=stored.index.feature_dim,
-        feature_index=stored.stored, train=channels.train, validation=channels.validation, test=channels.test, query_execution_ids=queries,
-    )  # fmt: skip
+        run_id=run.run_id,
+        your_initials=lake.names.initials,
+        bucket=lake.bucket,
+        database=lake.table.database,
+        table=lake.table.table,
+        positive_rating=float(run.rule.positive_rating),
+        split=run.rule.split,
+        salt=run.rule.salt,
+        feature_dim=stored.index.feature_dim,
+        feature_index=stored.stored,
+        train=channels.train,
+        validation=channels.validation,
+        test=channels.test,
+        query_execution_ids=queries,
+    )
     handoff.save(prepared, project.handoff, "prepared_data")
     return prepared
 
@@ -227,5 +261,9 @@ def _test_rows(table: pa.Table) -> bytes:
 def _channel(s3_uri: str, name: str, items: Sequence[tuple[StoredObject, int, int]]) -> Channel:
     if not items:
         raise InvalidData(f"The {name} split is empty", cure="The table holds too few ratings per user for this test_ratings_per_user.")
-    return Channel(s3_uri=s3_uri, rows=sum(rows for _, rows, _ in items), positives=sum(positives for *_, positives in items),
-                   objects=tuple(item for item, *_ in items))  # fmt: skip
+    return Channel(
+        s3_uri=s3_uri,
+        rows=sum(rows for _, rows, _ in items),
+        positives=sum(positives for *_, positives in items),
+        objects=tuple(item for item, *_ in items),
+    )

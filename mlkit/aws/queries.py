@@ -56,16 +56,19 @@ def _cursor(aws: Session, workgroup: Workgroup) -> Iterator[Cursor]:
     try:
         with aws_errors():
             connection = connect(
-                session=aws.boto_session, region_name=aws.region, work_group=workgroup.name,
-                s3_staging_dir=workgroup.output_location or None, poll_interval=_POLL_S,
-            )  # fmt: skip
+                session=aws.boto_session,
+                region_name=aws.region,
+                work_group=workgroup.name,
+                s3_staging_dir=workgroup.output_location or None,
+                poll_interval=_POLL_S,
+            )
             with connection.cursor(Cursor) as cursor:
                 yield cursor
     except OperationalError as error:
         raise _query_error(str(error)) from error
     except DatabaseError as error:
         if error.__cause__ is not None and hasattr(error.__cause__, "operation_name"):
-            raise translate(error.__cause__) from error  # type: ignore[arg-type]
+            raise translate(error.__cause__) from error
         raise _query_error(str(error)) from error
 
 

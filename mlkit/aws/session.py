@@ -21,8 +21,16 @@ from botocore.exceptions import (
 from mlkit.errors import AccessDenied, AwsUnavailable, MlkitError, NotFound
 
 _DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403", "Forbidden"}
-_UNKNOWN_CALLER = {"UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId", "SignatureDoesNotMatch",
-                   "InvalidSignatureException", "ExpiredToken", "ExpiredTokenException", "MissingAuthenticationToken"}  # fmt: skip
+_UNKNOWN_CALLER = {
+    "UnrecognizedClientException",
+    "InvalidClientTokenId",
+    "InvalidAccessKeyId",
+    "SignatureDoesNotMatch",
+    "InvalidSignatureException",
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "MissingAuthenticationToken",
+}
 _MISSING = {"NoSuchBucket", "NoSuchKey", "EntityNotFoundException", "ResourceNotFoundException", "ResourceNotFound", "404", "NotFound"}
 _BUSY = {"ThrottlingException", "Throttling", "TooManyRequestsException", "SlowDown", "ServiceUnavailable", "InternalServerError"}
 
@@ -41,13 +49,13 @@ class Session:
     @property
     def region(self) -> str:
         if self.boto_session.region_name is None:
-            raise AwsUnavailable("No AWS region is set", cure="Set AWS_REGION. Without an AWS account: eval \"$(mlkit local env)\".")
-        return self.boto_session.region_name
+            raise AwsUnavailable("No AWS region is set", cure='Set AWS_REGION. Without an AWS account: eval "$(mlkit local env)".')
+        return str(self.boto_session.region_name)
 
     def _client(self, service: str) -> Any:
         config = Config(retries={"mode": "standard", "max_attempts": 5}, connect_timeout=10, user_agent_extra="mlkit")
         with aws_errors():
-            return self.boto_session.client(service, region_name=self.region, config=config)  # type: ignore[call-overload]
+            return self.boto_session.client(service, region_name=self.region, config=config)
 
 
 @contextmanager
@@ -60,8 +68,10 @@ def aws_errors(cure: str | None = None) -> Iterator[None]:
     except ClientError as error:
         raise translate(error, cure) from error
     except (NoCredentialsError, PartialCredentialsError, NoRegionError, ProfileNotFound) as error:
-        raise AwsUnavailable(str(error), cure=cure or "Configure credentials and a region, or use the local AWS: "
-                             "`mlkit local up`, then `eval \"$(mlkit local env)\"`.") from error  # fmt: skip
+        raise AwsUnavailable(
+            str(error),
+            cure=cure or 'Configure credentials and a region, or use the local AWS: `mlkit local up`, then `eval "$(mlkit local env)"`.',
+        ) from error
     except (ConnectionError, HTTPClientError) as error:
         raise AwsUnavailable(str(error), cure=cure) from error
     except BotoCoreError as error:

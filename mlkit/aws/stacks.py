@@ -25,14 +25,25 @@ class Stack:
     outputs: Mapping[str, str] = field(default_factory=dict)
 
 
-def deploy_stack(aws: Session, name: str, template: Path, parameters: Mapping[str, str], *, capabilities: tuple[str, ...] = (),
-                 on_event: OnEvent | None = None) -> Stack:  # fmt: skip
+def deploy_stack(
+    aws: Session,
+    name: str,
+    template: Path,
+    parameters: Mapping[str, str],
+    *,
+    capabilities: tuple[str, ...] = (),
+    on_event: OnEvent | None = None,
+) -> Stack:
     """Create the stack or update it, and wait. Raises DeploymentFailed with the first failed resource's reason."""
     client = aws.client("cloudformation")
     if not template.is_file():
         raise NotFound(f"There is no template {template}", cure="Start from the repository's folder.")
-    request = {"StackName": name, "TemplateBody": template.read_text(), "Capabilities": list(capabilities),
-               "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()]}  # fmt: skip
+    request = {
+        "StackName": name,
+        "TemplateBody": template.read_text(),
+        "Capabilities": list(capabilities),
+        "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+    }
     current = _describe(aws, name)
     if current is not None and current["StackStatus"] in ("ROLLBACK_COMPLETE", "REVIEW_IN_PROGRESS"):
         delete_stack(aws, name, on_event=on_event)  # a stack whose creation failed can only be deleted

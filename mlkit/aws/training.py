@@ -37,8 +37,14 @@ def load_prepared_data(project: Project) -> PreparedData:
 
 def describe_prepared_data(prepared: PreparedData) -> pd.DataFrame:
     """What will be trained on, for the notebook to show."""
-    rows = {"run": prepared.run_id, "table": f"{prepared.database}.{prepared.table}", "feature_dim": prepared.feature_dim,
-            "train rows": prepared.train.rows, "validation rows": prepared.validation.rows, "train data": prepared.train.s3_uri}  # fmt: skip
+    rows = {
+        "run": prepared.run_id,
+        "table": f"{prepared.database}.{prepared.table}",
+        "feature_dim": prepared.feature_dim,
+        "train rows": prepared.train.rows,
+        "validation rows": prepared.validation.rows,
+        "train data": prepared.train.s3_uri,
+    }
     return pd.DataFrame({"value": rows})
 
 
@@ -47,8 +53,14 @@ def fm_hyperparameters(prepared: PreparedData, *, num_factors: int, epochs: int,
 
     https://docs.aws.amazon.com/sagemaker/latest/dg/fact-machines-hyperparameters.html
     """
-    values = {"feature_dim": prepared.feature_dim, "predictor_type": "binary_classifier", "num_factors": num_factors,
-              "epochs": epochs, "mini_batch_size": mini_batch_size, **others}  # fmt: skip
+    values = {
+        "feature_dim": prepared.feature_dim,
+        "predictor_type": "binary_classifier",
+        "num_factors": num_factors,
+        "epochs": epochs,
+        "mini_batch_size": mini_batch_size,
+        **others,
+    }
     return {name: str(value) for name, value in values.items()}
 
 
@@ -65,13 +77,19 @@ class Trained:
     jobs: pd.DataFrame
 
     def summary(self) -> pd.DataFrame:
-        rows = {"training job": self.training_job, "tuning job": self.tuning_job or "none", "billable seconds": self.billable_seconds,
-                "model": self.model_data_url, **{name: round(value, 4) for name, value in sorted(self.metrics.items())}}  # fmt: skip
+        rows = {
+            "training job": self.training_job,
+            "tuning job": self.tuning_job or "none",
+            "billable seconds": self.billable_seconds,
+            "model": self.model_data_url,
+            **{name: round(value, 4) for name, value in sorted(self.metrics.items())},
+        }
         return pd.DataFrame({"value": rows})
 
 
-def run_training_job(aws: Session, prepared: PreparedData, hyperparameters: Mapping[str, str], *, role: str, instance_type: str,
-          max_runtime_s: int = 3600) -> Trained:  # fmt: skip
+def run_training_job(
+    aws: Session, prepared: PreparedData, hyperparameters: Mapping[str, str], *, role: str, instance_type: str, max_runtime_s: int = 3600
+) -> Trained:
     """Run one training job to its end. Raises TrainingJobFailed with SageMaker's reason."""
     trainer = _trainer(aws, prepared, hyperparameters, role, instance_type, max_runtime_s)
     with aws_errors():
@@ -81,22 +99,40 @@ def run_training_job(aws: Session, prepared: PreparedData, hyperparameters: Mapp
     return _trained(job, tuning_job=None, jobs=pd.DataFrame([_job_row(job)]))
 
 
-def run_tuning_job(aws: Session, prepared: PreparedData, hyperparameters: Mapping[str, str], *, role: str, instance_type: str,
-         ranges: Mapping[str, Sequence[float]], max_jobs: int, max_parallel_jobs: int, objective: str = OBJECTIVE,
-         max_runtime_s: int = 3600) -> Trained:  # fmt: skip
+def run_tuning_job(
+    aws: Session,
+    prepared: PreparedData,
+    hyperparameters: Mapping[str, str],
+    *,
+    role: str,
+    instance_type: str,
+    ranges: Mapping[str, Sequence[float]],
+    max_jobs: int,
+    max_parallel_jobs: int,
+    objective: str = OBJECTIVE,
+    max_runtime_s: int = 3600,
+) -> Trained:
     """Search the ranges ([low, high]; integers when both ends are) and return the best job by the objective on the validation split."""
     from sagemaker.train.tuner import HyperparameterTuner
 
     kept = {name: value for name, value in hyperparameters.items() if name not in ranges}
     trainer = _trainer(aws, prepared, kept, role, instance_type, max_runtime_s)
     objective_type = "Maximize" if objective.endswith(("accuracy", "f_beta")) else "Minimize"
-    tuner = HyperparameterTuner(trainer, objective, {name: _range(name, ends) for name, ends in ranges.items()}, objective_type=objective_type,
-                                max_jobs=max_jobs, max_parallel_jobs=max_parallel_jobs)  # fmt: skip
+    tuner = HyperparameterTuner(
+        trainer,
+        objective,
+        {name: _range(name, ends) for name, ends in ranges.items()},
+        objective_type=objective_type,
+        max_jobs=max_jobs,
+        max_parallel_jobs=max_parallel_jobs,
+    )
     name = _job_name("fm-tune", limit=32)
     with aws_errors():
         tuner.tune(inputs=_channels(prepared), job_name=name, wait=False)
     client = aws.client("sagemaker")
-    tuning = _wait(lambda: client.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name), "HyperParameterTuningJobStatus", name)
+    tuning = _wait(
+        lambda: client.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name), "HyperParameterTuningJobStatus", name
+    )
     best = tuning.get("BestTrainingJob", {}).get("TrainingJobName")
     if best is None:
         raise TrainingJobFailed(f"Tuning job {name} ended without a usable training job", cure="Read its training jobs' failure reasons.")
@@ -110,10 +146,19 @@ def save_trained_model(aws: Session, prepared: PreparedData, trained: Trained, *
     index = write_object(aws, feature_index_uri(trained.model_data_url), index_bytes)
     model: StoredObject = digest_object(aws, trained.model_data_url)
     value = TrainedModel(
-        your_initials=prepared.your_initials, training_job=trained.training_job, tuning_job=trained.tuning_job, image_uri=image_uri(aws),
-        execution_role=role, model=model, feature_index=index, feature_dim=prepared.feature_dim, hyperparameters=trained.hyperparameters,
-        metrics=trained.metrics, billable_seconds=trained.billable_seconds, prepared_data=prepared,
-    )  # fmt: skip
+        your_initials=prepared.your_initials,
+        training_job=trained.training_job,
+        tuning_job=trained.tuning_job,
+        image_uri=image_uri(aws),
+        execution_role=role,
+        model=model,
+        feature_index=index,
+        feature_dim=prepared.feature_dim,
+        hyperparameters=trained.hyperparameters,
+        metrics=trained.metrics,
+        billable_seconds=trained.billable_seconds,
+        prepared_data=prepared,
+    )
     handoff.save(value, project.handoff, "trained_model")
     return value
 
@@ -123,7 +168,9 @@ def feature_index_uri(model_data_url: str) -> str:
     return model_data_url.rsplit("/", 1)[0] + "/feature_index.parquet"
 
 
-def _trainer(aws: Session, prepared: PreparedData, hyperparameters: Mapping[str, str], role: str, instance_type: str, max_runtime_s: int) -> Any:
+def _trainer(
+    aws: Session, prepared: PreparedData, hyperparameters: Mapping[str, str], role: str, instance_type: str, max_runtime_s: int
+) -> Any:
     logging.getLogger("sagemaker").setLevel(logging.WARNING)
     from sagemaker.core.helper.session_helper import Session as SdkSession
     from sagemaker.train import ModelTrainer
@@ -131,12 +178,17 @@ def _trainer(aws: Session, prepared: PreparedData, hyperparameters: Mapping[str,
 
     with aws_errors():
         return ModelTrainer(
-            sagemaker_session=SdkSession(boto_session=aws.boto_session, sagemaker_client=aws.client("sagemaker"), default_bucket=prepared.bucket),
-            training_image=image_uri(aws), role=role, hyperparameters=dict(hyperparameters), base_job_name="fm",
+            sagemaker_session=SdkSession(
+                boto_session=aws.boto_session, sagemaker_client=aws.client("sagemaker"), default_bucket=prepared.bucket
+            ),
+            training_image=image_uri(aws),
+            role=role,
+            hyperparameters=dict(hyperparameters),
+            base_job_name="fm",
             compute=Compute(instance_type=instance_type, instance_count=1, volume_size_in_gb=10),
             stopping_condition=StoppingCondition(max_runtime_in_seconds=max_runtime_s),
             output_data_config=OutputDataConfig(s3_output_path=f"s3://{prepared.bucket}/models/"),
-        )  # fmt: skip
+        )
 
 
 def _channels(prepared: PreparedData) -> list[Any]:
@@ -145,10 +197,15 @@ def _channels(prepared: PreparedData) -> list[Any]:
 
     sources = {"train": prepared.train.s3_uri, "test": prepared.validation.s3_uri}
     return [
-        Channel(channel_name=name, content_type=_CONTENT_TYPE, data_source=DataSource(s3_data_source=S3DataSource(
-            s3_data_type="S3Prefix", s3_uri=uri, s3_data_distribution_type="FullyReplicated")))
+        Channel(
+            channel_name=name,
+            content_type=_CONTENT_TYPE,
+            data_source=DataSource(
+                s3_data_source=S3DataSource(s3_data_type="S3Prefix", s3_uri=uri, s3_data_distribution_type="FullyReplicated")
+            ),
+        )
         for name, uri in sources.items()
-    ]  # fmt: skip
+    ]
 
 
 def _range(name: str, ends: Sequence[float]) -> Any:
@@ -174,15 +231,25 @@ def _wait(describe: Callable[[], dict[str, Any]], status: str, name: str) -> dic
 def _trained(job: Mapping[str, Any], *, tuning_job: str | None, jobs: pd.DataFrame) -> Trained:
     metrics = {item["MetricName"]: float(item["Value"]) for item in job.get("FinalMetricDataList", [])}
     hyperparameters = {key: value for key, value in job["HyperParameters"].items() if not key.startswith("_")}
-    return Trained(training_job=job["TrainingJobName"], tuning_job=tuning_job, model_data_url=job["ModelArtifacts"]["S3ModelArtifacts"],
-                   hyperparameters=hyperparameters, metrics=metrics, billable_seconds=int(job.get("BillableTimeInSeconds", 0)),
-                   jobs=jobs)  # fmt: skip
+    return Trained(
+        training_job=job["TrainingJobName"],
+        tuning_job=tuning_job,
+        model_data_url=job["ModelArtifacts"]["S3ModelArtifacts"],
+        hyperparameters=hyperparameters,
+        metrics=metrics,
+        billable_seconds=int(job.get("BillableTimeInSeconds", 0)),
+        jobs=jobs,
+    )
 
 
 def _job_row(job: Mapping[str, Any]) -> dict[str, Any]:
     metrics = {item["MetricName"]: round(float(item["Value"]), 4) for item in job.get("FinalMetricDataList", [])}
-    return {"training job": job["TrainingJobName"], "status": job["TrainingJobStatus"],
-            "seconds": job.get("BillableTimeInSeconds"), **metrics}  # fmt: skip
+    return {
+        "training job": job["TrainingJobName"],
+        "status": job["TrainingJobStatus"],
+        "seconds": job.get("BillableTimeInSeconds"),
+        **metrics,
+    }
 
 
 def _tuning_jobs(aws: Session, name: str) -> pd.DataFrame:
@@ -192,8 +259,14 @@ def _tuning_jobs(aws: Session, name: str) -> pd.DataFrame:
     for page in pages.paginate(HyperParameterTuningJobName=name):
         for job in page["TrainingJobSummaries"]:
             objective = job.get("FinalHyperParameterTuningJobObjectiveMetric", {}).get("Value")
-            rows.append({"training job": job["TrainingJobName"], "status": job["TrainingJobStatus"], **job["TunedHyperParameters"],
-                         "objective": objective})  # fmt: skip
+            rows.append(
+                {
+                    "training job": job["TrainingJobName"],
+                    "status": job["TrainingJobStatus"],
+                    **job["TunedHyperParameters"],
+                    "objective": objective,
+                }
+            )
     return pd.DataFrame(rows)
 
 
@@ -205,8 +278,11 @@ def training_history(aws: Session, trained: Trained) -> pd.DataFrame:
     """Each epoch's metrics on the training rows, read from the job's log: columns epoch, train (cross entropy in nats)."""
     rows = []
     with aws_errors():
-        pages = aws.client("logs").get_paginator("filter_log_events").paginate(
-            logGroupName="/aws/sagemaker/TrainingJobs", logStreamNamePrefix=f"{trained.training_job}/")  # fmt: skip
+        pages = (
+            aws.client("logs")
+            .get_paginator("filter_log_events")
+            .paginate(logGroupName="/aws/sagemaker/TrainingJobs", logStreamNamePrefix=f"{trained.training_job}/")
+        )
         for page in pages:
             for event in page["events"]:
                 match = _EPOCH_METRIC.search(event["message"])
@@ -218,6 +294,6 @@ def training_history(aws: Session, trained: Trained) -> pd.DataFrame:
 def check_tuning(tune: bool, max_jobs: int, max_parallel_jobs: int) -> None:
     """Raises UsageError when the numbers of jobs make no sense."""
     if tune and not 1 <= max_parallel_jobs <= max_jobs:
-        raise UsageError(f"max_jobs is {max_jobs}, max_parallel_jobs is {max_parallel_jobs}", cure="Run at least one job, at most max_jobs at once.")
-
-
+        raise UsageError(
+            f"max_jobs is {max_jobs}, max_parallel_jobs is {max_parallel_jobs}", cure="Run at least one job, at most max_jobs at once."
+        )

@@ -12,7 +12,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="CI/CD for SageMaker models whose pipeline steps are notebooks.",
 )
-app.command(name="run")(notebooks.run)
+app.command(name="run", cls=notebooks.PapermillOptions)(notebooks.run)
 app.command(name="params")(notebooks.params)
 app.command(name="deploy")(endpoints.deploy)
 app.command(name="undeploy")(endpoints.undeploy)

@@ -1,12 +1,10 @@
 """How the command line speaks: progress with elapsed time, tables that fit 80 columns, one clear error."""
 
 import os
-import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
@@ -51,12 +49,13 @@ class Elapsed:
         out.print(f"  [dim]{time.monotonic() - self._start:6.1f} s[/]  {_plain(line)}")
 
 
-def show_frame(frame: pd.DataFrame, *, title: str = "") -> None:
+def show_table(rows: Sequence[Mapping[str, object]], *, title: str = "") -> None:
+    """One line per row under the first row's names; numbers stand right."""
     table = Table(title=title or None, title_justify="left")
-    for column in frame.columns:
-        table.add_column(str(column), overflow="fold", justify="right" if pd.api.types.is_numeric_dtype(frame[column]) else "left")
-    for row in frame.itertuples(index=False):
-        table.add_row(*(_cell(value) for value in row))
+    for name, value in rows[0].items():
+        table.add_column(name, overflow="fold", justify="right" if isinstance(value, int | float) else "left")
+    for row in rows:
+        table.add_row(*(f"{value:.4f}" if isinstance(value, float) else _plain(str(value)) for value in row.values()))
     Console(highlight=False).print(table)
 
 
@@ -73,14 +72,6 @@ def environment(variables: Mapping[str, str]) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
-
-
-def is_terminal() -> bool:
-    return sys.stdout.isatty()
-
-
-def _cell(value: object) -> str:
-    return f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
 def _plain(text: str) -> str:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from mlkit.cli.console import Elapsed, out, show_frame
+from mlkit.cli.console import Elapsed, out, show_table
 from mlkit.settings import LabNames, Project
 
 Environment = Annotated[str, typer.Argument(help="dev, qa or production")]
@@ -56,6 +56,6 @@ def predict(
     if len(user) != len(movie):
         raise UsageError(f"{len(user)} users and {len(movie)} movies", cure="Give --user and --movie in pairs.")
     answer = ask(Session(), LabNames(initials=your_initials).endpoint(environment), user, movie)
-    show_frame(answer)
+    show_table(answer.to_dict("records"))
     if (answer["unseen"] != "").any():
         out.print("unseen: the model does not know this id; it answers from its bias and the other id alone")

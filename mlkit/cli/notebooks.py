@@ -5,9 +5,29 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
-from mlkit.cli.console import Elapsed, out, show_frame
+from mlkit.cli.console import Elapsed, out, show_table
 from mlkit.errors import UsageError
+
+_PAIR = "\x00"  # no parameter holds it
+
+
+class PapermillOptions(TyperCommand):
+    """Takes `-p NAME VALUE` as papermill does; Typer has no options of two values that may be repeated."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        joined: list[str] = []
+        rest = iter(args)
+        for argument in rest:
+            joined.append(argument)
+            if argument in ("-p", "--parameter"):
+                pair = [value for value in (next(rest, None), next(rest, None)) if value is not None]
+                if len(pair) != 2:
+                    raise UsageError(f"{argument} needs a name and a value", cure="For example: -p tune True")
+                joined.append(_PAIR.join(pair))
+        return super().parse_args(ctx, joined)
+
 
 Notebook = Annotated[Path, typer.Argument(help="The notebook, for example notebooks/02_train.ipynb")]
 
@@ -15,7 +35,7 @@ Notebook = Annotated[Path, typer.Argument(help="The notebook, for example notebo
 def run(
     notebook: Notebook,
     executed: Annotated[Path | None, typer.Argument(help="Where the executed notebook goes; by default executed/NAME.")] = None,
-    parameter: Annotated[list[tuple[str, str]] | None, typer.Option("-p", "--parameter", help="NAME VALUE; may be repeated.")] = None,
+    parameter: Annotated[list[str] | None, typer.Option("-p", "--parameter", metavar="NAME VALUE", help="May be repeated.")] = None,
     file: Annotated[Path | None, typer.Option("-f", "--file", help="A YAML file of parameters; -p wins.")] = None,
     evidence: Annotated[str, typer.Option(help="s3://bucket/prefix/ that keeps the executed notebook, however the run ends.")] = "",
     cell_timeout: Annotated[float | None, typer.Option(help="Seconds that one cell may take.")] = None,
@@ -71,15 +91,17 @@ def params(notebook: Notebook) -> None:
 
     Example: mlkit params notebooks/02_train.ipynb
     """
-    import pandas as pd
-
     from mlkit.parameters import read_parameters
 
     rows = [{"name": p.name, "type": str(p.type), "default": repr(p.default), "meaning": p.help} for p in read_parameters(notebook)]
-    show_frame(pd.DataFrame(rows, columns=["name", "type", "default", "meaning"]))
+    if rows:
+        show_table(rows)
+    else:
+        out.print(f"{notebook} has no parameters")
 
 
-def _once(pairs: list[tuple[str, str]]) -> dict[str, str]:
+def _once(joined: list[str]) -> dict[str, str]:
+    pairs = [(name, value) for name, value in (pair.split(_PAIR, 1) for pair in joined)]
     names = [name for name, _ in pairs]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:

@@ -1,11 +1,10 @@
 """The whole walk on the local AWS: lake, ratings, three notebooks, an endpoint, a match rate."""
 
 from datetime import UTC, datetime
-
-import pandas as pd
+from typing import Any
 
 from mlkit.cli import console
-from mlkit.cli.console import Elapsed, out, show_frame, step
+from mlkit.cli.console import Elapsed, out, show_table, step
 from mlkit.settings import DATALAKE_TEMPLATE, LabNames, Project
 
 
@@ -19,7 +18,7 @@ def walk(project: Project, *, your_initials: str, tune: bool, port: int) -> None
         out.print(f"  {running.endpoint_url}, account {running.account}, {running.region}")
     with console.environment(lifecycle.environment(project.local_home)):
         evidence = _walk(project, LabNames(initials=your_initials), tune, timings)
-    show_frame(pd.DataFrame([{"step": name, "seconds": f"{seconds:.1f}"} for name, seconds in timings.items()]), title="What took how long")
+    show_table([{"step": name, "seconds": f"{seconds:.1f}"} for name, seconds in timings.items()], title="What took how long")
     _show_result(project, evidence)
 
 
@@ -33,13 +32,23 @@ def _walk(project: Project, names: LabNames, tune: bool, timings: dict[str, floa
 
     aws = Session()
     with step("Data lake (CloudFormation/datalake.yaml)", timings):
-        deploy_stack(aws, names.datalake_stack, project.root / DATALAKE_TEMPLATE, {"YourInitials": names.initials},
-                     capabilities=("CAPABILITY_IAM",), on_event=Elapsed())  # fmt: skip
+        deploy_stack(
+            aws,
+            names.datalake_stack,
+            project.root / DATALAKE_TEMPLATE,
+            {"YourInitials": names.initials},
+            capabilities=("CAPABILITY_IAM",),
+            on_event=Elapsed(),
+        )
     with step("Ratings", timings):
         load_ratings(project, "ml-100k", names.initials)
     evidence = f"s3://{names.bucket}/executed/{datetime.now(UTC):%Y%m%dT%H%M%SZ}/"
     store = evidence_store(aws, evidence)
-    parameters = {"01_prep": {"your_initials": names.initials}, "02_train": {"tune": True} if tune else {}, "03_test_endpoint": {}}
+    parameters: dict[str, dict[str, Any]] = {
+        "01_prep": {"your_initials": names.initials},
+        "02_train": {"tune": True} if tune else {},
+        "03_test_endpoint": {},
+    }
     for name, given in parameters.items():
         if name == "03_test_endpoint":
             with step("Endpoint dev (CloudFormation/sagemaker_prediction_endpoint.yaml)", timings):
@@ -55,8 +64,10 @@ def _show_result(project: Project, evidence: str) -> None:
 
     result = handoff.load(TestResult, project.handoff, "test_result", made_by="notebooks/03_test_endpoint.ipynb")
     baselines = ", ".join(f"{name} {value:.4f}" for name, value in result.baselines.items())
-    out.print(f"\n[bold]Match rate {result.match_rate:.4f}[/] on {result.rows:,} held-out ratings "
-              f"({result.confidence:.0%} interval {result.low:.4f} to {result.high:.4f}): {result.verdict} at {result.min_match_rate}")  # fmt: skip
+    out.print(
+        f"\n[bold]Match rate {result.match_rate:.4f}[/] on {result.rows:,} held-out ratings "
+        f"({result.confidence:.0%} interval {result.low:.4f} to {result.high:.4f}): {result.verdict} at {result.min_match_rate}"
+    )
     out.print(f"Beside it: {baselines}")
     out.print(f"Executed notebooks: {project.root / 'executed'} and {evidence}")
     out.print('Go on: mlkit local jupyter, or eval "$(mlkit local env)" and any AWS tool; mlkit undeploy dev; mlkit local down')

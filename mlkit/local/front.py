@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from mlkit.local import guard, protocol
+from mlkit.local.deployments import Deployments
+from mlkit.local.emulated import check_honoured, passed_roles
 from mlkit.local.emulator import SERVICES, Emulator
 from mlkit.local.emulator.core import Receive, Send
 from mlkit.local.guard import Request, Signature
@@ -24,8 +26,10 @@ _log = logging.getLogger("mlkit.local")
 class Front:
     """Guards, recognises, authorises and answers. `engines` by botocore's service name."""
 
-    def __init__(self, *, emulator: Emulator, engines: Mapping[str, Service], changed: Callable[[], None]) -> None:
-        self._emulator, self._engines, self._changed = emulator, engines, changed
+    def __init__(
+        self, *, emulator: Emulator, engines: Mapping[str, Service], deployments: Deployments, changed: Callable[..., None]
+    ) -> None:
+        self._emulator, self._engines, self._deployments, self._changed = emulator, engines, deployments, changed
         self._threads = ThreadPoolExecutor(max_workers=256, thread_name_prefix="engine")
         self._by_signing_name: dict[str, list[str]] = {}
         for name in engines:
@@ -48,11 +52,11 @@ class Front:
     def _admit(self, request: Request) -> Signature:
         guard.check_caller_is_local(request, self._emulator.settings.port)
         signature = guard.signature_of(request)
-        guard.check_path(request, signature)
         if self._emulator.is_root(signature.access_key_id):
             raise AwsError("InvalidClientTokenId", "The security token included in the request is invalid.", status=403)
         if signature.service not in SERVICES and signature.service not in self._by_signing_name:
             raise AwsError("UnknownOperationException", f"The local AWS does not honour the service {signature.service}.")
+        guard.check_path(request, signature)
         region = self._emulator.settings.region
         if signature.region not in (region, "") and not (signature.service in ("iam", "sts") and signature.region == "us-east-1"):
             raise AwsError("InvalidRegion", f"The local AWS serves {region} only, the request is signed for {signature.region}.", status=403)
@@ -83,7 +87,7 @@ class Front:
             raise AwsError("InternalFailure", f"The local AWS failed in {operation.name}: {error!r}", status=500) from error
         finally:
             if not operation.name.startswith(_READ_PREFIXES):
-                self._changed()
+                self._changed(engine.name)
         if operation.output_shape is not None and (found := problems(operation.output_shape, answer)):
             _log.error("%s:%s gave an answer that AWS would not give: %s", engine.name, operation.name, "; ".join(found))
             raise AwsError("InternalFailure", f"The local AWS's answer to {operation.name} is not AWS's shape: {'; '.join(found)}", status=500)
@@ -101,8 +105,13 @@ class Front:
         if service != SERVICES[signature.service] or action is None:
             raise AwsError("UnknownOperationException", f"The local AWS knows no operation of {signature.service} in this request.")
 
+        check_honoured(action, request, body)
+        accepted = await self._more_than_the_emulator_checks(request, signature, action, body)
+
         async def without_cors(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
+                if message["status"] < 400:
+                    accepted()
                 message = {**message, "headers": [h for h in message["headers"] if not h[0].lower().startswith(b"access-control-")]}
             await send(message)
 
@@ -110,7 +119,21 @@ class Front:
             await self._emulator.answer(scope, source, without_cors)
         finally:
             if not action.partition(":")[2].startswith(_READ_PREFIXES):
-                self._changed()
+                self._changed(signature.service)
+
+
+    async def _more_than_the_emulator_checks(self, request: Request, signature: Signature, action: str, body: bytes) -> Callable[[], None]:
+        """PassRole, and who deploys a stack. The result is to be called when the emulator has accepted the request."""
+        key = signature.access_key_id
+        if signature.service == "cloudformation":
+            self._emulator.pin(request, signature, body)
+            return self._deployments.admit(body, self._emulator.caller(key), lambda permission: self._emulator.check(key, permission))
+        roles = passed_roles(action, body)
+        if roles:
+            self._emulator.pin(request, signature, body)
+            for permission in roles:
+                self._emulator.check(key, permission)
+        return lambda: None
 
 
 # Services whose requests are signed for another name than their own.

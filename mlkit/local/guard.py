@@ -73,7 +73,7 @@ def check_path(request: Request, signature: Signature) -> None:
     if signature.service == "s3":
         allowed = first == "" and request.path == "/" or bool(first and _BUCKET.fullmatch(first))
     else:
-        allowed = request.path == "/" or first in ("endpoints", "service")
+        allowed = request.path == "/" or (signature.service == "sagemaker" and first == "endpoints")
     if not allowed:
         raise AwsError("AccessDenied", f"The local AWS has nothing at {request.path}.", status=403)
 

@@ -43,8 +43,9 @@ class Home:
 
     def write(self, name: str, record: dict[str, Any]) -> None:
         """Replace a file at once: a reader, or a kill, finds the old one or the new one."""
-        target = self.folder() / name
-        temporary = target.with_name(f".{name}.{os.getpid()}")
+        target = self.path / name
+        self.folder(str(target.parent.relative_to(self.path)))
+        temporary = target.with_name(f".{target.name}.{os.getpid()}")
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with open(descriptor, "w") as file:
             json.dump(record, file)

@@ -15,7 +15,7 @@ _SESSION_SECONDS = 12 * 3600
 class LocalHost:
     """The `Host` of all engines."""
 
-    def __init__(self, *, emulator: Emulator, home: Home, changed: Callable[[], None]) -> None:
+    def __init__(self, *, emulator: Emulator, home: Home, changed: Callable[..., None]) -> None:
         self.account, self.region = emulator.settings.account, emulator.settings.region
         self._endpoint = f"http://127.0.0.1:{emulator.settings.port}"
         self._emulator, self._home, self._changed = emulator, home, changed
@@ -50,9 +50,11 @@ class LocalHost:
         )
 
     def assume_role(self, role_arn: str, *, service_principal: str, source_arn: str, session_name: str) -> Credentials:
-        return self._emulator.assume_role(
+        credentials = self._emulator.assume_role(
             role_arn, service_principal=service_principal, source_arn=source_arn, session_name=session_name, seconds=_SESSION_SECONDS
         )
+        self._changed("sts")
+        return credentials
 
     def changed(self) -> None:
         self._changed()

@@ -13,7 +13,9 @@ from pathlib import Path
 import uvicorn
 
 from mlkit.errors import LocalAwsFailed
+from mlkit.local import resources
 from mlkit.local.checkpoint import Checkpoint
+from mlkit.local.deployments import Deployments
 from mlkit.local.emulator import Emulator, Settings
 from mlkit.local.front import Front
 from mlkit.local.home import Home
@@ -30,10 +32,16 @@ class LocalAws:
 
     def __init__(self, *, home: Home, settings: Settings) -> None:
         self.home, self.emulator = home, Emulator(settings)
-        self.host = LocalHost(emulator=self.emulator, home=home, changed=lambda: self.checkpoint.changed())
+        self.host = LocalHost(emulator=self.emulator, home=home, changed=lambda *names: self.checkpoint.changed(*names))
         self.engines = _engines(self.host)
-        self.checkpoint = Checkpoint(emulator=self.emulator, home=home, engines=self.engines)
-        self.front = Front(emulator=self.emulator, engines=self.engines, changed=self.checkpoint.changed)
+        types = dict(resources.TYPES)
+        for engine in self.engines.values():
+            types.update(engine.resource_types)
+        self.deployments = Deployments(
+            host=self.host, emulator=self.emulator, types=types, changed=lambda: self.checkpoint.changed("cloudformation", "deployments")
+        )
+        self.checkpoint = Checkpoint(emulator=self.emulator, home=home, states={**self.engines, "deployments": self.deployments})
+        self.front = Front(emulator=self.emulator, engines=self.engines, deployments=self.deployments, changed=self.checkpoint.changed)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -45,7 +53,7 @@ class LocalAws:
         finally:
             for engine in self.engines.values():
                 await asyncio.to_thread(engine.stop)
-            self.checkpoint.save()
+            self.checkpoint.save(everything=True)
 
     async def _make_administrator(self) -> None:
         """A user with all rights, not root: on AWS too an explicit Deny holds for such a user, and for root it would not."""
@@ -58,7 +66,7 @@ class LocalAws:
         await self.emulator.iam("PutUserPolicy", UserName=ADMINISTRATOR, PolicyName="all", PolicyDocument=_ADMINISTRATOR_POLICY)
         answer = (await self.emulator.iam("CreateAccessKey", UserName=ADMINISTRATOR)).decode()
         key = Credentials(access_key_id=_element(answer, "AccessKeyId"), secret_access_key=_element(answer, "SecretAccessKey"))
-        self.checkpoint.save()
+        self.checkpoint.save(everything=True)
         self.home.write("credentials.json", {"access_key_id": key.access_key_id, "secret_access_key": key.secret_access_key})
 
 

@@ -18,10 +18,21 @@ def channel(rows: int = 10) -> Channel:
 
 def prepared() -> PreparedData:
     return PreparedData(
-        run_id="20260101T000000Z-00000000", your_initials="abc", bucket="abc-ml-id-lab", database="abc-ml-lab-movielens", table="u_data",
-        positive_rating=4.0, split="hashed", salt="s", feature_dim=12, feature_index=stored("index"), train=channel(), validation=channel(3),
-        test=channel(2), query_execution_ids={"profile": "q-1"},
-    )  # fmt: skip
+        run_id="20260101T000000Z-00000000",
+        your_initials="abc",
+        bucket="abc-ml-id-lab",
+        database="abc-ml-lab-movielens",
+        table="u_data",
+        positive_rating=4.0,
+        split="hashed",
+        salt="s",
+        feature_dim=12,
+        feature_index=stored("index"),
+        train=channel(),
+        validation=channel(3),
+        test=channel(2),
+        query_execution_ids={"profile": "q-1"},
+    )
 
 
 def test_a_saved_value_loads_as_the_same_value(tmp_path: Path) -> None:

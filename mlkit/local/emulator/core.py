@@ -1,13 +1,15 @@
 """The emulator as the rest of the local AWS sees it: who calls, what may they, answer, save."""
 
 import asyncio
+import json
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from contextlib import AbstractContextManager
 from typing import Any
+from urllib.parse import unquote, urlencode
 
-from mlkit.local.emulator.settings import Settings
+from mlkit.local.emulator.settings import STATE_KEYS, Settings
 from mlkit.local.guard import Request, Signature
 from mlkit.local.service import AwsError, Caller, Credentials, Permission
 
@@ -32,9 +34,23 @@ class Emulator:
         self._ms._MAIN_LOOP = asyncio.get_running_loop()
         self._ms._load_persisted_state()
 
-    def save(self) -> None:
-        """Write every service's state; each file is replaced at once. Call it on the event loop, where no handler is at work."""
-        self._ms.save_all(self._ms._build_persistence_save_dict())
+    def save(self, services: Iterable[str]) -> None:
+        """Write the state of these services, by signing name, as far as they were used; each file is replaced at once.
+
+        Call it on the event loop, where no handler is at work.
+        """
+        from ministack.core import persistence
+
+        for name in services:
+            key = STATE_KEYS.get(name, name)
+            if key not in self._ms._loaded_modules:
+                continue
+            state = {"__ministack_format__": persistence._state_format_version(key), "payload": self.module(key).get_state()}
+            text = json.dumps(state, default=persistence._json_default)
+            self.settings.emulator_dir.mkdir(parents=True, exist_ok=True)
+            temporary = self.settings.emulator_dir / f".{key}.json"
+            temporary.write_text(text)
+            temporary.replace(self.settings.emulator_dir / f"{key}.json")
 
     def scope(self) -> AbstractContextManager[None]:
         """The account and region for work that no request started."""
@@ -106,12 +122,19 @@ class Emulator:
         code, status, message = self._ia._auth_failure(service, failure.code, failure.message, {"x-amz-target": "x"})
         return AwsError(code, message, status=status)
 
+    def stack_of_change_set(self, arn: str) -> str:
+        """The name of the stack that a change set belongs to, or "" for an unknown one."""
+        self.module("cloudformation")
+        from ministack.services.cloudformation import changesets
+
+        with self.scope():
+            _, found = changesets._find_change_set(arn)
+        return str(found.get("StackName", "")) if found else ""
+
     # --- identities ---------------------------------------------------------------------------------------------------
 
     async def iam(self, action: str, **parameters: str) -> bytes:
         """Call the emulator's IAM as itself: for the first user only."""
-        from urllib.parse import urlencode
-
         body = urlencode({"Action": action, "Version": "2010-05-08", **parameters}).encode()
         headers = {"content-type": "application/x-www-form-urlencoded"}
         with self.scope():
@@ -167,9 +190,6 @@ class Emulator:
         )
         document = role["AssumeRolePolicyDocument"]
         if isinstance(document, str):
-            import json
-            from urllib.parse import unquote
-
             document = json.loads(document if document.lstrip().startswith("{") else unquote(document))
         effects = [
             statement["Effect"]

@@ -1,6 +1,14 @@
 """Where the emulator differs from AWS in a way that matters here, it is put right: each function is one difference."""
 
+import contextvars
+import json
+from collections.abc import Mapping
 from typing import Any
+
+from mlkit.local.emulator import encryption
+from mlkit.local.emulator.settings import SERVICES, STATE_KEYS
+
+_DENIED_RESOURCE: contextvars.ContextVar[str] = contextvars.ContextVar("denied_resource", default="*")
 
 
 def apply() -> tuple[Any, Any, Any]:
@@ -12,7 +20,12 @@ def apply() -> tuple[Any, Any, Any]:
     close_everything_but_the_api(ms)
     leave_docker_alone(ms)
     take_loopback_for_secure(ms, ev)
+    encryption.ask_for_key_permissions(ia, ev)
+    name_the_denied_resource(ia, ev)
+    resolve_key_aliases(ia)
+    tell_the_metric_namespace(ia)
     keep_sessions()
+    keep_only_our_services(ms)
     return ms, ev, ia
 
 
@@ -37,9 +50,63 @@ def take_loopback_for_secure(ms: Any, ev: Any) -> None:
     ms.pin_request_origin = lambda address, _secure: ev.pin_request_origin(address, True)
 
 
+def name_the_denied_resource(ia: Any, ev: Any) -> None:
+    """Every denial says on which resource, as AWS's do; a request that is checked on several names the one that failed."""
+    original_enforce, original_response = ev.enforce, ia.access_denied_response
+
+    def enforce(key: str, action: str, service: str, region: str, resource_arn: str = "*", service_context: Any = None) -> Any:
+        denied = original_enforce(key, action, service, region, resource_arn=resource_arn, service_context=service_context)
+        if denied is not None:
+            _DENIED_RESOURCE.set(resource_arn)
+        return denied
+
+    def response(service: str, action: str, principal_arn: str, request_id: str, **more: Any) -> Any:
+        if not more.get("error_code") and not more.get("message") and not more.get("resource_policy_arn"):
+            resource = _DENIED_RESOURCE.get()
+            resource = f'"{resource}"' if service == "s3" and resource.startswith("arn:aws:s3:") else resource
+            more["message"] = ia.identity_denial_message(action, principal_arn, resource, bool(more.get("explicit_deny")))
+        return original_response(service, action, principal_arn, request_id, **more)
+
+    ev.enforce, ia.access_denied_response = enforce, response
+
+
+def resolve_key_aliases(ia: Any) -> None:
+    """IAM and key policies speak of key ARNs: a request that names an alias is a request for the key behind it."""
+    original = ia.extract_resource_arn
+
+    def extract(service: str, method: str, path: str, headers: Mapping[str, str], *more: Any) -> str:
+        arn: str = original(service, method, path, headers, *more)
+        if service == "kms" and ":alias/" in arn and not headers.get("x-amz-target", "").endswith("Alias"):
+            return encryption.key_arn(arn) or arn
+        return arn
+
+    ia.extract_resource_arn = extract
+
+
+def tell_the_metric_namespace(ia: Any) -> None:
+    """The condition key cloudwatch:namespace, which policies for PutMetricData cannot do without."""
+    original = ia.request_tag_context
+
+    def context(service: str, action: str, body: bytes, params: Mapping[str, Any]) -> dict[str, Any]:
+        found: dict[str, Any] = original(service, action, body, params)
+        if action == "cloudwatch:PutMetricData":
+            namespace = json.loads(body).get("Namespace") if body[:1] == b"{" else (params.get("Namespace") or [None])[0]
+            if namespace:
+                found["cloudwatch:namespace"] = namespace
+        return found
+
+    ia.request_tag_context = context
+
+
 def keep_sessions() -> None:
     """Sessions of roles survive a restart, as they do on AWS."""
     from ministack.services import sts
 
     sts.get_state = lambda: {"sessions": dict(sts._sessions)}
     sts.load_persisted_state = lambda data: sts._sessions.update(data.get("sessions", {}))
+
+
+def keep_only_our_services(ms: Any) -> None:
+    """Only the services that are switched on have state, though CloudFormation imports them all."""
+    modules = {STATE_KEYS.get(name, name) for name in SERVICES}
+    ms._state_map = {name: name for name in modules}

@@ -22,6 +22,9 @@ SERVICES: Mapping[str, str] = {
     "sts": "sts",
 }
 
+# Signing name -> the emulator's module, which its state file is named after, where they differ.
+STATE_KEYS: Mapping[str, str] = {"events": "eventbridge", "logs": "cloudwatch_logs", "monitoring": "cloudwatch"}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
@@ -32,12 +35,16 @@ class Settings:
     region: str
     port: int
 
+    @property
+    def emulator_dir(self) -> Path:
+        return self.state_dir / "emulator"
+
     def environment(self) -> dict[str, str]:
         """The variables that the emulator needs; its root key is random and is never handed out."""
         return {
             "AUTH": "true",
             "PERSIST_STATE": "1",
-            "STATE_DIR": str(self.state_dir / "emulator"),
+            "STATE_DIR": str(self.emulator_dir),
             "S3_PERSIST": "1",
             "S3_DATA_DIR": str(self.state_dir / "s3"),
             "SERVICES": ",".join(sorted(SERVICES.values())),

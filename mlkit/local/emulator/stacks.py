@@ -3,11 +3,15 @@
 What the emulator keeps is the engine: templates, parameters, order, events, rollback, change sets, drift.
 """
 
+import re
 import uuid
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+from mlkit.local.emulator import interruptions
 from mlkit.local.service import ClientFactory, Provisioned, ResourceRequest, ResourceType
+
+_TAGS_AS_MAP = ("AWS::SSM::Parameter", "AWS::Glue::Crawler")
 
 
 class Deployment(Protocol):
@@ -29,6 +33,7 @@ def install(
     types: Mapping[str, ResourceType],
     deployment: Callable[[], Deployment],
     check_template: Callable[[Mapping[str, Any], Mapping[str, bool]], None],
+    role_of: Callable[[str], str | None],
     changed: Callable[[], None],
 ) -> None:
     """Make these the only resource types. `check_template` raises ValueError, which the caller of the operation sees."""
@@ -40,18 +45,32 @@ def install(
         name: tuple(sorted(kind.replacing if kind.update else kind.properties)) for name, kind in types.items()
     }
     provisioners._CUSTOM_NAME_REPLACEMENT = {}
-    provisioners._STACK_TAG_PROPERTY = {name: ("Tags", "list") for name, kind in types.items() if "Tags" in kind.properties}
+    provisioners._STACK_TAG_PROPERTY = {
+        name: ("Tags", "map" if name in _TAGS_AS_MAP else "list") for name, kind in types.items() if "Tags" in kind.properties
+    }
     stacks._runs_on_worker_thread = lambda resource_type: resource_type in types
     stacks._PROPERTY_ENUMS = {}
-    original_check = handlers.validate_template_support
+    _check_templates(check_template, handlers, changesets)
+    _guard_references(stacks, deployment)
+    _announce(stacks, changed)
+    _show_roles(handlers, role_of)
+    interruptions.remember(handlers, changesets)
+
+
+def _check_templates(check_template: Callable[..., None], handlers: Any, changesets: Any) -> None:
+    original_check, original_transforms = handlers.validate_template_support, handlers._apply_transforms
 
     def check(template: Mapping[str, Any], conditions: Mapping[str, bool], **more: Any) -> None:
         original_check(template, conditions, **more)
         check_template(template, conditions)
 
+    def apply_transforms(template: Any, *more: Any) -> Any:
+        if isinstance(template, Mapping) and template.get("Transform") not in (None, "AWS::LanguageExtensions", ["AWS::LanguageExtensions"]):
+            raise ValueError(f"the local AWS does not honour the transform {template['Transform']}")
+        return original_transforms(template, *more)
+
     handlers.validate_template_support = changesets.validate_template_support = check
-    _guard_references(stacks, deployment)
-    _announce(stacks, changed)
+    handlers._apply_transforms = changesets._apply_transforms = apply_transforms
 
 
 def _handlers(name: str, kind: ResourceType, deployment: Callable[[], Deployment], provisioners: Any) -> dict[str, Any]:
@@ -95,7 +114,8 @@ def _call(handler: Callable[[ResourceRequest], Any], request: ResourceRequest) -
     """The handler's result; an AWS error is told as CloudFormation tells it, with the code, action and resource."""
     from botocore.exceptions import ClientError
 
-    from mlkit.local.service import AwsError
+    from mlkit.local.emulator import interruptions
+from mlkit.local.service import AwsError
 
     try:
         return handler(request)
@@ -116,10 +136,13 @@ def _generated_name(resource_type: str, stack_name: str, logical_id: str, provis
 
 def _without_system_tags(properties: Mapping[str, Any]) -> dict[str, Any]:
     """The emulator adds CloudFormation's own `aws:` tags, which no service accepts from a caller."""
-    if "Tags" not in properties:
-        return dict(properties)
-    tags = [tag for tag in properties["Tags"] if not tag["Key"].startswith("aws:")]
-    return {name: value for name, value in properties.items() if name != "Tags"} | ({"Tags": tags} if tags else {})
+    found = dict(properties)
+    tags = found.pop("Tags", None)
+    if isinstance(tags, Mapping):
+        tags = {key: value for key, value in tags.items() if not key.startswith("aws:")}
+    elif tags:
+        tags = [tag for tag in tags if not tag["Key"].startswith("aws:")]
+    return found | {"Tags": tags} if tags else found
 
 
 def _guard_references(stacks: Any, deployment: Callable[[], Deployment]) -> None:
@@ -147,3 +170,20 @@ def _announce(stacks: Any, changed: Callable[[], None]) -> None:
         changed()
 
     stacks._add_event = add_event
+
+
+def _show_roles(handlers: Any, role_of: Callable[[str], str | None]) -> None:
+    """DescribeStacks tells which role a stack has."""
+    original = handlers._ACTION_HANDLERS["DescribeStacks"]
+
+    def describe(parameters: Any) -> tuple[int, Any, bytes]:
+        status, headers, body = original(parameters)
+
+        def with_role(match: re.Match[str]) -> str:
+            role = role_of(match[1])
+            return f"{match[0]}<RoleARN>{role}</RoleARN>" if role else match[0]
+
+        text = body if isinstance(body, str) else body.decode()
+        return status, headers, re.sub("<StackName>([^<]+)</StackName>", with_role, text).encode()
+
+    handlers._ACTION_HANDLERS["DescribeStacks"] = describe

@@ -69,43 +69,42 @@ class Workspace(NamedTuple):
 
 
 @compiled()
-def halving_sum(values: Floats, size: int) -> np.float32:
-    """The sum of the first elements, which it overwrites; a fixed tree, so that it can be vectorised without changing the result."""
-    while size > 1:
-        half = (size + 1) // 2
-        for i in range(size - half):
-            values[i] += values[i + half]
-        size = half
-    return values[0]
-
-
-@compiled()
-def row_score(keys: Keys, values: Floats, start: int, stop: int, weights: Weights, sums: Floats, pairs: Floats) -> np.float32:
-    """The score of the row with entries start..stop. Leaves sum_i v_if x_i in `sums`; `pairs` is scratch, both (num_factors,)."""
-    linear, factors = weights.linear, weights.factors
-    n = sums.size
-    for f in range(n):
-        sums[f] = np.float32(0)
-        pairs[f] = np.float32(0)
-    score = weights.bias[0]
-    for i in range(start, stop):
-        key, x = keys[i], values[i]
-        score += linear[key] * x
-        for f in range(n):
-            product = factors[key, f] * x
-            sums[f] += product
-            pairs[f] -= product * product
-    for f in range(n):
-        pairs[f] += sums[f] * sums[f]
-    return score + np.float32(0.5) * halving_sum(pairs, n)
+def score_range(
+    indptr: Offsets, keys: Keys, values: Floats, first: int, last: int, weights: Weights, sums: Floats, pairs: Floats, out: Floats
+) -> None:  # fmt: skip
+    """Fill `out` with the scores of the rows first..last. Leaves sum_i v_if x_i in row r of `sums`, r counted from `first` and modulo
+    the rows that it has; `pairs` is scratch, (num_factors,)."""
+    bias, linear, factors = weights.bias, weights.linear, weights.factors
+    n_factors = factors.shape[1]
+    for row in range(first, last):
+        slot = (row - first) % sums.shape[0]
+        for f in range(n_factors):
+            sums[slot, f] = np.float32(0)
+            pairs[f] = np.float32(0)
+        score = bias[0]
+        for i in range(indptr[row], indptr[row + 1]):
+            key, x = keys[i], values[i]
+            score += linear[key] * x
+            for f in range(n_factors):
+                product = factors[key, f] * x
+                sums[slot, f] += product
+                pairs[f] -= product * product
+        for f in range(n_factors):
+            pairs[f] += sums[slot, f] * sums[slot, f]
+        size = n_factors  # a tree of halves: a fixed order, and yet vectorised
+        while size > 1:
+            half = (size + 1) // 2
+            for f in range(size - half):
+                pairs[f] += pairs[f + half]
+            size = half
+        out[row - first] = score + np.float32(0.5) * pairs[0]
 
 
 @compiled()
 def score_rows(indptr: Offsets, keys: Keys, values: Floats, weights: Weights, out: Floats) -> None:
     """Fill `out` with the raw score of every row, on one thread."""
-    sums, pairs = np.empty(weights.factors.shape[1], np.float32), np.empty(weights.factors.shape[1], np.float32)
-    for row in range(indptr.size - 1):
-        out[row] = row_score(keys, values, indptr[row], indptr[row + 1], weights, sums, pairs)
+    n_factors = weights.factors.shape[1]
+    score_range(indptr, keys, values, 0, indptr.size - 1, weights, np.empty((1, n_factors), np.float32), np.empty(n_factors, np.float32), out)
 
 
 @compiled()
@@ -126,12 +125,12 @@ def score_task(
     weights: Weights, is_classifier: bool, work: Workspace,
 ) -> None:  # fmt: skip
     """Scores, losses and gradients of the batch's rows number task * ROWS_PER_TASK and following."""
+    first_slot, last_slot = task * ROWS_PER_TASK, min(last - first, (task + 1) * ROWS_PER_TASK)
     pairs = np.empty(weights.factors.shape[1], np.float32)
-    for row in range(first + task * ROWS_PER_TASK, min(last, first + (task + 1) * ROWS_PER_TASK)):
-        slot = row - first
-        score = row_score(keys, values, indptr[row], indptr[row + 1], weights, work.sums[slot], pairs)
-        work.score[slot] = score
-        work.loss[slot], work.gradient[slot] = loss_and_gradient(score, labels[row], is_classifier)
+    score, loss, gradient = work.score[first_slot:last_slot], work.loss[first_slot:last_slot], work.gradient[first_slot:last_slot]
+    score_range(indptr, keys, values, first + first_slot, first + last_slot, weights, work.sums[first_slot:last_slot], pairs, score)
+    for i in range(score.size):
+        loss[i], gradient[i] = loss_and_gradient(score[i], labels[first + first_slot + i], is_classifier)
 
 
 @compiled(parallel=True)
@@ -189,36 +188,47 @@ def adam(
 
 
 @compiled()
-def update_feature(key: int, begin: int, end: int, weights: Weights, means: Weights, variances: Weights, step: Step, work: Workspace, g: Floats) -> None:
-    """One optimiser step of a feature's weights, from the batch's entries begin..end; `g` is scratch, (num_factors,)."""
-    n = g.size
-    for f in range(n):
+def update_factors(
+    key: int, begin: int, end: int, entry_rows: Keys, entry_values: Floats, gradient: Floats, sums: Floats,
+    factors: Floats, mean: Floats, variance: Floats, step: Step, g: Floats,
+) -> np.float32:  # fmt: skip
+    """One optimiser step of a feature's factors, from the batch's entries begin..end; the gradient of its linear weight. `g` is scratch."""
+    n_factors = g.size
+    for f in range(n_factors):
         g[f] = np.float32(0)
     first_order, diagonal = np.float32(0), np.float32(0)
     for e in range(begin, end):
-        row, x = work.entry_rows[e], work.entry_values[e]
-        c = work.gradient[row] * x
+        row, x = entry_rows[e], entry_values[e]
+        c = gradient[row] * x
         first_order += c
         diagonal += c * x
-        for f in range(n):
-            g[f] += c * work.sums[row, f]
-    weights.linear[key], means.linear[key], variances.linear[key] = adam(
-        weights.linear[key], first_order, means.linear[key], variances.linear[key],
-        step.linear_lr, step.linear_wd, step.rescale_grad, step.clip_gradient, step.eps,
-    )  # fmt: skip
-    for f in range(n):
-        v = weights.factors[key, f]
-        weights.factors[key, f], means.factors[key, f], variances.factors[key, f] = adam(
-            v, g[f] - diagonal * v, means.factors[key, f], variances.factors[key, f],
+        for f in range(n_factors):
+            g[f] += c * sums[row, f]
+    for f in range(n_factors):
+        v = factors[key, f]
+        factors[key, f], mean[key, f], variance[key, f] = adam(
+            v, g[f] - diagonal * v, mean[key, f], variance[key, f],
             step.factors_lr, step.factors_wd, step.rescale_grad, step.clip_gradient, step.eps,
         )  # fmt: skip
+    return first_order
 
 
 @compiled()
 def update_task(task: int, n_touched: int, weights: Weights, means: Weights, variances: Weights, step: Step, work: Workspace) -> None:
-    g = np.empty(weights.factors.shape[1], np.float32)
+    """One optimiser step of the batch's features number task * FEATURES_PER_TASK and following."""
+    linear, linear_mean, linear_variance = weights.linear, means.linear, variances.linear
+    factors, factors_mean, factors_variance = weights.factors, means.factors, variances.factors
+    touched, starts, entry_rows, entry_values = work.touched, work.starts, work.entry_rows, work.entry_values
+    gradient, sums, g = work.gradient, work.sums, np.empty(factors.shape[1], np.float32)
     for t in range(task * FEATURES_PER_TASK, min(n_touched, (task + 1) * FEATURES_PER_TASK)):
-        update_feature(work.touched[t], work.starts[t], work.starts[t + 1], weights, means, variances, step, work, g)
+        key = touched[t]
+        first_order = update_factors(
+            key, starts[t], starts[t + 1], entry_rows, entry_values, gradient, sums, factors, factors_mean, factors_variance, step, g
+        )  # fmt: skip
+        linear[key], linear_mean[key], linear_variance[key] = adam(
+            linear[key], first_order, linear_mean[key], linear_variance[key],
+            step.linear_lr, step.linear_wd, step.rescale_grad, step.clip_gradient, step.eps,
+        )  # fmt: skip
 
 
 @compiled(parallel=True)

@@ -9,6 +9,7 @@ from mlkit.local.sagemaker.endpoint import Deployment, Endpoint, deployment_of
 from mlkit.local.sagemaker.listing import page, select
 from mlkit.local.sagemaker.models import EndpointConfigs, Models
 from mlkit.local.sagemaker.resources import ENDPOINT, Table
+from mlkit.local.sagemaker.roles import Roles
 from mlkit.local.sagemaker.rollout import Rollouts, check_policy
 from mlkit.local.sagemaker.serving import Serving
 from mlkit.local.service import AwsError, Caller, Host
@@ -21,11 +22,11 @@ _INTERNAL_ERROR = "InternalServerError: We encountered an internal error. Please
 class Endpoints:
     """CreateEndpoint and its relatives."""
 
-    def __init__(self, host: Host, models: Models, configs: EndpointConfigs, serving: Serving) -> None:
+    def __init__(self, host: Host, roles: Roles, models: Models, configs: EndpointConfigs, serving: Serving) -> None:
         lock = models.table.lock
         self.table = Table(ENDPOINT, Endpoint.from_json, account=host.account, region=host.region, lock=lock)
         self.serving, self._models, self._configs = serving, models, configs
-        self._rollouts = Rollouts(host, serving, lock=lock)
+        self._rollouts = Rollouts(host, roles, serving, lock=lock)
 
     def create(self, caller: Caller, request: Members) -> Members:
         refusals.refuse_unhonoured(request, refusals.ENDPOINT)

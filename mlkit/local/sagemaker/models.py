@@ -13,7 +13,7 @@ from mlkit.local.sagemaker.algorithms import Algorithm
 from mlkit.local.sagemaker.listing import page, select
 from mlkit.local.sagemaker.objects import parse_uri
 from mlkit.local.sagemaker.resources import ENDPOINT_CONFIG, MODEL, Resource, Table, moment
-from mlkit.local.sagemaker.roles import require_algorithm, role_client
+from mlkit.local.sagemaker.roles import Roles, require_algorithm
 from mlkit.local.service import AwsError, Caller, Host
 
 Members = dict[str, Any]
@@ -46,9 +46,9 @@ class EndpointConfig(Resource):
 class Models:
     """CreateModel and its relatives."""
 
-    def __init__(self, host: Host, algorithms: Sequence[Algorithm], *, lock: RLock) -> None:
+    def __init__(self, host: Host, roles: Roles, algorithms: Sequence[Algorithm], *, lock: RLock) -> None:
         self.table = Table(MODEL, Model, account=host.account, region=host.region, lock=lock)
-        self._host, self._algorithms = host, algorithms
+        self._host, self._roles, self._algorithms = host, roles, algorithms
 
     def create(self, caller: Caller, request: Members) -> Members:
         refusals.refuse_unhonoured(request, refusals.MODEL)
@@ -92,7 +92,7 @@ class Models:
     def _check_data(self, url: str, role_arn: str, source_arn: str) -> None:
         try:
             location = parse_uri(url)
-            client = role_client(self._host, "s3", role_arn=role_arn, source_arn=source_arn)
+            client = self._roles.client("s3", role_arn=role_arn, source_arn=source_arn)
             client.head_object(Bucket=location.bucket, Key=location.key)
         except (AwsError, ClientError, ValueError) as error:
             text = _NO_DATA.format(url=url, role=role_arn, region=self._host.region)

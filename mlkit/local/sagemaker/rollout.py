@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from mlkit.local.sagemaker.endpoint import Deployment, Endpoint
 from mlkit.local.sagemaker.logs import LogStream
-from mlkit.local.sagemaker.roles import role_client
+from mlkit.local.sagemaker.roles import Roles
 from mlkit.local.sagemaker.serving import Serving, ServingFailed
 from mlkit.local.service import AwsError, Host
 
@@ -54,8 +54,8 @@ class RollBack(Exception):
 class Rollouts:
     """One thread for each endpoint that is being created or updated."""
 
-    def __init__(self, host: Host, serving: Serving, *, lock: RLock) -> None:
-        self._host, self._serving, self._lock = host, serving, lock
+    def __init__(self, host: Host, roles: Roles, serving: Serving, *, lock: RLock) -> None:
+        self._host, self._roles, self._serving, self._lock = host, roles, serving, lock
         self._shutdown = Event()
         self._threads: list[Thread] = []
 
@@ -105,7 +105,7 @@ class Rollouts:
         if not policy.alarms:
             return
         try:
-            client = role_client(self._host, "cloudwatch", role_arn=pending.variants[0].role_arn, source_arn=endpoint.arn)
+            client = self._roles.client("cloudwatch", role_arn=pending.variants[0].role_arn, source_arn=endpoint.arn)
             answer = client.describe_alarms(AlarmNames=list(policy.alarms), AlarmTypes=["MetricAlarm", "CompositeAlarm"])
         except (AwsError, ClientError, BotoCoreError) as error:
             raise RollBack(f"The auto-rollback alarms cannot be described, so the deployment was rolled back: {error}") from error
@@ -130,14 +130,14 @@ class Rollouts:
             self._serving.discard(dropped)
 
     def _say(self, endpoint: Endpoint, deployment: Deployment, variant_name: str, line: str) -> None:
-        endpoint_log(self._host, endpoint, deployment, variant_name).put([line])
+        endpoint_log(self._roles, endpoint, deployment, variant_name).put([line])
 
 
-def endpoint_log(host: Host, endpoint: Endpoint, deployment: Deployment, variant_name: str) -> LogStream:
+def endpoint_log(roles: Roles, endpoint: Endpoint, deployment: Deployment, variant_name: str) -> LogStream:
     """The log stream of one variant, written with its model's role."""
     role_arn = next(variant.role_arn for variant in deployment.variants if variant.name == variant_name)
     return LogStream(
-        lambda: role_client(host, "logs", role_arn=role_arn, source_arn=endpoint.arn),
+        lambda: roles.client("logs", role_arn=role_arn, source_arn=endpoint.arn),
         group=f"/aws/sagemaker/Endpoints/{endpoint.name}",
         stream=f"{variant_name}/i-{deployment.id}",
     )

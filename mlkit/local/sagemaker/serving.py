@@ -1,10 +1,9 @@
 """Models in memory: downloaded once under their role, kept on disk for the next start, loaded when first asked for."""
 
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from threading import Lock
-from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -12,7 +11,7 @@ from mlkit.local.sagemaker.algorithms import Algorithm, Predictor
 from mlkit.local.sagemaker.artifacts import unpack
 from mlkit.local.sagemaker.endpoint import Deployment, Variant
 from mlkit.local.sagemaker.objects import download, parse_uri
-from mlkit.local.sagemaker.roles import require_algorithm
+from mlkit.local.sagemaker.roles import Roles, require_algorithm
 from mlkit.local.service import AwsError
 
 _NO_DOWNLOAD = (
@@ -31,10 +30,10 @@ class ServingFailed(Exception):
 
 
 class Serving:
-    """`client(service, role_arn, source_arn)` makes a client with the role's credentials."""
+    """The models of all deployments, each in a folder of its own below `folder`."""
 
-    def __init__(self, folder: Path, algorithms: Sequence[Algorithm], client: Callable[[str, str, str], Any]) -> None:
-        self._folder, self._algorithms, self._client = folder, algorithms, client
+    def __init__(self, folder: Path, algorithms: Sequence[Algorithm], roles: Roles) -> None:
+        self._folder, self._algorithms, self._roles = folder, algorithms, roles
         self._predictors: dict[tuple[str, str], Predictor] = {}
         self._lock = Lock()
 
@@ -77,7 +76,8 @@ class Serving:
         (incoming / "model").mkdir(parents=True)
         url = variant.model_data_url
         try:
-            download(self._client("s3", variant.role_arn, endpoint_arn), parse_uri(url), incoming / "model.tar.gz")
+            s3 = self._roles.client("s3", role_arn=variant.role_arn, source_arn=endpoint_arn)
+            download(s3, parse_uri(url), incoming / "model.tar.gz")
             unpack(incoming / "model.tar.gz", incoming / "model")
             (incoming / "model").rename(model)
         except (AwsError, ClientError, BotoCoreError) as error:

@@ -12,7 +12,7 @@ from mlkit.local.sagemaker.execution import Execution
 from mlkit.local.sagemaker.listing import page, select
 from mlkit.local.sagemaker.objects import has_objects, parse_uri
 from mlkit.local.sagemaker.resources import TRAINING_JOB, Table
-from mlkit.local.sagemaker.roles import check_role, require_algorithm, role_client
+from mlkit.local.sagemaker.roles import Roles, require_algorithm
 from mlkit.local.sagemaker.training_job import TrainingJob
 from mlkit.local.service import AwsError, Caller, Host
 
@@ -34,10 +34,10 @@ Members = dict[str, Any]
 class TrainingJobs:
     """`ended` is notified whenever a job ends; `grace_s` is what an algorithm gets between SIGTERM and SIGKILL."""
 
-    def __init__(self, host: Host, algorithms: Sequence[Algorithm], *, lock: RLock, grace_s: float) -> None:
+    def __init__(self, host: Host, roles: Roles, algorithms: Sequence[Algorithm], *, lock: RLock, grace_s: float) -> None:
         self.table = Table(TRAINING_JOB, TrainingJob, account=host.account, region=host.region, lock=lock)
         self.ended = Condition(lock)
-        self._host, self._algorithms, self._grace_s = host, algorithms, grace_s
+        self._host, self._roles, self._algorithms, self._grace_s = host, roles, algorithms, grace_s
         self._folder = host.home("sagemaker") / "jobs"
         self._folder.mkdir(parents=True, exist_ok=True)
         self._shutdown = Event()
@@ -61,9 +61,9 @@ class TrainingJobs:
         require_algorithm(algorithm.get("TrainingImage"), self._algorithms)
         if algorithm.get("MetricDefinitions"):
             raise AwsError("ValidationException", _OWN_METRICS)
-        check_role(self._host, role_arn=request["RoleArn"], source_arn=arn)
+        self._roles.check(role_arn=request["RoleArn"], source_arn=arn)
         self._check_uri("OutputDataConfig.S3OutputPath", request["OutputDataConfig"]["S3OutputPath"])
-        s3 = role_client(self._host, "s3", role_arn=request["RoleArn"], source_arn=arn)
+        s3 = self._roles.client("s3", role_arn=request["RoleArn"], source_arn=arn)
         for channel in request.get("InputDataConfig", []):
             self._check_channel(s3, channel, request["RoleArn"])
 
@@ -147,7 +147,7 @@ class TrainingJobs:
 
     def _execution(self, job: TrainingJob) -> Execution:
         def client(service: str) -> Any:
-            return role_client(self._host, service, role_arn=job.request["RoleArn"], source_arn=job.arn)
+            return self._roles.client(service, role_arn=job.request["RoleArn"], source_arn=job.arn)
 
         return Execution(
             job=job,

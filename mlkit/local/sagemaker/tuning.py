@@ -101,7 +101,8 @@ class TuningJobs:
         thread.start()
 
     def _check(self, request: Members) -> None:
-        definition, config = request.get("TrainingJobDefinition"), request["HyperParameterTuningJobConfig"]
+        definition: Members = request.get("TrainingJobDefinition", {})
+        config: Members = request["HyperParameterTuningJobConfig"]
         for member, value in (
             ("TrainingJobDefinition", definition),
             ("HyperParameterTuningJobConfig.HyperParameterTuningJobObjective", config.get("HyperParameterTuningJobObjective")),

@@ -94,7 +94,7 @@ def _to_varchar(value: Typed, to: Type) -> str | None:
         return text
     if value.kind.name == "varchar":
         return f"left({text}, {to.precision})"
-    wrong = fail("INVALID_CAST_ARGUMENT", f"'Value {value.kind} cannot be represented as {to}'", to)
+    wrong = fail("INVALID_CAST_ARGUMENT", f"'Value ', {text}, ' cannot be represented as {to}'", to)
     return f"CASE WHEN length({text}) > {to.precision} THEN {wrong} ELSE {text} END"
 
 

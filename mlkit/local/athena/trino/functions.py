@@ -3,6 +3,7 @@
 from mlkit.local.athena.trino.signatures import read
 
 _SPACE = "' ' || chr(9) || chr(10) || chr(11) || chr(12) || chr(13) || chr(28) || chr(29) || chr(30) || chr(31) || chr(8195) || chr(12288)"
+_PADDING = "Padding string must not be empty and target length must not be negative"
 
 _NUMBERS = """
 abs(N) -> N = abs({0})
@@ -81,18 +82,31 @@ ltrim(varchar, varchar) -> varchar = ltrim({{0}}, {{1}})
 rtrim(varchar) -> varchar = rtrim({{0}}, {_SPACE})
 rtrim(varchar, varchar) -> varchar = rtrim({{0}}, {{1}})
 replace(varchar, varchar) -> varchar = replace({{0}}, {{1}}, '')
-replace(varchar, varchar, varchar) -> varchar = CASE WHEN {{1}} = '' THEN fail(NOT_SUPPORTED, 'replace of an empty text', varchar) ELSE replace({{0}}, {{1}}, {{2}}) END
+replace(varchar, varchar, varchar) -> varchar =
+    CASE WHEN {{1}} = '' THEN fail(NOT_SUPPORTED, 'replace of an empty text', varchar) ELSE replace({{0}}, {{1}}, {{2}}) END
 strpos(varchar, varchar) -> bigint = strpos({{0}}, {{1}})
 starts_with(varchar, varchar) -> boolean = starts_with({{0}}, {{1}})
 chr(bigint) -> varchar = chr(CAST({{0}} AS INTEGER))
-substr(varchar, bigint) -> varchar = CASE WHEN {{1}} = 0 OR {{1}} < -length({{0}}) THEN left({{0}}, 0) ELSE substring({{0}}, {{1}}) END
-substr(varchar, bigint, bigint) -> varchar = CASE WHEN {{2}} IS NULL THEN NULL WHEN {{1}} = 0 OR {{1}} < -length({{0}}) OR {{2}} <= 0 THEN left({{0}}, 0) ELSE substring({{0}}, {{1}}, {{2}}) END
-lpad(varchar, bigint, varchar) -> varchar = CASE WHEN {{1}} < 0 OR {{2}} = '' THEN fail(INVALID_FUNCTION_ARGUMENT, 'Padding string must not be empty and target length must not be negative', varchar) ELSE lpad({{0}}, CAST({{1}} AS INTEGER), {{2}}) END
-rpad(varchar, bigint, varchar) -> varchar = CASE WHEN {{1}} < 0 OR {{2}} = '' THEN fail(INVALID_FUNCTION_ARGUMENT, 'Padding string must not be empty and target length must not be negative', varchar) ELSE rpad({{0}}, CAST({{1}} AS INTEGER), {{2}}) END
-split_part(varchar, varchar, bigint) -> varchar = CASE WHEN {{1}} = '' THEN fail(NOT_SUPPORTED, 'split_part by an empty delimiter', varchar) WHEN {{2}} < 1 THEN fail(INVALID_FUNCTION_ARGUMENT, 'Index must be greater than zero', varchar) ELSE string_split({{0}}, {{1}})[{{2}}] END
-split(varchar, varchar) -> array(varchar) = CASE WHEN {{1}} = '' THEN string_split(fail(INVALID_FUNCTION_ARGUMENT, 'The delimiter may not be the empty string', varchar), ',') ELSE string_split({{0}}, {{1}}) END
+substr(varchar, bigint) -> varchar =
+    CASE WHEN {{1}} = 0 OR {{1}} < -length({{0}}) THEN left({{0}}, 0) ELSE substring({{0}}, {{1}}) END
+substr(varchar, bigint, bigint) -> varchar =
+    CASE WHEN {{2}} IS NULL THEN NULL
+    WHEN {{1}} = 0 OR {{1}} < -length({{0}}) OR {{2}} <= 0 THEN left({{0}}, 0)
+    ELSE substring({{0}}, {{1}}, {{2}}) END
+lpad(varchar, bigint, varchar) -> varchar =
+    CASE WHEN {{1}} < 0 OR {{2}} = '' THEN fail(INVALID_FUNCTION_ARGUMENT, '{_PADDING}', varchar)
+    ELSE lpad({{0}}, CAST({{1}} AS INTEGER), {{2}}) END
+rpad(varchar, bigint, varchar) -> varchar =
+    CASE WHEN {{1}} < 0 OR {{2}} = '' THEN fail(INVALID_FUNCTION_ARGUMENT, '{_PADDING}', varchar)
+    ELSE rpad({{0}}, CAST({{1}} AS INTEGER), {{2}}) END
+split_part(varchar, varchar, bigint) -> varchar =
+    CASE WHEN {{1}} = '' THEN fail(NOT_SUPPORTED, 'split_part by an empty delimiter', varchar)
+    WHEN {{2}} < 1 THEN fail(INVALID_FUNCTION_ARGUMENT, 'Index must be greater than zero', varchar)
+    ELSE string_split({{0}}, {{1}})[{{2}}] END
+split(varchar, varchar) -> array(varchar) =
+    CASE WHEN {{1}} = '' THEN [fail(INVALID_FUNCTION_ARGUMENT, 'The delimiter may not be the empty string', varchar)]
+    ELSE string_split({{0}}, {{1}}) END
 regexp_like(varchar, varchar) -> boolean = regexp_matches({{0}}, {{1}})
-regexp_replace(varchar, varchar) -> varchar = regexp_replace({{0}}, {{1}}, '', 'g')
 """
 
 _MOMENTS = """
@@ -121,11 +135,18 @@ from_unixtime(double) -> timestamptz = CAST(epoch_ms(CAST(round({0} * 1000) AS B
 
 _ARRAYS = """
 cardinality(array(T)) -> bigint = len({0})
-contains(array(T), T) -> boolean = CASE WHEN {1} IS NULL THEN NULL WHEN list_contains({0}, {1}) THEN true WHEN len({0}) > list_count({0}) THEN NULL WHEN {0} IS NULL THEN NULL ELSE false END
-element_at(array(T), bigint) -> T = CASE WHEN {1} = 0 THEN {0}[CAST(fail(INVALID_FUNCTION_ARGUMENT, 'SQL array indices start at 1', varchar) AS BIGINT)] ELSE {0}[{1}] END
+contains(array(T), T) -> boolean =
+    CASE WHEN {0} IS NULL OR {1} IS NULL THEN NULL WHEN list_contains({0}, {1}) THEN true
+    WHEN len({0}) > list_count({0}) THEN NULL ELSE false END
+element_at(array(T), bigint) -> T =
+    CASE WHEN {1} = 0 THEN {0}[CAST(fail(INVALID_FUNCTION_ARGUMENT, 'SQL array indices start at 1', varchar) AS BIGINT)]
+    ELSE {0}[{1}] END
 array_join(array(varchar), varchar) -> varchar = array_to_string({0}, {1})
 array_sort(array(T)) -> array(T) = list_sort({0}, 'ASC', 'NULLS LAST')
-sequence(bigint, bigint) -> array(bigint) = CASE WHEN abs({1} - {0}) >= 10000 THEN [CAST(fail(INVALID_FUNCTION_ARGUMENT, 'result of sequence function must not have more than 10000 entries', varchar) AS BIGINT)] ELSE generate_series({0}, {1}, CASE WHEN {0} <= {1} THEN 1 ELSE -1 END) END
+sequence(bigint, bigint) -> array(bigint) =
+    CASE WHEN abs({1} - {0}) >= 10000
+    THEN [CAST(fail(INVALID_FUNCTION_ARGUMENT, 'result of sequence function must not have more than 10000 entries', varchar) AS BIGINT)]
+    ELSE generate_series({0}, {1}, CASE WHEN {0} <= {1} THEN 1 ELSE -1 END) END
 """
 
 SCALARS = read(_NUMBERS + _BYTES + _TEXTS + _MOMENTS + _ARRAYS)

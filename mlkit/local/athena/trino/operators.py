@@ -1,19 +1,18 @@
 """Arithmetic, comparison and concatenation with Trino's result types and errors."""
 
-from mlkit.local.athena.trino.casts import Typed, coerce, fail
+from mlkit.local.athena.trino.casts import Typed, coerce, fail, quote
 from mlkit.local.athena.trino.errors import QueryError
 from mlkit.local.athena.trino.types import (
     BOOLEAN,
     INTEGERS,
-    Type,
     UNKNOWN,
     VARCHAR,
+    Type,
     as_decimal,
     common_type,
     decimal,
     duckdb_name,
     is_numeric,
-    varchar,
 )
 
 
@@ -27,7 +26,8 @@ def unify(values: list[Typed], *, where: str, what: str) -> tuple[Type, list[str
     for value in values:
         shared = common_type(kind, value.kind)
         if shared is None:
-            raise QueryError("TYPE_MISMATCH", f"{where}: {what} must be the same type or coercible to a common type. Cannot find common type between {kind} and {value.kind}")
+            text = f"{what} must be the same type or coercible to a common type: {kind} and {value.kind}"
+            raise QueryError("TYPE_MISMATCH", f"{where}: {text}")
         kind = shared
     return kind, [coerce(value, kind) for value in values]
 
@@ -88,10 +88,12 @@ def _decimal_division(left: Typed, right: Typed, kind: Type, shift: int) -> Type
 
 def scaled_quotient(top: str, bottom: str, kind: Type) -> str:
     """HUGEINT / HUGEINT rounded half away from zero, read as the unscaled value of the decimal type."""
-    zero = fail("DIVISION_BY_ZERO", "'Division by zero'", VARCHAR)
+    zero = f"CAST({fail('DIVISION_BY_ZERO', quote('Division by zero'), VARCHAR)} AS HUGEINT)"
     away = f"CASE WHEN abs({top} % {bottom}) * 2 >= abs({bottom}) THEN sign({top}) * sign({bottom}) ELSE 0 END"
-    quotient = f"CASE WHEN {bottom} = 0 THEN {zero} ELSE CAST(({top} // {bottom}) + {away} AS VARCHAR) END"
-    return f"CAST(({quotient}) || 'e-{kind.scale}' AS {duckdb_name(kind)})"
+    quotient = f"CASE WHEN {bottom} = 0 THEN {zero} ELSE ({top} // {bottom}) + {away} END"
+    scale = kind.scale or 0
+    unit = "" if scale == 0 else f" * CAST('0.{'0' * (scale - 1)}1' AS DECIMAL({scale},{scale}))"
+    return f"CAST(CAST({quotient} AS DECIMAL({38 - scale},0)){unit} AS {duckdb_name(kind)})"
 
 
 def concat(left: Typed, right: Typed, *, where: str) -> Typed:
@@ -105,7 +107,3 @@ def concat(left: Typed, right: Typed, *, where: str) -> Typed:
     if not texts and not bytes_:
         raise QueryError("TYPE_MISMATCH", f"{where}: Unexpected parameters ({left.kind}, {right.kind}) for function concat")
     return Typed(sql=f"({left.sql} || {right.sql})", kind=left.kind if bytes_ else VARCHAR)
-
-
-def text_literal(text: str, sql: str) -> Typed:
-    return Typed(sql=sql, kind=varchar(len(text)))

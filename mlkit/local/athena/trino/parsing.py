@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 from sqlglot import exp
 from sqlglot.dialects.trino import Trino
 from sqlglot.errors import ParseError, TokenError
-from sqlglot.tokens import TokenType
+from sqlglot.parsers.trino import TrinoParser
+from sqlglot.tokenizer_core import TokenType
 
 from mlkit.local.athena.trino.errors import InvalidStatement, QueryError
 
@@ -16,10 +17,10 @@ _SYNTAX = ("CAST", "TRY_CAST", "EXTRACT", "TRIM", "POSITION", "SUBSTRING")
 class _PlainTrino(Trino):
     """Trino without sqlglot's own readings of functions: the allow-list decides what a name means."""
 
-    class Parser(Trino.Parser):  # type: ignore[misc]
+    class Parser(TrinoParser):
         FUNCTIONS: ClassVar[dict[str, Any]] = {}
         FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
-            name: parse for name, parse in Trino.Parser.FUNCTION_PARSERS.items() if name in _SYNTAX
+            name: parse for name, parse in TrinoParser.FUNCTION_PARSERS.items() if name in _SYNTAX
         }
 
 
@@ -35,9 +36,12 @@ def parse_query(sql: str) -> exp.Expression:
         raise InvalidStatement(f"line 1:1: {error}") from error
     if len(trees) != 1:
         raise InvalidStatement("line 1:1: Only one sql statement is allowed")
-    if not isinstance(trees[0], exp.Query | exp.Values):
+    tree: exp.Expression = trees[0]
+    if not isinstance(tree, exp.Query | exp.Values):
         raise InvalidStatement("Queries of this type are not supported")
-    return trees[0]
+    if isinstance(tree, exp.Select) and not tree.expressions:
+        raise InvalidStatement("line 1:1: mismatched input. Expecting: <expression>")
+    return tree
 
 
 def parse_value(sql: str) -> None:

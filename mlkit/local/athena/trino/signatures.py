@@ -11,15 +11,33 @@ from dataclasses import dataclass
 
 from mlkit.local.athena.trino.casts import Typed, coerce, fail
 from mlkit.local.athena.trino.errors import QueryError
-from mlkit.local.athena.trino.types import Type, UNKNOWN, array, coerces, common_type, decimal, duckdb_name, is_numeric
-from mlkit.local.athena.trino.types import BIGINT, BOOLEAN, DATE, DOUBLE, INTEGER, REAL, TIMESTAMP, TIMESTAMP_TZ, VARBINARY, VARCHAR
+from mlkit.local.athena.trino.types import (
+    BIGINT,
+    BOOLEAN,
+    DATE,
+    DOUBLE,
+    INTEGER,
+    REAL,
+    TIMESTAMP,
+    TIMESTAMP_TZ,
+    UNKNOWN,
+    VARBINARY,
+    VARCHAR,
+    Type,
+    array,
+    coerces,
+    common_type,
+    decimal,
+    duckdb_name,
+    is_numeric,
+)
 
 _CONCRETE = {
     **{kind.name: kind for kind in (BOOLEAN, INTEGER, BIGINT, REAL, DOUBLE, DATE, VARCHAR, VARBINARY)},
     "timestamp": TIMESTAMP,
     "timestamptz": TIMESTAMP_TZ,
 }
-_LINE = re.compile(r"(\w+)\((.*?)\) -> (\S+) = (.+)")
+_LINE = re.compile(r"(\w+)\((.*?)\) -> (\S+) =\s+(.+)")
 _FAIL = re.compile(r"fail\((\w+), ('(?:[^']|'')*'), (\w+)\)")
 
 
@@ -35,9 +53,9 @@ class Signature:
 
 
 def read(table: str) -> Mapping[str, Sequence[Signature]]:
-    """The lines of a table by function name, in the table's order: the first line that fits is taken."""
+    """The lines of a table by function name, in the table's order: the first that fits is taken. Indented lines continue the one above."""
     found: dict[str, list[Signature]] = {}
-    for line in filter(None, map(str.strip, table.splitlines())):
+    for line in filter(None, table.replace("\n    ", " ").splitlines()):
         match = _LINE.fullmatch(line)
         if match is None:
             raise ValueError(f"not a signature: {line}")
@@ -104,7 +122,9 @@ def type_of(spelled: str, letters: Mapping[str, Type]) -> Type:
     return decimal(digits + 1, scale) if rule == "wider" else decimal(38, scale)
 
 
-def apply(signature: Signature, letters: Mapping[str, Type], arguments: Sequence[Typed], *, over: str = "", distinct: bool = False, tail: str = "") -> Typed:
+def apply(
+    signature: Signature, letters: Mapping[str, Type], arguments: Sequence[Typed], *, over: str = "", distinct: bool = False, tail: str = ""
+) -> Typed:
     """The call as DuckDB text. `tail` (ORDER BY, IGNORE NULLS) goes behind the last argument."""
     parts = [coerce(argument, type_of(spelled, letters)) for argument, spelled in zip(arguments, signature.takes, strict=True)]
     if distinct:

@@ -141,9 +141,8 @@ def _common_number(left: Type, right: Type) -> Type:
         if kind.name in ("real", "double"):
             return kind
     one, two = as_decimal(left), as_decimal(right)
-    assert one.precision is not None and two.precision is not None and one.scale is not None and two.scale is not None
-    scale = max(one.scale, two.scale)
-    return decimal(max(one.precision - one.scale, two.precision - two.scale) + scale, scale)
+    scale = max(one.scale or 0, two.scale or 0)
+    return decimal(max((kind.precision or 0) - (kind.scale or 0) for kind in (one, two)) + scale, scale)
 
 
 def _common_time(left: Type, right: Type) -> Type | None:

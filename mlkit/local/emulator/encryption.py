@@ -1,0 +1,85 @@
+"""SSE-KMS asks for the key: who writes needs kms:GenerateDataKey, who reads needs kms:Decrypt, both through S3.
+
+Objects are kept as they are (encryption at rest is recorded, not done); the permissions are the ones that AWS asks for.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import unquote
+
+_ALGORITHM = "x-amz-server-side-encryption"
+_KEY_ID = "x-amz-server-side-encryption-aws-kms-key-id"
+
+
+def ask_for_key_permissions(ia: Any, ev: Any) -> None:
+    """Add the checks to those that S3 makes; the emulator would ask S3's policies about them, so they are sent to KMS's."""
+    original_checks, original_enforce = ia.s3_additional_checks, ev.enforce
+
+    def checks(method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]) -> list[tuple[str, str]]:
+        return [*original_checks(method, path, headers, body, query), *_key_checks(method, path, headers, query)]
+
+    def enforce(key: str, action: str, service: str, region: str, resource_arn: str = "*", service_context: Any = None) -> Any:
+        if service == "s3" and action.startswith("kms:"):
+            service = "kms"
+            via = {"kms:ViaService": f"s3.{region}.amazonaws.com", "kms:CallerAccount": resource_arn.split(":")[4]}
+            service_context = {**(service_context or {}), **via}
+        return original_enforce(key, action, service, region, resource_arn=resource_arn, service_context=service_context)
+
+    ia.s3_additional_checks, ev.enforce = checks, enforce
+
+
+def key_arn(name: str) -> str | None:
+    """The ARN of the key that an id, an ARN or an alias stands for; None for one that does not exist."""
+    from ministack.services import kms
+
+    record = kms._resolve_key(name)
+    return str(record["Arn"]) if record else None
+
+
+def _key_checks(method: str, path: str, headers: Mapping[str, str], query: Mapping[str, Any]) -> list[tuple[str, str]]:
+    bucket, _, key = path.lstrip("/").partition("/")
+    if not bucket or not key:
+        return []
+    found = []
+    if source := headers.get("x-amz-copy-source"):
+        found += _reading(*_copy_source(source))
+    if method == "GET" and set(query).isdisjoint({"tagging", "acl", "retention", "legal-hold", "attributes", "uploadId"}):
+        found += _reading(bucket, key, (query.get("versionId") or [None])[0])
+    if _writes_an_object(method, query):
+        found += _writing(bucket, headers)
+    return found
+
+
+def _writes_an_object(method: str, query: Mapping[str, Any]) -> bool:
+    if method == "PUT":
+        return set(query).isdisjoint({"tagging", "acl", "retention", "legal-hold", "uploadId"})
+    return method == "POST" and "uploads" in query
+
+
+def _writing(bucket: str, headers: Mapping[str, str]) -> list[tuple[str, str]]:
+    from ministack.services import s3
+
+    asked = headers if headers.get(_ALGORITHM) else s3._bucket_default_sse_headers(bucket)
+    if asked.get(_ALGORITHM) != "aws:kms" or not (arn := key_arn(asked.get(_KEY_ID, ""))):
+        return []
+    return [("kms:GenerateDataKey", arn)]
+
+
+def _reading(bucket: str, key: str, version: str | None) -> list[tuple[str, str]]:
+    """Only an object that was written with a key asks for it; which one is kept with each version."""
+    from ministack.services import s3
+
+    record = (s3._buckets.get(bucket) or {"objects": {}})["objects"].get(key)
+    if version is not None and (record is None or record.get("version_id") != version):
+        versions = s3._object_versions.get((bucket, key)) or []
+        record = next((item for item in versions if item["version_id"] == version), None)
+    stored = (record or {}).get("preserved_headers") or {}
+    if stored.get(_ALGORITHM) != "aws:kms" or not (arn := key_arn(stored.get(_KEY_ID, ""))):
+        return []
+    return [("kms:Decrypt", arn)]
+
+
+def _copy_source(header: str) -> tuple[str, str, str | None]:
+    path, _, version = unquote(header).lstrip("/").partition("?versionId=")
+    bucket, _, key = path.partition("/")
+    return bucket, key, version or None

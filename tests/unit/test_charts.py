@@ -1,0 +1,82 @@
+import subprocess
+import sys
+import zlib
+
+import numpy as np
+import pandas as pd
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from matplotlib.image import imread
+
+from mlkit import charts
+
+RANDOM = np.random.default_rng(4)
+LABELS = RANDOM.integers(0, 2, 400)
+SCORES = (LABELS * 0.2 + RANDOM.random(400) * 0.8).clip(0, 1)
+COMPARED = pd.DataFrame({"model": ["this model", "majority"], "match rate": [0.70, 0.58], "low": [0.69, 0.57], "high": [0.71, 0.59]})
+JOBS = pd.DataFrame({"job": ["a", "b", "c"], "objective": [0.6, None, 0.7]})
+
+ALL = {
+    "ratings": lambda: charts.ratings(pd.DataFrame({"rating": [5, 1, 4], "rows": [30, 10, 60]})),
+    "ratings_per_user": lambda: charts.ratings_per_user([20, 30, 700, 65]),
+    "metric_by_epoch": lambda: charts.metric_by_epoch(pd.DataFrame({"epoch": [1, 2], "train": [0.69, 0.6], "validation": [0.69, 0.65]})),
+    "tuning_jobs": lambda: charts.tuning_jobs(JOBS, "test:binary_classification_accuracy"),
+    "scores_by_label": lambda: charts.scores_by_label(SCORES, LABELS),
+    "calibration": lambda: charts.calibration(SCORES, LABELS),
+    "match_rates": lambda: charts.match_rates(COMPARED, 0.65),
+}
+
+
+@pytest.fixture(params=ALL)
+def chart(request):
+    return ALL[request.param]()
+
+
+def test_every_chart_asks_a_question_and_names_its_axes(chart):
+    assert chart.plot_area.get_title(loc="left").endswith("?")
+    assert chart.plot_area.get_xlabel()
+    assert chart.plot_area.get_ylabel() or chart.plot_area.get_yticklabels()
+
+
+def test_every_chart_has_one_size_and_draws_something(chart, tmp_path):
+    (tmp_path / "chart.png").write_bytes(chart.png())
+    pixels = imread(tmp_path / "chart.png")
+    assert pixels.shape[:2] == (800, 1400)
+    assert pixels[..., :3].min() < 0.2
+
+
+def test_every_chart_draws_equal_data_as_equal_bytes(chart):
+    assert zlib.crc32(chart.png()) == zlib.crc32(chart.png())
+
+
+def test_every_chart_is_shown_as_one_png_with_an_alternative_text(chart):
+    bundle, about = InteractiveShell.instance().display_formatter.format(chart)
+    assert set(bundle) == {"image/png", "text/plain"}
+    assert bundle["text/plain"] == about["image/png"]["alt"] == chart.alt
+    assert any(character.isdigit() for character in chart.alt)
+
+
+def test_charts_do_not_touch_pyplot():
+    code = "import sys; from mlkit import charts; charts.ratings_per_user([1, 2]).png(); assert 'matplotlib.pyplot' not in sys.modules"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_ratings_from_four_on_are_label_1():
+    assert "90.0% of 100 rows are rated 4 or more" in ALL["ratings"]().alt
+
+
+def test_the_best_tuning_job_is_named_though_another_failed():
+    assert charts.tuning_jobs(JOBS, "accuracy").alt.endswith("the best is c with 0.7000.")
+
+
+def test_a_loss_is_best_where_it_is_least():
+    assert "the best is a with 0.6000" in charts.tuning_jobs(JOBS, "cross entropy", maximize=False).alt
+
+
+def test_the_scores_above_the_threshold_are_told_per_label():
+    alt = charts.scores_by_label([0.2, 0.6, 0.7, 0.9], [0, 0, 1, 1], names=("below 4", "4 or more")).alt
+    assert "50.0% of the rows of below 4 and 100.0% of those of 4 or more" in alt
+
+
+def test_few_distinct_scores_make_fewer_calibration_groups():
+    assert "in 1 groups" in charts.calibration([0.58] * 50, LABELS[:50]).alt

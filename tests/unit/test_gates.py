@@ -1,0 +1,156 @@
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from mlkit.errors import GateFailed, GateInconclusive, InvalidData
+from mlkit.gates import (
+    Outcome,
+    check_gate,
+    confusion_table,
+    decide,
+    decide_champion,
+    lab_odds,
+    lab_window,
+    log_loss,
+    match_rate,
+    mcnemar_p_value,
+    mcnemar_table,
+    paired_difference,
+)
+
+
+def rate_of(matches: int, rows: int, users: int = 100):
+    labels = np.ones(rows, dtype=int)
+    predicted = np.zeros(rows, dtype=int)
+    predicted[:matches] = 1
+    return match_rate(labels, predicted, np.arange(rows) % users)
+
+
+def test_a_gate_passes_only_when_the_whole_interval_is_at_or_above_it():
+    rate = rate_of(700, 1000)
+    assert decide(rate, rate.low).outcome is Outcome.PASS
+    assert decide(rate, rate.low + 1e-9).outcome is Outcome.INCONCLUSIVE
+
+
+def test_a_gate_fails_only_when_the_whole_interval_is_below_it():
+    rate = rate_of(700, 1000)
+    assert decide(rate, rate.high).outcome is Outcome.INCONCLUSIVE
+    assert decide(rate, rate.high + 1e-9).outcome is Outcome.FAIL
+
+
+def test_ten_rows_that_all_match_do_not_pass_the_labs_own_threshold():
+    assert decide(rate_of(10, 10, users=10), 0.8).outcome is Outcome.INCONCLUSIVE
+
+
+def test_a_failed_gate_says_its_figures_and_what_to_do():
+    with pytest.raises(GateFailed, match=r"0\.5000 .*1,000 rows of 100 users.*at least 0\.6500 is asked.*baselines") as raised:
+        check_gate(decide(rate_of(500, 1000), 0.65))
+    assert "baselines" in raised.value.cure
+
+
+def test_an_inconclusive_gate_stops_and_says_how_many_rows_would_decide():
+    with pytest.raises(GateInconclusive, match=r"About [\d,]+ held-out rows would decide"):
+        check_gate(decide(rate_of(660, 1000), 0.65))
+
+
+def test_an_inconclusive_gate_goes_on_to_a_person_when_the_policy_says_ask():
+    verdict = decide(rate_of(660, 1000), 0.65)
+    assert check_gate(verdict, on_inconclusive="ask") is verdict
+
+
+def test_a_policy_of_asking_does_not_let_a_failed_model_through():
+    with pytest.raises(GateFailed):
+        check_gate(decide(rate_of(500, 1000), 0.65), on_inconclusive="ask")
+
+
+def test_a_policy_that_does_not_exist_is_refused():
+    with pytest.raises(ValueError, match="'stop' or 'ask'"):
+        check_gate(decide(rate_of(700, 1000), 0.5), on_inconclusive="ignore")
+
+
+def difference_of(lost: int, gained: int, rows: int = 1000):
+    labels = np.ones(rows, dtype=int)
+    champion, challenger = np.ones(rows, dtype=int), np.ones(rows, dtype=int)
+    challenger[:lost] = 0
+    champion[lost : lost + gained] = 0
+    return paired_difference(labels, challenger, champion, np.arange(rows) % 100)
+
+
+def test_a_challenger_within_the_margin_is_not_inferior():
+    assert decide_champion(difference_of(lost=5, gained=5), margin=0.02).outcome is Outcome.PASS
+
+
+def test_a_challenger_worse_than_the_margin_fails():
+    assert decide_champion(difference_of(lost=100, gained=0), margin=0.02).outcome is Outcome.FAIL
+
+
+def test_a_challenger_that_could_be_worse_than_the_margin_is_inconclusive():
+    assert decide_champion(difference_of(lost=60, gained=50), margin=0.02).outcome is Outcome.INCONCLUSIVE
+
+
+def test_a_model_of_seventy_percent_passes_the_labs_check_38_times_in_a_hundred():
+    assert lab_odds(0.70) == pytest.approx(0.3828, abs=5e-5)
+
+
+@pytest.mark.parametrize(("rows", "minimum", "needed"), [(10, 0.8, 8), (10, 0.7, 7), (10, 0.75, 8), (3, 0.1, 1), (7, 1.0, 7)])
+def test_lab_odds_are_the_binomial_tail_from_the_first_passing_count(rows, minimum, needed):
+    assert lab_odds(0.6, rows=rows, min_match_rate=minimum) == pytest.approx(stats.binom.sf(needed - 1, rows, 0.6))
+
+
+def test_the_labs_window_is_rows_1000_to_1009():
+    assert list(range(9430))[lab_window(9430)] == list(range(1000, 1010))
+
+
+def test_a_window_past_the_held_out_rows_is_refused():
+    with pytest.raises(InvalidData, match="only 1,009 rows are held out"):
+        lab_window(1009)
+
+
+def test_log_loss_is_scikit_learns():
+    from sklearn import metrics
+
+    random = np.random.default_rng(1)
+    labels, scores = random.integers(0, 2, 500), random.random(500)
+    assert log_loss(labels, scores) == pytest.approx(metrics.log_loss(labels, scores))
+
+
+def test_log_loss_of_a_sure_and_wrong_score_is_finite():
+    assert log_loss([1], [0.0]) == pytest.approx(-np.log(1e-15))
+
+
+def test_scores_that_are_no_probabilities_are_refused():
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        log_loss([1, 0], [0.5, 1.2])
+
+
+def test_the_confusion_table_counts_true_by_predicted_with_totals():
+    table = confusion_table([0, 0, 0, 1, 1], [0, 0, 1, 1, 0], names=("below 4", "4 or more"))
+    expected = [[2, 1, 3], [1, 1, 2], [3, 2, 5]]
+    assert table.to_numpy().tolist() == expected
+    assert list(table.index) == list(table.columns) == ["below 4", "4 or more", "all"]
+
+
+def test_mcnemars_table_holds_the_pairs_and_its_p_value_is_the_exact_one():
+    labels = np.ones(130, dtype=int)
+    champion = np.repeat([1, 1, 0, 0], [60, 25, 10, 35])
+    challenger = np.repeat([1, 0, 1, 0], [60, 25, 10, 35])
+    table = mcnemar_table(labels, challenger, champion)
+    assert table.loc["right", "wrong"] == 25
+    assert table.loc["wrong", "right"] == 10
+    assert table.loc["all", "all"] == 130
+    assert mcnemar_p_value(table) == pytest.approx(stats.binomtest(10, 35).pvalue)
+
+
+def test_models_that_agree_everywhere_have_a_p_value_of_one():
+    assert mcnemar_p_value(mcnemar_table([1, 0], [1, 1], [1, 1])) == 1
+
+
+def test_columns_of_different_lengths_are_refused():
+    with pytest.raises(ValueError, match="different lengths: 3, 1, 3"):
+        mcnemar_table([1, 0, 1], [1, 0, 1], [1])
+
+
+def test_labels_may_be_a_series_of_a_table():
+    table = pd.DataFrame({"label": [1, 0], "predicted": [1, 1]}, index=[7, 3])
+    assert confusion_table(table["label"], table["predicted"]).loc["all", "all"] == 2

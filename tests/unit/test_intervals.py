@@ -1,0 +1,117 @@
+import numpy as np
+import pytest
+from scipy import stats
+
+from mlkit.errors import InvalidData
+from mlkit.intervals import match_rate, paired_difference, wilson
+
+
+@pytest.mark.parametrize(("successes", "n", "confidence"), [(0, 10, 0.95), (10, 10, 0.95), (6624, 9430, 0.95), (3, 7, 0.8)])
+def test_wilson_is_scipys(successes, n, confidence):
+    expected = stats.binomtest(successes, n).proportion_ci(confidence, method="wilson")
+    assert wilson(successes, n, confidence) == pytest.approx((expected.low, expected.high))
+
+
+def test_wilson_gives_the_published_example():
+    # Newcombe 1998, Statistics in Medicine 17:857-872, table I, method 3: 81 of 263
+    assert wilson(81, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
+
+
+def users_alike(users: int = 400, rows_each: int = 10, *, alike: bool = True):
+    """Labels, predicted labels and users; where users are alike, half of them match at 0.9 and half at 0.5."""
+    random = np.random.default_rng(3)
+    user = np.repeat(np.arange(users), rows_each)
+    chance = np.where(user % 2, 0.9, 0.5) if alike else 0.7
+    return np.ones(len(user), dtype=int), (random.random(len(user)) < chance).astype(int), user
+
+
+def test_the_bootstrap_is_as_wide_as_the_variance_between_users():
+    labels, predicted, user = users_alike()
+    rate = match_rate(labels, predicted, user)
+    by_user = predicted.reshape(400, 10).mean(axis=1)
+    half = 1.96 * by_user.std(ddof=1) / np.sqrt(400)
+    assert rate.value == pytest.approx(by_user.mean())
+    # 2,000 replicates know a percentile to about 5 % of the half width
+    assert (rate.low, rate.high) == pytest.approx((rate.value - half, rate.value + half), abs=0.1 * half)
+
+
+def test_the_design_effect_is_the_variance_by_user_over_that_of_rows():
+    labels, predicted, user = users_alike()
+    by_user = predicted.reshape(400, 10).mean(axis=1)
+    expected = by_user.var() / 400 / (predicted.mean() * (1 - predicted.mean()) / 4000)
+    assert expected > 2
+    assert match_rate(labels, predicted, user).design_effect == pytest.approx(expected, rel=0.12)
+
+
+def test_the_multinomial_draws_agree_with_drawing_users_one_by_one():
+    random = np.random.default_rng(5)
+    sizes = random.integers(1, 30, 200)
+    user = np.repeat(np.arange(200), sizes)
+    predicted = (random.random(len(user)) < np.where(user % 2, 0.8, 0.6)).astype(int)
+    sums = np.bincount(user, weights=predicted)
+    drawn = random.integers(0, 200, (4000, 200))
+    low, high = np.quantile(sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1), [0.025, 0.975])
+    rate = match_rate(np.ones_like(predicted), predicted, user, replicates=4000)
+    assert (rate.low, rate.high) == pytest.approx((low, high), abs=0.1 * (high - low))
+
+
+def test_the_interval_is_never_narrower_than_wilsons():
+    rate = match_rate(np.ones(10, dtype=int), np.ones(10, dtype=int), np.arange(10))
+    assert (rate.low, rate.high) == (rate.wilson_low, rate.wilson_high) == wilson(10, 10)
+
+
+def test_rows_in_another_order_give_the_same_figures():
+    labels, predicted, user = users_alike()
+    order = np.random.default_rng(0).permutation(len(user))
+    assert match_rate(labels[order], predicted[order], user[order]) == match_rate(labels, predicted, user)
+
+
+def test_users_may_have_names():
+    labels, predicted, user = users_alike(users=20)
+    assert match_rate(labels, predicted, [f"user {one}" for one in user]) == match_rate(labels, predicted, user)
+
+
+def test_the_seed_decides_the_draws():
+    labels, predicted, user = users_alike()
+    assert match_rate(labels, predicted, user, seed=1) != match_rate(labels, predicted, user, seed=2)
+
+
+def test_more_confidence_is_a_wider_interval():
+    labels, predicted, user = users_alike()
+    assert match_rate(labels, predicted, user, 0.99).low < match_rate(labels, predicted, user, 0.8).low
+
+
+def test_rows_of_a_single_user_are_refused():
+    with pytest.raises(InvalidData, match="one user"):
+        match_rate([1, 0], [1, 1], [7, 7])
+
+
+def test_no_rows_are_refused():
+    with pytest.raises(InvalidData, match="no rows"):
+        match_rate([], [], [])
+
+
+def test_labels_other_than_0_and_1_are_refused():
+    with pytest.raises(ValueError, match="0 or 1"):
+        match_rate([1, 2], [1, 1], [1, 2])
+
+
+def test_a_missing_user_is_refused():
+    with pytest.raises(InvalidData, match="no user"):
+        match_rate([1, 1, 1], [1, 1, 0], [1.0, float("nan"), 2.0])
+
+
+def test_the_paired_difference_is_as_wide_as_the_variance_between_users():
+    labels, challenger, user = users_alike()
+    _, champion, _ = users_alike(alike=False)
+    found = paired_difference(labels, challenger, champion, user)
+    by_user = (challenger - champion).reshape(400, 10).mean(axis=1)
+    half = 1.96 * by_user.std(ddof=1) / np.sqrt(400)
+    assert found.value == pytest.approx(by_user.mean())
+    assert (found.low, found.high) == pytest.approx((found.value - half, found.value + half), abs=0.1 * half)
+
+
+def test_two_models_that_agree_on_ten_rows_are_not_proved_equal():
+    found = paired_difference([1] * 10, [1] * 10, [1] * 10, range(10))
+    # Bonett & Price: one pair added to each discordant cell, 1.96 * sqrt((2/12) / 12)
+    assert (found.low, found.high) == pytest.approx((-0.231, 0.231), abs=5e-4)
