@@ -39,7 +39,7 @@ class Chart(Figure):
         self.plot_area = axes
 
     def png(self) -> bytes:
-        """The picture; equal data give equal bytes."""
+        """The picture; two charts of equal data give equal bytes."""
         buffer = io.BytesIO()
         self.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None, "Description": self.alt})
         return buffer.getvalue()
@@ -152,11 +152,12 @@ def scores_by_label(
 
 
 def calibration(scores: npt.ArrayLike, labels: npt.ArrayLike, groups: int = 10) -> Chart:
-    """What share of rows is truly label 1 at each score: `groups` of equally many rows against the diagonal of a calibrated model."""
+    """The share of label 1 at each score: up to `groups` of about equally many rows, against the diagonal of a calibrated model."""
     table = pd.DataFrame({"score": np.asarray(scores, dtype=np.float64), "label": np.asarray(labels)})
-    means = table.groupby(pd.qcut(table["score"], groups, duplicates="drop"), observed=True)[["score", "label"]].mean()
+    edges = np.unique(np.quantile(table["score"], np.linspace(0, 1, groups + 1)))
+    means = table.groupby(np.searchsorted(edges[1:-1], table["score"]))[["score", "label"]].mean()
     gap = (means["score"] - means["label"]).abs().max()
-    alt = f"Calibration in {len(means)} groups of equally many rows; the largest gap between score and share is {gap:.3f}."
+    alt = f"Calibration in {len(means)} groups of about equally many rows; the largest gap between score and share is {gap:.3f}."
     chart = Chart("Does a score of 0.7 mean 7 in 10?", x="mean score of the group", y="share of label 1 in the group", alt=alt, grid="both")
     chart.plot_area.plot([0, 1], [0, 1], color=GREY, linestyle="--", label="calibrated")
     chart.plot_area.plot(means["score"], means["label"], "o-", color=BLUE, label=f"model, {len(table):,} rows in {len(means)} groups")

@@ -162,7 +162,7 @@ def lab_odds(match_rate: float, rows: int = 10, min_match_rate: float = 0.8) -> 
     """The probability that a model of this true match rate passes the lab's check on `rows` rows (the binomial tail)."""
     if not 0 <= match_rate <= 1:
         raise ValueError(f"match_rate is a share between 0 and 1, not {match_rate}")
-    passing = [k for k in range(rows + 1) if k / rows >= min_match_rate]  # the check's own comparison: 0.7 * 10 is above 7 in floats
+    passing = [k for k in range(rows + 1) if k / rows >= min_match_rate]  # the check's own comparison: 0.28 * 25 is above 7 in floats
     return math.fsum(math.comb(rows, k) * match_rate**k * (1 - match_rate) ** (rows - k) for k in passing)
 
 

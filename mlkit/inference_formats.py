@@ -1,18 +1,20 @@
 """What an endpoint of a built-in algorithm is sent and what it answers, as bytes.
 
-Requests: RecordIO-protobuf (the fastest) or sparse JSON. Answers: RecordIO-protobuf, JSON or JSON lines. Formats: AWS's "Common Data Formats for
-Inference" and "Factorization Machines Response Formats".
+Requests: RecordIO-protobuf (the fastest) or sparse JSON. Answers: RecordIO-protobuf, JSON or JSON lines. AWS documents them under
+"Common Data Formats for Inference" and "Factorization Machines Response Formats".
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlkit.errors import InvalidData
-from mlkit.recordio import Rows, encode
+from mlkit.recordio import Rows, encode, wire
 from mlkit.recordio.wire import PREDICTED_LABEL, SCORE
 
 RECORDIO, JSON, JSONLINES = "application/x-recordio-protobuf", "application/json", "application/jsonlines"
@@ -32,6 +34,15 @@ class Predictions:
     def __len__(self) -> int:
         return self.scores.size
 
+    @classmethod
+    def concatenate(cls, parts: "Sequence[Predictions]") -> "Predictions":
+        """The predictions of several batches as one, without labels if a part has none."""
+        labels = [part.labels for part in parts if part.labels is not None]
+        return cls(
+            scores=np.concatenate([part.scores for part in parts]),
+            labels=np.concatenate(labels) if len(labels) == len(parts) else None,
+        )
+
 
 def encode_request(rows: Rows) -> bytes:
     """The rows' features as RecordIO-protobuf; labels are left out, a request has none."""
@@ -43,7 +54,7 @@ def encode_json_request(rows: Rows) -> bytes:
     ends, keys, values = rows.indptr.tolist(), rows.keys.tolist(), rows.values.tolist()
     instances = [
         {"data": {"features": {"keys": keys[start:stop], "shape": [rows.feature_dim], "values": values[start:stop]}}}
-        for start, stop in zip(ends, ends[1:], strict=False)
+        for start, stop in pairwise(ends)
     ]
     return json.dumps({"instances": instances}, separators=(",", ":")).encode()
 
@@ -67,8 +78,8 @@ def decode_recordio_predictions(data: bytes) -> Predictions:
 
     scores, labels = np.empty(len(data) // 12 + 1, np.float32), np.empty(len(data) // 12 + 1, np.float32)
     status, at, n_rows, labelled = reading.read_predictions(np.frombuffer(bytes(data), np.uint8), scores, labels)
-    if status != reading.OK:
-        raise InvalidData(f"record at byte {at} of the answer: {reading.REASONS[status]}", cure=CURE)
+    if status != wire.OK:
+        raise InvalidData(f"record at byte {at} of the answer: {wire.REASONS[status]}", cure=CURE)
     return Predictions(scores=scores[:n_rows].copy(), labels=labels[:n_rows].copy() if labelled == 1 else None)
 
 

@@ -1,5 +1,6 @@
 """One local AWS for each test process, in a folder of its own on a free port; nothing reaches beyond loopback."""
 
+import functools
 import json
 import os
 import uuid
@@ -18,10 +19,10 @@ from mlkit.local.service import Credentials
 _OWN = ("AWS_", "SAGEMAKER_")
 
 
-def pytest_runtest_setup() -> None:
-    from pytest_socket import socket_allow_hosts
-
-    socket_allow_hosts(["127.0.0.1", "::1", "localhost"], allow_unix_socket=True)
+@functools.cache
+def _session() -> boto3.Session:
+    """One for all clients: it keeps botocore's models, which take longer to read than most tests to run."""
+    return boto3.Session()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,14 +38,12 @@ class LocalAws:
     @property
     def credentials(self) -> Credentials:
         """The administrator's."""
-        return Credentials(
-            access_key_id=self.environment["AWS_ACCESS_KEY_ID"], secret_access_key=self.environment["AWS_SECRET_ACCESS_KEY"]
-        )
+        return Credentials(access_key_id=self.environment["AWS_ACCESS_KEY_ID"], secret_access_key=self.environment["AWS_SECRET_ACCESS_KEY"])
 
     def client(self, service: str, credentials: Credentials | None = None, **config: Any) -> Any:
         """A boto3 client; the administrator's unless other credentials are given. Errors are not retried."""
         credentials = credentials or self.credentials
-        return boto3.Session().client(
+        return _session().client(
             service,
             endpoint_url=self.endpoint_url,
             region_name=self.region,
@@ -104,7 +103,7 @@ def allow(actions: str | list[str], resources: str | list[str] = "*", **more: An
 
 @pytest.fixture
 def make_role(local_aws: LocalAws) -> Callable[..., str]:
-    """`make_role(allow(...), service="sagemaker.amazonaws.com")` is the ARN of a new role that the service (default: the account) may assume."""
+    """`make_role(allow(...), service="sagemaker.amazonaws.com")` is the ARN of a new role for the service, or for the account's users."""
 
     def make(*statements: Mapping[str, Any], service: str | None = None, conditions: Mapping[str, Any] | None = None) -> str:
         iam, name = local_aws.client("iam"), f"role-{uuid.uuid4().hex[:12]}"

@@ -1,17 +1,17 @@
 """Stacks are deployed with the right credentials: the stack's role, or the caller's own, for every single resource."""
 
+import asyncio
 import contextvars
-import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from mlkit.local.emulator import Emulator, stacks
+from mlkit.local.emulator import Emulator, interruptions, stacks
 from mlkit.local.host import LocalHost
 from mlkit.local.service import AwsError, Caller, ClientFactory, Credentials, Permission, ResourceType, pass_role
-from mlkit.local.templates import check_template
+from mlkit.local.templates import check_source, check_template
 
 _SERVICE = "cloudformation.amazonaws.com"
 _STARTING = {
@@ -49,13 +49,15 @@ class Deployments:
     def __init__(self, *, host: LocalHost, emulator: Emulator, types: Mapping[str, ResourceType], changed: Callable[[], None]) -> None:
         self._host, self._emulator, self._types, self._changed = host, emulator, types, changed
         self._roles: dict[str, str] = {}
+        self._callers: dict[str, str] = {}
         self._installed = False
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def get_state(self) -> dict[str, Any]:
-        return {"roles": dict(self._roles)}
+        return {"roles": dict(self._roles), "callers": dict(self._callers)}
 
     def load_state(self, state: dict[str, Any]) -> None:
-        self._roles = dict(state["roles"])
+        self._roles, self._callers = dict(state["roles"]), dict(state["callers"])
 
     def install(self) -> None:
         """Put the resource types in place. Importing CloudFormation takes a moment, so it waits for the first request."""
@@ -63,10 +65,29 @@ class Deployments:
             stacks.install(
                 types=self._types,
                 deployment=_CURRENT.get,
+                check_source=check_source,
                 check_template=lambda template, conditions: check_template(template, conditions, self._types),
+                role_of=self._roles.get,
                 changed=self._changed,
             )
             self._installed = True
+
+    def recover(self) -> None:
+        """Take up the operations that a kill cut short, with the credentials that they had. Call it on the event loop."""
+        if not self._emulator.has_stacks():
+            return
+        self.install()
+        with self._emulator.scope():
+            for stack_name in interruptions.interrupted():
+                context = contextvars.copy_context()
+                context.run(self._resume, stack_name)
+
+    def _resume(self, stack_name: str) -> None:
+        caller = self._emulator.caller(self._callers[stack_name])
+        credentials = self._credentials(self._roles.get(stack_name), stack_name, caller)
+        _CURRENT.set(Deployment(stack_name=stack_name, credentials=credentials, host=self._host))
+        self._tasks.add(task := asyncio.get_running_loop().create_task(interruptions.recover(stack_name, self._changed)))
+        task.add_done_callback(self._tasks.discard)
 
     def admit(self, body: bytes, caller: Caller, check: Callable[[Permission], None]) -> Callable[[], None]:
         """Check what the emulator does not, and set the credentials for this operation; call the result when it was accepted."""
@@ -83,7 +104,7 @@ class Deployments:
         stack_name, change_set = self._names(members)
         role = role or self._roles.get(f"{stack_name}/{change_set}") or self._roles.get(stack_name)
         _CURRENT.set(Deployment(stack_name=stack_name, credentials=self._credentials(role, stack_name, caller), host=self._host))
-        return lambda: self._remember(action, stack_name, change_set, role)
+        return lambda: self._remember(action, stack_name, change_set, role, caller)
 
     def _credentials(self, role: str | None, stack_name: str, caller: Caller) -> Credentials:
         if role is None:
@@ -94,7 +115,8 @@ class Deployments:
         except AwsError as error:
             raise AwsError("ValidationError", f"Role {role} is invalid or cannot be assumed") from error
 
-    def _remember(self, action: str, stack_name: str, change_set: str, role: str | None) -> None:
+    def _remember(self, action: str, stack_name: str, change_set: str, role: str | None, caller: Caller) -> None:
+        self._callers[stack_name] = caller.credentials.access_key_id
         if action == "CreateStack":
             self._roles.pop(stack_name, None)
         if role is not None:

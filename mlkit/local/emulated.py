@@ -7,73 +7,8 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from mlkit.local.guard import Request
+from mlkit.local.operations import HONOURED, S3_PARAMETERS, S3_SUBRESOURCES
 from mlkit.local.service import AwsError, Permission, pass_role
-
-# IAM's names of what the emulator really does. What it would only record, or answer without doing, is not here and is refused by name.
-HONOURED: Mapping[str, frozenset[str]] = {
-    service: frozenset(names.split())
-    for service, names in {
-        "s3": """
-            ListAllMyBuckets CreateBucket DeleteBucket ListBucket ListBucketVersions GetBucketLocation ListBucketMultipartUploads
-            ListMultipartUploadParts AbortMultipartUpload PutObject GetObject GetObjectVersion DeleteObject DeleteObjectVersion
-            GetObjectAttributes GetObjectVersionAttributes GetObjectTagging GetObjectVersionTagging PutObjectTagging
-            PutObjectVersionTagging DeleteObjectTagging DeleteObjectVersionTagging GetObjectRetention PutObjectRetention
-            GetObjectLegalHold PutObjectLegalHold GetObjectAcl GetObjectVersionAcl GetBucketAcl GetBucketTagging PutBucketTagging
-            GetBucketVersioning PutBucketVersioning GetBucketPolicy PutBucketPolicy DeleteBucketPolicy GetBucketPolicyStatus
-            GetLifecycleConfiguration PutLifecycleConfiguration GetEncryptionConfiguration PutEncryptionConfiguration GetBucketLogging
-            PutBucketLogging GetBucketPublicAccessBlock PutBucketPublicAccessBlock GetBucketOwnershipControls PutBucketOwnershipControls
-            GetBucketObjectLockConfiguration PutBucketObjectLockConfiguration""",
-        "iam": """
-            CreateRole GetRole UpdateRole DeleteRole ListRoles UpdateAssumeRolePolicy TagRole UntagRole ListRoleTags PutRolePolicy
-            GetRolePolicy DeleteRolePolicy ListRolePolicies AttachRolePolicy DetachRolePolicy ListAttachedRolePolicies
-            PutRolePermissionsBoundary DeleteRolePermissionsBoundary CreateUser GetUser UpdateUser DeleteUser ListUsers TagUser UntagUser
-            ListUserTags PutUserPolicy GetUserPolicy DeleteUserPolicy ListUserPolicies AttachUserPolicy DetachUserPolicy
-            ListAttachedUserPolicies PutUserPermissionsBoundary DeleteUserPermissionsBoundary CreateAccessKey DeleteAccessKey
-            UpdateAccessKey ListAccessKeys GetAccessKeyLastUsed CreateGroup GetGroup DeleteGroup ListGroups AddUserToGroup
-            RemoveUserFromGroup ListGroupsForUser PutGroupPolicy GetGroupPolicy DeleteGroupPolicy ListGroupPolicies AttachGroupPolicy
-            DetachGroupPolicy ListAttachedGroupPolicies CreatePolicy GetPolicy DeletePolicy ListPolicies CreatePolicyVersion
-            GetPolicyVersion DeletePolicyVersion ListPolicyVersions SetDefaultPolicyVersion ListEntitiesForPolicy TagPolicy UntagPolicy
-            ListPolicyTags GetAccountAuthorizationDetails GetAccountSummary ListAccountAliases""",
-        "sts": "AssumeRole GetCallerIdentity GetAccessKeyInfo",
-        "cloudformation": """
-            CreateStack UpdateStack DeleteStack DescribeStacks ListStacks DescribeStackEvents DescribeEvents DescribeStackResource
-            DescribeStackResources ListStackResources GetTemplate GetTemplateSummary ValidateTemplate ListExports ListImports
-            CreateChangeSet DescribeChangeSet ExecuteChangeSet DeleteChangeSet ListChangeSets ContinueUpdateRollback RollbackStack
-            CancelUpdateStack UpdateTerminationProtection""",
-        "glue": """
-            CreateDatabase GetDatabase GetDatabases UpdateDatabase DeleteDatabase CreateTable GetTable GetTables UpdateTable DeleteTable
-            BatchDeleteTable CreatePartition BatchCreatePartition GetPartition GetPartitions BatchGetPartition BatchUpdatePartition
-            DeletePartition CreateCrawler UpdateCrawler GetCrawler GetCrawlers DeleteCrawler GetTags TagResource UntagResource""",
-        "kms": """
-            CreateKey DescribeKey ListKeys EnableKey DisableKey ScheduleKeyDeletion CancelKeyDeletion UpdateKeyDescription CreateAlias
-            UpdateAlias DeleteAlias ListAliases GetKeyPolicy PutKeyPolicy ListKeyPolicies EnableKeyRotation DisableKeyRotation
-            GetKeyRotationStatus TagResource UntagResource ListResourceTags Encrypt Decrypt GenerateDataKey GenerateDataKeyWithoutPlaintext
-            GenerateRandom GenerateMac VerifyMac Sign Verify GetPublicKey""",
-        "sns": """
-            CreateTopic DeleteTopic ListTopics GetTopicAttributes SetTopicAttributes Subscribe Unsubscribe ListSubscriptions
-            ListSubscriptionsByTopic GetSubscriptionAttributes SetSubscriptionAttributes Publish PublishBatch TagResource UntagResource
-            ListTagsForResource""",
-        "secretsmanager": """
-            CreateSecret GetSecretValue PutSecretValue UpdateSecret DescribeSecret ListSecrets ListSecretVersionIds DeleteSecret
-            RestoreSecret BatchGetSecretValue GetRandomPassword TagResource UntagResource GetResourcePolicy PutResourcePolicy
-            DeleteResourcePolicy ValidateResourcePolicy UpdateSecretVersionStage""",
-        "ssm": """
-            PutParameter GetParameter GetParameters GetParametersByPath GetParameterHistory DescribeParameters DeleteParameter
-            DeleteParameters LabelParameterVersion AddTagsToResource RemoveTagsFromResource ListTagsForResource""",
-        "logs": """
-            CreateLogGroup DeleteLogGroup DescribeLogGroups CreateLogStream DeleteLogStream DescribeLogStreams PutLogEvents GetLogEvents
-            FilterLogEvents PutRetentionPolicy DeleteRetentionPolicy TagResource UntagResource ListTagsForResource TagLogGroup
-            UntagLogGroup ListTagsLogGroup""",
-        "events": """
-            PutRule DescribeRule ListRules EnableRule DisableRule DeleteRule PutTargets RemoveTargets ListTargetsByRule
-            ListRuleNamesByTarget PutEvents TestEventPattern TagResource UntagResource ListTagsForResource DescribeEventBus
-            ListEventBuses""",
-        "cloudwatch": """
-            PutMetricAlarm DescribeAlarms DescribeAlarmsForMetric DescribeAlarmHistory DeleteAlarms SetAlarmState EnableAlarmActions
-            DisableAlarmActions PutMetricData GetMetricData GetMetricStatistics ListMetrics TagResource UntagResource
-            ListTagsForResource""",
-    }.items()
-}
 
 # CloudFormation's parameters that would be recorded without effect.
 _STACK_PARAMETERS = re.compile(
@@ -111,27 +46,18 @@ def check_honoured(action: str, request: Request, body: bytes) -> None:
         for target in _members(body).get("Targets", ()):
             if target.get("Arn", "").split(":")[2:3] not in ([name] for name in _EVENT_TARGETS):
                 raise AwsError("ValidationException", f"The local AWS delivers no events to {target.get('Arn')}.")
+    elif action == "cloudwatch:PutMetricAlarm":
+        if any(name.startswith(("Metrics", "ThresholdMetricId")) for name in [*_members(body), *parse_qs(body.decode())]):
+            raise AwsError("ValidationError", "The local AWS does not honour Metrics and ThresholdMetricId of PutMetricAlarm.")
     elif service == "s3":
         _check_object_request(operation, request)
 
 
-# Query parameters of S3 that are no sub-resource.
-_S3_PARAMETERS = frozenset(
-    """list-type prefix delimiter max-keys marker start-after continuation-token encoding-type fetch-owner key-marker
-    version-id-marker upload-id-marker max-uploads part-number-marker max-parts versionId partNumber x-id max-buckets bucket-region
-    AWSAccessKeyId Signature Expires allow-unordered""".split()
-)
-_S3_SUBRESOURCES = frozenset(
-    """tagging versioning policy lifecycle encryption location uploads uploadId versions delete publicAccessBlock ownershipControls
-    object-lock policyStatus retention legal-hold attributes acl logging""".split()
-)
-
-
 def _check_object_request(operation: str, request: Request) -> None:
     """One sub-resource at most, and a known one: what authorises a request and what carries it out must mean the same."""
-    subresources = [name for name in request.query if name in _S3_SUBRESOURCES]
+    subresources = [name for name in request.query if name in S3_SUBRESOURCES]
     for name in request.query:
-        known = name in _S3_PARAMETERS or name in _S3_SUBRESOURCES or name.lower().startswith(("x-amz-", "response-"))
+        known = name in S3_PARAMETERS or name in S3_SUBRESOURCES or name.lower().startswith(("x-amz-", "response-"))
         if not known:
             raise AwsError("NotImplemented", f"The local AWS does not honour the parameter {name} of Amazon S3.", status=501)
     if len(subresources) > 1:

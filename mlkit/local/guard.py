@@ -10,7 +10,8 @@ from mlkit.local.service import AwsError
 _LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _SIGNATURE = re.compile(
-    r"AWS4-HMAC-SHA256 Credential=(?P<key>[A-Z0-9]{16,128})/\d{8}/(?P<region>[a-z0-9-]+)/(?P<service>[a-z0-9-]+)/aws4_request\s*,.+", re.ASCII
+    r"AWS4-HMAC-SHA256 Credential=(?P<key>[A-Z0-9]{16,128})/\d{8}/(?P<region>[a-z0-9-]+)/(?P<service>[a-z0-9-]+)/aws4_request\s*,.+",
+    re.ASCII,
 )
 _QUERY_SCOPE = re.compile(r"(?P<key>[A-Z0-9]{16,128})/\d{8}/(?P<region>[a-z0-9-]+)/(?P<service>[a-z0-9-]+)/aws4_request", re.ASCII)
 _QUERY_SIGNATURES = ("X-Amz-Credential", "X-Amz-Signature", "X-Amz-Algorithm", "AWSAccessKeyId", "Signature")
@@ -71,7 +72,7 @@ def check_path(request: Request, signature: Signature) -> None:
     """Refuse every path that is not the signed service's own: what is left of the emulator is AWS's API alone."""
     first = request.path.split("/", 2)[1] if request.path.startswith("/") else None
     if signature.service == "s3":
-        allowed = first == "" and request.path == "/" or bool(first and _BUCKET.fullmatch(first))
+        allowed = request.path == "/" or bool(first and _BUCKET.fullmatch(first))
     else:
         allowed = request.path == "/" or (signature.service == "sagemaker" and first == "endpoints")
     if not allowed:

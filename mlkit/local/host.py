@@ -19,7 +19,9 @@ class LocalHost:
         self.account, self.region = emulator.settings.account, emulator.settings.region
         self._endpoint = f"http://127.0.0.1:{emulator.settings.port}"
         self._emulator, self._home, self._changed = emulator, home, changed
-        self._lock, self._session, self._clients = threading.Lock(), None, {}  # type: ignore[var-annotated]
+        self._lock = threading.Lock()
+        self._session: Any = None
+        self._clients: dict[tuple[str, str], Any] = {}
 
     def home(self, service: str) -> Path:
         return self._home.folder(service)

@@ -128,9 +128,7 @@ def _running(place: Home) -> Running | None:
     record = place.read("server.json")
     if record is None or not place.is_locked() or not _answers(record["port"]):
         return None
-    return Running(
-        endpoint_url=f"http://127.0.0.1:{record['port']}", pid=record["pid"], account=record["account"], region=record["region"]
-    )
+    return Running(endpoint_url=f"http://127.0.0.1:{record['port']}", pid=record["pid"], account=record["account"], region=record["region"])
 
 
 def _answers(port: int) -> bool:

@@ -89,21 +89,34 @@ def serialise(operation: OperationModel, members: Mapping[str, Any]) -> Answer:
     return Answer(status=operation.http.get("responseCode", 200), headers=headers, body=json.dumps(rest).encode() if body is None else body)
 
 
-def error_answer(error: AwsError) -> Answer:
-    """An error as the JSON protocols carry it."""
+def error_answer(error: AwsError, request: Request) -> Answer:
+    """The error in the form that the caller's SDK reads: XML for S3 (and unsigned requests) and the query protocols, JSON for the rest."""
+    content = request.headers.get("content-type", "")
+    if request.method == "POST" and request.path == "/" and content.startswith("application/x-www-form-urlencoded"):
+        return _xml_error(error, query=True)
+    signed_for_another = "/aws4_request" in (authorization := request.headers.get("authorization", "")) and "/s3/" not in authorization
+    return _json_error(error, request) if signed_for_another else _xml_error(error, query=False)
+
+
+def _json_error(error: AwsError, request: Request) -> Answer:
+    """Members of an error, such as ModelError's, are beside its text."""
     body = {"__type": error.code, "message": error.message, **getattr(error, "members", {})}
-    return Answer(status=error.status, headers={"content-type": _JSON, "x-amzn-errortype": error.code}, body=json.dumps(body).encode())
+    is_rest = "x-amz-target" not in request.headers
+    status = 403 if is_rest and error.code == "AccessDeniedException" else error.status
+    return Answer(status=status, headers={"content-type": _JSON, "x-amzn-errortype": error.code}, body=json.dumps(body).encode())
 
 
-def xml_error_answer(error: AwsError, *, query: bool) -> Answer:
-    """An error as S3 carries it, or (`query`) as the query protocols do."""
-    inner = f"<Code>{escape(error.code)}</Code><Message>{escape(error.message)}</Message>"
+def _xml_error(error: AwsError, *, query: bool) -> Answer:
+    code, status = error.code, error.status
+    if code == "AccessDeniedException":  # JSON's name for it
+        code, status = "AccessDenied", 403
+    inner = f"<Code>{escape(code)}</Code><Message>{escape(error.message)}</Message>"
     request_id = f"<RequestId>{uuid4()}</RequestId>"
     if query:
         text = f"<ErrorResponse><Error><Type>Sender</Type>{inner}</Error>{request_id}</ErrorResponse>"
     else:
         text = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>{inner}{request_id}</Error>'
-    return Answer(status=error.status, headers={"content-type": "text/xml" if query else "application/xml"}, body=text.encode())
+    return Answer(status=status, headers={"content-type": "text/xml" if query else "application/xml"}, body=text.encode())
 
 
 def _uri_members(template: str, path: str) -> dict[str, str] | None:

@@ -16,7 +16,9 @@ from mlkit.errors import LocalAwsFailed
 from mlkit.local import resources
 from mlkit.local.checkpoint import Checkpoint
 from mlkit.local.deployments import Deployments
+from mlkit.local.emulated_calls import EmulatedCalls
 from mlkit.local.emulator import Emulator, Settings
+from mlkit.local.engine_calls import EngineCalls
 from mlkit.local.front import Front
 from mlkit.local.home import Home
 from mlkit.local.host import LocalHost
@@ -41,13 +43,19 @@ class LocalAws:
             host=self.host, emulator=self.emulator, types=types, changed=lambda: self.checkpoint.changed("cloudformation", "deployments")
         )
         self.checkpoint = Checkpoint(emulator=self.emulator, home=home, states={**self.engines, "deployments": self.deployments})
-        self.front = Front(emulator=self.emulator, engines=self.engines, deployments=self.deployments, changed=self.checkpoint.changed)
+        changed = self.checkpoint.changed
+        self.front = Front(
+            emulator=self.emulator,
+            engines=EngineCalls(emulator=self.emulator, engines=self.engines, changed=changed),
+            emulated=EmulatedCalls(emulator=self.emulator, deployments=self.deployments, changed=changed),
+        )
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Take the state back, serve, save the state."""
         self.checkpoint.start()
         await self._make_administrator()
+        self.deployments.recover()
         try:
             yield
         finally:
@@ -80,8 +88,10 @@ def _engines(host: LocalHost) -> Mapping[str, Service]:
         _log.warning("no Athena yet: %s", error)
     try:
         from mlkit.local.sagemaker import SageMaker, SageMakerRuntime
+
         try:
             from mlkit.local.factorization_machines import FactorizationMachines
+
             algorithms = [FactorizationMachines()]
         except ImportError as error:
             _log.warning("no FM yet: %s", error)
@@ -110,6 +120,7 @@ def listen(port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         raise LocalAwsFailed(f"Port {port} on 127.0.0.1 is in use.", cure="Choose another with --port, or stop what uses it.") from error
+    listener.listen(128)
     return listener
 
 
@@ -117,7 +128,14 @@ async def _serve(home: Home, listener: socket.socket, account: str, region: str)
     port = listener.getsockname()[1]
     local = LocalAws(home=home, settings=Settings(state_dir=home.folder("state"), account=account, region=region, port=port))
     config = uvicorn.Config(
-        local.front, lifespan="off", ws="none", access_log=False, server_header=False, date_header=False, log_level="warning", timeout_keep_alive=75
+        local.front,
+        lifespan="off",
+        ws="none",
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        log_level="warning",
+        timeout_keep_alive=75,
     )
     server = uvicorn.Server(config)
     async with local.running():
@@ -136,7 +154,7 @@ def main(arguments: list[str] | None = None) -> None:
     os.umask(0o077)
     if options.background:
         os.setsid()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     home = Home(path=options.home.resolve())
     with home.locked():
         listener = listen(options.port)

@@ -1,10 +1,10 @@
 """What is wrong with a value, by botocore's shapes: the constraints that botocore's own validator leaves out are checked here."""
 
-import re
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+import regex
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 from botocore.validate import ParamValidator
 
@@ -21,7 +21,7 @@ def _walk(shape: Shape, value: Any, where: str) -> Iterator[str]:
     if isinstance(shape, StructureShape):
         for name, item in value.items():
             if name not in shape.members:
-                yield f'Unknown member at \'{where or "the top"}\': "{name}", must be one of: {", ".join(shape.members)}'
+                yield f"Unknown member at '{where or 'the top'}': \"{name}\", must be one of: {', '.join(shape.members)}"
             else:
                 yield from _walk(shape.members[name], item, f"{where}.{_lower(name)}" if where else _lower(name))
     elif isinstance(shape, ListShape):
@@ -47,7 +47,7 @@ def _text(shape: Shape, value: str, where: str) -> Iterator[str]:
     if allowed and value not in allowed:
         yield _violation(value, where, f"Member must satisfy enum value set: [{', '.join(allowed)}]")
     pattern = shape.metadata.get("pattern")
-    if pattern and (compiled := _compiled(pattern)) and not compiled.fullmatch(value):
+    if pattern and not _compiled(pattern).fullmatch(value):
         yield _violation(value, where, f"Member must satisfy regular expression pattern: {pattern}")
 
 
@@ -75,14 +75,7 @@ def _lower(name: str) -> str:
     return name[:1].lower() + name[1:]
 
 
-# Java's names of character classes, as the models use them, in Python's words.
-_JAVA_CLASSES = {r"\p{L}": r"^\W\d_", r"\p{M}": "\u0300-\u036f", r"\p{N}": r"\d", r"\p{S}": r"$+<=>^`|~", r"\p{P}": r"!-/:;?@\[-\]_{}", r"\p{Z}": r"\s"}
-
-
 @cache
-def _compiled(pattern: str) -> re.Pattern[str] | None:
-    """The pattern for Python, or None when it uses what Python's engine does not have."""
-    try:
-        return re.compile(pattern)
-    except re.error:
-        return None
+def _compiled(pattern: str) -> regex.Pattern[str]:
+    """A model's pattern, written for Java, for Python: characters beyond the basic plane are one here and a pair there."""
+    return regex.compile(pattern.replace(r"\uD800\uDC00-\uDBFF\uDFFF", r"\U00010000-\U0010FFFF").replace(r"\z", r"\Z"))

@@ -11,16 +11,29 @@ from mlkit.local.service import ResourceType
 
 _REGION = "us-east-1"  # the schemas of types that exist in every region are filed once, under this one's index
 
+_ATTRIBUTES = ("CreationPolicy", "UpdatePolicy")
+
+
+def check_source(template: Mapping[str, Any]) -> None:
+    """Refuse what would be looked up or rewritten before `check_template` sees the template. Raises ValueError."""
+    transform = template.get("Transform")
+    if transform not in (None, "AWS::LanguageExtensions", ["AWS::LanguageExtensions"]):
+        raise ValueError(f"the local AWS does not honour the transform {transform}")
+    for name, parameter in (template.get("Parameters") or {}).items():
+        if str(parameter.get("Type", "")).startswith("AWS::SSM::Parameter::Value<"):
+            raise ValueError(f"the local AWS does not honour parameters that are read from SSM: {name}")
+
 
 def check_template(template: Mapping[str, Any], conditions: Mapping[str, bool], types: Mapping[str, ResourceType]) -> None:
     """Refuse what is not honoured. Raises ValueError that names resource and property."""
-    found = []
+    found: list[str] = []
     for logical_id, resource in (template.get("Resources") or {}).items():
         if conditions.get(resource.get("Condition", ""), True):
             kind = resource.get("Type", "")
             if kind not in types:
                 raise ValueError(f"Template format error: Unrecognized resource types: [{kind}]")
             properties = resource.get("Properties") or {}
+            found += [f"{logical_id}: the local AWS does not honour {name}" for name in resource if name in _ATTRIBUTES]
             found += [f"{logical_id} ({kind}): {problem}" for problem in _problems(kind, properties, types[kind])]
     if found:
         raise ValueError("Template error: " + "; ".join(found))

@@ -6,9 +6,11 @@ from typing import BinaryIO
 import numpy as np
 
 from mlkit.errors import InvalidData
+from mlkit.recordio import wire
 from mlkit.recordio.rows import Rows
-from mlkit.recordio.wire import LENGTH_LIMIT
 
+# how many records the general reader takes before the fast one gets another chance
+ROWS_AT_A_TIME = 256
 CURE = "The data are damaged, or they are not RecordIO-protobuf with Float32 tensors."
 
 
@@ -22,8 +24,10 @@ def encode(rows: Rows) -> bytes:
     label_bytes = np.zeros(0, np.uint8) if rows.labels is None else rows.labels.view(np.uint8)
     label_bytes.flags.writeable = False
     ends = writing.record_ends(rows.indptr, rows.keys, rows.feature_dim, rows.labels is not None)
-    if len(rows) and np.diff(ends).max() >= LENGTH_LIMIT:
-        raise InvalidData(f"row {np.diff(ends).argmax()} does not fit into a record of {LENGTH_LIMIT} bytes", cure="Use fewer features a row.")
+    if len(rows) and np.diff(ends).max() >= wire.LENGTH_LIMIT:
+        raise InvalidData(
+            f"row {np.diff(ends).argmax()} does not fit into a record of {wire.LENGTH_LIMIT} bytes", cure="Use fewer features a row."
+        )
     out = np.empty(ends[-1], np.uint8)
     writing.write_rows(out, ends, rows.indptr, rows.keys, rows.values.view(np.uint8), label_bytes, rows.feature_dim)
     return out.tobytes()
@@ -73,25 +77,31 @@ def read(file: BinaryIO, *, feature_dim: int | None = None, block_bytes: int = 1
 
 def _decode_whole(data: bytes, feature_dim: int | None, offset: int) -> tuple[Rows | None, int]:
     """The rows of the records that are whole, None if there is none, and the position behind them. `offset` is where the data begin."""
-    from mlkit.recordio import reading
+    from mlkit.recordio import plain, reading
 
-    indptr, labels = np.empty(len(data) // 12 + 2, np.int64), np.empty(len(data) // 12 + 2, np.float32)
+    # a record has at least 12 bytes, an entry at least 4
+    indptr, labels = np.zeros(len(data) // 12 + 2, np.int64), np.empty(len(data) // 12 + 2, np.float32)
     keys, values = np.empty(len(data) // 4 + 1, np.int64), np.empty(len(data) // 4 + 1, np.float32)
-    expected = -1 if feature_dim is None else feature_dim
-    status, end, n_rows, dim, labelled = reading.read_rows(np.frombuffer(data, np.uint8), expected, indptr, keys, values, labels)
-    if status not in (reading.OK, reading.CUT):
-        raise _invalid(offset + end, reading.REASONS[status])
-    if n_rows == 0:
-        return None, end
-    nnz = indptr[n_rows]
+    source, value_bytes, label_bytes = np.frombuffer(data, np.uint8), values.view(np.uint8), labels.view(np.uint8)
+    status, at, row, dim, labelled = wire.OK, 0, 0, -1 if feature_dim is None else feature_dim, -1
+    while status == wire.OK and at < len(data):
+        limit = row + ROWS_AT_A_TIME
+        status, at, row, dim, labelled = reading.read_rows(source, at, row, limit, dim, labelled, indptr, keys, values, labels)
+        if status == wire.OK:
+            at, row = plain.read_plain(source, at, row, dim, labelled, indptr, keys, value_bytes, label_bytes)
+    if status not in (wire.OK, wire.CUT):
+        raise _invalid(offset + at, wire.REASONS[status])
+    if row == 0:
+        return None, at
+    nnz = indptr[row]
     rows = Rows(
-        indptr=indptr[: n_rows + 1].copy(),
+        indptr=indptr[: row + 1].copy(),
         keys=keys[:nnz].copy(),
         values=values[:nnz].copy(),
-        labels=labels[:n_rows].copy() if labelled == 1 else None,
+        labels=labels[:row].copy() if labelled == 1 else None,
         feature_dim=dim,
     )
-    return rows, end
+    return rows, at
 
 
 def _invalid(offset: int, reason: str) -> InvalidData:

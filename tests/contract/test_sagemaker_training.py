@@ -94,7 +94,13 @@ def test_a_job_trains_on_all_objects_and_leaves_model_metrics_and_log(sagemaker,
     request = training_request(bucket, role, Tags=[{"Key": "team", "Value": "a"}], Environment={"SOME": "thing"})
     job = train(sagemaker, request)
     assert job["TrainingJobStatus"] == job["SecondaryStatus"] == "Completed"
-    assert [step["Status"] for step in job["SecondaryStatusTransitions"]] == ["Starting", "Downloading", "Training", "Uploading", "Completed"]
+    assert [step["Status"] for step in job["SecondaryStatusTransitions"]] == [
+        "Starting",
+        "Downloading",
+        "Training",
+        "Uploading",
+        "Completed",
+    ]
     assert {metric["MetricName"]: metric["Value"] for metric in job["FinalMetricDataList"]} == {"train:mean": 3.0, "test:loss": 0.0}
     artifact = job["ModelArtifacts"]["S3ModelArtifacts"]
     assert artifact == f"s3://{bucket}/models/{request['TrainingJobName']}/output/model.tar.gz"

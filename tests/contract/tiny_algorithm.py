@@ -4,9 +4,11 @@ import json
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import boto3
 from botocore.exceptions import ClientError
 
 from mlkit.local.sagemaker.algorithms import InvalidPayload, MetricDefinition
@@ -45,23 +47,39 @@ class TinyPredictor:
         return str(self.mean * float(body)).encode(), "text/plain"
 
 
+@cache
+def _session() -> boto3.Session:
+    """One for the whole process: a new one reads botocore's models again."""
+    return boto3.Session()
+
+
 class ServedHost:
     """A `Host` whose clients talk to the running local AWS; roles are taken by AssumeRole, so they must trust the account."""
 
     def __init__(self, local_aws: Any, folder: Path) -> None:
         self.account, self.region = local_aws.account, local_aws.region
         self._local_aws, self._folder = local_aws, folder
+        self._session = _session()
 
     def home(self, service: str) -> Path:
         (self._folder / service).mkdir(parents=True, exist_ok=True)
         return self._folder / service
 
     def client(self, service: str, credentials: Credentials) -> Any:
-        return self._local_aws.client(service, credentials)
+        return self._session.client(
+            service,
+            endpoint_url=self._local_aws.endpoint_url,
+            region_name=self.region,
+            aws_access_key_id=credentials.access_key_id,
+            aws_secret_access_key=credentials.secret_access_key,
+            aws_session_token=credentials.session_token,
+        )
 
     def assume_role(self, role_arn: str, *, service_principal: str, source_arn: str, session_name: str) -> Credentials:
         try:
-            session = self._local_aws.client("sts").assume_role(RoleArn=role_arn, RoleSessionName=session_name)["Credentials"]
+            session = self.client("sts", self._local_aws.credentials).assume_role(RoleArn=role_arn, RoleSessionName=session_name)[
+                "Credentials"
+            ]
         except ClientError as error:
             raise AwsError("AccessDenied", str(error), status=403) from error
         return Credentials(
@@ -92,7 +110,9 @@ def call(service: Any, operation: str, **members: Any) -> dict[str, Any]:
     return answer
 
 
-def wait_while(service: Any, operation: str, member: str, states: Sequence[str], *, timeout_s: float = 60, **members: Any) -> dict[str, Any]:
+def wait_while(
+    service: Any, operation: str, member: str, states: Sequence[str], *, timeout_s: float = 60, **members: Any
+) -> dict[str, Any]:
     """The description once its status is none of `states`."""
     deadline = time.monotonic() + timeout_s
     while (answer := call(service, operation, **members))[member] in states:

@@ -20,7 +20,7 @@ def main(root: Path) -> int:
         child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
         print(f"grandchild {child.pid}")
     numbers = [float(line) for file in sorted((root / "input/data/train").rglob("*")) if file.is_file() for line in file.open()]
-    if "failure" in settings:
+    if settings.get("failure"):
         print("giving up")
         (root / "output/failure").write_text(settings["failure"])
         return int(settings.get("exit_code", "1"))

@@ -93,7 +93,9 @@ def test_a_model_of_seventy_percent_passes_the_labs_check_38_times_in_a_hundred(
     assert lab_odds(0.70) == pytest.approx(0.3828, abs=5e-5)
 
 
-@pytest.mark.parametrize(("rows", "minimum", "needed"), [(10, 0.8, 8), (10, 0.7, 7), (10, 0.75, 8), (3, 0.1, 1), (7, 1.0, 7)])
+@pytest.mark.parametrize(
+    ("rows", "minimum", "needed"), [(10, 0.8, 8), (10, 0.7, 7), (10, 0.75, 8), (3, 0.1, 1), (25, 0.28, 7), (7, 1.0, 7)]
+)
 def test_lab_odds_are_the_binomial_tail_from_the_first_passing_count(rows, minimum, needed):
     assert lab_odds(0.6, rows=rows, min_match_rate=minimum) == pytest.approx(stats.binom.sf(needed - 1, rows, 0.6))
 

@@ -12,8 +12,9 @@ from typing import Any
 import duckdb
 import numpy as np
 import pyarrow as pa
+from duckdb.func import FunctionNullHandling, PythonUDFType
 
-from mlkit.local.athena import hashing
+from mlkit.local.athena import csv_lines, hashing
 from mlkit.local.athena.trino.casts import FAILURE_MARK
 from mlkit.local.athena.trino.errors import QueryError
 
@@ -83,6 +84,7 @@ _FUNCTIONS: Mapping[str, tuple[Callable[..., pa.Array], Sequence[str], str]] = {
     "crc32": (_crc32, ["BLOB"], "BIGINT"),
     "sha512": (_sha512, ["BLOB"], "BLOB"),
     "from_base": (_from_base, ["VARCHAR", "BIGINT"], "BIGINT"),
+    "opencsv": (csv_lines.opencsv, ["VARCHAR"] * 4, "VARCHAR[]"),
     "java_double": (_java_double, ["DOUBLE"], "VARCHAR"),
     "java_real": (_java_real, ["FLOAT"], "VARCHAR"),
 }
@@ -92,13 +94,15 @@ def connect(scratch: Path, readable: Iterable[Path] = ()) -> duckdb.DuckDBPyConn
     """A DuckDB of its own: it may touch only `scratch` and the `readable` folders, and no setting can be changed any more."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     limit = max(256, int(memory * _MEMORY_SHARE) >> 20)
-    config = {"threads": THREADS, "memory_limit": f"{limit}MB", "temp_directory": str(scratch / "spill")}
+    config: dict[str, str | bool | int | float | list[str]] = {"threads": THREADS, "memory_limit": f"{limit}MB", "temp_directory": str(scratch / "spill")}
     connection = duckdb.connect(":memory:", config=config)
     folders = ", ".join("'" + str(folder).replace("'", "''") + "'" for folder in (scratch, *readable))
     for setting in ("TimeZone = 'UTC'", "default_null_order = 'nulls_last'", f"allowed_directories = [{folders}]"):
         connection.execute(f"SET {setting}")
     for name, (function, takes, gives) in _FUNCTIONS.items():
-        connection.create_function(name, function, list(takes), gives, type="arrow", null_handling="special")  # type: ignore[arg-type]
+        connection.create_function(
+            name, function, list(takes), gives, type=PythonUDFType.ARROW, null_handling=FunctionNullHandling.SPECIAL
+        )
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
     return connection
@@ -123,11 +127,11 @@ def translate_error(error: duckdb.Error, names: Mapping[str, str]) -> QueryError
         return QueryError("DIVISION_BY_ZERO", "Division by zero")
     if "More than one row returned by a subquery" in text:
         return QueryError("SUBQUERY_MULTIPLE_ROWS", "Scalar sub-query has returned multiple rows")
-    ungrouped = re.search(r'column "?(?:t\d+\.)?"?(c\d+)"? must appear in the GROUP BY clause', text)
+    ungrouped = re.search(r'column "?(?:t\d+\.)?"?([ck]\d+)"? must appear in the GROUP BY clause', text)
     if ungrouped:
         name = names.get(ungrouped[1], ungrouped[1])
         return QueryError("EXPRESSION_NOT_AGGREGATE", f"'{name}' must be an aggregate expression or appear in GROUP BY clause")
-    plain = re.sub(r"\b(?:t\d+\.)?(c\d+)\b", lambda one: names.get(one[1], one[1]), text.split("\n")[0])
+    plain = re.sub(r"\b(?:t\d+\.)?([ck]\d+)\b", lambda one: names.get(one[1], one[1]), text.split("\n")[0])
     code = next((code for kind, code in _CODES if isinstance(error, kind)), "GENERIC_INTERNAL_ERROR")
     if code == "INVALID_CAST_ARGUMENT" and "out of range" in plain:
         code = "NUMERIC_VALUE_OUT_OF_RANGE"

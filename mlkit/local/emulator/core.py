@@ -4,17 +4,15 @@ import asyncio
 import json
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from contextlib import AbstractContextManager
 from typing import Any
 from urllib.parse import unquote, urlencode
 
 from mlkit.local.emulator.settings import STATE_KEYS, Settings
 from mlkit.local.guard import Request, Signature
+from mlkit.local.messages import Receive, Send
 from mlkit.local.service import AwsError, Caller, Credentials, Permission
-
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
 class Emulator:
@@ -33,6 +31,12 @@ class Emulator:
         """Take the saved state back. Call it on the event loop that will serve."""
         self._ms._MAIN_LOOP = asyncio.get_running_loop()
         self._ms._load_persisted_state()
+        if "eventbridge" in self._ms._loaded_modules:
+            self.start_schedules()
+
+    def start_schedules(self) -> None:
+        """Let rules with a schedule fire from now on. Once is enough, more does no harm."""
+        self.module("eventbridge").start_scheduler()
 
     def save(self, services: Iterable[str]) -> None:
         """Write the state of these services, by signing name, as far as they were used; each file is replaced at once.
@@ -56,7 +60,8 @@ class Emulator:
         """The account and region for work that no request started."""
         from ministack.core.responses import request_scope
 
-        return request_scope(self.settings.account, self.settings.region)
+        scope: AbstractContextManager[None] = request_scope(self.settings.account, self.settings.region)
+        return scope
 
     def module(self, name: str) -> Any:
         """One of the emulator's service modules, imported on first use."""
@@ -101,10 +106,9 @@ class Emulator:
             return
         if isinstance(denied, self._ev.AuthError):
             raise self._authentication_error(service, denied)
-        raise AwsError(
-            "AccessDeniedException",
-            self._ia.identity_denial_message(permission.action, denied.principal_arn, permission.resource, denied.decision == "Deny"),
-        )
+        resource = f'"{permission.resource}"' if service == "s3" else permission.resource
+        text = self._ia.identity_denial_message(permission.action, denied.principal_arn, resource, denied.decision == "Deny")
+        raise AwsError("AccessDeniedException", text)
 
     def caller(self, access_key_id: str) -> Caller:
         """Whose key this is. Raises AwsError for a key that is unknown, inactive or expired."""
@@ -121,6 +125,13 @@ class Emulator:
     def _authentication_error(self, service: str, failure: Any) -> AwsError:
         code, status, message = self._ia._auth_failure(service, failure.code, failure.message, {"x-amz-target": "x"})
         return AwsError(code, message, status=status)
+
+    def has_bucket(self, name: str) -> bool:
+        return name in self.module("s3")._buckets
+
+    def has_stacks(self) -> bool:
+        """Whether CloudFormation has state; it is not imported to find out."""
+        return "cloudformation" in self._ms._loaded_modules
 
     def stack_of_change_set(self, arn: str) -> str:
         """The name of the stack that a change set belongs to, or "" for an unknown one."""

@@ -1,9 +1,7 @@
 """A stack operation that a kill cut short is rolled back after the restart, where AWS would have carried on."""
 
-import asyncio
-import contextlib
 import copy
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 _REASON = "The local AWS was stopped during the operation."
@@ -63,7 +61,9 @@ def interrupted() -> list[str]:
     """The names of stacks that were in the middle of an operation when the state was saved."""
     from ministack.services import cloudformation
 
-    return [name for name, stack in cloudformation._stacks.items() if stack["StackStatus"].endswith("_IN_PROGRESS")]
+    waiting = ("REVIEW_IN_PROGRESS",)  # a change set that nobody has executed yet
+    records = cloudformation._stacks.items()
+    return [name for name, stack in records if stack["StackStatus"].endswith("_IN_PROGRESS") and stack["StackStatus"] not in waiting]
 
 
 def recover(stack_name: str, changed: Callable[[], None]) -> Coroutine[Any, Any, None]:
@@ -72,26 +72,26 @@ def recover(stack_name: str, changed: Callable[[], None]) -> Coroutine[Any, Any,
     from ministack.services.cloudformation import stacks
 
     stack = cloudformation._stacks[stack_name]
-    stack_id, record = stack["StackId"], stack.pop("_interrupted", None)
-    if stack["StackStatus"] == "DELETE_IN_PROGRESS" or record is None:
-        return _finish(stacks._delete_stack_async(stack_name, stack_id), changed) if record is None else _nothing()
-    previous = (record["previous_stack"] or {}).get("_resources", {})
-    created = [name for name, resource in stack.get("_resources", {}).items() if resource != previous.get(name)]
+    record = stack.pop("_interrupted", None)
+    if record is None:
+        return _finish(stacks._delete_stack_async(stack_name, stack["StackId"]), changed)
+    previous = record["previous_stack"] or {}
+    before = previous.get("_resources", {})
     operation = stacks._failed_operation(
-        record["is_update"],
-        record["previous_stack"],
-        created,
-        None,
-        None,
-        [],
-        False,
-        record["template"],
-        record["param_values"],
-        record["retain_except_on_create"],
-        stack.get("Tags") or [],
-        (record["previous_stack"] or {}).get("Tags") or [],
+        is_update=record["is_update"],
+        previous_stack=record["previous_stack"],
+        created=[name for name, resource in stack.get("_resources", {}).items() if resource != before.get(name)],
+        failed_update=None,
+        failed_logical_id=None,
+        replaced_ids=[],
+        cancelled=False,
+        template=record["template"],
+        param_values=record["param_values"],
+        retain_except_on_create=record["retain_except_on_create"],
+        stack_tags=stack.get("Tags") or [],
+        previous_tags=previous.get("Tags") or [],
     )
-    return _finish(stacks._roll_back_operation(stack_name, stack_id, stack, operation, _REASON), changed)
+    return _finish(stacks._roll_back_operation(stack_name, stack["StackId"], stack, operation, _REASON), changed)
 
 
 async def _finish(work: Coroutine[Any, Any, None], changed: Callable[[], None]) -> None:

@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from mlkit.local.emulator import encryption
+from mlkit.local.emulator import alarms, encryption
 from mlkit.local.emulator.settings import SERVICES, STATE_KEYS
 
 _DENIED_RESOURCE: contextvars.ContextVar[str] = contextvars.ContextVar("denied_resource", default="*")
@@ -24,6 +24,7 @@ def apply() -> tuple[Any, Any, Any]:
     name_the_denied_resource(ia, ev)
     resolve_key_aliases(ia)
     tell_the_metric_namespace(ia)
+    alarms.evaluate_by_period()
     keep_sessions()
     keep_only_our_services(ms)
     return ms, ev, ia

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from mlkit.local.emulator import interruptions
-from mlkit.local.service import ClientFactory, Provisioned, ResourceRequest, ResourceType
+from mlkit.local.service import AwsError, ClientFactory, Provisioned, ResourceRequest, ResourceType
 
 _TAGS_AS_MAP = ("AWS::SSM::Parameter", "AWS::Glue::Crawler")
 
@@ -32,11 +32,12 @@ def install(
     *,
     types: Mapping[str, ResourceType],
     deployment: Callable[[], Deployment],
+    check_source: Callable[[Mapping[str, Any]], None],
     check_template: Callable[[Mapping[str, Any], Mapping[str, bool]], None],
     role_of: Callable[[str], str | None],
     changed: Callable[[], None],
 ) -> None:
-    """Make these the only resource types. `check_template` raises ValueError, which the caller of the operation sees."""
+    """Make these the only resource types. The checks raise ValueError, which the caller of the operation sees."""
     from ministack.services.cloudformation import changesets, handlers, provisioners, stacks
 
     provisioners._RESOURCE_HANDLERS = {name: _handlers(name, kind, deployment, provisioners) for name, kind in types.items()}
@@ -50,14 +51,14 @@ def install(
     }
     stacks._runs_on_worker_thread = lambda resource_type: resource_type in types
     stacks._PROPERTY_ENUMS = {}
-    _check_templates(check_template, handlers, changesets)
+    _check_templates(check_source, check_template, handlers, changesets)
     _guard_references(stacks, deployment)
     _announce(stacks, changed)
     _show_roles(handlers, role_of)
     interruptions.remember(handlers, changesets)
 
 
-def _check_templates(check_template: Callable[..., None], handlers: Any, changesets: Any) -> None:
+def _check_templates(check_source: Callable[..., None], check_template: Callable[..., None], handlers: Any, changesets: Any) -> None:
     original_check, original_transforms = handlers.validate_template_support, handlers._apply_transforms
 
     def check(template: Mapping[str, Any], conditions: Mapping[str, bool], **more: Any) -> None:
@@ -65,8 +66,8 @@ def _check_templates(check_template: Callable[..., None], handlers: Any, changes
         check_template(template, conditions)
 
     def apply_transforms(template: Any, *more: Any) -> Any:
-        if isinstance(template, Mapping) and template.get("Transform") not in (None, "AWS::LanguageExtensions", ["AWS::LanguageExtensions"]):
-            raise ValueError(f"the local AWS does not honour the transform {template['Transform']}")
+        if isinstance(template, Mapping):
+            check_source(template)
         return original_transforms(template, *more)
 
     handlers.validate_template_support = changesets.validate_template_support = check
@@ -113,9 +114,6 @@ def _answer(handler: Callable[[ResourceRequest], Provisioned], request: Resource
 def _call(handler: Callable[[ResourceRequest], Any], request: ResourceRequest) -> Any:
     """The handler's result; an AWS error is told as CloudFormation tells it, with the code, action and resource."""
     from botocore.exceptions import ClientError
-
-    from mlkit.local.emulator import interruptions
-from mlkit.local.service import AwsError
 
     try:
         return handler(request)

@@ -1,6 +1,6 @@
 """The built-in algorithm's hyperparameters, as AWS documents them: names, valid values, defaults.
 
-https://docs.aws.amazon.com/sagemaker/latest/dg/fact-machines-hyperparameters.html. The ranges that the page merely suggests are not enforced.
+https://docs.aws.amazon.com/sagemaker/latest/dg/fact-machines-hyperparameters.html; ranges that the page merely suggests are not enforced.
 """
 
 import math
@@ -17,7 +17,7 @@ IGNORED = ("_tuning_objective_metric",)
 
 @dataclass(frozen=True, kw_only=True)
 class Hyperparameters:
-    """None is the documented default "None". What it means here: no clipping; eps 1e-8 and rescale_grad 1 / rows of the batch, as in MXNet."""
+    """None is the documented default "None". It means here, as in MXNet: no clipping, eps 1e-8, rescale_grad 1 / rows of the batch."""
 
     feature_dim: int
     num_factors: int

@@ -2,12 +2,12 @@
 
     score(x) = b + sum_i w_i x_i + 1/2 sum_f [ (sum_i v_if x_i)^2 - sum_i (v_if x_i)^2 ]
 
-A mini-batch is two parallel loops: over its rows (score, gradient of the loss), then over the features that occur in it (gradient of their
-weights, optimiser step). In each loop every element is written by one iteration and every sum has a fixed order, so the result does not depend
-on the number of threads, to the last bit.
+A mini-batch is two parallel loops: over its rows (score, gradient of the loss), then over the features that occur in it (gradient of
+their weights, optimiser step). In each loop every element is written by one iteration and every sum has a fixed order, so the result does
+not depend on the number of threads, to the last bit.
 
-The optimiser is Adam as MXNet documents it (`adam_update`: weight decay is added to the gradient, then clipped; `lazy_update`: the weights and
-moments of a feature change only in batches where it occurs). That the container uses Adam with those rules is believed, not confirmed.
+The optimiser is Adam as MXNet documents it (`adam_update`: weight decay is added to the gradient, then clipped; `lazy_update`: a feature's
+weights and moments change only in batches where it occurs). That the container uses Adam by those rules is believed, not confirmed.
 
 Compiled functions here call nothing compiled from other files: numba's cache would not notice a change there.
 """
@@ -104,7 +104,9 @@ def score_range(
 def score_rows(indptr: Offsets, keys: Keys, values: Floats, weights: Weights, out: Floats) -> None:
     """Fill `out` with the raw score of every row, on one thread."""
     n_factors = weights.factors.shape[1]
-    score_range(indptr, keys, values, 0, indptr.size - 1, weights, np.empty((1, n_factors), np.float32), np.empty(n_factors, np.float32), out)
+    score_range(
+        indptr, keys, values, 0, indptr.size - 1, weights, np.empty((1, n_factors), np.float32), np.empty(n_factors, np.float32), out
+    )
 
 
 @compiled()
@@ -140,7 +142,7 @@ def rows_phase(
 ) -> None:  # fmt: skip
     # numba removes what a prange body stores into a tuple's arrays, hence the call
     for task in prange((last - first + ROWS_PER_TASK - 1) // ROWS_PER_TASK):
-        score_task(np.int64(task), indptr, keys, values, labels, first, last, weights, is_classifier, work)
+        score_task(task, indptr, keys, values, labels, first, last, weights, is_classifier, work)
 
 
 @compiled()
@@ -234,7 +236,7 @@ def update_task(task: int, n_touched: int, weights: Weights, means: Weights, var
 @compiled(parallel=True)
 def features_phase(n_touched: int, weights: Weights, means: Weights, variances: Weights, step: Step, work: Workspace) -> None:
     for task in prange((n_touched + FEATURES_PER_TASK - 1) // FEATURES_PER_TASK):
-        update_task(np.int64(task), n_touched, weights, means, variances, step, work)
+        update_task(task, n_touched, weights, means, variances, step, work)
 
 
 @compiled()
@@ -257,12 +259,12 @@ def tally_batch(labels: Floats, first: int, last: int, work: Workspace, is_class
 
 @compiled()
 def train_batches(
-    indptr: Offsets, keys: Keys, values: Floats, labels: Floats, first: int, last: int, batch_rows: int, steps_done: int, is_classifier: bool,
-    weights: Weights, means: Weights, variances: Weights, settings: Step, work: Workspace, tally: NDArray[np.float64],
+    indptr: Offsets, keys: Keys, values: Floats, labels: Floats, first: int, last: int, batch_rows: int, steps_done: int,
+    is_classifier: bool, weights: Weights, means: Weights, variances: Weights, settings: Step, work: Workspace, tally: NDArray[np.float64],
 ) -> int:  # fmt: skip
     """Train on the rows first..last in mini-batches, in order; the number of optimiser steps done so far.
 
-    `settings` holds the plain learning rates; a negative rescale_grad stands for 1 / rows of the batch. `tally` gets what the rows scored
+    `settings` holds the plain learning rates; a rescale_grad of nan stands for 1 / rows of the batch. `tally` gets what the rows scored
     before their batch was learned from.
     """
     while first < last:
@@ -272,7 +274,7 @@ def train_batches(
         bias_gradient = tally_batch(labels, first, end, work, is_classifier, tally)
         steps_done += 1
         correction = np.float32(np.sqrt(1 - 0.999**steps_done) / (1 - 0.9**steps_done))
-        rescale = settings.rescale_grad if settings.rescale_grad >= 0 else np.float32(1) / np.float32(end - first)
+        rescale = np.float32(1) / np.float32(end - first) if np.isnan(settings.rescale_grad) else settings.rescale_grad
         step = Step(
             settings.bias_lr * correction, settings.linear_lr * correction, settings.factors_lr * correction,
             settings.bias_wd, settings.linear_wd, settings.factors_wd, rescale, settings.clip_gradient, settings.eps,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from mlkit.local.resources.making import check_kept, gone_is_fine, name_of, only, tag_changes, tags_as_map
+from mlkit.local.resources.making import check_kept, gone_is_fine, name_of, only, tag_changes, tags_as_map, words
 from mlkit.local.service import Provisioned, ResourceRequest, ResourceType
 
 _GONE = "EntityNotFoundException"
@@ -97,8 +97,8 @@ TYPES: Mapping[str, ResourceType] = {
         delete=_delete_table,
     ),
     "AWS::Glue::Crawler": ResourceType(
-        properties=frozenset(
-            "Name Role DatabaseName Description Targets Schedule TablePrefix SchemaChangePolicy RecrawlPolicy Configuration Tags".split()
+        properties=words(
+            "Name Role DatabaseName Description Targets Schedule TablePrefix SchemaChangePolicy RecrawlPolicy Configuration Tags"
         ),
         replacing=frozenset({"Name"}),
         create=_create_crawler,

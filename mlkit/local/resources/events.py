@@ -3,15 +3,26 @@
 from collections.abc import Mapping
 from typing import Any
 
-from mlkit.local.resources.making import as_bool, as_json, changed, gone_is_fine, name_of, only, tag_changes, tags_as_map, undone_on_failure
+from mlkit.local.resources.making import (
+    as_bool,
+    as_json,
+    changed,
+    gone_is_fine,
+    name_of,
+    only,
+    tag_changes,
+    tags_as_map,
+    undone_on_failure,
+    words,
+)
 from mlkit.local.service import Provisioned, ResourceRequest, ResourceType
 
 _TOPIC_SETTINGS = ("DisplayName", "KmsMasterKeyId")
 _SUBSCRIPTION_SETTINGS = ("FilterPolicy", "FilterPolicyScope", "RawMessageDelivery")
-_ALARM = (
+_ALARM = words(
     "ActionsEnabled AlarmActions AlarmDescription ComparisonOperator DatapointsToAlarm Dimensions EvaluationPeriods ExtendedStatistic "
     "InsufficientDataActions MetricName Namespace OKActions Period Statistic Threshold TreatMissingData Unit"
-).split()
+)
 
 
 def _create_topic(request: ResourceRequest) -> Provisioned:
@@ -210,13 +221,13 @@ def _delete_alarm(request: ResourceRequest) -> None:
 
 
 def _type(properties: str, replacing: str, create: Any, update: Any, delete: Any) -> ResourceType:
-    return ResourceType(
-        properties=frozenset(properties.split()), replacing=frozenset(replacing.split()), create=create, update=update, delete=delete
-    )
+    return ResourceType(properties=words(properties), replacing=words(replacing), create=create, update=update, delete=delete)
 
 
 TYPES: Mapping[str, ResourceType] = {
-    "AWS::SNS::Topic": _type("TopicName DisplayName KmsMasterKeyId Subscription Tags", "TopicName", _create_topic, _update_topic, _delete_topic),
+    "AWS::SNS::Topic": _type(
+        "TopicName DisplayName KmsMasterKeyId Subscription Tags", "TopicName", _create_topic, _update_topic, _delete_topic
+    ),
     "AWS::SNS::Subscription": _type(
         f"TopicArn Protocol Endpoint {' '.join(_SUBSCRIPTION_SETTINGS)}",
         "TopicArn Protocol Endpoint",
@@ -231,5 +242,5 @@ TYPES: Mapping[str, ResourceType] = {
     "AWS::Events::Rule": _type(
         "Name Description EventPattern ScheduleExpression State RoleArn Targets", "Name", _put_rule, _put_rule, _delete_rule
     ),
-    "AWS::CloudWatch::Alarm": _type(f"AlarmName Tags {' '.join(_ALARM)}", "AlarmName", _put_alarm, _put_alarm, _delete_alarm),
+    "AWS::CloudWatch::Alarm": _type(f"AlarmName Tags {' '.join(sorted(_ALARM))}", "AlarmName", _put_alarm, _put_alarm, _delete_alarm),
 }

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mlkit.local.resources.making import as_json, changed, gone_is_fine, name_of, only, tag_changes, undone_on_failure
+from mlkit.local.resources.making import as_json, changed, gone_is_fine, name_of, only, tag_changes, undone_on_failure, words
 from mlkit.local.service import Provisioned, ResourceRequest, ResourceType
 
 _GONE = "NoSuchEntity"
@@ -160,8 +160,8 @@ def _remove_managed_policy(iam: Any, arn: str, properties: Mapping[str, Any]) ->
 
 TYPES: Mapping[str, ResourceType] = {
     "AWS::IAM::Role": ResourceType(
-        properties=frozenset(
-            "RoleName Path AssumeRolePolicyDocument Description MaxSessionDuration ManagedPolicyArns Policies PermissionsBoundary Tags".split()
+        properties=words(
+            "RoleName Path AssumeRolePolicyDocument Description MaxSessionDuration ManagedPolicyArns Policies PermissionsBoundary Tags"
         ),
         replacing=frozenset({"RoleName", "Path"}),
         create=_create_role,

@@ -42,6 +42,11 @@ def gone_is_fine(*codes: str) -> Iterator[None]:
             raise
 
 
+def words(text: str) -> frozenset[str]:
+    """The names in a text: easier to read, and to compare with AWS's page, than forty quotation marks."""
+    return frozenset(text.split())
+
+
 def only(properties: Mapping[str, Any], *names: str) -> dict[str, Any]:
     """The named properties, as far as the template has them: for those that the API calls the same."""
     return {name: properties[name] for name in names if name in properties}

@@ -3,7 +3,18 @@
 from collections.abc import Mapping
 from typing import Any
 
-from mlkit.local.resources.making import as_bool, as_json, changed, gone_is_fine, name_of, only, tag_changes, tags_as_map, undone_on_failure
+from mlkit.local.resources.making import (
+    as_bool,
+    as_json,
+    changed,
+    gone_is_fine,
+    name_of,
+    only,
+    tag_changes,
+    tags_as_map,
+    undone_on_failure,
+    words,
+)
 from mlkit.local.service import Provisioned, ResourceRequest, ResourceType
 
 
@@ -66,7 +77,6 @@ def _delete_alias(request: ResourceRequest) -> None:
         request.client("kms").delete_alias(AliasName=request.physical_id)
 
 
-
 def _create_secret(request: ResourceRequest) -> Provisioned:
     properties = request.properties
     tags = [{"Key": key, "Value": value} for key, value in tags_as_map(properties.get("Tags")).items()]
@@ -123,7 +133,7 @@ def _delete_parameter(request: ResourceRequest) -> None:
 
 TYPES: Mapping[str, ResourceType] = {
     "AWS::KMS::Key": ResourceType(
-        properties=frozenset("KeyPolicy Description Enabled EnableKeyRotation KeySpec KeyUsage PendingWindowInDays Tags".split()),
+        properties=words("KeyPolicy Description Enabled EnableKeyRotation KeySpec KeyUsage PendingWindowInDays Tags"),
         replacing=frozenset(),
         create=_create_key,
         update=_update_key,
@@ -137,14 +147,14 @@ TYPES: Mapping[str, ResourceType] = {
         delete=_delete_alias,
     ),
     "AWS::SecretsManager::Secret": ResourceType(
-        properties=frozenset("Name Description KmsKeyId SecretString Tags".split()),
+        properties=words("Name Description KmsKeyId SecretString Tags"),
         replacing=frozenset({"Name"}),
         create=_create_secret,
         update=_update_secret,
         delete=_delete_secret,
     ),
     "AWS::SSM::Parameter": ResourceType(
-        properties=frozenset("Name Type Value Description Tier AllowedPattern DataType Tags".split()),
+        properties=words("Name Type Value Description Tier AllowedPattern DataType Tags"),
         replacing=frozenset({"Name"}),
         create=_put_parameter,
         update=_put_parameter,

@@ -43,6 +43,12 @@ def _call(client: Any, operation: str, members: Mapping[str, Any]) -> Any:
     return getattr(client, snake)(**given)
 
 
+def _provisioned(kind: str, described: Mapping[str, Any]) -> Provisioned:
+    """Ref gives the ARN of these types, GetAtt the name or again the ARN."""
+    arn = str(described[f"{kind}Arn"])
+    return Provisioned(physical_id=arn, attributes={f"{kind}Name": described[f"{kind}Name"], f"{kind}Arn": arn})
+
+
 def _name(request: ResourceRequest) -> str:
     """The resource's name: the last part of its ARN."""
     return str(request.physical_id).rpartition("/")[2]
@@ -64,8 +70,8 @@ def _create(kind: str) -> Callable[[ResourceRequest], Provisioned]:
 
     def create(request: ResourceRequest) -> Provisioned:
         members = {f"{kind}Name": request.generated_name, **request.properties}
-        arn = _call(request.client("sagemaker"), f"Create{kind}", members)[f"{kind}Arn"]
-        return Provisioned(physical_id=arn, attributes={f"{kind}Name": members[f"{kind}Name"]})
+        answer = _call(request.client("sagemaker"), f"Create{kind}", members)
+        return _provisioned(kind, {**members, **answer})
 
     return create
 
@@ -77,7 +83,7 @@ def _update_tags(kind: str) -> Callable[[ResourceRequest], Provisioned]:
         client = request.client("sagemaker")
         _apply_tags(client, request)
         described = _call(client, f"Describe{kind}", {f"{kind}Name": _name(request)})
-        return Provisioned(physical_id=str(request.physical_id), attributes={f"{kind}Name": described[f"{kind}Name"]})
+        return _provisioned(kind, described)
 
     return update
 
@@ -95,13 +101,13 @@ def _create_endpoint(request: ResourceRequest) -> Provisioned:
     client = request.client("sagemaker")
     members = {"EndpointName": request.generated_name, **request.properties}
     name = members["EndpointName"]
-    arn = _call(client, "CreateEndpoint", members)["EndpointArn"]
+    _call(client, "CreateEndpoint", members)
     described = _settled(client, name)
     if described["EndpointStatus"] != "InService":
         # CloudFormation deletes what it could not create; it learns the name of a resource only when this returns.
         client.delete_endpoint(EndpointName=name)
         raise EndpointFailed(f"Resource {name} failed to stabilise: {described.get('FailureReason', described['EndpointStatus'])}")
-    return Provisioned(physical_id=arn, attributes={"EndpointName": described["EndpointName"]})
+    return _provisioned("Endpoint", described)
 
 
 def _update_endpoint(request: ResourceRequest) -> Provisioned:
@@ -114,7 +120,7 @@ def _update_endpoint(request: ResourceRequest) -> Provisioned:
         if described["EndpointStatus"] != "InService" or described["EndpointConfigName"].lower() != wanted.lower():
             raise EndpointFailed(f"Resource {name} stays on its old configuration: {described.get('FailureReason', 'unknown')}")
     _apply_tags(client, request)
-    return Provisioned(physical_id=str(request.physical_id), attributes={"EndpointName": described["EndpointName"]})
+    return _provisioned("Endpoint", described)
 
 
 def _settled(client: Any, name: str) -> dict[str, Any]:

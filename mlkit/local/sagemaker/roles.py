@@ -9,9 +9,7 @@ from mlkit.local.sagemaker.algorithms import Algorithm, find_algorithm
 from mlkit.local.service import AwsError, Credentials, Host
 
 PRINCIPAL = "sagemaker.amazonaws.com"
-_NOT_ASSUMED = (
-    f"Could not assume role {{role}}. Please ensure that the role exists and allows principal '{PRINCIPAL}' to assume the role."
-)
+_NOT_ASSUMED = f"Could not assume role {{role}}. Please ensure that the role exists and allows principal '{PRINCIPAL}' to assume the role."
 _SESSION_S = 900  # a session is used again for this long: a new one costs a new client for each service
 
 

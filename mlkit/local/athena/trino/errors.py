@@ -2,10 +2,10 @@
 
 
 class QueryError(Exception):
-    """A query that ends FAILED: Trino's error code and text, which Athena joins in StateChangeReason."""
+    """A query that ends FAILED: Trino's error code and text, which Athena joins in StateChangeReason. A few of Athena's own have no code."""
 
     def __init__(self, code: str, message: str) -> None:
-        super().__init__(f"{code}: {message}")
+        super().__init__(f"{code}: {message}" if code else message)
         self.code, self.message = code, message
 
 

@@ -50,6 +50,9 @@ bitwise_and(bigint, bigint) -> bigint = {0} & {1}
 bitwise_or(bigint, bigint) -> bigint = {0} | {1}
 bitwise_xor(bigint, bigint) -> bigint = xor({0}, {1})
 bitwise_not(bigint) -> bigint = ~{0}
+bitwise_right_shift(bigint, bigint) -> bigint =
+    CASE WHEN {1} < 0 THEN CAST(fail(INVALID_FUNCTION_ARGUMENT, 'Shift must not be negative', varchar) AS BIGINT)
+    WHEN {1} >= 64 THEN 0 WHEN {1} = 0 THEN {0} ELSE ({0} >> {1}) & (9223372036854775807 >> ({1} - 1)) END
 from_base(varchar, bigint) -> bigint = from_base({0}, {1})
 """
 

@@ -13,7 +13,7 @@ from mlkit.local.athena.trino.casts import Typed, coerce
 from mlkit.local.athena.trino.errors import QueryError, unsupported
 from mlkit.local.athena.trino.expressions import Context, boolean, compile_expression
 from mlkit.local.athena.trino.parsing import parse_query, position
-from mlkit.local.athena.trino.scope import Catalog, Column, Relation, Scope
+from mlkit.local.athena.trino.scope import Catalog, Column, Relation, Scope, check_readable
 from mlkit.local.athena.trino.sources import Sources
 from mlkit.local.athena.trino.types import common_type
 
@@ -192,7 +192,7 @@ class Compiler:
                 "MISMATCHED_COLUMN_ALIASES" if wanted else "COLUMN_NOT_FOUND", f"{self.where(item)}: SELECT * not allowed here"
             )
         for source in sources:
-            yield from source.columns if qualified else source.visible()
+            yield from map(check_readable, source.columns if qualified else source.visible())
 
     def _group_by(self, node: exp.Expression, context: Context, items: Sequence[Typed]) -> str:
         group = node.args.get("group")

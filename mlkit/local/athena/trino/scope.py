@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from mlkit.local.athena.trino.errors import QueryError
+from mlkit.local.athena.trino.errors import QueryError, unsupported
 from mlkit.local.athena.trino.types import Type
 
 
@@ -78,11 +78,18 @@ def _named(source: Source, wanted: str, qualifier: Sequence[str]) -> list[Column
     return [column for column in columns if column.name.lower() == wanted]
 
 
+def check_readable(column: Column) -> Column:
+    """Raises QueryError for a column of a type that the engine cannot read."""
+    if column.kind.name.startswith("unreadable"):
+        raise unsupported(f"Column {column.name} of type {column.kind.name.removeprefix('unreadable ')}")
+    return column
+
+
 def _only(columns: Iterable[Column], name: str, where: str) -> Column:
     found = list(columns)
     if len(found) > 1:
         raise QueryError("AMBIGUOUS_NAME", f"{where}: Column '{name}' is ambiguous")
-    return found[0]
+    return check_readable(found[0])
 
 
 class Catalog(Protocol):

@@ -102,6 +102,11 @@ def from_hive(text: str) -> Type:
     raise unsupported(f"Column type {text}")
 
 
+def unreadable(text: str) -> Type:
+    """The type of a column that a table may have as long as no query touches it."""
+    return Type(name=f"unreadable {text}")
+
+
 def to_hive(kind: Type) -> str:
     """How Glue spells the type, for tables that CREATE TABLE AS makes."""
     if kind.element is not None:

@@ -1,0 +1,153 @@
+"""The training container's process: `python -m mlkit.local.factorization_machines.train ML_ROOT`.
+
+It finds below ML_ROOT what a container finds in /opt/ml, writes model/, and exits with 1 and output/failure if it cannot train.
+"""
+
+import json
+import os
+import signal
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mlkit.local.factorization_machines.hyperparameters import Hyperparameters
+    from mlkit.local.factorization_machines.trainer import Report
+
+# OpenMP's threads wait for each other by spinning; where more jobs run than there are cores, that multiplies the time by twenty
+SPINS = "1000"
+CONTENT_TYPES = (None, "", "application/x-recordio-protobuf")
+
+
+def main(arguments: list[str]) -> int:
+    """The exit code."""
+    os.environ.setdefault("GOMP_SPINCOUNT", SPINS)
+    root = Path(arguments[0])
+    try:
+        run(root)
+    except ValueError as error:
+        return fail(root, str(error) if str(error).startswith(("ClientError: ", "AlgorithmError: ")) else f"AlgorithmError: {error}")
+    except Exception as error:
+        return fail(root, f"AlgorithmError: {type(error).__name__}: {error}")
+    return 0
+
+
+def run(root: Path) -> None:
+    """Train on what is below `root` and write the model. Raises ValueError with the text for the job's FailureReason."""
+    stopping = Stopping()
+    hyperparameters, channels, resources = (_load(root, name) for name in ("hyperparameters", "inputdataconfig", "resourceconfig"))
+    log(f"Reading provided configuration: {json.dumps(hyperparameters, sort_keys=True)}")
+    check_environment(channels, resources)
+    from mlkit.local.factorization_machines import hyperparameters as declared
+    from mlkit.local.factorization_machines.algorithm import check_channels
+
+    params = declared.parse(hyperparameters)
+    check_channels(list(channels))
+    log(f"Final configuration: {json.dumps({name: getattr(params, name) for name in declared.NAMES}, sort_keys=True)}")
+    train_and_test(root, params, has_test="test" in channels, stopping=stopping)
+
+
+def train_and_test(root: Path, params: "Hyperparameters", *, has_test: bool, stopping: "Stopping") -> None:
+    from mlkit.local.factorization_machines import metrics, model, trainer
+    from mlkit.local.factorization_machines.data import read_channel
+
+    if params.feature_dim >= 2**31:
+        raise ValueError("AlgorithmError: Factorization Machines of the local AWS takes a feature_dim below 2147483648 only")
+    started = time.perf_counter()
+    channels = {
+        name: read_channel(root / "input/data" / name, feature_dim=params.feature_dim, is_classifier=params.is_classifier)
+        for name in (("train", "test") if has_test else ("train",))
+    }
+    log(*(f"Read {len(data)} rows of the channel '{name}'" for name, data in channels.items()))
+    weights = trainer.initial_weights(params)
+    try:
+        for report in trainer.train(params, channels["train"], weights, should_stop=stopping.requested):
+            log(*report_lines(report, params))
+    except trainer.Diverged as error:
+        raise ValueError(f"AlgorithmError: {error}") from error
+    if stopping.requested():
+        log("Stopped by SIGTERM; the model is what was learned so far")
+    if has_test:
+        test = channels["test"]
+        tally = trainer.tally_scores(trainer.raw_scores(test, weights), test.labels, is_classifier=params.is_classifier)
+        log(*metrics.quality_lines(tally, "test", is_classifier=params.is_classifier))
+    model.save(model.Model(predictor_type=params.predictor_type, weights=weights), root / "model")
+    log(_metrics_line("totaltime", time.perf_counter() - started))
+
+
+def report_lines(report: "Report", params: "Hyperparameters") -> list[str]:
+    from mlkit.local.factorization_machines import metrics
+
+    lines = metrics.quality_lines(report.part, f"epoch={report.epoch}, batch={report.batch} train", is_classifier=params.is_classifier)
+    if not report.is_last:
+        return lines
+    throughput = float(report.so_far[0]) / max(report.seconds, 1e-9)
+    return [
+        *lines,
+        *metrics.quality_lines(report.so_far, f"epoch={report.epoch}, train", is_classifier=params.is_classifier),
+        _metrics_line("update.time", report.seconds),
+        f"#progress_metric: host=algo-1, completed {100 * (report.epoch + 1) / params.epochs:g} % of epochs",
+        f"#throughput_metric: host=algo-1, train throughput={throughput!r} records/second",
+    ]
+
+
+def check_environment(channels: dict[str, Any], resources: dict[str, Any]) -> None:
+    """Raises ValueError for what a container would do and this process does not, or what a container too refuses."""
+    if len(resources.get("hosts", ["algo-1"])) > 1:
+        raise ValueError("AlgorithmError: Factorization Machines of the local AWS trains on one host only; set InstanceCount to 1")
+    for name, channel in channels.items():
+        if channel.get("ContentType") not in CONTENT_TYPES:
+            raise ValueError(f"ClientError: Content type {channel['ContentType']} of the channel '{name}' is not supported")
+        if channel.get("TrainingInputMode", "File") == "Pipe":
+            raise ValueError(
+                f"AlgorithmError: Factorization Machines of the local AWS does not read pipes (channel '{name}'); use File mode"
+            )
+
+
+class Stopping:
+    """Whether SIGTERM asked to stop: then training ends after the batches at hand, and the model is still written."""
+
+    def __init__(self) -> None:
+        self._requested = False
+        signal.signal(signal.SIGTERM, self._stop)
+
+    def _stop(self, *_: object) -> None:
+        self._requested = True
+
+    def requested(self) -> bool:
+        return self._requested
+
+
+def fail(root: Path, reason: str) -> int:
+    log(f"Customer Error: {reason.removeprefix('ClientError: ')}" if reason.startswith("ClientError: ") else reason, level="ERROR")
+    (root / "output").mkdir(parents=True, exist_ok=True)
+    (root / "output/failure").write_text(reason)
+    return 1
+
+
+def log(*messages: str, level: str = "INFO") -> None:
+    """Print lines as the built-in algorithms' log has them; metrics in JSON stand alone."""
+    prefix = f"[{datetime.now(UTC):%m/%d/%Y %H:%M:%S} {level} {os.getpid()}]"
+    print("\n".join(message if message.startswith("#metrics") else f"{prefix} {message}" for message in messages), flush=True)
+
+
+def _metrics_line(name: str, seconds: float) -> str:
+    now, ms = time.time(), 1000 * seconds
+    body = {
+        "StartTime": now - seconds,
+        "EndTime": now,
+        "Dimensions": {"Algorithm": "factorization-machines", "Host": "algo-1", "Operation": "training"},
+        "Metrics": {name: {"sum": ms, "count": 1, "min": ms, "max": ms}},
+    }
+    return f"#metrics {json.dumps(body)}"
+
+
+def _load(root: Path, name: str) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((root / f"input/config/{name}.json").read_text())
+    return content
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

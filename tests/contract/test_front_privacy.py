@@ -1,0 +1,199 @@
+"""The local AWS answers its owner, on this machine, and nobody else."""
+
+import http.client
+import json
+import os
+import stat
+from urllib.parse import urlsplit
+
+import psutil
+import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from botocore.exceptions import ClientError
+
+
+def send(local_aws, method="GET", path="/", *, headers=None, body=b"", host=None):
+    """One request as it is written here, and the status and body of the answer."""
+    port = urlsplit(local_aws.endpoint_url).port
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
+    for name, value in {"Host": host or f"127.0.0.1:{port}", "Content-Length": str(len(body)), **(headers or {})}.items():
+        connection.putheader(name, value)
+    connection.endheaders(body)
+    answer = connection.getresponse()
+    text = answer.read().decode()
+    connection.close()
+    return answer.status, text, dict(answer.getheaders())
+
+
+def signed(local_aws, service, method="GET", path="/", *, key=None, secret=None, headers=None, body=b""):
+    """The headers of a request signed by the administrator, or by whom the key and secret say."""
+    request = AWSRequest(method=method, url=local_aws.endpoint_url + path, headers=headers or {}, data=body)
+    keys = Credentials(key or local_aws.credentials.access_key_id, secret or local_aws.credentials.secret_access_key)
+    SigV4Auth(keys, service, local_aws.region).add_auth(request)
+    return dict(request.headers.items())
+
+
+def target(operation, **members):
+    return {"X-Amz-Target": operation, "Content-Type": "application/x-amz-json-1.1"}, json.dumps(members).encode()
+
+
+def test_one_socket_listens_and_only_on_loopback(local_aws):
+    record = json.loads((local_aws.home / "server.json").read_text())
+    server = psutil.Process(record["pid"])
+    family = [server, *server.children(recursive=True)]
+    listening = [
+        c.laddr for p in family for c in p.net_connections("inet") if c.status == psutil.CONN_LISTEN or c.type.name == "SOCK_DGRAM"
+    ]
+    assert [(address.ip, address.port) for address in listening] == [("127.0.0.1", record["port"])]
+
+
+def test_the_state_is_readable_by_its_owner_only(local_aws):
+    assert stat.S_IMODE(local_aws.home.stat().st_mode) == 0o700
+    for folder, _, files in os.walk(local_aws.home):
+        for name in files:
+            mode = stat.S_IMODE(os.stat(os.path.join(folder, name), follow_symlinks=False).st_mode)
+            assert mode & 0o077 == 0 or stat.S_IMODE(os.stat(folder).st_mode) & 0o077 == 0, (folder, name)
+    assert stat.S_IMODE((local_aws.home / "credentials.json").stat().st_mode) == 0o600
+
+
+def test_credentials_are_random_and_the_user_is_not_root(local_aws, aws):
+    assert aws("sts").get_caller_identity()["Arn"].endswith(":user/administrator")
+    assert local_aws.credentials.access_key_id != "test"
+    assert len(local_aws.credentials.secret_access_key) >= 30
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/_ministack/reset", "/_ministack/config", "/_ministack/health", "/_localstack/health", "/health", "/_aws/sqs/messages", "/", "/b/k"],
+)
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "OPTIONS"])
+def test_an_unsigned_request_is_refused_everywhere(local_aws, aws, method, path):
+    status, text, headers = send(local_aws, method, path)
+    assert status == 403
+    assert "MissingAuthenticationToken" in text
+    assert not [name for name in headers if name.lower().startswith("access-control-")]
+
+
+@pytest.mark.parametrize(
+    "path", ["/_ministack/reset", "/_ministack/config", "/_ministack/health", "/_localstack/info", "/%5Fministack/reset"]
+)
+@pytest.mark.parametrize("service", ["s3", "iam", "sqs", "sagemaker"])
+def test_admin_paths_are_closed_for_signed_requests_too(local_aws, aws, service, path):
+    aws("s3").create_bucket(Bucket="still-here")
+    status, text, _ = send(local_aws, "POST", path, headers=signed(local_aws, service, "POST", path))
+    assert status in (400, 403)
+    assert "honour" in text or "nothing at" in text
+    assert "still-here" in [bucket["Name"] for bucket in aws("s3").list_buckets()["Buckets"]]
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:80", "127.0.0.1", "127.0.0.1:1", "localhost.evil.example:{port}", "0.0.0.0:{port}"]
+)
+def test_a_foreign_host_name_is_refused(local_aws, host):
+    port = urlsplit(local_aws.endpoint_url).port
+    status, text, _ = send(local_aws, path="/", headers=signed(local_aws, "s3"), host=host.format(port=port))
+    assert (status, "loopback" in text) == (403, True)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://127.0.0.1"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+    ],
+)
+def test_a_web_page_is_refused_even_with_a_good_signature(local_aws, header):
+    status, text, _ = send(local_aws, headers=signed(local_aws, "s3") | header)
+    assert (status, "web pages" in text) == (403, True)
+
+
+def test_a_signed_request_by_hand_is_answered(local_aws):
+    status, text, _ = send(local_aws, headers=signed(local_aws, "s3"))
+    assert (status, "ListAllMyBucketsResult" in text) == (200, True)
+
+
+@pytest.mark.parametrize("key", ["test", "123456789012", "AKIAUNKNOWNUNKNOWN00"])
+@pytest.mark.parametrize("service", ["s3", "iam", "glue", "sagemaker"])
+def test_nobody_is_let_in_by_a_well_known_or_unknown_key(local_aws, service, key):
+    headers, body = target("AWSGlue.GetDatabases") if service == "glue" else target("SageMaker.ListTrainingJobs")
+    method = "GET" if service == "s3" else "POST"
+    if service == "iam":
+        headers, body = {"Content-Type": "application/x-www-form-urlencoded"}, b"Action=ListUsers&Version=2010-05-08"
+    if service == "s3":
+        headers, body = {}, b""
+    sent = signed(local_aws, service, method, key=key, secret="test" * 10, headers=headers, body=body)
+    status, text, _ = send(local_aws, method, headers=sent, body=body)
+    assert status in (400, 403)
+    assert any(code in text for code in ("InvalidAccessKeyId", "IncompleteSignature", "InvalidClientTokenId", "UnrecognizedClient"))
+
+
+@pytest.mark.parametrize("service", ["s3", "iam", "athena", "sagemaker", "cloudformation"])
+def test_a_wrong_secret_is_refused(local_aws, service):
+    wrong = local_aws.credentials.__class__(access_key_id=local_aws.credentials.access_key_id, secret_access_key="x" * 40)
+    operations = {
+        "s3": "list_buckets",
+        "iam": "list_users",
+        "athena": "list_work_groups",
+        "sagemaker": "list_models",
+        "cloudformation": "list_stacks",
+    }
+    with pytest.raises(ClientError) as error:
+        getattr(local_aws.client(service, wrong), operations[service])()
+    assert error.value.response["Error"]["Code"] in ("SignatureDoesNotMatch", "InvalidSignatureException")
+
+
+def test_a_signature_for_one_service_does_not_serve_another(local_aws):
+    headers, body = target("AWSGlue.GetDatabases")
+    status, text, _ = send(local_aws, "POST", headers=signed(local_aws, "s3", "POST", headers=headers, body=body), body=body)
+    assert (status, "knows no operation of s3" in text) == (400, True)
+
+
+def test_a_body_changed_on_the_way_is_refused(local_aws):
+    headers, body = target("SageMaker.ListTrainingJobs", MaxResults=1)
+    sent = signed(local_aws, "sagemaker", "POST", headers=headers, body=body)
+    status, text, _ = send(local_aws, "POST", headers=sent, body=body.replace(b"1", b"2"))
+    assert (status, "InvalidSignatureException" in text) == (400, True)
+
+
+def test_two_signatures_are_refused(local_aws):
+    query = "/?X-Amz-Credential=AKIAAAAAAAAAAAAAAAAA/20260101/us-east-1/s3/aws4_request"
+    status, text, _ = send(local_aws, path=query, headers=signed(local_aws, "s3"))
+    assert (status, "Only one signature" in text) == (400, True)
+
+
+def test_another_region_is_refused(local_aws):
+    request = AWSRequest(method="GET", url=local_aws.endpoint_url + "/")
+    keys = Credentials(local_aws.credentials.access_key_id, local_aws.credentials.secret_access_key)
+    SigV4Auth(keys, "s3", "eu-west-1").add_auth(request)
+    status, text, _ = send(local_aws, headers=dict(request.headers.items()))
+    assert (status, "serves us-east-1 only" in text) == (403, True)
+
+
+def test_a_websocket_is_refused(local_aws):
+    upgrade = {
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+        "Sec-WebSocket-Version": "13",
+    }
+    status, _, _ = send(local_aws, headers=upgrade)
+    assert status == 403
+
+
+def test_presigned_urls_work_and_a_forged_one_does_not(local_aws, aws):
+    aws("s3").create_bucket(Bucket="presigned")
+    aws("s3").put_object(Bucket="presigned", Key="a b", Body=b"content")
+    for version in ("s3v4", "s3"):
+        url = local_aws.client("s3", signature_version=version).generate_presigned_url(
+            "get_object", Params={"Bucket": "presigned", "Key": "a b"}
+        )
+        path = url.removeprefix(local_aws.endpoint_url)
+        assert send(local_aws, path=path)[:2] == (200, "content")
+        assert send(local_aws, path=path.replace("a%20b", "a%20c"))[0] == 403
+        assert send(local_aws, path=path[:-3] + "abc")[0] == 403

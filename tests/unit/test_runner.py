@@ -1,0 +1,185 @@
+import json
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import nbformat
+import papermill
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from mlkit.errors import GateFailed, InvalidNotebook, InvalidParameters, NotebookFailed, UsageError
+from mlkit.records import Status, check_run
+from mlkit.runner import run_notebook
+
+KERNELSPEC = {"name": "python3", "language": "python", "display_name": "Python 3"}
+
+
+def notebook(folder: Path, *cells: str, parameters="x: int = 1  # number", kernelspec=KERNELSPEC) -> Path:
+    made = new_notebook()
+    made.cells = [new_code_cell(parameters, metadata={"tags": ["parameters"]})]
+    made.cells += [new_markdown_cell(cell) if cell.startswith("#") else new_code_cell(cell) for cell in cells]
+    path = folder / "source {step}.ipynb"
+    made.metadata["kernelspec"] = kernelspec
+    path.write_text(json.dumps(made))
+    return path
+
+
+def stamps(executed: Path) -> list[str]:
+    return [cell.metadata.papermill.status for cell in nbformat.read(executed, 4).cells if cell.cell_type == "code"]
+
+
+def printed(executed: Path) -> str:
+    """What the cells wrote to their standard output."""
+    cells = nbformat.read(executed, 4).cells
+    return "".join(output.text for cell in cells for output in cell.get("outputs", []) if output.get("name") == "stdout")
+
+
+def test_a_completed_run_gives_plain_papermills_outputs(tmp_path):
+    source = notebook(tmp_path, "# Count", "print(x)", "x + 1")
+    executed, plain = tmp_path / "out/executed.ipynb", tmp_path / "plain.ipynb"
+    seen, stored = [], []
+    record = run_notebook(source, executed, {"x": "5"}, on_progress=seen.append, store=lambda path: stored.append(stamps(path)))
+    papermill.execute_notebook(str(source).replace("{", "{{").replace("}", "}}"), str(plain), {"x": 5}, progress_bar=False)
+
+    ours, theirs = nbformat.read(executed, 4).cells, nbformat.read(plain, 4).cells
+    assert [(cell.source, cell.get("outputs")) for cell in ours] == [(cell.source, cell.get("outputs")) for cell in theirs]
+    assert [cell.metadata.papermill.status for cell in ours] == [cell.metadata.papermill.status for cell in theirs]
+    check_run(record)
+    assert [(one.name, one.value, one.source) for one in record.parameters] == [("x", 5, "given")]
+    assert [(one.number, one.heading, one.execution_count) for one in record.cells] == [
+        (1, "", 1),
+        (2, "", 2),
+        (3, "Count", 3),
+        (4, "Count", 4),
+    ]
+    assert record.python
+    assert record.packages["papermill"] == papermill.__version__
+    assert [(one.cell, one.cells, one.status) for one in seen][-2:] == [(4, 4, None), (4, 4, Status.COMPLETED)]
+    assert stored[0] == ["pending"] * 4
+    assert stored[-1] == ["completed"] * 4
+
+
+def test_a_failed_cell_is_marked_and_later_cells_are_not_run(tmp_path):
+    source = notebook(tmp_path, "## Gate", "from mlkit.errors import GateFailed\nraise GateFailed('rate 0.6')", "print(2)")
+    executed = tmp_path / "executed.ipynb"
+    record = run_notebook(source, executed, {})
+    assert stamps(executed) == ["completed", "failed", "not run"]
+    assert [cell.status for cell in record.cells] == ["completed", "failed", "not run"]
+    assert "failed in" in nbformat.read(executed, 4).cells[0].source
+    with pytest.raises(GateFailed, match=r"rate 0\.6\n.*cell 2 of 3, under \"Gate\""):
+        check_run(record)
+
+
+def test_leaving_with_exit_code_zero_in_the_middle_is_a_failure_that_ends_its_children(tmp_path):
+    executed = tmp_path / "executed.ipynb"
+    record = run_notebook(notebook(tmp_path, STARTS_A_CHILD, "raise SystemExit(0)", "print(2)"), executed, {})
+    assert [cell.status for cell in record.cells] == ["completed", "completed", "failed", "not run"]
+    assert is_ended(int(printed(executed)))
+    with pytest.raises(NotebookFailed, match="SystemExit"):
+        check_run(record)
+
+
+STARTS_A_CHILD = "import subprocess\nprint(subprocess.Popen(['sleep', '300']).pid)"
+
+
+def test_a_dead_kernel_is_stamped_where_it_died_and_its_children_are_ended(tmp_path):
+    source = notebook(tmp_path, STARTS_A_CHILD, "import os\nos.kill(os.getpid(), 9)", "print(2)")
+    executed = tmp_path / "executed.ipynb"
+    record = run_notebook(source, executed, {})
+    assert stamps(executed) == ["completed", "completed", "died", "not run"]
+    assert record.status is Status.DIED
+    assert "SIGKILL" in record.failure.evalue
+    assert is_ended(int(printed(executed)))
+
+
+def is_ended(pid: int) -> bool:
+    """Whether the process is gone, or a zombie that its new parent has not asked for yet."""
+    for _ in range(100):
+        try:
+            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
+                return True
+            os.kill(pid, 0)
+        except (ProcessLookupError, FileNotFoundError):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_a_signal_interrupts_the_cell_which_may_tidy_up(tmp_path):
+    tidy = "import time\nprint('began', flush=True)\ntry:\n    time.sleep(300)\nfinally:\n    print('tidied', flush=True)"
+    executed = tmp_path / "executed.ipynb"
+    before = signal.getsignal(signal.SIGTERM)
+
+    def stop_in_cell_2(progress):
+        if (progress.cell, progress.status) == (2, None):
+            threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGTERM)).start()
+
+    record = run_notebook(notebook(tmp_path, tidy, "print(2)"), executed, {}, on_progress=stop_in_cell_2)
+    assert stamps(executed) == ["completed", "interrupted", "not run"]
+    assert printed(executed) == "began\ntidied\n"
+    assert "stopped by SIGTERM" in record.failure.evalue
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_cell_that_ignores_the_interrupt_at_its_time_limit_is_killed(tmp_path, monkeypatch):
+    monkeypatch.setattr("mlkit.engine.INTERRUPT_GRACE_S", 0.5)
+    stubborn = "import signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nprint('deaf', flush=True)\ntime.sleep(300)"
+    executed = tmp_path / "executed.ipynb"
+    record = run_notebook(notebook(tmp_path, stubborn, "print(2)"), executed, {}, cell_timeout_s=1.5)
+    assert stamps(executed) == ["completed", "timed out", "not run"]
+    assert record.failure.evalue == "the cell took longer than 1.5 s"
+
+
+def test_a_kernel_that_does_not_start_is_told(tmp_path, monkeypatch):
+    (tmp_path / "kernels/broken").mkdir(parents=True)
+    spec = {"argv": ["python", "-c", "raise SystemExit(3)"], "display_name": "Broken", "language": "python"}
+    (tmp_path / "kernels/broken/kernel.json").write_text(json.dumps(spec))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+    record = run_notebook(notebook(tmp_path, "print(1)"), tmp_path / "executed.ipynb", {}, kernel_name="broken")
+    assert record.status is Status.DIED
+    assert [cell.status for cell in record.cells] == ["not run", "not run"]
+    assert "did not start" in record.failure.evalue
+
+
+def never(path: Path) -> None:
+    raise AssertionError(f"the run began: {path}")
+
+
+def test_unknown_parameters_are_refused_before_anything_is_written(tmp_path):
+    with pytest.raises(InvalidParameters, match="no parameter `y`"):
+        run_notebook(notebook(tmp_path), tmp_path / "executed.ipynb", {"y": "1"}, store=never)
+    assert not (tmp_path / "executed.ipynb").exists()
+
+
+@pytest.mark.parametrize(
+    ("kernelspec", "complaint"),
+    [
+        ({}, "no name"),
+        ({"name": "python3"}, "no language"),
+        ({"name": "ir", "language": "R"}, "written in R"),
+        ({"name": "nowhere", "language": "python"}, "'nowhere' is not installed; there are:.*python3"),
+    ],
+)
+def test_a_notebook_without_a_kernel_to_run_it_is_refused(tmp_path, kernelspec, complaint):
+    with pytest.raises(InvalidNotebook, match=complaint):
+        run_notebook(notebook(tmp_path, kernelspec=kernelspec), tmp_path / "executed.ipynb", {}, store=never)
+
+
+def test_the_source_is_never_overwritten(tmp_path):
+    source = notebook(tmp_path)
+    with pytest.raises(UsageError, match="would replace its source"):
+        run_notebook(source, source, {}, store=never)
+
+
+def test_a_run_whose_evidence_cannot_be_stored_does_not_begin(tmp_path):
+    marker = tmp_path / "ran"
+
+    def refuse(path):
+        raise PermissionError("no")
+
+    with pytest.raises(PermissionError):
+        run_notebook(notebook(tmp_path, f"open({str(marker)!r}, 'w')"), tmp_path / "executed.ipynb", {}, store=refuse)
+    assert not marker.exists()
