@@ -129,7 +129,7 @@ class AwsUnavailable(MlkitError, ConnectionError):
 
     exit_code = 42
     retry = True
-    cure = "Without an AWS account: `mlkit local up`, then `eval \"$(mlkit local env)\"`."
+    cure = 'Without an AWS account: `mlkit local up`, then `eval "$(mlkit local env)"`.'
 
 
 class DownloadFailed(MlkitError, ConnectionError):

@@ -14,6 +14,7 @@ from mlkit.local.service import AwsError, Caller, ClientFactory, Credentials, Pe
 from mlkit.local.templates import check_source, check_template
 
 _SERVICE = "cloudformation.amazonaws.com"
+_SETTLE_S = 1.5
 _STARTING = {
     "CreateStack", "UpdateStack", "DeleteStack", "CreateChangeSet", "ExecuteChangeSet", "RollbackStack", "ContinueUpdateRollback",
     "CancelUpdateStack",
@@ -27,17 +28,25 @@ class Deployment:
     stack_name: str
     credentials: Credentials
     host: LocalHost = field(repr=False)
+    emulator: Emulator = field(repr=False)
 
     @property
     def client(self) -> ClientFactory:
         return lambda service: self.host.client(service, self.credentials)
 
     def check_reference(self, reference: str) -> None:
+        """IAM is asked in place: this runs on the event loop, where a call to ourselves would wait for itself."""
         service, _, name = reference.strip("{}").removeprefix("resolve:").partition(":")
         if service == "secretsmanager":
-            self.client("secretsmanager").get_secret_value(SecretId=name if name.startswith("arn:") else name.split(":")[0])
+            permission = Permission(action="secretsmanager:GetSecretValue", resource=self.emulator.secret_arn(name))
         else:
-            self.client("ssm").get_parameter(Name=name.split(":")[0], WithDecryption=service == "ssm-secure")
+            name = name.partition(":")[0]
+            resource = f"arn:aws:ssm:{self.host.region}:{self.host.account}:parameter/{name.lstrip('/')}"
+            permission = Permission(action="ssm:GetParameters", resource=resource)
+        try:
+            self.emulator.check(self.credentials.access_key_id, permission)
+        except AwsError as error:
+            raise ValueError(error.message) from error
 
 
 _CURRENT: contextvars.ContextVar[Deployment] = contextvars.ContextVar("deployment")
@@ -84,8 +93,7 @@ class Deployments:
 
     def _resume(self, stack_name: str) -> None:
         caller = self._emulator.caller(self._callers[stack_name])
-        credentials = self._credentials(self._roles.get(stack_name), stack_name, caller)
-        _CURRENT.set(Deployment(stack_name=stack_name, credentials=credentials, host=self._host))
+        self._begin(stack_name, self._roles.get(stack_name), caller)
         self._tasks.add(task := asyncio.get_running_loop().create_task(interruptions.recover(stack_name, self._changed)))
         task.add_done_callback(self._tasks.discard)
 
@@ -103,8 +111,22 @@ class Deployments:
             return lambda: None
         stack_name, change_set = self._names(members)
         role = role or self._roles.get(f"{stack_name}/{change_set}") or self._roles.get(stack_name)
-        _CURRENT.set(Deployment(stack_name=stack_name, credentials=self._credentials(role, stack_name, caller), host=self._host))
+        self._begin(stack_name, role, caller)
         return lambda: self._remember(action, stack_name, change_set, role, caller)
+
+    def _begin(self, stack_name: str, role: str | None, caller: Caller) -> None:
+        credentials = self._credentials(role, stack_name, caller)
+        _CURRENT.set(Deployment(stack_name=stack_name, credentials=credentials, host=self._host, emulator=self._emulator))
+
+    async def settle(self) -> None:
+        """Wait a moment for the operation that was just accepted: small stacks are ready when their caller first looks.
+
+        The AWS CLI looks at once, and then only every half minute.
+        """
+        current = _CURRENT.get(None)
+        deadline = asyncio.get_running_loop().time() + _SETTLE_S
+        while current and self._emulator.is_deploying(current.stack_name) and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(0.01)
 
     def _credentials(self, role: str | None, stack_name: str, caller: Caller) -> Credentials:
         if role is None:

@@ -64,6 +64,8 @@ class EmulatedCalls:
             if message["type"] == "http.response.start":
                 if message["status"] < 400:
                     accepted()
+                    if signature.service == "cloudformation":
+                        await self._deployments.settle()
                 elif message["status"] == 404 and action in _OBJECT_READS and (denial := self._may_not_list(request, signature)):
                     replaced = True
                     answer = error_answer(denial, request)

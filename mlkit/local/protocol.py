@@ -81,7 +81,7 @@ def serialise(operation: OperationModel, members: Mapping[str, Any]) -> Answer:
     for name, value in members.items():
         member = shape.members[name]
         if member.serialization.get("location") == "header":
-            headers[member.serialization["locationName"].lower()] = str(value)
+            headers[member.serialization["name"].lower()] = str(value)
         elif name == shape.serialization.get("payload"):
             body = value if member.type_name == "blob" else json.dumps(_write(member, value)).encode()
         else:

@@ -9,7 +9,7 @@ from mlkit.errors import InvalidData
 from mlkit.recordio import wire
 from mlkit.recordio.rows import Rows
 
-# how many records the general reader takes before the fast one gets another chance
+# how many records the general reader takes before the fast one gets its next chance
 ROWS_AT_A_TIME = 256
 CURE = "The data are damaged, or they are not RecordIO-protobuf with Float32 tensors."
 
@@ -85,7 +85,7 @@ def _decode_whole(data: bytes, feature_dim: int | None, offset: int) -> tuple[Ro
     source, value_bytes, label_bytes = np.frombuffer(data, np.uint8), values.view(np.uint8), labels.view(np.uint8)
     status, at, row, dim, labelled = wire.OK, 0, 0, -1 if feature_dim is None else feature_dim, -1
     while status == wire.OK and at < len(data):
-        limit = row + ROWS_AT_A_TIME
+        limit = row + (1 if row == 0 else ROWS_AT_A_TIME)  # one tells the fast reader what to expect
         status, at, row, dim, labelled = reading.read_rows(source, at, row, limit, dim, labelled, indptr, keys, values, labels)
         if status == wire.OK:
             at, row = plain.read_plain(source, at, row, dim, labelled, indptr, keys, value_bytes, label_bytes)

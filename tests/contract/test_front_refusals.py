@@ -122,7 +122,7 @@ TOPIC = {"Type": "AWS::SNS::Topic"}
         (json.dumps({"Transform": "AWS::Serverless-2016-10-31", "Resources": {"T": TOPIC}}), "transform AWS::Serverless-2016-10-31"),
         (
             json.dumps({"Parameters": {"P": {"Type": "AWS::SSM::Parameter::Value<String>", "Default": "/p"}}, "Resources": {"T": TOPIC}}),
-            "AWS::SSM::Parameter",
+            "read from SSM: P",
         ),
     ],
 )

@@ -78,6 +78,13 @@ def is_alive(pid):
     return state != "Z"
 
 
+def until(condition):
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 def wait_for_line(sagemaker, tmp_path, job_name, word):
     """The number that follows a word in the output of a job that is running."""
     output = tmp_path / "home/sagemaker/jobs" / f"{job_name}.log"
@@ -110,7 +117,7 @@ def test_a_job_trains_on_all_objects_and_leaves_model_metrics_and_log(sagemaker,
     lines = log_of(aws, request["TrainingJobName"])
     assert lines[0] == f"environment {request['TrainingJobName']} clean"
     assert lines[-1] == "the last line has no end"
-    assert list((tmp_path / "home/sagemaker/jobs").iterdir()) == []
+    until(lambda: list((tmp_path / "home/sagemaker/jobs").iterdir()) == [])
     assert call(sagemaker, "ListTags", ResourceArn=job["TrainingJobArn"])["Tags"] == request["Tags"]
 
 
@@ -247,9 +254,9 @@ def test_after_a_restart_a_waiting_job_runs_and_one_that_ran_has_failed_with_its
     assert ended(second, waiting["TrainingJobName"])["TrainingJobStatus"] == "Completed"
     for request in running:
         assert ended(second, request["TrainingJobName"])["FailureReason"].startswith("InternalServerError")
+    until(lambda: list((left / "sagemaker/jobs").iterdir()) == [])
     second.stop()
     assert any(line.startswith("pid") for line in log_of(aws, running[0]["TrainingJobName"]))
-    assert list((left / "sagemaker/jobs").iterdir()) == []
 
 
 REFUSED = {

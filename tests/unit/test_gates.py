@@ -9,6 +9,7 @@ from mlkit.gates import (
     check_gate,
     confusion_table,
     decide,
+    decide_by_value,
     decide_champion,
     lab_odds,
     lab_window,
@@ -41,6 +42,12 @@ def test_a_gate_fails_only_when_the_whole_interval_is_below_it():
 
 def test_ten_rows_that_all_match_do_not_pass_the_labs_own_threshold():
     assert decide(rate_of(10, 10, users=10), 0.8).outcome is Outcome.INCONCLUSIVE
+
+
+def test_the_labs_rule_passes_on_the_value_alone():
+    rate = rate_of(8, 10, users=10)
+    assert decide_by_value(rate, 0.8).outcome is Outcome.PASS
+    assert decide_by_value(rate, 0.81).outcome is Outcome.FAIL
 
 
 def test_a_failed_gate_says_its_figures_and_what_to_do():

@@ -73,6 +73,15 @@ def test_a_failed_cell_is_marked_and_later_cells_are_not_run(tmp_path):
         check_run(record)
 
 
+def test_an_error_that_a_tag_allows_is_not_swallowed(tmp_path):
+    source = notebook(tmp_path, "1 / 0", "print(2)")
+    content = json.loads(source.read_text())
+    content["cells"][1]["metadata"]["tags"] = ["raises-exception"]
+    source.write_text(json.dumps(content))
+    record = run_notebook(source, tmp_path / "executed.ipynb", {})
+    assert [cell.status for cell in record.cells] == ["completed", "failed", "not run"]
+
+
 def test_leaving_with_exit_code_zero_in_the_middle_is_a_failure_that_ends_its_children(tmp_path):
     executed = tmp_path / "executed.ipynb"
     record = run_notebook(notebook(tmp_path, STARTS_A_CHILD, "raise SystemExit(0)", "print(2)"), executed, {})

@@ -1,14 +1,22 @@
 """The data catalog as Athena's own calls show it: databases and tables of AwsDataCatalog, through Glue as the caller."""
 
 import contextlib
+import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from mlkit.local.athena.ddl import matches
 from mlkit.local.service import AwsError
 
 CATALOG = "AwsDataCatalog"
+
+
+def matches(pattern: str | None, name: str) -> bool:
+    """Hive's pattern: * for anything, | for or."""
+    if pattern is None:
+        return True
+    choices = (re.escape(one).replace(r"\*", ".*") for one in pattern.replace("%", "*").split("|"))
+    return any(re.fullmatch(choice, name, re.IGNORECASE) for choice in choices)
 
 
 def check_catalog(name: str) -> None:

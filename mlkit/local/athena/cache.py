@@ -77,7 +77,8 @@ class ObjectCache:
 
     def _make_room(self) -> None:
         with self._lock:
-            files = sorted(((path.stat(), path) for path in self.folder.iterdir() if path.suffix != ".part"), key=lambda one: one[0].st_mtime)
+            files = [(path.stat(), path) for path in self.folder.iterdir() if path.suffix != ".part"]
+            files.sort(key=lambda one: one[0].st_mtime)
             excess = sum(stat.st_size for stat, _ in files) - self._limit_bytes
             for stat, path in files:
                 if excess <= 0:

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from mlkit.local.athena import statements as kinds
+from mlkit.local.athena.browsing import matches
 from mlkit.local.athena.catalog import GlueCatalog, glue_errors
 from mlkit.local.athena.lake import Lake, folder_uri, split_uri
 from mlkit.local.athena.loading import add_partitions
@@ -181,14 +182,6 @@ def _repair(statement: kinds.RepairTable, catalog: GlueCatalog, lake: Lake, glue
     return [f"Partitions not in metastore:\t{line}" for line in shown], []
 
 
-def matches(pattern: str | None, name: str) -> bool:
-    """Hive's pattern: * for anything, | for or."""
-    if pattern is None:
-        return True
-    choices = (re.escape(one).replace(r"\*", ".*") for one in pattern.replace("%", "*").split("|"))
-    return any(re.fullmatch(choice, name, re.IGNORECASE) for choice in choices)
-
-
 def _show(statement: kinds.Show, catalog: GlueCatalog, glue: Any) -> Answer:
     with glue_errors():
         if statement.what == "databases":
@@ -225,5 +218,3 @@ def _describe(statement: kinds.Describe, catalog: GlueCatalog) -> Answer:
 
 def _described(column: Mapping[str, str]) -> str:
     return f"{column['Name']:<20}\t{column.get('Type', 'string'):<20}\t{column.get('Comment', ''):<20}"
-
-

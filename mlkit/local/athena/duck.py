@@ -94,15 +94,17 @@ def connect(scratch: Path, readable: Iterable[Path] = ()) -> duckdb.DuckDBPyConn
     """A DuckDB of its own: it may touch only `scratch` and the `readable` folders, and no setting can be changed any more."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     limit = max(256, int(memory * _MEMORY_SHARE) >> 20)
-    config: dict[str, str | bool | int | float | list[str]] = {"threads": THREADS, "memory_limit": f"{limit}MB", "temp_directory": str(scratch / "spill")}
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "threads": THREADS,
+        "memory_limit": f"{limit}MB",
+        "temp_directory": str(scratch / "spill"),
+    }
     connection = duckdb.connect(":memory:", config=config)
     folders = ", ".join("'" + str(folder).replace("'", "''") + "'" for folder in (scratch, *readable))
     for setting in ("TimeZone = 'UTC'", "default_null_order = 'nulls_last'", f"allowed_directories = [{folders}]"):
         connection.execute(f"SET {setting}")
     for name, (function, takes, gives) in _FUNCTIONS.items():
-        connection.create_function(
-            name, function, list(takes), gives, type=PythonUDFType.ARROW, null_handling=FunctionNullHandling.SPECIAL
-        )
+        connection.create_function(name, function, list(takes), gives, type=PythonUDFType.ARROW, null_handling=FunctionNullHandling.SPECIAL)
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
     return connection

@@ -12,7 +12,7 @@ from typing import Any
 
 import duckdb
 
-from mlkit.local.athena import ddl, duck, scans, statements, writing
+from mlkit.local.athena import ddl, duck, grammar, scans, statements, writing
 from mlkit.local.athena.cache import ObjectCache, S3Object
 from mlkit.local.athena.catalog import GlueCatalog, Scan
 from mlkit.local.athena.lake import Lake, folder_uri
@@ -88,7 +88,7 @@ class Run:
 
     def _execute(self, lake: Lake, catalog: GlueCatalog) -> None:
         started = time.monotonic()
-        statement = statements.parse(self.order.sql)
+        statement = grammar.parse(self.order.sql)
         if isinstance(statement, statements.Select):
             self._select(statement, lake, catalog)
         elif isinstance(statement, statements.Unload):
@@ -197,4 +197,3 @@ class Run:
         lake.put("".join(f"{uri}\n" for uri in uris).encode(), self.outcome.manifest_location, self.order.extra)
         self.outcome.update_count = rows
         self.outcome.columns = [column_info("rows", BIGINT)]
-

@@ -114,6 +114,15 @@ class History:
             raise AwsError("InvalidRequestException", f"QueryExecution {execution_id} was not found")
         return execution
 
+    def has(self, execution_id: str) -> bool:
+        with self._lock:
+            return execution_id in self._executions
+
+    def forget(self, workgroup: str) -> None:
+        """Drop what a deleted workgroup ran."""
+        with self._lock:
+            self._executions = {name: one for name, one in self._executions.items() if one.workgroup != workgroup}
+
     def submitted_as(self, token: str) -> QueryExecution | None:
         with self._lock:
             return next((one for one in self._executions.values() if one.token == token), None)

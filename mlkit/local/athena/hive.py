@@ -1,12 +1,21 @@
-"""Hive's DDL as Athena takes it: CREATE EXTERNAL TABLE and CREATE DATABASE."""
+"""Hive's DDL as Athena takes it: names, CREATE EXTERNAL TABLE and CREATE DATABASE."""
 
 from collections.abc import Mapping
 
 from mlkit.local.athena.lexer import Reader
-from mlkit.local.athena.statements import CreateDatabase, CreateTable, table_name
+from mlkit.local.athena.statements import CreateDatabase, CreateTable, TableName
 from mlkit.local.athena.trino.errors import InvalidStatement
 
 _ESCAPES = {"\\t": "\t", "\\n": "\n", "\\r": "\r", "\\\\": "\\", "\\001": "\x01", "\\u0001": "\x01", "\\'": "'"}
+
+
+def table_name(reader: Reader) -> TableName:
+    parts = reader.qualified_name()
+    if len(parts) == 3 and parts[0] == "awsdatacatalog":
+        parts = parts[1:]
+    if len(parts) > 2:
+        raise InvalidStatement(f"Catalog {parts[0]} does not exist")
+    return TableName(database=parts[0] if len(parts) == 2 else None, table=parts[-1])
 
 
 def create_database(reader: Reader) -> CreateDatabase:
@@ -85,7 +94,7 @@ def _unescaped(text: str) -> str:
 
 
 def _delimited(reader: Reader) -> dict[str, str]:
-    found = {}
+    found: dict[str, str] = {}
     while True:
         if reader.take("FIELDS", "TERMINATED", "BY"):
             delimiter = _unescaped(reader.text())

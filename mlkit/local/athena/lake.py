@@ -55,7 +55,7 @@ class Lake:
             return not self._client.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1).get("Contents")
 
     def fetch(self, objects: Sequence[S3Object]) -> Sequence[Path]:
-        """Local files with the objects' contents. What is already here is not sent again, but S3 is asked whether the caller may read it."""
+        """Local files with the objects' contents. What is here is not sent again, but S3 is asked whether the caller may read it."""
         if len(objects) <= 1:
             return [self._fetch(item) for item in objects]
         with ThreadPoolExecutor(max_workers=_TRANSFERS) as pool:
@@ -86,7 +86,7 @@ class Lake:
     def upload(self, files: Sequence[tuple[Path, str]], extra: Mapping[str, str]) -> None:
         """Store each (file, s3 URI). `extra` are PutObject's members for encryption."""
         with ThreadPoolExecutor(max_workers=_TRANSFERS) as pool:
-            list(pool.map(lambda one: self._upload(*one, extra), files))
+            list(pool.map(lambda one: self._upload(one[0], one[1], extra), files))
 
     def _upload(self, path: Path, uri: str, extra: Mapping[str, str]) -> None:
         from boto3.exceptions import S3UploadFailedError

@@ -76,8 +76,9 @@ class Reader:
         return True
 
     def expect(self, *words: str) -> None:
-        if not self.take(*words):
-            raise self.mismatch(" ".join(words))
+        for word in words:
+            if not self.take(word):
+                raise self.mismatch(word)
 
     def mismatch(self, wanted: str) -> InvalidStatement:
         token = self.peek()

@@ -8,8 +8,8 @@ from typing import Any
 
 from mlkit.local.athena.catalog import GlueCatalog, glue_errors
 from mlkit.local.athena.lake import Lake, folder_uri
-from mlkit.local.athena.statements import CreateTableAs, Insert
 from mlkit.local.athena.scans import delimiter_of
+from mlkit.local.athena.statements import CreateTableAs, Insert
 from mlkit.local.athena.tables import JSON, PARQUET, TEXT, read_table, serde_of
 from mlkit.local.athena.trino.casts import Typed, coerce
 from mlkit.local.athena.trino.errors import QueryError, unsupported
@@ -20,7 +20,7 @@ from mlkit.local.athena.writing import DataFile, Layout, file_name, layout_of
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """A table that is written to. `expected` are the columns that an existing table wants and `descriptor` its storage, None for a new one."""
+    """A table that is written to. `expected` are the columns of an existing table and `descriptor` its storage, None for a new one."""
 
     database: str
     table: str
@@ -106,16 +106,16 @@ class Loader:
             return relation
         types = [from_hive(kind) for _, kind in target.expected]
         given = [column.kind for column in relation.columns]
-        if len(types) != len(given) or not all(coerces(have, want) or have.name == want.name for have, want in zip(given, types, strict=True)):
+        pairs = list(zip(relation.columns, types, strict=False))
+        if len(types) != len(given) or any(not coerces(have.kind, want) and have.kind.name != want.name for have, want in pairs):
             table, query = ", ".join(map(str, types)), ", ".join(map(str, given))
             text = f"line 1:1: Insert query has mismatched column types: Table: [{table}], Query: [{query}]"
             raise QueryError("TYPE_MISMATCH", text)
-        columns = [
-            Column(name=name, kind=kind, sql=f"i{place}") for place, ((name, _), kind) in enumerate(zip(target.expected, types, strict=True))
-        ]
-        pairs = zip(relation.columns, columns, strict=True)
-        items = [f"CAST({coerce(Typed(sql=f'q.{have.sql}', kind=have.kind), want.kind)} AS {duckdb_name(want.kind)}) AS {want.sql}" for have, want in pairs]
-        return Relation(sql=f"SELECT {', '.join(items)} FROM ({relation.sql}) AS q", columns=columns)
+        named = zip(target.expected, types, strict=True)
+        columns = [Column(name=name, kind=kind, sql=f"i{place}") for place, ((name, _), kind) in enumerate(named)]
+        values = [f"CAST({coerce(Typed(sql=f'q.{have.sql}', kind=have.kind), want)} AS {duckdb_name(want)})" for have, want in pairs]
+        items = ", ".join(f"{value} AS {column.sql}" for value, column in zip(values, columns, strict=True))
+        return Relation(sql=f"SELECT {items} FROM ({relation.sql}) AS q", columns=columns)
 
     def register(self, target: Target, relation: Relation, files: Sequence[DataFile]) -> None:
         """Make the new table in Glue, and add the partitions that were written."""
@@ -165,4 +165,3 @@ def add_partitions(glue: Any, database: str, table: str, descriptor: Mapping[str
             raise QueryError("HIVE_METASTORE_ERROR", str(wrong[0].get("ErrorDetail")))
         added += len(batch) - len(errors)
     return added
-

@@ -65,7 +65,8 @@ class Queue:
         outcome = run.outcome
         with self._lock:
             self._runs.pop(execution.id, None)
-            execution.scanned_bytes, execution.planning_ms, execution.engine_ms = outcome.scanned_bytes, outcome.planning_ms, outcome.engine_ms
+            execution.scanned_bytes = outcome.scanned_bytes
+            execution.planning_ms, execution.engine_ms = outcome.planning_ms, outcome.engine_ms
             if not execution.ended and state == "SUCCEEDED":
                 execution.columns, execution.update_count = outcome.columns, outcome.update_count
                 execution.manifest_location = outcome.manifest_location

@@ -1,12 +1,10 @@
 """AWS::Athena::WorkGroup for CloudFormation."""
 
-import contextlib
 from collections.abc import Mapping
 from typing import Any
 
+from mlkit.local.resources.making import as_bool, tag_changes, undone_on_failure, words
 from mlkit.local.service import Provisioned, ResourceRequest, ResourceType
-
-_UPDATABLE = ("EnforceWorkGroupConfiguration", "PublishCloudWatchMetricsEnabled", "BytesScannedCutoffPerQuery", "RequesterPaysEnabled")
 
 
 def _tags(properties: Mapping[str, Any]) -> list[dict[str, str]]:
@@ -27,7 +25,10 @@ def _configuration(properties: Mapping[str, Any]) -> dict[str, Any]:
 def _attributes(client: Any, name: str) -> dict[str, Any]:
     group = client.get_work_group(WorkGroup=name)["WorkGroup"]
     engine = group["Configuration"]["EngineVersion"]["EffectiveEngineVersion"]
-    return {"CreationTime": str(int(group["CreationTime"].timestamp())), "WorkGroupConfiguration.EngineVersion.EffectiveEngineVersion": engine}
+    return {
+        "CreationTime": str(int(group["CreationTime"].timestamp())),
+        "WorkGroupConfiguration.EngineVersion.EffectiveEngineVersion": engine,
+    }
 
 
 def _create(request: ResourceRequest) -> Provisioned:
@@ -35,9 +36,10 @@ def _create(request: ResourceRequest) -> Provisioned:
     name = properties["Name"]
     asked = {"Description": properties.get("Description"), "Configuration": _configuration(properties), "Tags": _tags(properties)}
     client.create_work_group(Name=name, **{member: value for member, value in asked.items() if value})
-    if properties.get("State", "ENABLED") != "ENABLED":
-        client.update_work_group(WorkGroup=name, State=properties["State"])
-    return Provisioned(physical_id=name, attributes=_attributes(client, name))
+    with undone_on_failure(lambda: client.delete_work_group(WorkGroup=name)):
+        if properties.get("State", "ENABLED") != "ENABLED":
+            client.update_work_group(WorkGroup=name, State=properties["State"])
+        return Provisioned(physical_id=name, attributes=_attributes(client, name))
 
 
 def _update(request: ResourceRequest) -> Provisioned:
@@ -63,27 +65,32 @@ def _update(request: ResourceRequest) -> Provisioned:
 
 
 def _retag(client: Any, request: ResourceRequest) -> None:
-    tags, old = _tags(request.properties), _tags(request.old_properties)
-    if tags == old:
+    set_tags, removed = tag_changes(request)
+    if not set_tags and not removed:
         return
-    name = request.properties["Name"]
-    arn = _arn(client, name)
-    gone = {tag["Key"] for tag in old} - {tag["Key"] for tag in tags}
-    if gone:
-        client.untag_resource(ResourceARN=arn, TagKeys=sorted(gone))
-    if tags:
-        client.tag_resource(ResourceARN=arn, Tags=tags)
-
-
-def _arn(client: Any, name: str) -> str:
-    raise_unknown = f"WorkGroup {name}"
-    raise LookupError(raise_unknown)
+    account = request.client("sts").get_caller_identity()["Account"]
+    arn = f"arn:aws:athena:{client.meta.region_name}:{account}:workgroup/{request.physical_id}"
+    if removed:
+        client.untag_resource(ResourceARN=arn, TagKeys=removed)
+    if set_tags:
+        client.tag_resource(ResourceARN=arn, Tags=[{"Key": key, "Value": value} for key, value in set_tags.items()])
 
 
 def _delete(request: ResourceRequest) -> None:
-    from botocore.exceptions import ClientError
-
     client, name = request.client("athena"), request.physical_id
-    recursive = str(request.properties.get("RecursiveDeleteOption", "false")).lower() == "true"
-    with contextlib.suppress(client.exceptions.ResourceNotFoundException if hasattr(client.exceptions, "x") else ClientError):
-        client.delete_work_group(WorkGroup=name, RecursiveDeleteOption=recursive)
+    try:
+        client.get_work_group(WorkGroup=name)
+    except client.exceptions.InvalidRequestException:
+        return
+    client.delete_work_group(WorkGroup=name, RecursiveDeleteOption=as_bool(request.properties.get("RecursiveDeleteOption", False)))
+
+
+RESOURCE_TYPES: Mapping[str, ResourceType] = {
+    "AWS::Athena::WorkGroup": ResourceType(
+        properties=words("Name Description State Tags WorkGroupConfiguration RecursiveDeleteOption"),
+        replacing=words("Name"),
+        create=_create,
+        update=_update,
+        delete=_delete,
+    )
+}

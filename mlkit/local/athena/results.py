@@ -19,7 +19,8 @@ _FIELD = re.compile(rb'("(?:[^"]|"")*")?(?:,|\n)')
 def page(client: Any, execution: QueryExecution, *, max_rows: int, token: str | None) -> dict[str, Any]:
     """One page of a finished query. The header is the first row of a SELECT's first page. Raises AwsError."""
     offset = 0 if token is None else _offset(execution, token)
-    rows, following = [], None
+    rows: list[Mapping[str, Any]] = []
+    following = None
     if execution.output_location.endswith((".csv", ".txt")):
         split = _csv_rows if execution.output_location.endswith(".csv") else _text_rows
         rows, following = _read(client, execution.output_location, offset, max_rows, split)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import duckdb
 
-from mlkit.local.athena.tables import CSV, JSON, PARQUET, TEXT, Storage
+from mlkit.local.athena.tables import CSV, PARQUET, TEXT, Storage
 from mlkit.local.athena.trino.casts import Typed, cast, fail, quote
 from mlkit.local.athena.trino.errors import QueryError, unsupported
 from mlkit.local.athena.trino.scope import Column
@@ -173,5 +173,3 @@ def _check_parquet_type(column: Column, stored: str) -> None:
     if name != kind.name and not (widens and kind.name in ("smallint", "integer", "bigint", "double")):
         text = f"Field {column.name}'s type {stored} in parquet is incompatible with type {kind} defined in table schema"
         raise QueryError("HIVE_BAD_DATA", text)
-
-

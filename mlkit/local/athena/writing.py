@@ -26,7 +26,7 @@ _COMPRESSIONS = {
     TEXT: {"GZIP": "gzip", "NONE": "none"},
     JSON: {"GZIP": "gzip", "NONE": "none"},
 }
-_HIVE_ESCAPED = set('"#%\'*/:=?\\\x7f{[]^') | {chr(code) for code in range(1, 32)}
+_HIVE_ESCAPED = set("\"#%'*/:=?\\\x7f{[]^") | {chr(code) for code in range(1, 32)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,5 +171,5 @@ def _hive_escaped(value: str) -> str:
 
 def file_name(now: datetime, suffix: str) -> str:
     """A name as Trino gives its data files."""
-    mark = "".join(random.choices(string.ascii_lowercase + string.digits, k=5))  # noqa: S311 - a label
+    mark = "".join(random.choices(string.ascii_lowercase + string.digits, k=5))
     return f"{now:%Y%m%d_%H%M%S}_{random.randrange(100000):05d}_{mark}_{uuid.uuid4()}{suffix}"

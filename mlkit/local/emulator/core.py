@@ -129,6 +129,18 @@ class Emulator:
     def has_bucket(self, name: str) -> bool:
         return name in self.module("s3")._buckets
 
+    def secret_arn(self, reference: str) -> str:
+        """The ARN of the secret that a dynamic reference begins with; a made-up one when there is no such secret."""
+        name = ":".join(reference.split(":")[:7]) if reference.startswith("arn:") else reference.partition(":")[0]
+        _, secret = self.module("secretsmanager")._resolve(name)
+        prefix = f"arn:aws:secretsmanager:{self.settings.region}:{self.settings.account}:secret"
+        return str(secret["ARN"]) if secret else f"{prefix}:{name}-??????"
+
+    def is_deploying(self, stack_name: str) -> bool:
+        """Whether an operation on the stack goes on. Call it within a request, or within `scope`."""
+        stack = self.module("cloudformation")._stacks.get(stack_name)
+        return stack is not None and stack["StackStatus"].endswith("_IN_PROGRESS") and stack["StackStatus"] != "REVIEW_IN_PROGRESS"
+
     def has_stacks(self) -> bool:
         """Whether CloudFormation has state; it is not imported to find out."""
         return "cloudformation" in self._ms._loaded_modules

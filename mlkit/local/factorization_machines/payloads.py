@@ -47,7 +47,9 @@ def write_predictions(predictions: Predictions, kind: str) -> bytes:
         items = [f'{{"score": {score!r}}}' for score in scores]
     else:
         endings = ('"predicted_label": 0.0}', '"predicted_label": 1.0}')
-        items = [f'{{"score": {score!r}, {endings[label]}' for score, label in zip(scores, predictions.labels.astype(int).tolist(), strict=True)]
+        items = [
+            f'{{"score": {score!r}, {endings[label]}' for score, label in zip(scores, predictions.labels.astype(int).tolist(), strict=True)
+        ]
     text = "\n".join(items) + "\n" if kind == JSONLINES else f'{{"predictions": [{", ".join(items)}]}}'
     return text.encode()
 

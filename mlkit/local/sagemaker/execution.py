@@ -1,6 +1,5 @@
 """One training job from download to upload, as a training container's host does it."""
 
-import contextlib
 import json
 import shutil
 import time
@@ -15,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from mlkit.local.sagemaker.algorithms import Algorithm
 from mlkit.local.sagemaker.artifacts import pack
 from mlkit.local.sagemaker.child import Child
-from mlkit.local.sagemaker.logs import LogStream, OutputFile
+from mlkit.local.sagemaker.logs import Delivery, LogStream, OutputFile
 from mlkit.local.sagemaker.metrics import MetricReader
 from mlkit.local.sagemaker.objects import DataUnavailable, describe, download_channel, parse_uri
 from mlkit.local.sagemaker.training_job import TrainingJob, failure_reason
@@ -23,7 +22,8 @@ from mlkit.local.service import AwsError
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 _POLL_S = 0.05
-_INTERNAL_ERROR = "InternalServerError: We encountered an internal error. Please try again."
+_LOG_DELAY_S = 10.0  # a job whose log takes longer to deliver ends before its log does, as on AWS
+INTERNAL_ERROR = "InternalServerError: We encountered an internal error. Please try again."
 
 
 @dataclass(kw_only=True)
@@ -43,6 +43,7 @@ class Execution:
     grace_s: float
     shutdown: Event
     stop: Event = field(default_factory=Event)
+    _delivery: Delivery | None = field(default=None, init=False)
 
     def run(self) -> None:
         """Never raises: whatever goes wrong is in the job's failure reason."""
@@ -58,9 +59,11 @@ class Execution:
         except AwsError as error:
             self._fail(f"ClientError: {error.message}")
         except Exception as error:
-            self._fail(f"{_INTERNAL_ERROR} ({type(error).__name__}: {error})")
+            self._fail(f"{INTERNAL_ERROR} ({type(error).__name__}: {error})")
         finally:
             shutil.rmtree(self.folder, ignore_errors=True)
+            if self._delivery is not None:
+                self._settle(self._delivery)
 
     def _prepare(self) -> None:
         request = self.job.request
@@ -79,8 +82,6 @@ class Execution:
 
     def _train(self) -> None:
         self._enter("Training")
-        output = OutputFile(self.output_file)
-        metrics = MetricReader(self.algorithm.metric_definitions)
         logs = LogStream(lambda: self.client("logs"), group=LOG_GROUP, stream=f"{self.job.name}/algo-1-{int(time.time())}")
         self.stream_file.write_text(logs.stream)
         child = Child(
@@ -90,24 +91,29 @@ class Execution:
             pidfile=self.folder / "pid",
             environment=self._environment(),
         )
+        self._delivery = Delivery(OutputFile(self.output_file), logs, position_file=self.position_file, shutdown=self.shutdown)
+        self._delivery.start()
         try:
-            code, ending = self._follow(child, lambda ended: self._log(output, logs, metrics, ended=ended))
+            code, ending = self._follow(child)
         finally:
             child.kill()
-        self._log(output, logs, metrics, ended=True)
-        with self.lock:
-            self.job.metrics = metrics.final()
-        if logs.refused is None:
-            self.discard_output()
+        self._read_metrics()
+        self._delivery.finish(_LOG_DELAY_S)
         self._finish(code, ending)
 
-    def _follow(self, child: Child, log: Callable[[bool], None]) -> tuple[int, str]:
+    def _read_metrics(self) -> None:
+        metrics = MetricReader(self.algorithm.metric_definitions)
+        for lines in OutputFile(self.output_file).rest():
+            metrics.read(lines)
+        with self.lock:
+            self.job.metrics = metrics.final()
+
+    def _follow(self, child: Child) -> tuple[int, str]:
         """The exit code and the status that the job ends in if nothing goes wrong after it."""
         started = time.monotonic()
         limit_s, ending = self.job.request["StoppingCondition"]["MaxRuntimeInSeconds"], "Completed"
         kill_at: float | None = None
         while (code := child.wait(_POLL_S)) is None:
-            log(False)
             now = time.monotonic()
             if self.shutdown.is_set() or (kill_at is not None and now >= kill_at):
                 child.kill()
@@ -118,13 +124,6 @@ class Execution:
         if self.shutdown.is_set():
             raise RuntimeError("the local AWS was stopped")
         return code, "Stopped" if self.stop.is_set() else ending
-
-    def _log(self, output: OutputFile, logs: LogStream, metrics: MetricReader, *, ended: bool) -> None:
-        lines = output.new_lines(ended=ended)
-        metrics.read(lines)
-        logs.put(lines)
-        if lines and logs.refused is None:
-            self.position_file.write_text(str(output.position))
 
     def _finish(self, code: int, ending: str) -> None:
         if code != 0 and ending == "Completed":
@@ -179,19 +178,31 @@ class Execution:
     def position_file(self) -> Path:
         return self.folder.with_suffix(".position")
 
-    def discard_output(self) -> None:
-        for path in (self.output_file, self.stream_file, self.position_file):
-            path.unlink(missing_ok=True)
+    @property
+    def has_run(self) -> bool:
+        """Whether an earlier process left anything of it."""
+        return self.folder.exists() or self.stream_file.exists()
 
-    def abandon(self) -> None:
-        """After a kill of the server: sends what it had not sent yet of the job's output, and clears the job's folder."""
+    def _settle(self, delivery: Delivery) -> None:
+        """Waits for the delivery. What CloudWatch did not take stays on disk, for the next start if it may still take it."""
+        delivery.finish()
+        if delivery.is_delivered:
+            self.output_file.unlink(missing_ok=True)
+        if delivery.is_delivered or delivery.stream.refused is not None:
+            self.stream_file.unlink(missing_ok=True)
+            self.position_file.unlink(missing_ok=True)
+
+    def clear_up(self) -> None:
+        """After a restart: sends what an earlier process had not sent of the job's output, and removes the job's folder."""
         shutil.rmtree(self.folder, ignore_errors=True)
-        with contextlib.suppress(FileNotFoundError, AwsError, ClientError, BotoCoreError):
-            sent = int(self.position_file.read_text()) if self.position_file.exists() else 0
-            logs = LogStream(lambda: self.client("logs"), group=LOG_GROUP, stream=self.stream_file.read_text())
-            logs.put(OutputFile(self.output_file, position=sent).new_lines(ended=True))
-            if logs.refused is None:
-                self.discard_output()
+        if not (self.stream_file.exists() and self.output_file.exists()):
+            return
+        sent = int(self.position_file.read_text()) if self.position_file.exists() else 0
+        logs = LogStream(lambda: self.client("logs"), group=LOG_GROUP, stream=self.stream_file.read_text())
+        output = OutputFile(self.output_file, position=sent)
+        delivery = Delivery(output, logs, position_file=self.position_file, shutdown=self.shutdown)
+        delivery.start()
+        self._settle(delivery)
 
 
 def make_tree(folder: Path, job: TrainingJob) -> None:

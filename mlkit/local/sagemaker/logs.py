@@ -1,12 +1,15 @@
 """A job's output, line by line, in CloudWatch Logs under the role's credentials."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+_MAX_READ_BYTES = 1 << 22  # of the output at once, whatever its size
+_INTERVAL_S = 1.0  # between two deliveries: each one makes the emulated CloudWatch save all of its logs
 # CloudWatch's own limits: bytes and events of one put, bytes that each event counts more than its text, bytes of one event.
 _MAX_BATCH_BYTES, _MAX_BATCH_EVENTS, _EVENT_OVERHEAD, _MAX_EVENT_BYTES = 1_048_576, 10_000, 26, 262_144 - 26
 
@@ -72,7 +75,7 @@ def _pieces(line: str) -> list[str]:
 
 
 class OutputFile:
-    """The file that a child writes to, read forward in whole lines while it grows."""
+    """The file that a child writes to, read forward in whole lines while it grows. `position` is how many bytes were read."""
 
     def __init__(self, path: Path, *, position: int = 0) -> None:
         self._path, self.position = path, position
@@ -83,10 +86,49 @@ class OutputFile:
             return []
         with self._path.open("rb") as file:
             file.seek(self.position)
-            data = file.read()
-        if not ended:
-            data = data[: data.rfind(b"\n") + 1]
+            data = file.read(_MAX_READ_BYTES)
+        is_rest = len(data) < _MAX_READ_BYTES
+        if not (ended and is_rest):
+            whole = data.rfind(b"\n") + 1
+            data = data[:whole] if whole or is_rest else data
         self.position += len(data)
         text = data.decode(errors="replace")
         lines = text.split("\n")
         return [line.rstrip("\r") for line in (lines[:-1] if text.endswith("\n") or not text else lines)]
+
+    def rest(self) -> Iterator[list[str]]:
+        """All that is left of a file that grows no more, a few megabytes at a time."""
+        while lines := self.new_lines(ended=True):
+            yield lines
+
+
+class Delivery(Thread):
+    """Sends a growing file to a log stream from a thread of its own, so that neither waits for the other.
+
+    How far it came is in `position_file`. When `shutdown` is set it stops where it is: CloudWatch goes down with this process.
+    """
+
+    def __init__(self, output: OutputFile, stream: LogStream, *, position_file: Path, shutdown: Event) -> None:
+        super().__init__(name=f"logs-{stream.stream}", daemon=True)
+        self.stream, self._output, self._position_file, self._shutdown = stream, output, position_file, shutdown
+        self._complete = Event()
+        self.is_delivered = False
+
+    def run(self) -> None:
+        while not self._complete.wait(_INTERVAL_S) and not self._shutdown.is_set():
+            self._send(self._output.new_lines())
+        for lines in self._output.rest():
+            if self._shutdown.is_set():
+                return
+            self._send(lines)
+        self.is_delivered = self.stream.refused is None
+
+    def finish(self, timeout_s: float | None = None) -> None:
+        """Says that the file grows no more, and waits until all of it is sent, or for a time."""
+        self._complete.set()
+        self.join(timeout_s)
+
+    def _send(self, lines: list[str]) -> None:
+        self.stream.put(lines)
+        if lines and self.stream.refused is None:
+            self._position_file.write_text(str(self._output.position))

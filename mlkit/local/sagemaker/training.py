@@ -8,7 +8,7 @@ from typing import Any
 
 from mlkit.local.sagemaker import refusals
 from mlkit.local.sagemaker.algorithms import Algorithm
-from mlkit.local.sagemaker.execution import Execution
+from mlkit.local.sagemaker.execution import INTERNAL_ERROR, Execution
 from mlkit.local.sagemaker.listing import page, select
 from mlkit.local.sagemaker.objects import has_objects, parse_uri
 from mlkit.local.sagemaker.resources import TRAINING_JOB, Table
@@ -32,11 +32,11 @@ Members = dict[str, Any]
 
 
 class TrainingJobs:
-    """`ended` is notified whenever a job ends; `grace_s` is what an algorithm gets between SIGTERM and SIGKILL."""
+    """`moved` is notified whenever a job moves on; `grace_s` is what an algorithm gets between SIGTERM and SIGKILL."""
 
     def __init__(self, host: Host, roles: Roles, algorithms: Sequence[Algorithm], *, lock: RLock, grace_s: float) -> None:
         self.table = Table(TRAINING_JOB, TrainingJob, account=host.account, region=host.region, lock=lock)
-        self.ended = Condition(lock)
+        self.moved = Condition(lock)
         self._host, self._roles, self._algorithms, self._grace_s = host, roles, algorithms, grace_s
         self._folder = host.home("sagemaker") / "jobs"
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -118,14 +118,12 @@ class TrainingJobs:
         """After a restart: waiting jobs wait again; those that ran have failed, and what they had printed goes to their logs."""
         for job in self.table:
             execution = self._execution(job)
-            waited = job.secondary_status == "Starting" and not (execution.folder.exists() or execution.output_file.exists())
-            if job.is_ended:
-                continue
-            if waited:
+            if job.secondary_status == "Starting" and not execution.has_run:
                 self._submit(job)
-            else:
-                job.fail("InternalServerError: We encountered an internal error. Please try again.", time.time())
-                self._workers.submit(execution.abandon)
+                continue
+            job.fail(INTERNAL_ERROR, time.time())
+            if execution.has_run:
+                self._workers.submit(execution.clear_up)
 
     def shut_down(self) -> None:
         """Ends every job's process before it returns."""
@@ -141,9 +139,8 @@ class TrainingJobs:
         try:
             execution.run()
         finally:
-            with self.ended:
+            with self.table.lock:
                 self._executions.pop(execution.job.name, None)
-                self.ended.notify_all()
 
     def _execution(self, job: TrainingJob) -> Execution:
         def client(service: str) -> Any:
@@ -156,10 +153,15 @@ class TrainingJobs:
             region=self._host.region,
             client=client,
             lock=self.table.lock,
-            changed=self._host.changed,
+            changed=self._changed,
             grace_s=self._grace_s,
             shutdown=self._shutdown,
         )
+
+    def _changed(self) -> None:
+        with self.moved:
+            self.moved.notify_all()
+        self._host.changed()
 
     def _with_defaults(self, request: Mapping[str, Any]) -> Members:
         """The request as DescribeTrainingJob shows it: a built-in algorithm's metrics, an empty set of hyperparameters, a day's limit."""

@@ -25,7 +25,7 @@ _ALL_FAILED = "All training jobs failed. Please take a look at the training jobs
 
 
 class TuningJobs:
-    """One thread for each tuning job that is in progress; it sleeps until one of its training jobs ends."""
+    """One thread for each tuning job that is in progress; it sleeps until a training job moves on."""
 
     def __init__(self, host: Host, training: TrainingJobs) -> None:
         lock = training.table.lock
@@ -70,7 +70,7 @@ class TuningJobs:
             return page(jobs, request, "TrainingJobSummaries", tuning.training_job)
 
     def stop(self, caller: Caller, request: Members) -> Members:
-        with self._training.ended:
+        with self._training.moved:
             tuning = self.table.get(request["HyperParameterTuningJobName"])
             if tuning.status != "InProgress":
                 text = f"The request was rejected because the hyperparameter tuning job is in status {tuning.status}."
@@ -79,7 +79,7 @@ class TuningJobs:
             for job in self._jobs(tuning):
                 if not job.is_ended:
                     self._training.stop_job(job)
-            self._training.ended.notify_all()
+            self._training.moved.notify_all()
         return {}
 
     def resume(self) -> None:
@@ -90,8 +90,8 @@ class TuningJobs:
 
     def shut_down(self) -> None:
         self._shutdown.set()
-        with self._training.ended:
-            self._training.ended.notify_all()
+        with self._training.moved:
+            self._training.moved.notify_all()
         for thread in self._threads:
             thread.join()
 
@@ -131,9 +131,9 @@ class TuningJobs:
     def _run(self, tuning: TuningJob) -> None:
         try:
             search, told = _search(tuning), set[str]()
-            with self._training.ended:
+            with self._training.moved:
                 while not self._shutdown.is_set() and not self._is_over(tuning, search, told):
-                    self._training.ended.wait()
+                    self._training.moved.wait()
         except Exception as error:
             with self.table.lock:
                 tuning.end("Failed", time.time(), reason=f"InternalServerError: {type(error).__name__}: {error}")

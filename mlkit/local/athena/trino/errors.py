@@ -2,7 +2,7 @@
 
 
 class QueryError(Exception):
-    """A query that ends FAILED: Trino's error code and text, which Athena joins in StateChangeReason. A few of Athena's own have no code."""
+    """A query that ends FAILED: Trino's error code and text, which Athena joins in StateChangeReason. Athena's own have none."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(f"{code}: {message}" if code else message)

@@ -1,7 +1,7 @@
 """Trino text to sqlglot's tree, with functions left under the names they were written with."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from sqlglot import exp
 from sqlglot.dialects.trino import Trino
@@ -36,12 +36,12 @@ def parse_query(sql: str) -> exp.Expression:
         raise InvalidStatement(f"line 1:1: {error}") from error
     if len(trees) != 1:
         raise InvalidStatement("line 1:1: Only one sql statement is allowed")
-    tree: exp.Expression = trees[0]
+    tree = cast(exp.Expression, trees[0])
     if not isinstance(tree, exp.Query | exp.Values):
         raise InvalidStatement("Queries of this type are not supported")
     if isinstance(tree, exp.Select) and not tree.expressions:
         raise InvalidStatement("line 1:1: mismatched input. Expecting: <expression>")
-    return tree
+    return cast(exp.Expression, tree)
 
 
 def parse_value(sql: str) -> None:
