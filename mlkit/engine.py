@@ -24,6 +24,7 @@ from mlkit.records import Failure, Status
 
 NAME = "mlkit"
 INTERRUPT_GRACE_S = 5.0  # what a cell gets after the interrupt to tidy up (stop its jobs) before its processes are killed
+SHUTDOWN_WAIT_S = 1.0  # until a kernel whose cells are all done is ended by signal; some never answer, and jupyter_client waits 5 s
 STORE_SHARE = 0.05  # of the run's time may go into storing the notebook while it runs, beyond the first half second
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -226,6 +227,7 @@ class StoppableClient(PapermillNotebookClient):  # type: ignore[misc]
         if getattr(self.km, "ipykernel", False):
             self.extra_arguments.append("--IPKernelApp.log_level=ERROR")  # its warnings would land among our lines
         super().start_new_kernel(**options)
+        self.km.shutdown_wait_time = SHUTDOWN_WAIT_S
         self.session.process = self.km.provisioner.process
 
     def papermill_execute_cells(self) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mlkit import handoff
+from mlkit import handoff, tables
 from mlkit.aws.objects import digest_object, read_object, read_verified
 from mlkit.aws.session import Session, aws_errors
 from mlkit.aws.stacks import Stack, delete_stack, deploy_stack
@@ -17,7 +17,7 @@ from mlkit.aws.training import feature_index_uri
 from mlkit.errors import NotFound, WrongModel
 from mlkit.features import FeatureIndex
 from mlkit.handoff import TrainedModel
-from mlkit.inference_formats import Predictions, decode_recordio_predictions, encode_request
+from mlkit.inference_formats import decode_recordio_predictions, encode_request
 from mlkit.recordio import Rows
 from mlkit.settings import ENDPOINT_TEMPLATE, ENVIRONMENTS, LabNames, Project
 
@@ -79,8 +79,8 @@ class Served:
     image_uri: str
     model_data_url: str
 
-    def summary(self) -> pd.DataFrame:
-        return pd.DataFrame({"value": vars(self)})
+    def summary(self) -> tables.Table:
+        return tables.facts(vars(self))
 
 
 def describe_endpoint(aws: Session, name: str) -> Served:
@@ -117,13 +117,21 @@ def prove_endpoint(aws: Session, environment: str, trained: TrainedModel) -> Ser
     return served
 
 
+@dataclass(frozen=True, kw_only=True)
+class Answers:
+    """What a classifier answered: `(rows,)` probabilities of label 1 and `(rows,)` predicted labels, 0 or 1."""
+
+    scores: npt.NDArray[np.float32]
+    labels: npt.NDArray[np.int64]
+
+
 def model_index(aws: Session, trained: TrainedModel) -> FeatureIndex:
     """The index that belongs to the model, checked by its digest."""
     return FeatureIndex.from_parquet(read_verified(aws, trained.feature_index))
 
 
-def predict_rows(aws: Session, endpoint: str, rows: Rows, *, variant: str | None = None) -> Predictions:
-    """Scores and labels for encoded rows, in their order, asked for in batches of RecordIO."""
+def predict_rows(aws: Session, endpoint: str, rows: Rows, *, variant: str | None = None) -> Answers:
+    """Scores and labels for encoded rows, in their order, asked for in batches of RecordIO. Raises WrongModel for a regressor."""
     target = {"TargetVariant": variant} if variant else {}
     answers = []
     for batch in _batches(rows):
@@ -132,7 +140,10 @@ def predict_rows(aws: Session, endpoint: str, rows: Rows, *, variant: str | None
                 EndpointName=endpoint, Body=encode_request(batch), ContentType=RECORDIO, Accept=RECORDIO, **target
             )
         answers.append(decode_recordio_predictions(answer["Body"].read()))
-    return Predictions(scores=np.concatenate([a.scores for a in answers]), labels=np.concatenate([a.labels for a in answers]))
+    if any(answer.labels is None for answer in answers):
+        raise WrongModel(f"Endpoint {endpoint} answers without labels: its model is no classifier")
+    labels = np.concatenate([answer.labels for answer in answers if answer.labels is not None])
+    return Answers(scores=np.concatenate([answer.scores for answer in answers]), labels=labels.astype(np.int64))
 
 
 def predict(aws: Session, endpoint: str, users: Any, movies: Any) -> pd.DataFrame:
@@ -146,9 +157,8 @@ def predict(aws: Session, endpoint: str, users: Any, movies: Any) -> pd.DataFram
     predictions = predict_rows(aws, endpoint, index.encode(users, movies).rows)
     unknown_user, unknown_movie = index.unknown(users, movies)
     unseen = np.select([unknown_user & unknown_movie, unknown_user, unknown_movie], ["user, movie", "user", "movie"], default="")
-    labels: npt.NDArray[np.int64] = predictions.labels.astype(np.int64)
-    return pd.DataFrame(
-        {"user": list(users), "movie": list(movies), "score": predictions.scores, "predicted_label": labels, "unseen": unseen}
+    return tables.Table(
+        {"user": list(users), "movie": list(movies), "score": predictions.scores, "predicted_label": predictions.labels, "unseen": unseen}
     )
 
 

@@ -12,15 +12,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from scipy.sparse import csr_matrix, vstack
 
-from mlkit import gates, handoff
-from mlkit.aws.endpoints import Served, model_index, predict_rows
+from mlkit import gates, handoff, tables
+from mlkit.aws.endpoints import Answers, Served, model_index, predict_rows
 from mlkit.aws.objects import read_verified
 from mlkit.aws.session import Session
 from mlkit.baselines import baseline_table
 from mlkit.errors import InvalidData, UsageError
 from mlkit.features import Encoded, FeatureIndex
 from mlkit.handoff import TestResult, TrainedModel
-from mlkit.inference_formats import Predictions
 from mlkit.intervals import MatchRate
 from mlkit.recordio import Rows, decode
 from mlkit.settings import Project
@@ -74,7 +73,7 @@ class Tested:
     rows: TestRows
     encoded: Encoded
     index: FeatureIndex
-    predictions: Predictions
+    predictions: Answers
     served: Served
 
     def sample(self, count: int = 10, offset: int = 0) -> pd.DataFrame:
@@ -84,7 +83,7 @@ class Tested:
             "user": self.rows.users.to_pylist()[part],
             "movie": self.rows.movies.to_pylist()[part],
             "true label": self.rows.labels[part],
-            "predicted label": self.predictions.labels[part].astype(int),
+            "predicted label": self.predictions.labels[part],
             "score": self.predictions.scores[part].round(4),
         }
         return pd.DataFrame(frame)
@@ -117,7 +116,7 @@ def describe_rate(rate: MatchRate) -> pd.DataFrame:
         "Wilson interval (rows independent)": f"{rate.wilson_low:.4f} to {rate.wilson_high:.4f}",
         "design effect": round(rate.design_effect, 2),
     }
-    return pd.DataFrame({"value": rows})
+    return tables.facts(rows)
 
 
 def compare_with_baselines(aws: Session, trained: TrainedModel, tested: Tested, confidence: float = 0.95) -> pd.DataFrame:
@@ -138,17 +137,15 @@ def lab_check(aws: Session, trained: TrainedModel, served: Served, rate: MatchRa
     """The lab's own check (ten rows from the thousandth on, 80 %) on our rows, and how often a model like this one passes it by luck."""
     rows = load_test_rows(aws, trained)
     if len(rows.labels) < 1010:
-        return pd.DataFrame({"value": {"the lab's rows": f"only {len(rows.labels)} rows are held out; the lab took rows 1000 to 1009"}})
+        return tables.facts({"the lab's rows": f"only {len(rows.labels)} rows are held out; the lab took rows 1000 to 1009"})
     tested = test_endpoint(aws, served, trained, rows.window(gates.lab_window(len(rows.labels))))
     matches = int((tested.predictions.labels == tested.rows.labels).sum())
     odds = gates.lab_odds(rate.value, 10, min_match_rate)
-    return pd.DataFrame(
+    return tables.facts(
         {
-            "value": {
-                "matches in the lab's ten rows": matches,
-                "the lab's rule says": "passes" if matches / 10 >= min_match_rate else "fails",
-                f"a model of match rate {rate.value:.3f} passes": f"{odds:.0%} of the time",
-            }
+            "matches in the lab's ten rows": matches,
+            "the lab's rule says": "passes" if matches / 10 >= min_match_rate else "fails",
+            f"a model of match rate {rate.value:.3f} passes": f"{odds:.0%} of the time",
         }
     )
 

@@ -4,8 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
+from mlkit import tables
 from mlkit.aws.queries import Workgroup
 from mlkit.aws.session import Session, aws_errors
 from mlkit.errors import InvalidData, NotFound
@@ -30,7 +29,7 @@ class Lake:
     def bucket(self) -> str:
         return self.names.bucket
 
-    def summary(self) -> pd.DataFrame:
+    def summary(self) -> tables.Table:
         """What was found, for the notebook to show."""
         rows = {
             "bucket": self.bucket,
@@ -39,7 +38,7 @@ class Lake:
             "workgroup": self.workgroup.name,
             "region": self.aws.region,
         }
-        return pd.DataFrame({"value": rows})
+        return tables.facts(rows)
 
 
 def find_lake(aws: Session, your_initials: str, *, table: str = "u_data") -> Lake:

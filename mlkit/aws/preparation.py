@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mlkit import handoff
+from mlkit import handoff, tables
 from mlkit.aws.lake import Lake
 from mlkit.aws.objects import read_object, write_object
 from mlkit.aws.queries import Unloaded, query, unload
@@ -45,9 +45,9 @@ class Profile:
     def bad_rows(self) -> int:
         return self.table_rows - self.ratings
 
-    def summary(self) -> pd.DataFrame:
+    def summary(self) -> tables.Table:
         names = ("table_rows", "rows_with_nulls", "ratings_out_of_range", "duplicates", "ratings", "users", "movies")
-        return pd.DataFrame({"count": {name: getattr(self, name) for name in names}})
+        return tables.facts({name: getattr(self, name) for name in names})
 
 
 def profile_ratings(lake: Lake) -> Profile:
@@ -123,9 +123,9 @@ class StoredIndex:
     stored: StoredObject
     query_execution_id: str
 
-    def summary(self) -> pd.DataFrame:
+    def summary(self) -> tables.Table:
         counts = {"users": len(self.index.users), "movies": len(self.index.movies), "feature_dim": self.index.feature_dim}
-        return pd.DataFrame({"value": {**counts, "sha256": self.stored.sha256, "object": self.stored.s3_uri}})
+        return tables.facts({**counts, "sha256": self.stored.sha256, "object": self.stored.s3_uri})
 
 
 def unload_feature_index(lake: Lake, run: Run) -> StoredIndex:
@@ -150,7 +150,7 @@ class Channels:
     validation: Channel
     test: Channel
 
-    def summary(self) -> pd.DataFrame:
+    def summary(self) -> tables.Table:
         rows = [
             {
                 "split": name,
@@ -162,7 +162,7 @@ class Channels:
             }
             for name, channel in ((name, getattr(self, name)) for name in SPLITS)
         ]
-        return pd.DataFrame(rows).set_index("split")
+        return tables.rows(rows, index="split")
 
 
 def write_channels(lake: Lake, run: Run, unloaded: Unloaded, stored: StoredIndex) -> Channels:

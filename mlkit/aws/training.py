@@ -2,6 +2,7 @@
 
 import logging
 import re
+import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from mlkit import handoff
+from mlkit import handoff, tables
 from mlkit.aws.objects import digest_object, read_verified, write_object
 from mlkit.aws.session import Session, aws_errors
 from mlkit.errors import TrainingJobFailed, UsageError
@@ -21,6 +22,7 @@ ALGORITHM = "factorization-machines"
 OBJECTIVE = "test:binary_classification_accuracy"
 _POLL_S = 0.5
 _EPOCH_METRIC = re.compile(r"#quality_metric: .*epoch=(\d+), train binary_classification_cross_entropy <loss>=([0-9.eE+-]+)")
+_QUALITY = re.compile(r"^(train|test):(binary_\w+|rmse)$")
 _CONTENT_TYPE = "application/x-recordio-protobuf"
 
 
@@ -35,7 +37,7 @@ def load_prepared_data(project: Project) -> PreparedData:
     return handoff.load(PreparedData, project.handoff, "prepared_data", made_by="notebooks/01_prep.ipynb")
 
 
-def describe_prepared_data(prepared: PreparedData) -> pd.DataFrame:
+def describe_prepared_data(prepared: PreparedData) -> tables.Table:
     """What will be trained on, for the notebook to show."""
     rows = {
         "run": prepared.run_id,
@@ -45,7 +47,7 @@ def describe_prepared_data(prepared: PreparedData) -> pd.DataFrame:
         "validation rows": prepared.validation.rows,
         "train data": prepared.train.s3_uri,
     }
-    return pd.DataFrame({"value": rows})
+    return tables.facts(rows)
 
 
 def fm_hyperparameters(prepared: PreparedData, *, num_factors: int, epochs: int, mini_batch_size: int, **others: Any) -> dict[str, str]:
@@ -74,17 +76,17 @@ class Trained:
     hyperparameters: Mapping[str, str]
     metrics: Mapping[str, float]
     billable_seconds: int
-    jobs: pd.DataFrame
+    jobs: tables.Table
 
-    def summary(self) -> pd.DataFrame:
+    def summary(self) -> tables.Table:
         rows = {
             "training job": self.training_job,
             "tuning job": self.tuning_job or "none",
             "billable seconds": self.billable_seconds,
             "model": self.model_data_url,
-            **{name: round(value, 4) for name, value in sorted(self.metrics.items())},
+            **{name: round(value, 4) for name, value in sorted(self.metrics.items()) if _QUALITY.search(name)},
         }
-        return pd.DataFrame({"value": rows})
+        return tables.facts(rows)
 
 
 def run_training_job(
@@ -96,7 +98,7 @@ def run_training_job(
         trainer.train(input_data_config=_channels(prepared), wait=False, logs=False)
     name = str(trainer._latest_training_job.training_job_name)
     job = _wait(lambda: aws.client("sagemaker").describe_training_job(TrainingJobName=name), "TrainingJobStatus", name)
-    return _trained(job, tuning_job=None, jobs=pd.DataFrame([_job_row(job)]))
+    return _trained(job, tuning_job=None, jobs=tables.Table([_job_row(job)]))
 
 
 def run_tuning_job(
@@ -184,7 +186,7 @@ def _trainer(
             training_image=image_uri(aws),
             role=role,
             hyperparameters=dict(hyperparameters),
-            base_job_name="fm",
+            base_job_name=f"fm-{secrets.token_hex(2)}",
             compute=Compute(instance_type=instance_type, instance_count=1, volume_size_in_gb=10),
             stopping_condition=StoppingCondition(max_runtime_in_seconds=max_runtime_s),
             output_data_config=OutputDataConfig(s3_output_path=f"s3://{prepared.bucket}/models/"),
@@ -228,7 +230,7 @@ def _wait(describe: Callable[[], dict[str, Any]], status: str, name: str) -> dic
         time.sleep(_POLL_S)
 
 
-def _trained(job: Mapping[str, Any], *, tuning_job: str | None, jobs: pd.DataFrame) -> Trained:
+def _trained(job: Mapping[str, Any], *, tuning_job: str | None, jobs: tables.Table) -> Trained:
     metrics = {item["MetricName"]: float(item["Value"]) for item in job.get("FinalMetricDataList", [])}
     hyperparameters = {key: value for key, value in job["HyperParameters"].items() if not key.startswith("_")}
     return Trained(
@@ -243,16 +245,11 @@ def _trained(job: Mapping[str, Any], *, tuning_job: str | None, jobs: pd.DataFra
 
 
 def _job_row(job: Mapping[str, Any]) -> dict[str, Any]:
-    metrics = {item["MetricName"]: round(float(item["Value"]), 4) for item in job.get("FinalMetricDataList", [])}
-    return {
-        "training job": job["TrainingJobName"],
-        "status": job["TrainingJobStatus"],
-        "seconds": job.get("BillableTimeInSeconds"),
-        **metrics,
-    }
+    metrics = {item["MetricName"]: float(item["Value"]) for item in job.get("FinalMetricDataList", [])}
+    return {"job": job["TrainingJobName"], "status": job["TrainingJobStatus"], "objective": metrics.get(OBJECTIVE)}
 
 
-def _tuning_jobs(aws: Session, name: str) -> pd.DataFrame:
+def _tuning_jobs(aws: Session, name: str) -> tables.Table:
     """One row per training job: the values tried and the objective reached."""
     rows = []
     pages = aws.client("sagemaker").get_paginator("list_training_jobs_for_hyper_parameter_tuning_job")
@@ -261,13 +258,13 @@ def _tuning_jobs(aws: Session, name: str) -> pd.DataFrame:
             objective = job.get("FinalHyperParameterTuningJobObjectiveMetric", {}).get("Value")
             rows.append(
                 {
-                    "training job": job["TrainingJobName"],
+                    "job": job["TrainingJobName"],
                     "status": job["TrainingJobStatus"],
                     **job["TunedHyperParameters"],
                     "objective": objective,
                 }
             )
-    return pd.DataFrame(rows)
+    return tables.Table(rows)
 
 
 def _job_name(prefix: str, *, limit: int) -> str:
@@ -288,7 +285,8 @@ def training_history(aws: Session, trained: Trained) -> pd.DataFrame:
                 match = _EPOCH_METRIC.search(event["message"])
                 if match:
                     rows.append({"epoch": int(match[1]) + 1, "train": float(match[2])})
-    return pd.DataFrame(rows, columns=["epoch", "train"])
+    history = pd.DataFrame(rows, columns=["epoch", "train"])
+    return history.drop_duplicates("epoch", keep="last").sort_values("epoch", ignore_index=True)
 
 
 def check_tuning(tune: bool, max_jobs: int, max_parallel_jobs: int) -> None:

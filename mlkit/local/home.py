@@ -21,6 +21,8 @@ class Home:
 
     def folder(self, name: str = "") -> Path:
         """A folder of its own below the home, made on first use."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        self.path.chmod(0o700)  # of the folders above it, none is ours to close
         found = self.path / name
         found.mkdir(parents=True, exist_ok=True, mode=0o700)
         return found
@@ -42,13 +44,16 @@ class Home:
         return record
 
     def write(self, name: str, record: dict[str, Any]) -> None:
+        self.write_text(name, json.dumps(record))
+
+    def write_text(self, name: str, text: str) -> None:
         """Replace a file at once: a reader, or a kill, finds the old one or the new one."""
         target = self.path / name
         self.folder(str(target.parent.relative_to(self.path)))
         temporary = target.with_name(f".{target.name}.{os.getpid()}")
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with open(descriptor, "w") as file:
-            json.dump(record, file)
+            file.write(text)
         temporary.replace(target)
 
     @contextlib.contextmanager

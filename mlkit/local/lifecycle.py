@@ -104,18 +104,34 @@ def reset(home: Path) -> None:
 
 
 def environment(home: Path) -> dict[str, str]:
-    """The variables that make boto3, the SDKs and the AWS CLI use it; an empty value takes one of the user's own out of the way."""
+    """The variables that make boto3, the SDKs and the AWS CLI use it, whatever the user's own settings say.
+
+    Profiles and credentials come from files of this home; a proxy, an endpoint of a single service, or the order to ignore endpoints
+    would send calls elsewhere and is overruled. Raises LocalAwsFailed when it does not run.
+    """
     place = Home(path=home.resolve())
     running, credentials = _running(place), place.credentials()
     if running is None or credentials is None:
         raise LocalAwsFailed("The local AWS does not run.", cure="Start it with `mlkit local up`.")
-    return {
+    here = {name: running.endpoint_url for name in os.environ if name.startswith("AWS_ENDPOINT_URL_")}
+    direct = ",".join(dict.fromkeys([*filter(None, os.environ.get("NO_PROXY", os.environ.get("no_proxy", "")).split(",")), "127.0.0.1"]))
+    return here | {
         "AWS_ENDPOINT_URL": running.endpoint_url,
+        "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "false",
         "AWS_ACCESS_KEY_ID": credentials.access_key_id,
         "AWS_SECRET_ACCESS_KEY": credentials.secret_access_key,
+        "AWS_SESSION_TOKEN": "",
+        "AWS_SECURITY_TOKEN": "",
         "AWS_REGION": running.region,
         "AWS_DEFAULT_REGION": running.region,
+        "AWS_PROFILE": "default",
+        "AWS_CONFIG_FILE": str(place.path / "aws-config"),
+        "AWS_SHARED_CREDENTIALS_FILE": str(place.path / "aws-credentials"),
         "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_USE_FIPS_ENDPOINT": "false",
+        "AWS_USE_DUALSTACK_ENDPOINT": "false",
+        "NO_PROXY": direct,
+        "no_proxy": direct,
         "SAGEMAKER_VALIDATE_ROLE": "false",
     }
 

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import re
+import signal
 import socket
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
@@ -26,7 +27,6 @@ from mlkit.local.service import Credentials, Service
 
 ADMINISTRATOR = "administrator"
 _ADMINISTRATOR_POLICY = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}'
-_log = logging.getLogger("mlkit.local")
 
 
 class LocalAws:
@@ -79,29 +79,14 @@ class LocalAws:
 
 
 def _engines(host: LocalHost) -> Mapping[str, Service]:
-    found: list[Service] = []
-    try:
-        from mlkit.local.athena import Athena
+    """Our services, by botocore's names."""
+    from mlkit.local.athena import Athena
+    from mlkit.local.factorization_machines import FactorizationMachines
+    from mlkit.local.sagemaker import SageMaker, SageMakerRuntime
 
-        found.append(Athena(host))
-    except ImportError as error:
-        _log.warning("no Athena yet: %s", error)
-    try:
-        from mlkit.local.sagemaker import SageMaker, SageMakerRuntime
-
-        try:
-            from mlkit.local.factorization_machines import FactorizationMachines
-
-            algorithms = [FactorizationMachines()]
-        except ImportError as error:
-            _log.warning("no FM yet: %s", error)
-            algorithms = []
-
-        sagemaker = SageMaker(host, algorithms=algorithms)
-        found += [sagemaker, SageMakerRuntime(sagemaker)]
-    except ImportError as error:
-        _log.warning("no SageMaker yet: %s", error)
-    return {engine.name: engine for engine in found}
+    sagemaker = SageMaker(host, algorithms=[FactorizationMachines()])
+    engines: list[Service] = [Athena(host), sagemaker, SageMakerRuntime(sagemaker)]
+    return {engine.name: engine for engine in engines}
 
 
 def _element(xml: str, name: str) -> str:
@@ -133,14 +118,25 @@ async def _serve(home: Home, listener: socket.socket, account: str, region: str)
         ws="none",
         access_log=False,
         server_header=False,
-        date_header=False,
         log_level="warning",
         timeout_keep_alive=75,
+        timeout_graceful_shutdown=5,
     )
-    server = uvicorn.Server(config)
+    server = _Server(config)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, server.handle_exit, number, None)
     async with local.running():
+        home.write_text("aws-config", f"[default]\nregion = {region}\n")
+        home.write_text("aws-credentials", "")
         home.write("server.json", {"pid": os.getpid(), "port": port, "account": account, "region": region})
         await server.serve(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """uvicorn would end the process by the signal that it got, before our state is saved."""
+
+    def capture_signals(self) -> contextlib.AbstractContextManager[None]:  # type: ignore[override]
+        return contextlib.nullcontext()
 
 
 def main(arguments: list[str] | None = None) -> None:

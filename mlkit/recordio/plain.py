@@ -73,7 +73,7 @@ def read_plain(
             key |= (int64(data[i]) & 127) << shift
             shift += 7
             if data[i] < 128:
-                if key > dim:
+                if key >= dim:
                     break
                 keys[n + found] = key
                 found += 1

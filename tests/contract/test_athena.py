@@ -11,7 +11,6 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 from botocore.exceptions import ClientError
-
 from conftest import allow
 
 LAZY = "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe"

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from mlkit.local import lifecycle
+
 AWS = Path(sys.executable).with_name("aws")
 
 
@@ -42,3 +44,26 @@ def test_cloudformation_deploy_creates_updates_and_finds_nothing_to_do(cli, aws,
     assert "No changes to deploy" in cli(*deploy, "--no-fail-on-empty-changeset")
     topic = aws("cloudformation").describe_stack_resources(StackName="cli-stack")["StackResources"][0]["PhysicalResourceId"]
     assert aws("sns").get_topic_attributes(TopicArn=topic)["Attributes"]["DisplayName"] == "b"
+
+
+def test_the_users_own_settings_do_not_send_calls_elsewhere(local_aws, tmp_path, monkeypatch):
+    """Profile, endpoints, proxy and session token of a developer's shell: each alone would lead away from the local AWS."""
+    nowhere = "http://127.0.0.1:9"
+    config = tmp_path / "config"
+    config.write_text(f"[profile company]\nregion = eu-west-1\nendpoint_url = {nowhere}\n")
+    hostile = {
+        "AWS_PROFILE": "company",
+        "AWS_CONFIG_FILE": str(config),
+        "AWS_ENDPOINT_URL_S3": nowhere,
+        "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true",
+        "AWS_SESSION_TOKEN": "old",
+        "AWS_USE_FIPS_ENDPOINT": "true",
+        "HTTP_PROXY": nowhere,
+        "http_proxy": nowhere,
+    }
+    for name, value in hostile.items():
+        monkeypatch.setenv(name, value)
+    environment = {**os.environ, **lifecycle.environment(local_aws.home)}
+    code = "import boto3; boto3.client('s3').list_buckets(); print(boto3.client('sts').get_caller_identity()['Arn'])"
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120)
+    assert done.stdout.strip() == "arn:aws:iam::123456789012:user/administrator", done.stderr

@@ -24,21 +24,28 @@ TRUST = {
 HYPERPARAMETERS = {"feature_dim": "8", "num_factors": "2", "predictor_type": "binary_classifier", "mini_batch_size": "64", "epochs": "2"}
 
 
-def set_up(client):
-    """A bucket with data, and an execution role: (bucket, role ARN)."""
-    bucket = f"service-{uuid.uuid4().hex[:12]}"
-    client("s3").create_bucket(Bucket=bucket)
-    keys = np.array([[user, 4 + movie] for user in range(4) for movie in range(4)] * 16, dtype=np.int64)
-    labels = (keys.sum(axis=1) % 2).astype(np.float32)
-    rows = recordio.Rows(
+# Hyperparameters with which a job is not done before a test is; its epochs are long, so that its log is short.
+ENDLESS = {"epochs": "100000", "num_factors": "64"}
+
+
+def rows(repeats):
+    """Ratings of four users for four films, some times over; who likes what alternates."""
+    keys = np.array([[user, 4 + movie] for user in range(4) for movie in range(4)] * repeats, dtype=np.int64)
+    return recordio.Rows(
         values=np.ones(keys.size, np.float32),
         keys=keys.ravel(),
         indptr=np.arange(0, keys.size + 1, 2, dtype=np.int64),
         feature_dim=8,
-        labels=labels,
+        labels=(keys.sum(axis=1) % 2).astype(np.float32),
     )
-    for channel in ("train", "test"):
-        client("s3").put_object(Bucket=bucket, Key=f"{channel}/part-0", Body=recordio.encode(rows))
+
+
+def set_up(client):
+    """A bucket with data, and an execution role: (bucket, role ARN)."""
+    bucket = f"service-{uuid.uuid4().hex[:12]}"
+    client("s3").create_bucket(Bucket=bucket)
+    for channel, repeats in (("train", 16), ("test", 16), ("slow", 4000)):
+        client("s3").put_object(Bucket=bucket, Key=f"{channel}/part-0", Body=recordio.encode(rows(repeats)))
     role = client("iam").create_role(RoleName=f"Execution-{bucket}", AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
     statements = [
         allow("s3:*", [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]),
@@ -50,9 +57,10 @@ def set_up(client):
     return bucket, role
 
 
-def training_request(bucket, role, *, name=None, **hyperparameters):
+def training_request(bucket, role, *, name=None, data="train", **hyperparameters):
     def channel(name):
-        source = {"S3DataType": "S3Prefix", "S3Uri": f"s3://{bucket}/{name}/", "S3DataDistributionType": "FullyReplicated"}
+        folder = data if name == "train" else name
+        source = {"S3DataType": "S3Prefix", "S3Uri": f"s3://{bucket}/{folder}/", "S3DataDistributionType": "FullyReplicated"}
         return {"ChannelName": name, "ContentType": "application/x-recordio-protobuf", "DataSource": {"S3DataSource": source}}
 
     return {
@@ -225,8 +233,8 @@ def test_a_role_may_be_passed_to_the_service_that_its_policy_names_only(as_role,
 
 def test_jobs_can_be_stopped_by_their_tags(aws, as_role, world):
     bucket, role, _ = world
-    mine = {**training_request(bucket, role, epochs="1000000"), "Tags": [{"Key": "run", "Value": "7"}]}
-    yours = training_request(bucket, role, epochs="1000000")
+    mine = {**training_request(bucket, role, data="slow", **ENDLESS), "Tags": [{"Key": "run", "Value": "7"}]}
+    yours = training_request(bucket, role, data="slow", **ENDLESS)
     for request in (mine, yours):
         aws("sagemaker").create_training_job(**request)
     sweeper = as_role(allow("sagemaker:StopTrainingJob", "*", Condition={"StringEquals": {"aws:ResourceTag/run": "7"}}))("sagemaker")
@@ -344,7 +352,7 @@ def test_a_killed_server_leaves_no_process_and_its_job_has_failed_after_the_rest
     aws = start_local_aws(tmp_path / "home")
     try:
         bucket, role = set_up(aws.client)
-        request = training_request(bucket, role, epochs="1000000")
+        request = training_request(bucket, role, data="slow", **ENDLESS)
         name = request["TrainingJobName"]
         sagemaker = aws.client("sagemaker")
         sagemaker.create_training_job(**request)

@@ -214,17 +214,21 @@ def test_a_job_over_its_time_limit_is_stopped_and_what_it_saved_is_kept(sagemake
     aws("s3").head_object(Bucket=bucket, Key=job["ModelArtifacts"]["S3ModelArtifacts"].partition(f"{bucket}/")[2])
 
 
-def test_a_third_job_waits_for_one_of_two_to_end(sagemaker, bucket, role, tmp_path):
+def test_a_third_job_waits_for_one_of_two_to_end_and_is_stopped_without_a_start(sagemaker, bucket, role, tmp_path):
     long = [training_request(bucket, role, HyperParameters={"sleep": "600"}) for _ in range(2)]
     for request in long:
         call(sagemaker, "CreateTrainingJob", **request)
         wait_for_line(sagemaker, tmp_path, request["TrainingJobName"], "pid")
-    third = training_request(bucket, role)
-    call(sagemaker, "CreateTrainingJob", **third)
+    third, fourth = training_request(bucket, role), training_request(bucket, role)
+    for request in (third, fourth):
+        call(sagemaker, "CreateTrainingJob", **request)
     name = third["TrainingJobName"]
     assert call(sagemaker, "DescribeTrainingJob", TrainingJobName=name)["SecondaryStatus"] == "Starting"
+    call(sagemaker, "StopTrainingJob", TrainingJobName=fourth["TrainingJobName"])
+    assert call(sagemaker, "DescribeTrainingJob", TrainingJobName=fourth["TrainingJobName"])["TrainingJobStatus"] == "Stopped"
     call(sagemaker, "StopTrainingJob", TrainingJobName=long[0]["TrainingJobName"])
     assert ended(sagemaker, name)["TrainingJobStatus"] == "Completed"
+    assert "TrainingStartTime" not in ended(sagemaker, fourth["TrainingJobName"])
 
 
 def test_when_the_service_stops_no_process_is_left_and_the_job_has_failed(sagemaker, bucket, role, tmp_path):

@@ -41,7 +41,8 @@ class TestNotebook:
             tree = ast.parse(cell.source)
             assert not any(isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda) for node in ast.walk(tree))
             if "parameters" not in cell.metadata.get("tags", []):
-                assert len(cell.source.splitlines()) <= 4, cell.source
+                assert len(cell.source.splitlines()) <= 5, cell.source
+                assert all(len(line) <= 100 for line in cell.source.splitlines()), cell.source
 
     def test_it_imports_only_the_librarys_public_names(self, path: Path) -> None:
         for cell in code_cells(path):

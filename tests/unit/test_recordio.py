@@ -255,7 +255,8 @@ def test_data_cut_anywhere_are_refused() -> None:
 @given(st.integers(0, 2 * len(FIRST_OF_ML_100K) - 1), st.integers(0, 255))
 @example(len(FIRST_OF_ML_100K) + 5, 1)
 @example(len(FIRST_OF_ML_100K) + 8 + 11, 0x16)
-@example(len(FIRST_OF_ML_100K) + 8 + 28, 0x7F)
+@example(len(FIRST_OF_ML_100K) + 8 + 15, 4)
+@example(len(FIRST_OF_ML_100K) + 8 + 25, 2)
 def test_a_damaged_byte_is_refused_or_changes_what_protobuf_reads_too(place: int, byte: int) -> None:
     data = bytearray(FIRST_OF_ML_100K * 2)
     data[place] = byte

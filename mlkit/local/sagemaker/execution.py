@@ -48,12 +48,9 @@ class Execution:
     def run(self) -> None:
         """Never raises: whatever goes wrong is in the job's failure reason."""
         try:
-            if not self.stop.is_set():
-                self._enter("Downloading")
+            if self._begin():
                 self._prepare()
                 self._train()
-            else:
-                self._enter("Stopped")
         except (ValueError, DataUnavailable) as error:
             self._fail(str(error))
         except AwsError as error:
@@ -64,6 +61,14 @@ class Execution:
             shutil.rmtree(self.folder, ignore_errors=True)
             if self._delivery is not None:
                 self._settle(self._delivery)
+
+    def _begin(self) -> bool:
+        """False for a job that was stopped while it waited."""
+        with self.lock:
+            if self.job.is_ended or self.shutdown.is_set():
+                return False
+            self._enter("Downloading")
+            return True
 
     def _prepare(self) -> None:
         request = self.job.request

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from mlkit.local.sagemaker import refusals
-from mlkit.local.sagemaker.algorithms import InvalidPayload
+from mlkit.local.sagemaker.algorithms import InvalidPayload, Predictor
 from mlkit.local.sagemaker.endpoint import Deployment, Endpoint, Variant
 from mlkit.local.sagemaker.engine import SageMaker
 from mlkit.local.sagemaker.permissions import on
 from mlkit.local.sagemaker.rollout import endpoint_log
-from mlkit.local.sagemaker.serving import ServingFailed
+from mlkit.local.sagemaker.serving import DeploymentGone, ServingFailed
 from mlkit.local.service import AwsError, Caller, Operation, ResourceType
 
 Members = dict[str, Any]
@@ -42,11 +42,7 @@ class SageMakerRuntime:
         refusals.refuse_unhonoured(request, refusals.INVOCATION, code="ValidationError")
         if len(request["Body"]) > MAX_BODY_BYTES:
             raise AwsError("ValidationError", f"The request's body is larger than {MAX_BODY_BYTES} bytes.")
-        endpoint, deployment, variant = self._target(caller, request)
-        try:
-            predictor = self._sagemaker.endpoints.serving.predictor(deployment, variant, endpoint.arn)
-        except ServingFailed as error:
-            raise AwsError("ServiceUnavailable", str(error), status=503) from error
+        endpoint, deployment, variant, predictor = self._target(caller, request)
         try:
             body, content_type = predictor.predict(request["Body"], request.get("ContentType", ""), request.get("Accept", ""))
         except InvalidPayload as error:
@@ -64,13 +60,21 @@ class SageMakerRuntime:
     def stop(self) -> None:
         pass
 
-    def _target(self, caller: Caller, request: Members) -> tuple[Endpoint, Deployment, Variant]:
-        with self._sagemaker.lock:
-            endpoint = self._sagemaker.endpoints.table.find(request["EndpointName"])
-            deployment = endpoint.live if endpoint is not None else None
+    def _target(self, caller: Caller, request: Members) -> tuple[Endpoint, Deployment, Variant, Predictor]:
+        """What answers: the endpoint's live deployment, which an update may replace at any moment, also in this one."""
+        while True:
+            with self._sagemaker.lock:
+                endpoint = self._sagemaker.endpoints.table.find(request["EndpointName"])
+                deployment = endpoint.live if endpoint is not None else None
             if endpoint is None or deployment is None:
                 raise AwsError("ValidationError", f"Endpoint {request['EndpointName']} of account {caller.account} not found.")
-            return endpoint, deployment, self._variant(deployment, request.get("TargetVariant"))
+            variant = self._variant(deployment, request.get("TargetVariant"))
+            try:
+                return endpoint, deployment, variant, self._sagemaker.endpoints.serving.predictor(deployment, variant, endpoint.arn)
+            except DeploymentGone:
+                continue
+            except ServingFailed as error:
+                raise AwsError("ServiceUnavailable", str(error), status=503) from error
 
     def _variant(self, deployment: Deployment, target: str | None) -> Variant:
         if target is not None:

@@ -29,28 +29,37 @@ class ServingFailed(Exception):
     """A variant cannot be brought up; the text is the endpoint's failure reason."""
 
 
+class DeploymentGone(Exception):
+    """The deployment was discarded between the choice of it and its use: choose again."""
+
+
 class Serving:
     """The models of all deployments, each in a folder of its own below `folder`."""
 
     def __init__(self, folder: Path, algorithms: Sequence[Algorithm], roles: Roles) -> None:
         self._folder, self._algorithms, self._roles = folder, algorithms, roles
         self._predictors: dict[tuple[str, str], Predictor] = {}
+        self._discarded: set[str] = set()
         self._lock = Lock()
 
     def predictor(self, deployment: Deployment, variant: Variant, endpoint_arn: str) -> Predictor:
-        """The variant's model, loaded if it is not in memory yet. Raises ServingFailed."""
+        """The variant's model, loaded if it is not in memory yet. Raises ServingFailed, or DeploymentGone."""
         key = (deployment.id, variant.name)
         if (loaded := self._predictors.get(key)) is not None:
             return loaded
         with self._lock:  # one load at a time: two requests after a restart must not both unpack
+            if deployment.id in self._discarded:
+                raise DeploymentGone(deployment.id)
             if key not in self._predictors:
                 self._predictors[key] = self._load(deployment, variant, endpoint_arn)
             return self._predictors[key]
 
     def discard(self, deployment: Deployment) -> None:
         """Forgets a deployment. Requests that are being answered finish with the model that they hold."""
-        for variant in deployment.variants:
-            self._predictors.pop((deployment.id, variant.name), None)
+        with self._lock:
+            self._discarded.add(deployment.id)
+            for variant in deployment.variants:
+                self._predictors.pop((deployment.id, variant.name), None)
         shutil.rmtree(self._folder / deployment.id, ignore_errors=True)
 
     def discard_others(self, deployments: Iterable[Deployment]) -> None:

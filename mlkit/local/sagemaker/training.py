@@ -107,9 +107,13 @@ class TrainingJobs:
     def stop_job(self, job: TrainingJob) -> None:
         """Asks a job to stop; one that has ended stays as it is."""
         with self.table.lock:
+            waits = job.secondary_status == "Starting"
             job.enter("Stopping", time.time())
-            if (execution := self._executions.get(job.name)) is not None:
+            if waits:
+                job.enter("Stopped", time.time())
+            elif (execution := self._executions.get(job.name)) is not None:
                 execution.stop.set()
+        self._changed()
 
     def algorithm(self, image: str) -> Algorithm:
         return require_algorithm(image, self._algorithms)

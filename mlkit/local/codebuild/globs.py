@@ -1,0 +1,95 @@
+"""The paths that a buildspec's globs choose: `*` within one name, `**` over any number of folders, hidden files included."""
+
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+
+
+class NothingMatches(ValueError):
+    """No folder or file is there; the text is AWS's."""
+
+
+def expand(pattern: str, variables: Mapping[str, str]) -> str:
+    """$NAME and ${NAME} replaced by the build's environment; what is not set becomes nothing, as in a shell."""
+    return re.sub(r"\$(?:\{(\w+)\}|(\w+))", lambda match: variables.get(match[1] or match[2], ""), pattern)
+
+
+def base_directories(root: Path, pattern: str) -> list[Path]:
+    """The folders below `root` that the pattern names. Raises NothingMatches."""
+    relative = _relative(root, pattern)
+    if relative == ".":
+        return [root]
+    match = _compiled(relative)
+    found = [root / path for path in _folders(root) if match.fullmatch(path)]
+    if not found:
+        raise NothingMatches(f"no matching base directory path found for {pattern}")
+    return found
+
+
+def matching(base: Path, patterns: Sequence[str], exclude: Sequence[str] = ()) -> list[str]:
+    """The files below `base`, as sorted relative POSIX paths, that a pattern chooses and none excludes."""
+    wanted = [_compiled(_relative(base, pattern)) for pattern in patterns]
+    unwanted = [_compiled(_relative(base, pattern)) for pattern in exclude]
+    return sorted(
+        path
+        for path in _files(base)
+        if any(match.fullmatch(path) for match in wanted) and not any(match.fullmatch(path) for match in unwanted)
+    )
+
+
+def _relative(root: Path, pattern: str) -> str:
+    """The pattern relative to the root; one that leads elsewhere stays as it is and matches nothing."""
+    if pattern.startswith("/"):
+        for known in {str(root), str(root.resolve())}:
+            if pattern == known or pattern.startswith(f"{known}/"):
+                pattern = pattern[len(known) :].lstrip("/") or "."
+                break
+    return str(PurePosixPath(pattern)) if pattern else "."
+
+
+def _compiled(pattern: str) -> re.Pattern[str]:
+    parts = pattern.split("/")
+    written = ""
+    for index, part in enumerate(parts):
+        last = index == len(parts) - 1
+        if part == "**":
+            written += ".*" if last else "(?:[^/]+/)*"
+        else:
+            written += _name(part) + ("" if last else "/")
+    return re.compile(written, re.DOTALL)
+
+
+def _name(part: str) -> str:
+    """One name's pattern: `*`, `?`, `[...]` and `{a,b}`."""
+    written, index = "", 0
+    while index < len(part):
+        letter = part[index]
+        closing = part.find({"[": "]", "{": "}"}.get(letter, "\0"), index + 1)
+        if letter == "*":
+            written += "[^/]*"
+        elif letter == "?":
+            written += "[^/]"
+        elif letter == "[" and closing > index + 1:
+            inside = part[index + 1 : closing].replace("\\", r"\\")
+            written += f"[^{inside[1:]}]" if inside[0] in "!^" else f"[{inside}]"
+            index = closing
+        elif letter == "{" and closing > 0:
+            written += "(?:" + "|".join(_name(choice) for choice in part[index + 1 : closing].split(",")) + ")"
+            index = closing
+        else:
+            written += re.escape(letter)
+        index += 1
+    return written
+
+
+def _folders(root: Path) -> Iterator[str]:
+    for folder, names, _ in os.walk(root):
+        yield from ((Path(folder) / name).relative_to(root).as_posix() for name in sorted(names))
+
+
+def _files(root: Path) -> Iterator[str]:
+    """Files and links; what a link to a folder holds is not looked into."""
+    for folder, folders, names in os.walk(root):
+        links = [name for name in folders if (Path(folder) / name).is_symlink()]
+        yield from ((Path(folder) / name).relative_to(root).as_posix() for name in (*names, *links))

@@ -1,0 +1,129 @@
+"""Requests and answers of an endpoint, as an application sees them."""
+
+import json
+
+import numpy as np
+import pytest
+from record_proto import Record, frame, payloads
+
+from mlkit.errors import InvalidData
+from mlkit.inference_formats import (
+    Predictions,
+    decode_json_predictions,
+    decode_jsonlines_predictions,
+    decode_recordio_predictions,
+    encode_json_request,
+    encode_recordio_predictions,
+    encode_request,
+)
+from mlkit.recordio import Rows, decode
+
+ROWS = Rows(
+    indptr=np.array([0, 2, 2]),
+    keys=np.array([3, 7]),
+    values=np.array([1, 0.5], np.float32),
+    labels=np.array([1, 0], np.float32),
+    feature_dim=10,
+)
+
+
+def answer(*labels: dict[str, float]) -> bytes:
+    """An endpoint's RecordIO answer, written by the protobuf library."""
+    data = b""
+    for row in labels:
+        message = Record()
+        for name, value in row.items():
+            message.label[name].float32_tensor.values.append(value)
+        data += frame(message.SerializeToString())
+    return data
+
+
+def test_a_recordio_request_holds_the_features_and_no_labels() -> None:
+    rows = decode(encode_request(ROWS))
+    assert rows.labels is None
+    assert rows.keys.tolist() == [3, 7]
+    assert rows.feature_dim == 10
+
+
+def test_a_json_request_has_awss_sparse_form() -> None:
+    assert json.loads(encode_json_request(ROWS)) == {
+        "instances": [
+            {"data": {"features": {"keys": [3, 7], "shape": [10], "values": [1.0, 0.5]}}},
+            {"data": {"features": {"keys": [], "shape": [10], "values": []}}},
+        ]
+    }
+
+
+def test_a_recordio_answer_is_read_in_either_order_of_its_labels() -> None:
+    got = decode_recordio_predictions(answer({"score": 0.25, "predicted_label": 0}, {"predicted_label": 1, "score": 0.75}))
+    assert got.scores.tolist() == [0.25, 0.75]
+    assert got.labels is not None
+    assert got.labels.tolist() == [0, 1]
+
+
+def test_a_regressors_answer_has_no_labels() -> None:
+    assert decode_recordio_predictions(answer({"score": 3.5})).labels is None
+    assert decode_json_predictions(b'{"predictions": [{"score": 3.5}]}').labels is None
+    assert decode_jsonlines_predictions(b'{"score": 3.5}\n').labels is None
+
+
+@pytest.mark.parametrize("labels", [None, np.array([0, 1, 1], np.float32)])
+def test_the_protobuf_library_reads_the_recordio_answer(labels: np.ndarray | None) -> None:
+    predictions = Predictions(scores=np.array([0.1, 0.5, 0.9], np.float32), labels=labels)
+    data = encode_recordio_predictions(predictions)
+    messages = [Record.FromString(payload) for payload in payloads(data)]
+    assert [message.label["score"].float32_tensor.values[0] for message in messages] == predictions.scores.tolist()
+    for row, message in enumerate(messages):
+        assert len(message.features) == 0
+        assert set(message.label) == ({"score"} if labels is None else {"score", "predicted_label"})
+        if labels is not None:
+            assert list(message.label["predicted_label"].float32_tensor.values) == [labels[row]]
+    assert decode_recordio_predictions(data).scores.tolist() == predictions.scores.tolist()
+
+
+def test_json_answers_are_read() -> None:
+    rows = [{"score": 0.25, "predicted_label": 0.0}, {"score": 0.75, "predicted_label": 1.0}]
+    for got in (
+        decode_json_predictions(json.dumps({"predictions": rows}).encode()),
+        decode_jsonlines_predictions("\n".join(map(json.dumps, rows)).encode()),
+    ):
+        assert got.scores.dtype == np.float32
+        assert got.scores.tolist() == [0.25, 0.75]
+        assert got.labels is not None
+        assert got.labels.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"no",
+        b"{}",
+        b"[]",
+        b'{"predictions": 3}',
+        b'{"predictions": [{"label": 1}]}',
+        b'{"predictions": [{"score": 1, "predicted_label": 1}, {"score": 1}]}',
+    ],
+)
+def test_another_answer_than_predictions_is_refused(data: bytes) -> None:
+    with pytest.raises(InvalidData):
+        decode_json_predictions(data)
+
+
+def test_a_broken_recordio_answer_is_refused_with_its_place() -> None:
+    good = answer({"score": 0.5})
+    with pytest.raises(InvalidData, match=f"byte {len(good)} of the answer: the data end"):
+        decode_recordio_predictions(good + good[:-1])
+    with pytest.raises(InvalidData, match="exactly one value"):
+        decode_recordio_predictions(answer({"predicted_label": 1}))
+    with pytest.raises(InvalidData, match="some have none"):
+        decode_recordio_predictions(good + answer({"score": 0.5, "predicted_label": 1}))
+
+
+def test_batches_are_joined_in_order() -> None:
+    one = Predictions(scores=np.array([0.5], np.float32), labels=np.array([1], np.float32))
+    joined = Predictions.concatenate([one, one])
+    assert len(joined) == 2
+    assert joined.labels is not None
+    assert joined.labels.tolist() == [1, 1]
+    assert Predictions.concatenate([Predictions(scores=one.scores, labels=None)]).labels is None
