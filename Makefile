@@ -8,6 +8,7 @@ UV_VERSION := 0.13.9
 UV := .tools/uv/bin/uv
 BIN := .venv/bin
 INSTALLED := .venv/installed
+SDK_V2 := .tools/sdk-v2
 
 # uv reads neither the system's certificates nor pip's mirror unless told.
 export UV_SYSTEM_CERTS := 1
@@ -27,6 +28,11 @@ $(INSTALLED): requirements.lock setup.cfg pyproject.toml | $(UV)
 	$(UV) venv --quiet --allow-existing --python $(PYTHON) .venv
 	$(UV) pip sync --quiet --python .venv --compile-bytecode --require-hashes requirements.lock
 	$(UV) pip install --quiet --python .venv --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m mlkit.local.factorization_machines.precompile
+	@touch $@
+
+$(SDK_V2): tests/sdk-v2.lock | $(UV)
+	$(UV) pip install --quiet --target $@ --no-deps --require-hashes --requirement tests/sdk-v2.lock
 	@touch $@
 
 run: $(INSTALLED)
@@ -39,7 +45,7 @@ lint: $(INSTALLED)
 	$(BIN)/lint-imports
 	$(BIN)/cfn-lint CloudFormation/*.yaml
 
-test: $(INSTALLED) lint
+test: $(INSTALLED) $(SDK_V2) lint
 	$(BIN)/mlkit data fetch
 	$(BIN)/pytest
 

@@ -107,7 +107,7 @@ def _from_dicts(predictions: list[dict[str, Any]]) -> Predictions:
         scores = np.array([float(prediction["score"]) for prediction in predictions], np.float32)
         labels = np.array([float(prediction["predicted_label"]) for prediction in predictions], np.float32) if has_labels else None
     except (KeyError, TypeError, ValueError) as error:
-        raise InvalidData(f"the answer is no list of predictions, or one lacks a numeric score or predicted_label ({error})", cure=CURE) from error
+        raise InvalidData(f"no list of predictions with numeric score and predicted_label ({error})", cure=CURE) from error
     return Predictions(scores=scores, labels=labels)
 
 

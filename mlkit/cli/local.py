@@ -105,7 +105,9 @@ def jupyter(context: typer.Context) -> None:
     if program is None:
         raise UsageError("JupyterLab is not installed", cure="Install the extra: pip install 'mlkit[jupyter]', or `make setup`.")
     os.environ.update(lifecycle.environment(project.local_home))
-    os.execv(program, [program, f"--notebook-dir={project.root}", "--LabApp.default_url=/lab/tree/notebooks/01_prep.ipynb", *context.args])
+    private = ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate", "--LabApp.news_url="]
+    start = [f"--notebook-dir={project.root}", "--LabApp.default_url=/lab/tree/notebooks/01_prep.ipynb"]
+    os.execv(program, [program, *start, *private, *context.args])
 
 
 @app.command()

@@ -6,8 +6,9 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
+from mlkit.local.emulated import form_of
 from mlkit.local.emulator import Emulator, interruptions, stacks
 from mlkit.local.host import LocalHost
 from mlkit.local.service import AwsError, Caller, ClientFactory, Credentials, Permission, ResourceType, pass_role
@@ -100,7 +101,7 @@ class Deployments:
     def admit(self, body: bytes, caller: Caller, check: Callable[[Permission], None]) -> Callable[[], None]:
         """Check what the emulator does not, and set the credentials for this operation; call the result when it was accepted."""
         self.install()
-        members = {name: values[-1] for name, values in parse_qs(body.decode()).items()}
+        members = {name: value for name, value in form_of(body).items() if value}
         action = members.get("Action", "")
         if url := members.get("TemplateURL"):
             check(self._read_template(url))

@@ -15,7 +15,7 @@ _STACK_PARAMETERS = re.compile(
     r"(NotificationARNs\.|StackPolicy|RollbackConfiguration\.|ResourceTypes\.|TimeoutInMinutes|ResourcesToImport|ImportExistingResources"
     r"|IncludeNestedStacks|DisableValidation|RetentionPolicy).*"
 )
-_EVENT_TARGETS = ("sns",)
+_EVENT_TARGETS = ("sns", "codebuild")
 _SUBSCRIBERS = ("email", "email-json")
 _OBJECT_HEADERS = ("x-amz-acl", "x-amz-grant-read", "x-amz-grant-full-control", "x-amz-website-redirect-location")
 
@@ -28,6 +28,34 @@ _ROLE_MEMBERS: Mapping[str, tuple[Sequence[str], str]] = {
 }
 
 
+# Services of the query protocol; all others but S3 and CloudWatch, which speaks both, take JSON.
+_FORMS = ("cloudformation", "iam", "sns", "sts")
+
+
+def check_unambiguous(service: str, request: Request, body: bytes) -> None:
+    """Refuse what could mean one operation where it is authorised and another where it is carried out."""
+    if service == "s3":
+        return
+    is_form = request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
+    has_target = "x-amz-target" in request.headers
+    expected = [is_form, not is_form][has_target] and (service == "monitoring" or is_form == (service in _FORMS))
+    if request.method != "POST" or request.query or not expected:
+        raise AwsError("InvalidRequest", f"The local AWS takes requests for {service} as the AWS SDKs send them.")
+    if is_form:
+        form_of(body)
+
+
+def form_of(body: bytes) -> dict[str, str]:
+    """The fields of a form. Raises AwsError for one that is given twice."""
+    try:
+        fields = parse_qs(body.decode(), keep_blank_values=True, strict_parsing=bool(body))
+    except ValueError as error:
+        raise AwsError("MalformedQueryString", "The request's form cannot be read.") from error
+    if twice := [name for name, values in fields.items() if len(values) > 1]:
+        raise AwsError("MalformedQueryString", f"{', '.join(twice)} is given more than once.")
+    return {name: values[0] for name, values in fields.items()}
+
+
 def check_honoured(action: str, request: Request, body: bytes) -> None:
     """Refuse by name what the emulator would take without doing it. Raises AwsError."""
     service, _, operation = action.partition(":")
@@ -35,19 +63,22 @@ def check_honoured(action: str, request: Request, body: bytes) -> None:
         code = "InvalidAction" if "x-amz-target" not in request.headers else "UnknownOperationException"
         raise AwsError(code, f"The local AWS does not honour {action}.")
     if service == "cloudformation":
-        for name, values in parse_qs(body.decode()).items():
-            if _STACK_PARAMETERS.fullmatch(name) and values[-1] not in ("", "false"):
+        for name, value in form_of(body).items():
+            if _STACK_PARAMETERS.fullmatch(name) and value not in ("", "false"):
                 raise AwsError("ValidationError", f"The local AWS does not honour the parameter {name.split('.')[0]} of {operation}.")
     elif action == "sns:Subscribe":
-        protocol = parse_qs(body.decode()).get("Protocol", [""])[-1]
+        protocol = form_of(body).get("Protocol", "")
         if protocol not in _SUBSCRIBERS:
             raise AwsError("InvalidParameter", f"The local AWS delivers nothing to {protocol or 'this protocol'}: only e-mail is recorded.")
     elif action == "events:PutTargets":
         for target in _members(body).get("Targets", ()):
             if target.get("Arn", "").split(":")[2:3] not in ([name] for name in _EVENT_TARGETS):
                 raise AwsError("ValidationException", f"The local AWS delivers no events to {target.get('Arn')}.")
+            if ":codebuild:" in target["Arn"] and "RoleArn" not in target:
+                raise AwsError("ValidationException", f"RoleArn is required for target {target['Id']}.")
     elif action == "cloudwatch:PutMetricAlarm":
-        if any(name.startswith(("Metrics", "ThresholdMetricId")) for name in [*_members(body), *parse_qs(body.decode())]):
+        names = _members(body) if "x-amz-target" in request.headers else form_of(body)
+        if any(name.startswith(("Metrics", "ThresholdMetricId")) for name in names):
             raise AwsError("ValidationError", "The local AWS does not honour Metrics and ThresholdMetricId of PutMetricAlarm.")
     elif service == "s3":
         _check_object_request(operation, request)

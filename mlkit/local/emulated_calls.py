@@ -4,7 +4,7 @@ from collections.abc import Callable, MutableMapping
 from typing import Any
 
 from mlkit.local.deployments import Deployments
-from mlkit.local.emulated import check_honoured, passed_roles
+from mlkit.local.emulated import check_honoured, check_unambiguous, passed_roles
 from mlkit.local.emulator import SERVICES, Emulator
 from mlkit.local.guard import Request, Signature
 from mlkit.local.messages import Receive, Send, read, replay, send_answer
@@ -29,11 +29,12 @@ class EmulatedCalls:
         else:
             body = await read(receive)
             receive = replay(body, receive)
+        check_unambiguous(signature.service, request, body)
         service, action = self._emulator.target_of(request, body)
         if service != SERVICES[signature.service] or action is None:
             raise AwsError("UnknownOperationException", f"The local AWS knows no operation of {signature.service} in this request.")
         check_honoured(action, request, body)
-        if service == "events":
+        if service in ("events", "sns"):
             self._emulator.start_schedules()
         accepted = self._admit(request, signature, action, body)
         try:

@@ -20,7 +20,7 @@ from mlkit.local.shapes import problems
 # Services whose requests are signed for another name than their own.
 _SIGNING_NAMES = {"sagemaker-runtime": "sagemaker"}
 # What each service calls a request that its model does not allow.
-_VALIDATION_CODES = {"athena": "InvalidRequestException", "sagemaker-runtime": "ValidationError"}
+_VALIDATION_CODES = {"athena": "InvalidRequestException", "codebuild": "InvalidInputException", "sagemaker-runtime": "ValidationError"}
 _log = logging.getLogger("mlkit.local")
 
 

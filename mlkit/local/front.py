@@ -1,5 +1,6 @@
 """The local AWS as one ASGI application: every request passes the guard, then goes to an engine or to the emulator."""
 
+import logging
 from collections.abc import MutableMapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from mlkit.local.messages import Receive, Send, read, send_answer
 from mlkit.local.protocol import error_answer
 from mlkit.local.service import AwsError
 
+_log = logging.getLogger("mlkit.local")
 # Signed for us-east-1 wherever the caller is.
 _GLOBAL = ("iam", "sts")
 
@@ -35,6 +37,10 @@ class Front:
                 await send_answer(send, await self._engines.answer(request, signature, await read(receive)))
         except AwsError as error:
             await send_answer(send, error_answer(error, request), head=request.method == "HEAD")
+        except Exception:
+            _log.exception("%s %s failed", request.method, request.path)
+            failure = AwsError("InternalFailure", "The local AWS failed; its log says where.", status=500)
+            await send_answer(send, error_answer(failure, request), head=request.method == "HEAD")
 
     def _admit(self, request: Request) -> Signature:
         """Who claims to call, when nothing speaks against answering at all. Raises AwsError."""

@@ -1,15 +1,22 @@
 """What an engine gets from the local AWS: clients, roles, a folder, and a way to say that its state changed."""
 
+import json
+import logging
+import os
+import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from mlkit.local.emulator import Emulator
 from mlkit.local.home import Home
-from mlkit.local.service import Credentials
+from mlkit.local.service import Credentials, Permission
 
 _SESSION_SECONDS = 12 * 3600
+_EVENTS = "events.amazonaws.com"
+_log = logging.getLogger("mlkit.local")
 
 
 class LocalHost:
@@ -57,6 +64,35 @@ class LocalHost:
         )
         self._changed("sts")
         return credentials
+
+    def authorize(self, credentials: Credentials, permission: Permission) -> None:
+        with self._emulator.scope():
+            self._emulator.check(credentials.access_key_id, permission)
+
+    def publish_event(self, source: str, detail_type: str, detail: Mapping[str, Any], resources: Sequence[str]) -> None:
+        self._emulator.publish(source=source, detail_type=detail_type, detail=detail, resources=resources)
+        self._changed("events", "sns")
+
+    def start_build(self, project_arn: str, role_arn: str, rule_arn: str, overrides: Mapping[str, Any]) -> None:
+        """Start the build that is a rule's target, in a thread of its own, as the role that the target names."""
+
+        def start() -> None:
+            try:
+                name = rule_arn.rpartition("/")[2]
+                session = re.sub(r"[^\w+=,.@-]", "-", f"rule-{name}")[:64]
+                role = self.assume_role(role_arn, service_principal=_EVENTS, source_arn=rule_arn, session_name=session)
+                self.client("codebuild", role).start_build(**{**overrides, "projectName": project_arn.rpartition("/")[2]})
+            except Exception as error:
+                _log.warning("events: the build of %s was not started: %s", rule_arn, error)
+
+        threading.Thread(target=start, name="event-target", daemon=True).start()
+
+    def record_mail(self, mail: Mapping[str, str]) -> None:
+        """Append to `mail.jsonl` in the home what an e-mail subscriber would have got: no e-mail leaves this machine."""
+        record = {"time": datetime.now(UTC).isoformat(timespec="seconds"), **mail}
+        target = self._home.folder() / "mail.jsonl"
+        with open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a") as file:
+            file.write(json.dumps(record) + "\n")
 
     def changed(self) -> None:
         self._changed()

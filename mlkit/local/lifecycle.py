@@ -55,6 +55,7 @@ def up(home: Path, port: int = 4566, *, account: str = "123456789012", region: s
 def _spawn(place: Home, options: list[str]) -> int:
     """The process id of a server that outlives this process, and its terminal."""
     place.folder()
+    (place.path / "server.json").unlink(missing_ok=True)  # left by a kill, it would pass for the new server's
     command = [sys.executable, "-m", "mlkit.local.server", "--background", "--home", str(place.path), *options]
     log = os.open(place.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     nothing = os.open(os.devnull, os.O_RDONLY)
@@ -113,9 +114,9 @@ def environment(home: Path) -> dict[str, str]:
     running, credentials = _running(place), place.credentials()
     if running is None or credentials is None:
         raise LocalAwsFailed("The local AWS does not run.", cure="Start it with `mlkit local up`.")
-    here = {name: running.endpoint_url for name in os.environ if name.startswith("AWS_ENDPOINT_URL_")}
-    direct = ",".join(dict.fromkeys([*filter(None, os.environ.get("NO_PROXY", os.environ.get("no_proxy", "")).split(",")), "127.0.0.1"]))
-    return here | {
+    direct = _without_proxy()
+    return {
+        **{name: running.endpoint_url for name in os.environ if name.startswith("AWS_ENDPOINT_URL_")},
         "AWS_ENDPOINT_URL": running.endpoint_url,
         "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "false",
         "AWS_ACCESS_KEY_ID": credentials.access_key_id,
@@ -134,6 +135,12 @@ def environment(home: Path) -> dict[str, str]:
         "no_proxy": direct,
         "SAGEMAKER_VALIDATE_ROLE": "false",
     }
+
+
+def _without_proxy() -> str:
+    """The hosts that a proxy is not asked about: those of the user, and ours."""
+    known = os.environ.get("NO_PROXY") or os.environ.get("no_proxy") or ""
+    return ",".join(dict.fromkeys([*filter(None, known.split(",")), "127.0.0.1"]))
 
 
 def log_path(home: Path) -> Path:

@@ -35,6 +35,7 @@ class LocalAws:
     def __init__(self, *, home: Home, settings: Settings) -> None:
         self.home, self.emulator = home, Emulator(settings)
         self.host = LocalHost(emulator=self.emulator, home=home, changed=lambda *names: self.checkpoint.changed(*names))
+        self.emulator.deliver_by(start_build=self.host.start_build, record_mail=self.host.record_mail)
         self.engines = _engines(self.host)
         types = dict(resources.TYPES)
         for engine in self.engines.values():
@@ -65,11 +66,9 @@ class LocalAws:
 
     async def _make_administrator(self) -> None:
         """A user with all rights, not root: on AWS too an explicit Deny holds for such a user, and for root it would not."""
-        if (known := self.home.credentials()) is not None:
-            with contextlib.suppress(Exception):
-                self.emulator.caller(known.access_key_id)
-                return
-        with contextlib.suppress(Exception):
+        if (known := self.home.credentials()) is not None and self.emulator.knows_key(known.access_key_id):
+            return
+        if not self.emulator.knows_user(ADMINISTRATOR):
             await self.emulator.iam("CreateUser", UserName=ADMINISTRATOR)
         await self.emulator.iam("PutUserPolicy", UserName=ADMINISTRATOR, PolicyName="all", PolicyDocument=_ADMINISTRATOR_POLICY)
         answer = (await self.emulator.iam("CreateAccessKey", UserName=ADMINISTRATOR)).decode()
@@ -81,11 +80,24 @@ class LocalAws:
 def _engines(host: LocalHost) -> Mapping[str, Service]:
     """Our services, by botocore's names."""
     from mlkit.local.athena import Athena
+    from mlkit.local.codebuild import CodeBuild
+    from mlkit.local.codeconnections import CodeConnections
+    from mlkit.local.codepipeline import CodePipeline
     from mlkit.local.factorization_machines import FactorizationMachines
     from mlkit.local.sagemaker import SageMaker, SageMakerRuntime
 
     sagemaker = SageMaker(host, algorithms=[FactorizationMachines()])
-    engines: list[Service] = [Athena(host), sagemaker, SageMakerRuntime(sagemaker)]
+    connections = CodeConnections(host)
+    engines: list[Service] = [
+        # Pipelines first: when the process ends, they must not take the end of their builds for a failure.
+        CodePipeline(host, connections.connections),
+        CodeBuild(host),
+        connections,
+        CodeConnections(host, name="codestar-connections", connections=connections.connections),
+        Athena(host),
+        sagemaker,
+        SageMakerRuntime(sagemaker),
+    ]
     return {engine.name: engine for engine in engines}
 
 
@@ -98,7 +110,8 @@ def _element(xml: str, name: str) -> str:
 
 def listen(port: int) -> socket.socket:
     """The one listening socket. Raises LocalAwsFailed when the port is taken."""
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    # With the protocol named, asyncio sends without delay; otherwise every answer waits 40 ms for the client's acknowledgement.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(("127.0.0.1", port))

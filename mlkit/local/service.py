@@ -119,6 +119,14 @@ class Host(Protocol):
         """A session of the role for a service, if the role's trust policy allows it. Raises AwsError (AccessDenied)."""
         ...
 
+    def authorize(self, credentials: Credentials, permission: Permission) -> None:
+        """Ask IAM one question about these credentials, for what is no operation. Raises AwsError (AccessDeniedException)."""
+        ...
+
+    def publish_event(self, source: str, detail_type: str, detail: Mapping[str, Any], resources: Sequence[str]) -> None:
+        """Put an event of an AWS service on the default bus, soon. Any thread may; it never raises."""
+        ...
+
     def changed(self) -> None:
         """Say that the service's state changed outside a call (a job ended), so that it is saved."""
         ...

@@ -35,35 +35,27 @@ def get_field(data: Bytes, at: int, end: int) -> tuple[int, int, int, int]:
     if at < 0:
         return -1, 0, 0, 0
     kind = tag & 7
-    size = 0
     if kind == 0:
         _, stop = get_varint(data, at, end)
         return (-1 if stop < 0 else tag >> 3), kind, at, stop
-    if kind == 1:
-        size = 8
-    elif kind == 2:
+    size = 8 if kind == 1 else 4
+    if kind == 2:
         size, at = get_varint(data, at, end)
-        if at < 0:
-            return -1, 0, 0, 0
-    elif kind == 5:
-        size = 4
-    else:
+    if at < 0 or size > end - at or kind not in (1, 2, 5):
         return -1, 0, 0, 0
-    return (-1 if size > end - at else tag >> 3), kind, at, at + size
+    return tag >> 3, kind, at, at + size
 
 
 @compiled()
 def get_varints(data: Bytes, kind: int, start: int, stop: int, out: Ints, count: int) -> int:
     """Append a packed or single varint field to `out`; the new count, or -1 if it is malformed or too long for `out`."""
-    if kind != 0 and kind != 2:
-        return -1
-    while start < stop:
+    while start < stop and (kind == 0 or kind == 2):
         value, start = get_varint(data, start, stop)
         if start < 0 or count >= out.size:
             return -1
         out[count] = value
         count += 1
-    return count
+    return -1 if start < stop else count
 
 
 @compiled()

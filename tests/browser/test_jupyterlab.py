@@ -89,21 +89,33 @@ def wait_for(question, timeout_s: float):
 
 
 def executed(path: Path) -> bool:
-    cells = [cell for cell in nbformat.read(path, 4).cells if cell.cell_type == "code"]
+    text = path.read_text()
+    if not text:  # JupyterLab is writing it
+        return False
+    cells = [cell for cell in nbformat.reads(text, 4).cells if cell.cell_type == "code"]
     errors = [output for cell in cells for output in cell.outputs if output.output_type == "error"]
     assert not errors, errors[0]["evalue"]
     return all(cell.execution_count for cell in cells)
 
 
+def picture(page, name: str) -> None:
+    """With MLKIT_SCREENSHOTS set to a folder, what the page looked like last."""
+    if folder := os.environ.get("MLKIT_SCREENSHOTS"):
+        page.screenshot(path=str(Path(folder) / f"{name}.png"))
+
+
 def run_all(page, address: str, project: Project, name: str) -> None:
     page.goto(f"{address}/lab/tree/notebooks/{name}?reset&token=test")
     page.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
-    wait_for(lambda: page.locator('[data-status="idle"], .jp-Notebook-ExecutionIndicator[data-status="idle"]').count(), 60)
+    page.get_by_text(re.compile(r"Python 3 .*\| Idle")).wait_for(timeout=60_000)
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
 
     def done() -> bool:
         page.keyboard.press("Control+s")
+        if (dialog := page.locator(".jp-Dialog .jp-mod-accept")).count():  # JupyterLab asks for a kernel when it is slow to start one
+            dialog.first.click()
+        picture(page, name)
         return executed(project.root / "notebooks" / name)
 
     wait_for(done, 150)
@@ -124,8 +136,6 @@ def test_run_all_of_the_three_notebooks_works_with_the_endpoint_deployed_on_the_
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         for name in ("01_prep.ipynb", "02_train.ipynb", "03_test_endpoint.ipynb"):
             run_all(page, jupyter, project, name)
-            if os.environ.get("MLKIT_SCREENSHOTS"):
-                page.screenshot(path=str(Path(os.environ["MLKIT_SCREENSHOTS"]) / f"{name}.png"))
         browser.close()
     result = handoff.load(TestResult, project.handoff, "test_result", made_by="03")
     assert result.rows == 2000

@@ -2,16 +2,29 @@
 
 import gzip
 import io
+import json
+import os
+import signal
+import subprocess
+import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from botocore.exceptions import ClientError
-from conftest import allow
+from conftest import allow, start_local_aws
+
+from mlkit.local import lifecycle
+from mlkit.local.athena import hashing
+from mlkit.local.athena.queue import RUNNING_AT_ONCE
 
 LAZY = "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe"
 COLUMNS = (("userid", "bigint"), ("movieid", "bigint"), ("rating", "bigint"), ("timestamp", "bigint"))
@@ -152,7 +165,8 @@ def test_the_result_file_quotes_every_value_and_leaves_null_empty(lake: Lake) ->
 
 def test_results_come_in_pages_of_at_most_a_thousand_with_the_header_once(lake: Lake, aws: Aws) -> None:
     athena = aws("athena")
-    sql = "SELECT a.n * 100 + b.n AS n, 'line\n' AS t FROM UNNEST(sequence(0, 24)) AS a(n) CROSS JOIN UNNEST(sequence(0, 99)) AS b(n) ORDER BY 1"
+    both = "UNNEST(sequence(0, 24)) AS a(n) CROSS JOIN UNNEST(sequence(0, 99)) AS b(n)"
+    sql = f"SELECT a.n * 100 + b.n AS n, 'line\n' AS t FROM {both} ORDER BY 1"
     execution_id = run(lake, sql)["QueryExecutionId"]
     pages, token = [], {}
     while True:
@@ -236,6 +250,12 @@ def test_text_tables_are_read_as_lazy_simple_serde_reads_them(lake: Lake) -> Non
     )
 
 
+def test_an_empty_line_of_text_is_a_row(lake: Lake) -> None:
+    lake.put("lines/a.txt", "one\n\nthree\n")
+    lake.table("lines", columns=(("line", "string"), ("rest", "string")))
+    assert rows(lake, "SELECT line, rest FROM lines ORDER BY line") == [("", None), ("one", None), ("three", None)]
+
+
 def test_csv_and_json_tables_are_read(lake: Lake) -> None:
     lake.put("sheet/a.csv", 'id,title\n1,"Toy Story, The ""first"""\n2,Heat\n')
     serde = "org.apache.hadoop.hive.serde2.OpenCSVSerde"
@@ -305,20 +325,19 @@ def test_unload_writes_text_and_json(lake: Lake) -> None:
     [
         ("UNLOAD (SELECT 1 AS a) TO '{to}' WITH (format = 'ORC')", "format = 'ORC' is not supported"),
         ("UNLOAD (SELECT 1 AS a) TO '{to}' WITH (format = 'PARQUET', bucketed_by = ARRAY['a'])", "Property bucketed_by is not supported"),
-        ("UNLOAD (SELECT 1 AS a, 2 AS b) TO '{to}' WITH (format = 'PARQUET', partitioned_by = ARRAY['a'])", "HIVE_COLUMN_ORDER_MISMATCH"),
-        (
-            "UNLOAD (SELECT 1 AS a, n FROM UNNEST(sequence(1, 101)) AS t(n)) TO '{to}' WITH (format = 'PARQUET', partitioned_by = ARRAY['n'])",
-            "HIVE_TOO_MANY_OPEN_PARTITIONS: Exceeded limit of 100",
-        ),
+        ("UNLOAD (SELECT 1 AS n, 2 AS b) TO '{to}' WITH ({by_n})", "HIVE_COLUMN_ORDER_MISMATCH"),
+        ("UNLOAD (SELECT 1 AS a, n FROM UNNEST(sequence(1, 101)) AS t(n)) TO '{to}' WITH ({by_n})", "HIVE_TOO_MANY_OPEN_PARTITIONS"),
     ],
 )
 def test_unload_refuses_what_athena_or_this_engine_cannot_write(lake: Lake, sql: str, text: str) -> None:
-    assert text in reason(lake, sql.format(to=f"s3://{lake.bucket}/refused/"))
+    by_n = "format = 'PARQUET', partitioned_by = ARRAY['n']"
+    assert text in reason(lake, sql.format(to=f"s3://{lake.bucket}/refused/", by_n=by_n))
     assert lake.keys("refused/") == []
 
 
 def test_create_table_as_makes_a_table_that_can_be_queried_and_extended(lake: Lake) -> None:
-    sql = f"""CREATE TABLE copied WITH (format = 'PARQUET', external_location = 's3://{lake.bucket}/copied/', partitioned_by = ARRAY['rating'])
+    location = f"s3://{lake.bucket}/copied/"
+    sql = f"""CREATE TABLE copied WITH (format = 'PARQUET', external_location = '{location}', partitioned_by = ARRAY['rating'])
         AS SELECT userid, CAST(movieid AS varchar) AS movie, rating FROM u_data"""
     execution = run(lake, sql)
     assert execution["Status"]["State"] == "SUCCEEDED", execution["Status"]
@@ -393,7 +412,7 @@ def test_a_role_is_held_to_its_workgroup(lake: Lake, aws: Aws, as_role: Callable
     rights = [one for one in _may_query(lake) if "athena:*" not in one["Action"]]
     athena = as_role(allow("athena:*", arn), *rights)("athena")
     assert rows(lake, "SELECT 1", athena, WorkGroup=name) == [("1",)]
-    with pytest.raises(ClientError, match="not authorized to perform: athena:StartQueryExecution on resource: .*workgroup/primary"):
+    with pytest.raises(ClientError, match=r"not authorized to perform: athena:StartQueryExecution on resource: .*workgroup/primary"):
         start(athena, lake, "SELECT 1")
     other = start(aws("athena"), lake, "SELECT 1")
     with pytest.raises(ClientError, match="not authorized to perform: athena:GetQueryExecution"):
@@ -431,23 +450,24 @@ def test_a_query_over_its_workgroups_limit_of_bytes_is_cancelled(lake: Lake, aws
     assert (status["State"], status["StateChangeReason"]) == ("CANCELLED", "Query cancelled! : Bytes scanned limit was exceeded")
 
 
-ENDLESS = "SELECT count(*) FROM {0} CROSS JOIN {1} CROSS JOIN {2} WHERE a.n * b.n > c.n".format(
-    *(f"UNNEST(sequence(1, 9999)) AS {name}(n)" for name in "abc")
-)
+_NUMBERS = [f"UNNEST(sequence(1, 9999)) AS {name}(n)" for name in "abc"]
+ENDLESS = f"SELECT count(*) FROM {' CROSS JOIN '.join(_NUMBERS)} WHERE a.n * b.n > c.n"
 
 
-def test_a_running_query_is_really_stopped_and_does_not_block_others(lake: Lake, aws: Aws) -> None:
+def test_running_queries_do_not_block_others_and_are_really_stopped(lake: Lake, aws: Aws) -> None:
     athena = aws("athena")
-    execution_id = start(athena, lake, ENDLESS)
-    while athena.get_query_execution(QueryExecutionId=execution_id)["QueryExecution"]["Status"]["State"] == "QUEUED":
+    endless = [start(athena, lake, ENDLESS) for _ in range(RUNNING_AT_ONCE - 1)]
+    while any(athena.get_query_execution(QueryExecutionId=one)["QueryExecution"]["Status"]["State"] == "QUEUED" for one in endless):
         time.sleep(0.02)
     assert rows(lake, "SELECT 1") == [("1",)]
-    with pytest.raises(ClientError, match="has not yet finished. Current state: RUNNING"):
-        athena.get_query_results(QueryExecutionId=execution_id)
-    athena.stop_query_execution(QueryExecutionId=execution_id)
-    assert wait(athena, execution_id)["Status"]["State"] == "CANCELLED"
-    for _ in range(5):
-        assert rows(lake, "SELECT 1") == [("1",)]
+    endless.append(start(athena, lake, ENDLESS))
+    waiting = start(athena, lake, "SELECT 'at last' AS a")
+    with pytest.raises(ClientError, match=r"has not yet finished\. Current state: "):
+        athena.get_query_results(QueryExecutionId=endless[0])
+    for one in endless:
+        athena.stop_query_execution(QueryExecutionId=one)
+        assert wait(athena, one)["Status"]["State"] == "CANCELLED"
+    assert wait(athena, waiting)["Status"]["State"] == "SUCCEEDED"
 
 
 def test_the_data_catalog_is_shown_through_glue(lake: Lake, aws: Aws) -> None:
@@ -474,7 +494,8 @@ def connection(lake: Lake, local_aws: Any, monkeypatch: pytest.MonkeyPatch) -> I
 def test_pyathenas_cursors_work_unchanged(connection: Any) -> None:
     from pyathena.cursor import DictCursor
 
-    sql = "SELECT userid, CAST(rating AS double) / 2 AS half, date '2020-01-02' AS day, true AS yes, 1.50 AS price FROM u_data ORDER BY 1 LIMIT 1"
+    values = "CAST(rating AS double) / 2 AS half, date '2020-01-02' AS day, true AS yes, 1.50 AS price"
+    sql = f"SELECT userid, {values} FROM u_data ORDER BY 1 LIMIT 1"
     row = connection.cursor().execute(sql).fetchone()
     assert (row[0], row[1], row[2].isoformat(), row[3], str(row[4])) == (22, 0.5, "2020-01-02", True, "1.50")
     assert connection.cursor(DictCursor).execute("SELECT 1 AS a").fetchall() == [{"a": 1}]
@@ -492,8 +513,6 @@ def test_pyathenas_pandas_cursor_reads_files_and_unloaded_parquet(connection: An
 
 
 def test_a_stack_makes_updates_and_deletes_a_workgroup(lake: Lake, aws: Aws) -> None:
-    import json
-
     name = f"stacked-{uuid.uuid4().hex[:8]}"
     properties: dict[str, Any] = {
         "Name": name,
@@ -516,3 +535,94 @@ def test_a_stack_makes_updates_and_deletes_a_workgroup(lake: Lake, aws: Aws) -> 
     formation.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig={"Delay": 0.1})
     with pytest.raises(ClientError, match="is not found"):
         aws("athena").get_work_group(WorkGroup=name)
+
+
+def _ratings(count: int) -> pd.DataFrame:
+    """Ratings with repeated (user, movie) pairs; timestamps differ."""
+    random = np.random.default_rng(7)
+    return pd.DataFrame(
+        {
+            "userid": random.integers(1, 944, count),
+            "movieid": random.integers(1, 1683, count),
+            "rating": random.integers(1, 6, count),
+            "timestamp": random.permutation(count) + 880_000_000,
+        }
+    )
+
+
+def _expected_splits(ratings: pd.DataFrame) -> pd.DataFrame:
+    """What SPLITS asks for, computed with pandas."""
+    clean = ratings.sort_values("timestamp").drop_duplicates(["userid", "movieid"], keep="last")
+    texts = [f"salt|{user}|{movie}".encode() for user, movie in zip(clean["userid"], clean["movieid"], strict=True)]
+    packed = hashing.xxhash64(pa.array(texts, pa.binary()))
+    clean = clean.assign(order_hash=[int.from_bytes(value, "big", signed=True) for value in packed.to_pylist()])
+    clean = clean.sort_values(["userid", "order_hash", "movieid"])
+    place = clean.groupby("userid").cumcount() + 1
+    quotient = np.abs(clean["order_hash"]) // 4096
+    split = np.where(place <= 10, "test", np.where(quotient % 10_000 < 1000, "validation", "train"))
+    user_column = clean["userid"].rank(method="dense").astype(np.int64) - 1
+    return clean.assign(user_column=user_column, split=split, shard=(quotient % 3).astype(str))
+
+
+SPLITS = """WITH clean AS (
+  SELECT userid, movieid, rating, timestamp, row_number() OVER (PARTITION BY userid, movieid ORDER BY timestamp DESC) AS copy
+  FROM many WHERE rating IS NOT NULL),
+hashed AS (
+  SELECT *, from_big_endian_64(xxhash64(to_utf8('salt|' || cast(userid AS varchar) || '|' || cast(movieid AS varchar)))) AS order_hash
+  FROM clean WHERE copy = 1),
+ranked AS (SELECT *, row_number() OVER (PARTITION BY userid ORDER BY order_hash, movieid) AS place FROM hashed)
+SELECT ranked.userid, movieid, user_column, order_hash,
+  CASE WHEN place <= 10 THEN 'test' WHEN mod(abs(order_hash / 4096), 10000) < 1000 THEN 'validation' ELSE 'train' END AS split,
+  mod(abs(order_hash / 4096), 3) AS shard
+FROM ranked JOIN (SELECT userid, row_number() OVER (ORDER BY userid) - 1 AS user_column FROM (SELECT DISTINCT userid FROM clean)) users
+  ON ranked.userid = users.userid"""
+
+
+def test_a_hundred_thousand_ratings_are_cleaned_hashed_split_and_unloaded(lake: Lake) -> None:
+    ratings = _ratings(100_000)
+    lake.put("many/part-0", ratings[:60_000].to_csv(sep="\t", index=False))
+    lake.put("many/part-1.gz", gzip.compress(ratings[60_000:].to_csv(sep="\t", index=False).encode()))
+    lake.table("many", properties={"field.delim": "\t"}, parameters={"skip.header.line.count": "1"})
+    properties = "format='PARQUET', compression='SNAPPY', partitioned_by=ARRAY['split','shard']"
+    execution = run(lake, f"UNLOAD ({SPLITS}) TO 's3://{lake.bucket}/split-ratings/' WITH ({properties})")
+    assert execution["Status"]["State"] == "SUCCEEDED", execution["Status"]
+    parts = []
+    for uri in lake.read(execution["Statistics"]["DataManifestLocation"]).decode().splitlines():
+        keys = dict(part.split("=") for part in uri.split("/") if "=" in part)
+        parts.append(pq.read_table(io.BytesIO(lake.read(uri))).to_pandas().assign(**keys))
+    order = ["userid", "movieid"]
+    columns = [*order, "user_column", "order_hash", "split", "shard"]
+    found = pd.concat(parts).sort_values(order)[columns].reset_index(drop=True)
+    expected = _expected_splits(ratings).sort_values(order)[columns].reset_index(drop=True)
+    pd.testing.assert_frame_equal(found, expected, check_dtype=False)
+    assert found.groupby("userid").apply(lambda rows: (rows["split"] == "test").sum(), include_groups=False).eq(10).all()
+
+
+def test_the_aws_cli_runs_a_query(lake: Lake, local_aws: Any, tmp_path: Path) -> None:
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), **local_aws.environment}
+    command = [str(Path(sys.executable).with_name("aws")), "athena", "start-query-execution", "--query-string", "SELECT 1 AS one"]
+    command += ["--result-configuration", f"OutputLocation={lake.output}", "--output", "text"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True)
+    assert wait(lake.clients("athena"), done.stdout.strip())["Status"]["State"] == "SUCCEEDED"
+
+
+def test_after_a_kill_ended_queries_are_known_and_running_ones_have_failed(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    try:
+        local = start_local_aws(home)
+        local.client("s3").create_bucket(Bucket="kept")
+        local.client("glue").create_database(DatabaseInput={"Name": "kept"})
+        kept = Lake(bucket="kept", database="kept", output="s3://kept/results/", clients=local.client)
+        local.client("athena").create_work_group(Name="kept")
+        ended = run(kept, "SELECT 'still here' AS a")["QueryExecutionId"]
+        running = start(local.client("athena"), kept, ENDLESS)
+        while running not in (text := (home / "state" / "athena.json").read_text()) or ended not in text or '"kept"' not in text:
+            time.sleep(0.02)
+        os.kill(json.loads((home / "server.json").read_text())["pid"], signal.SIGKILL)
+        athena = start_local_aws(home).client("athena")
+        assert athena.get_query_execution(QueryExecutionId=running)["QueryExecution"]["Status"]["State"] == "FAILED"
+        found = athena.get_query_results(QueryExecutionId=ended)["ResultSet"]["Rows"]
+        assert [row["Data"][0]["VarCharValue"] for row in found] == ["a", "still here"]
+        assert athena.get_work_group(WorkGroup="kept")["WorkGroup"]["State"] == "ENABLED"
+    finally:
+        lifecycle.down(home)

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -38,10 +39,14 @@ def test_cloudformation_deploy_creates_updates_and_finds_nothing_to_do(cli, aws,
         "Resources": {"T": {"Type": "AWS::SNS::Topic", "Properties": {"DisplayName": {"Ref": "Name"}}}},
     }
     (tmp_path / "t.json").write_text(json.dumps(template))
-    deploy = ("cloudformation", "deploy", "--stack-name", "cli-stack", "--template-file", "t.json")
-    assert "Successfully created/updated stack" in cli(*deploy, "--parameter-overrides", "Name=a")
-    assert "Successfully created/updated stack" in cli(*deploy, "--parameter-overrides", "Name=b")
-    assert "No changes to deploy" in cli(*deploy, "--no-fail-on-empty-changeset")
+
+    def deploy(*more):
+        time.sleep(1)  # the CLI names its change sets by the second
+        return cli("cloudformation", "deploy", "--stack-name", "cli-stack", "--template-file", "t.json", *more)
+
+    assert "Successfully created/updated stack" in deploy("--parameter-overrides", "Name=a")
+    assert "Successfully created/updated stack" in deploy("--parameter-overrides", "Name=b")
+    assert "No changes to deploy" in deploy("--no-fail-on-empty-changeset")
     topic = aws("cloudformation").describe_stack_resources(StackName="cli-stack")["StackResources"][0]["PhysicalResourceId"]
     assert aws("sns").get_topic_attributes(TopicArn=topic)["Attributes"]["DisplayName"] == "b"
 

@@ -1,12 +1,14 @@
 """A kill loses nothing that was answered half a second before it, and what it cut short ends as AWS would end it."""
 
+import contextlib
 import json
 import os
 import signal
+import threading
 import time
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 from conftest import allow, policy, start_local_aws
 
 from mlkit.errors import LocalAwsFailed
@@ -71,16 +73,25 @@ def test_what_was_answered_survives_a_kill(home):
 def test_a_stack_that_a_kill_cut_short_is_rolled_back_by_the_next_start(home):
     local = start_local_aws(home)
     cloudformation = local.client("cloudformation")
-    resources = {f"T{number}": TOPIC | ({"DependsOn": f"T{number - 1}"} if number else {}) for number in range(200)}
-    cloudformation.create_stack(StackName="cut", TemplateBody=json.dumps({"Resources": resources}))
-    while len(cloudformation.describe_stack_events(StackName="cut")["StackEvents"]) < 10:
-        time.sleep(0.02)
+    resources = {f"T{number}": TOPIC | ({"DependsOn": f"T{number - 1}"} if number else {}) for number in range(500)}
+    create = {"StackName": "cut", "TemplateBody": json.dumps({"Resources": resources})}
+
+    def begin():
+        with contextlib.suppress(BotoCoreError):  # the server dies before it answers
+            cloudformation.create_stack(**create)
+
+    threading.Thread(target=begin, daemon=True).start()
+    topics = local.client("sns")
+    while len(topics.list_topics()["Topics"]) < 5:
+        time.sleep(0.01)
     time.sleep(0.3)
     kill(home)
 
     again = start_local_aws(home)
     assert settle(again.client("cloudformation"), "cut") == "ROLLBACK_COMPLETE"
-    assert len(again.client("sns").list_topics()["Topics"]) <= 1 + 10  # those that were made after the last save are left
+    pages = again.client("cloudformation").get_paginator("describe_stack_events").paginate(StackName="cut")
+    reasons = {event.get("ResourceStatusReason") for page in pages for event in page["StackEvents"]}
+    assert "The local AWS was stopped during the operation." in reasons
 
 
 def test_down_saves_and_up_finds_everything_again(home):

@@ -167,6 +167,38 @@ def test_two_signatures_are_refused(local_aws):
     assert (status, "Only one signature" in text) == (400, True)
 
 
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+JSON = {"Content-Type": "application/x-amz-json-1.1"}
+
+
+@pytest.mark.parametrize(
+    ("service", "method", "path", "headers", "body"),
+    [
+        ("cloudformation", "GET", "/?Action=DeleteStack&StackName=s", {}, b""),
+        ("cloudformation", "POST", "/?Action=DeleteStack", FORM, b"StackName=s"),
+        ("cloudformation", "POST", "/", JSON | {"X-Amz-Target": "CloudFormation_20100515.DeleteStack"}, b'{"StackName": "s"}'),
+        ("cloudformation", "POST", "/", FORM, b"Action=DescribeStacks&Action=DeleteStack&StackName=s"),
+        ("iam", "POST", "/", FORM | {"X-Amz-Target": "AWSIAM.GetUser"}, b"Action=DeleteUser&UserName=administrator"),
+        ("glue", "POST", "/?Action=GetTables", JSON | {"X-Amz-Target": "AWSGlue.DeleteTable"}, b"{}"),
+        ("glue", "POST", "/", FORM | {"X-Amz-Target": "AWSGlue.DeleteTable"}, b"Action=GetTables"),
+        ("sns", "POST", "/", FORM, b"Action=Subscribe&Protocol=email&Protocol=https&Endpoint=x&TopicArn=t"),
+        ("sns", "POST", "/", FORM, b"%%%"),
+    ],
+)
+def test_a_request_that_could_mean_two_things_is_refused(local_aws, service, method, path, headers, body):
+    status, text, _ = send(local_aws, method, path, headers=signed(local_aws, service, method, path, headers=headers, body=body), body=body)
+    assert status == 400
+    assert any(words in text for words in ("as the AWS SDKs send them", "more than once", "cannot be read"))
+
+
+@pytest.mark.parametrize("query", ["?tagging&policy", "?acl&policy", "?versions&uploads"])
+def test_two_sub_resources_of_s3_are_refused(local_aws, aws, query):
+    aws("s3").create_bucket(Bucket="sub-resources")
+    path = f"/sub-resources{query}"
+    status, text, _ = send(local_aws, path=path, headers=signed(local_aws, "s3", path=path))
+    assert (status, "Conflicting query string parameters" in text) == (400, True)
+
+
 def test_another_region_is_refused(local_aws):
     request = AWSRequest(method="GET", url=local_aws.endpoint_url + "/")
     keys = Credentials(local_aws.credentials.access_key_id, local_aws.credentials.secret_access_key)
@@ -197,3 +229,12 @@ def test_presigned_urls_work_and_a_forged_one_does_not(local_aws, aws):
         assert send(local_aws, path=path)[:2] == (200, "content")
         assert send(local_aws, path=path.replace("a%20b", "a%20c"))[0] == 403
         assert send(local_aws, path=path[:-3] + "abc")[0] == 403
+
+
+def test_names_that_the_emulator_keeps_for_itself_are_ordinary_buckets_and_keys(aws):
+    s3 = aws("s3")
+    for bucket, key in (("health", "k"), ("login", "x/.well-known/jwks.json"), ("iceberg", "v1/config"), ("v20180820", "accesspoint/a")):
+        s3.create_bucket(Bucket=bucket)
+        s3.put_object(Bucket=bucket, Key=key, Body=b"content")
+        assert s3.get_object(Bucket=bucket, Key=key)["Body"].read() == b"content"
+        assert [found["Key"] for found in s3.list_objects_v2(Bucket=bucket)["Contents"]] == [key]

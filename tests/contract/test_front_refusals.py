@@ -20,7 +20,7 @@ def refusal(call, **arguments) -> str:
         ("lambda", "list_functions", {}),
         ("sqs", "list_queues", {}),
         ("ec2", "describe_instances", {}),
-        ("codebuild", "list_builds", {}),
+        ("ecs", "list_clusters", {}),
     ],
 )
 def test_a_service_that_is_not_there_is_named(aws, service, operation, arguments):

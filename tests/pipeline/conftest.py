@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +35,17 @@ class Walked:
         program = str(Path(sys.executable).with_name(command[0]))
         variables = {**os.environ, **self.environment, "COLUMNS": "80"}
         return run_in(self.project.root, [program, *command[1:]], variables, check=check)
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """What the notebooks hand over and what CloudFormation deploys is afterwards as it was before."""
+        files = [*self.project.handoff.glob("*.json"), *(self.project.root / "CloudFormation").glob("configuration_*.json")]
+        before = {path: path.read_bytes() for path in files}
+        try:
+            yield
+        finally:
+            for path, content in before.items():
+                path.write_bytes(content)
 
     def client(self, service: str) -> object:
         e = self.environment

@@ -209,3 +209,11 @@ def test_initial_weights_are_the_same_for_every_job() -> None:
     first, second = (trainer.initial_weights(params(epochs=epochs)) for epochs in (1, 50))
     assert first.factors.tobytes() == second.factors.tobytes()
     assert trainer.initial_weights(params(), seed=1).factors.tobytes() != first.factors.tobytes()
+
+
+def test_threads_are_used_where_there_is_work_for_them() -> None:
+    everything = numba.config.NUMBA_NUM_THREADS
+    small = {"feature_dim": 2625, "num_factors": 64}
+    assert trainer.choose_threads(params(**small)) == 1
+    assert trainer.choose_threads(params(**small, mini_batch_size=10_000)) == everything
+    assert trainer.choose_threads(params(feature_dim=200_000, num_factors=64)) == everything

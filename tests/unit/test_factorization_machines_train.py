@@ -1,10 +1,12 @@
 """The training process under SageMaker's container contract: files in, log, model or failure out."""
 
 import json
+import os
 import re
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,14 @@ from mlkit.recordio import Rows, encode
 ALGORITHM = FactorizationMachines()
 METRICS = {definition.name: definition.regex for definition in ALGORITHM.metric_definitions}
 BASE = {"feature_dim": "30", "num_factors": "4", "predictor_type": "binary_classifier", "mini_batch_size": "50", "epochs": "3"}
+
+
+@pytest.fixture(autouse=True)
+def sigterm_as_before() -> Iterator[None]:
+    """train.main(), called in this process, sets a handler."""
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
 
 
 def make_rows(n_rows: int, *, seed: int = 0, feature_dim: int = 30, labels: Any = None) -> Rows:
@@ -53,8 +63,6 @@ def make_job(root: Path, hyperparameters: dict[str, str], files: dict[str, bytes
 
 
 def run(root: Path, **environment: str) -> tuple[int, str]:
-    import os
-
     done = subprocess.run(
         ALGORITHM.training_command(root),
         cwd=root,

@@ -33,5 +33,6 @@ def test_only_one_holds_the_folder(tmp_path):
 
 
 def test_a_secret_is_not_shown():
-    shown = repr(Credentials(access_key_id="AKIA", secret_access_key="a-secret", session_token="a-token"))
-    assert ("AKIA" in shown, "a-secret" in shown, "a-token" in shown) == (True, False, False)
+    secret, token = "a-secret", "a-token"
+    shown = repr(Credentials(access_key_id="AKIA", secret_access_key=secret, session_token=token))
+    assert ("AKIA" in shown, secret in shown, token in shown) == (True, False, False)

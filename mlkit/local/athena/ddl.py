@@ -67,20 +67,7 @@ def _failed(text: str) -> QueryError:
 def _create_table(statement: kinds.CreateTable, catalog: GlueCatalog, glue: Any) -> Answer:
     database = catalog.database_of(statement.name.database)
     split_uri(statement.location)
-    formats = {"TEXTFILE": TEXT, "PARQUET": PARQUET, "JSONFILE": JSON}
-    if statement.stored_as not in formats:
-        raise unsupported(f"STORED AS {statement.stored_as}")
-    library, input_format, output_format = serde_of(formats[statement.stored_as])
-    descriptor = {
-        "Columns": _glue_columns(statement.columns),
-        "Location": statement.location,
-        "InputFormat": input_format,
-        "OutputFormat": output_format,
-        "SerdeInfo": {
-            "SerializationLibrary": statement.serde or library,
-            "Parameters": {"serialization.format": "1", **statement.serde_properties},
-        },
-    }
+    descriptor = _declared_storage(statement)
     read_storage(descriptor, statement.table_properties, f"Table {statement.name.table}")
     table = {
         "Name": statement.name.table,
@@ -98,6 +85,24 @@ def _create_table(statement: kinds.CreateTable, catalog: GlueCatalog, glue: Any)
         except glue.exceptions.EntityNotFoundException as error:
             raise _failed(f"Database does not exist: {database}") from error
     return [], []
+
+
+def _declared_storage(statement: kinds.CreateTable) -> dict[str, Any]:
+    """Glue's StorageDescriptor of what the statement declares."""
+    formats = {"TEXTFILE": TEXT, "PARQUET": PARQUET, "JSONFILE": JSON}
+    if statement.stored_as not in formats:
+        raise unsupported(f"STORED AS {statement.stored_as}")
+    library, input_format, output_format = serde_of(formats[statement.stored_as])
+    return {
+        "Columns": _glue_columns(statement.columns),
+        "Location": statement.location,
+        "InputFormat": input_format,
+        "OutputFormat": output_format,
+        "SerdeInfo": {
+            "SerializationLibrary": statement.serde or library,
+            "Parameters": {"serialization.format": "1", **statement.serde_properties},
+        },
+    }
 
 
 def _glue_columns(columns: Sequence[tuple[str, str, str]]) -> list[dict[str, str]]:

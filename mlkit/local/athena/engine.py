@@ -23,6 +23,8 @@ from mlkit.local.athena.trino.queries import compile_query
 from mlkit.local.athena.trino.scope import Relation
 from mlkit.local.athena.trino.types import BIGINT, column_info
 
+_INTERRUPT_S = 0.05
+
 
 class Cancelled(Exception):
     """The query was stopped, or passed its workgroup's limit of bytes (then the text says so)."""
@@ -66,9 +68,14 @@ class Run:
     def stop(self) -> None:
         """End the query as soon as possible, DuckDB's work included."""
         self._stopped.set()
-        connection = self._connection
-        if connection is not None:
-            connection.interrupt()
+        threading.Thread(target=self._interrupt, daemon=True).start()
+
+    def _interrupt(self) -> None:
+        """Again and again, since an interruption between two of DuckDB's statements is lost."""
+        with contextlib.suppress(duckdb.Error):
+            while (connection := self._connection) is not None:
+                connection.interrupt()
+                time.sleep(_INTERRUPT_S)
 
     def check(self) -> None:
         if self._stopped.is_set():

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ HISTORY = 300
 """Executions that are remembered; AWS keeps 45 days."""
 
 ENGINE_VERSION = {"SelectedEngineVersion": "AUTO", "EffectiveEngineVersion": "Athena engine version 3"}
+STOPPED = "The local AWS was stopped before the query had ended."
 _ENDED = ("SUCCEEDED", "FAILED", "CANCELLED")
 
 
@@ -136,7 +137,7 @@ class History:
             return iter(list(self._executions.values()))
 
     def get_state(self) -> list[dict[str, Any]]:
-        return [asdict(execution) for execution in self]
+        return [dict(vars(execution)) for execution in self]
 
     def load_state(self, state: Sequence[Mapping[str, Any]]) -> None:
         """A query that was waiting or running when the process ended has failed."""
@@ -144,6 +145,6 @@ class History:
             execution = QueryExecution(**members)
             if not execution.ended:
                 execution.state, execution.error_category = "FAILED", 1
-                execution.reason = "The local AWS was stopped while the query was running."
+                execution.reason = STOPPED
                 execution.completed_s = execution.started_s or execution.submitted_s
             self.add(execution)

@@ -1,6 +1,7 @@
 """Queries wait their turn, run on threads of their own, and are stopped."""
 
 import logging
+import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -8,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from mlkit.local.athena.cache import ObjectCache
 from mlkit.local.athena.engine import Cancelled, Order, Run
-from mlkit.local.athena.executions import QueryExecution
+from mlkit.local.athena.executions import STOPPED, QueryExecution
 from mlkit.local.athena.trino.errors import InvalidStatement, QueryError
 from mlkit.local.service import Credentials, Host
 
@@ -24,8 +25,9 @@ class Queue:
         self._host, self._changed = host, changed
         home = host.home("athena")
         self._cache, self._scratch = ObjectCache(home / "objects", limit_bytes=_CACHE_BYTES), home / "scratch"
+        shutil.rmtree(self._scratch, ignore_errors=True)  # what a killed process left
         self._pool = ThreadPoolExecutor(max_workers=RUNNING_AT_ONCE, thread_name_prefix="athena")
-        self._lock, self._runs = threading.Lock(), dict[str, Run]()
+        self._lock, self._runs = threading.Lock(), dict[str, tuple[QueryExecution, Run]]()
 
     def submit(self, execution: QueryExecution, order: Order, credentials: Credentials) -> None:
         run = Run(
@@ -35,13 +37,13 @@ class Queue:
             scratch=self._scratch / execution.id,
         )
         with self._lock:
-            self._runs[execution.id] = run
+            self._runs[execution.id] = (execution, run)
         self._pool.submit(self._work, execution, run)
 
     def stop(self, execution: QueryExecution) -> None:
         """Cancel a query that waits or runs; one that has ended stays as it is."""
         with self._lock:
-            run = self._runs.get(execution.id)
+            _, run = self._runs.get(execution.id, (None, None))
             self._end(execution, "CANCELLED", "Query cancelled by user")
         if run is not None:
             run.stop()
@@ -49,8 +51,10 @@ class Queue:
     def close(self) -> None:
         """Stop everything; what was waiting or running has failed."""
         with self._lock:
-            runs = list(self._runs.values())
-        for run in runs:
+            left = list(self._runs.values())
+            for execution, _ in left:
+                self._end(execution, "FAILED", STOPPED, 1)
+        for _, run in left:
             run.stop()
         self._pool.shutdown(wait=True, cancel_futures=True)
 

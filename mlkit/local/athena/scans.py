@@ -105,12 +105,14 @@ def _lenient(text: str, column: Column) -> str:
     if kind.name == "varchar":
         return text if kind.precision is None else f"left({text}, {kind.precision})"
     if kind.name not in _PATTERNS:
-        return _refused(column)
-    return f"CASE WHEN regexp_full_match({text}, {quote(_PATTERNS[kind.name])}) THEN TRY_CAST({text} AS {duckdb_name(kind)}) END"
+        raise unsupported(f"Column {column.name} of type {column.kind} in this table format")
+    value = _milliseconds(f"TRY_CAST({text} AS {duckdb_name(kind)})", kind)
+    return f"CASE WHEN regexp_full_match({text}, {quote(_PATTERNS[kind.name])}) THEN {value} END"
 
 
-def _refused(column: Column) -> str:
-    raise unsupported(f"Column {column.name} of type {column.kind} in this table format")
+def _milliseconds(value: str, kind: Type) -> str:
+    """Athena's table timestamps have three fractional digits."""
+    return f"date_trunc('millisecond', {value})" if kind.name == "timestamp" else value
 
 
 def _strict(text: str, column: Column) -> str:
@@ -119,8 +121,9 @@ def _strict(text: str, column: Column) -> str:
     if kind.name in ("varchar",) or _is_unreadable(column):
         return _lenient(text, column)
     if kind.name not in _PATTERNS or kind.name in ("date", "timestamp"):
-        return _refused(column)
-    wrong = fail("HIVE_BAD_DATA", f"'Error parsing field value ''', {text}, ''' for field {column.name}'", kind)
+        raise unsupported(f"Column {column.name} of type {column.kind} in this table format")
+    suffix = quote(f"' for field {column.name}")
+    wrong = fail("HIVE_BAD_DATA", f"'Error parsing field value ''', {text}, {suffix}", kind)
     matched = f"regexp_full_match({text}, {quote(_PATTERNS[kind.name])})"
     return f"CASE WHEN {text} IS NULL THEN NULL WHEN {matched} THEN CAST({text} AS {duckdb_name(kind)}) ELSE {wrong} END"
 
@@ -159,7 +162,8 @@ def _parquet(connection: duckdb.DuckDBPyConnection, files: Sequence[Path], colum
             continue
         _check_parquet_type(column, kind)
         quoted = '"' + name.replace('"', '""') + '"'
-        items.append(f"CAST({quoted} AS {duckdb_name(column.kind)}) AS {column.sql}")
+        value = _milliseconds(f"CAST({quoted} AS {duckdb_name(column.kind)})", column.kind)
+        items.append(f"{value} AS {column.sql}")
     return f"SELECT {', '.join(items)} FROM {source}"
 
 

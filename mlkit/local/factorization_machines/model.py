@@ -46,7 +46,7 @@ def load(folder: Path) -> Model:
     """The model in the folder. Raises ValueError if it is not one that save() wrote, complete and finite."""
     try:
         about = json.loads((folder / "model.json").read_text())
-        with np.load(folder / "model.npz", allow_pickle=False) as arrays:
+        with (folder / "model.npz").open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             weights = Weights(arrays["bias"], arrays["linear"], arrays["factors"])
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise ValueError(f"not a model of the local Factorization Machines: {error}") from error

@@ -9,7 +9,7 @@ import numpy as np
 from mlkit.errors import InvalidData
 from mlkit.inference_formats import JSON, JSONLINES, RECORDIO, Predictions, encode_recordio_predictions
 from mlkit.local.sagemaker.algorithms import InvalidPayload
-from mlkit.recordio import Rows, decode
+from mlkit.recordio import Rows, decode, to_float32
 
 TYPES = (JSON, JSONLINES, RECORDIO)
 
@@ -23,7 +23,7 @@ def read_rows(body: bytes, content_type: str, feature_dim: int) -> Rows:
         if kind == RECORDIO:
             return decode(body, feature_dim=feature_dim)
         return _from_instances(_json_instances(body) if kind == JSON else _jsonlines_instances(body), feature_dim)
-    except (InvalidData, ValueError) as error:
+    except (InvalidData, ValueError, OverflowError, RecursionError) as error:
         raise InvalidPayload(400, f"Unable to evaluate the payload for a model with feature_dim {feature_dim}: {error}") from error
 
 
@@ -107,17 +107,17 @@ def _take_dense(features: Any, feature_dim: int, keys: list[int], values: list[f
 
 
 def _rows(keys: list[int], values: list[float], ends: list[int], feature_dim: int) -> Rows:
-    if not set(map(type, keys)) <= {int} or not set(map(type, values)) <= {int, float}:
-        wrong = next(x for x in keys if type(x) is not int) if not set(map(type, keys)) <= {int} else None
-        detail = f"the key {wrong!r} is not an integer" if wrong is not None else "a value is not a number"
-        raise ValueError(detail)
+    if not set(map(type, keys)) <= {int}:
+        raise ValueError(f"the key {next(key for key in keys if type(key) is not int)!r} is not an integer")
+    if not set(map(type, values)) <= {int, float}:
+        raise ValueError(f"the value {next(value for value in values if type(value) not in (int, float))!r} is not a number")
     if keys and not (min(keys) >= 0 and max(keys) < feature_dim):
         wrong_key = next(index for index, key in enumerate(keys) if not 0 <= key < feature_dim)
         raise ValueError(f"instance {int(np.searchsorted(ends, wrong_key, side='right')) - 1}: the key {keys[wrong_key]} is out of range")
     return Rows(
         indptr=np.array(ends, np.int64),
         keys=np.array(keys, np.int64),
-        values=np.array(values, np.float64).astype(np.float32),
+        values=to_float32("values", np.array(values, np.float64)),
         labels=None,
         feature_dim=feature_dim,
     )

@@ -17,9 +17,9 @@ from mlkit.local.factorization_machines.metrics import Tally
 # The container has no seed and its jobs differ from run to run. Ours are reproducible: all jobs draw from this one.
 SEED = 2010
 BATCHES_PER_REPORT = 500
-# With less work in a batch, more threads gain little on an idle machine and lose much on a busy one. The result is the same, to the bit.
-WORK_FOR_THREADS = 500_000
 TALLY_SIZE = 6
+WORK_FOR_THREADS = 500_000
+WEIGHTS_FOR_THREADS = 4_000_000
 
 
 class Diverged(Exception):
@@ -69,11 +69,9 @@ def train(
 ) -> Iterator[Report]:
     """Train `weights` in place on the rows in their order; a report after the first batch of an epoch, every 500 batches and at its end.
 
-    Without `threads`, all that numba has (NUMBA_NUM_THREADS) for large batches and one for small ones. Raises Diverged.
+    Without `threads`, as many as choose_threads() says. Raises Diverged.
     """
-    if threads is None:
-        threads = numba.config.NUMBA_NUM_THREADS if params.mini_batch_size * params.num_factors >= WORK_FOR_THREADS else 1
-    numba.set_num_threads(threads)
+    numba.set_num_threads(threads or choose_threads(params))
     means, variances = (Weights(*(np.zeros_like(array) for array in weights)) for _ in range(2))
     batch_rows = min(params.mini_batch_size, len(data))
     work = _workspace(params, data, batch_rows)
@@ -97,6 +95,17 @@ def train(
             yield Report(
                 epoch=epoch, batch=end - 1, is_last=end == n_batches, part=part, so_far=so_far, seconds=time.perf_counter() - started
             )
+
+
+def choose_threads(params: Hyperparameters) -> int:
+    """All that NUMBA_NUM_THREADS allows if a batch is much work or the weights are too many for a core's cache, else one.
+
+    Where neither holds, threads gain little on an idle machine and lose much on a busy one. The result is the same, to the bit.
+    """
+    work, weights = (size * params.num_factors for size in (params.mini_batch_size, params.feature_dim))
+    if work < WORK_FOR_THREADS and weights < WEIGHTS_FOR_THREADS:
+        return 1
+    return int(numba.config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]  # numba sets it dynamically
 
 
 def _workspace(params: Hyperparameters, data: Dataset, batch_rows: int) -> Workspace:

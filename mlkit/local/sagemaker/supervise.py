@@ -1,20 +1,26 @@
 """Runs one command and leaves nothing behind: `python -I -S supervise.py PIDFILE COMMAND...`, run as a file of its own.
 
 The server holds the other end of stdin. When that closes, also because the server was killed, the command's whole process group
-is killed. SIGTERM is passed on to the group, which may then take its time. Whatever the command left running is killed when it ends.
-The exit code is the command's, 128 + n for signal n. PIDFILE names the group, for whoever has to end it if this process is killed.
-It holds on every Unix; Linux's PR_SET_PDEATHSIG would reach neither grandchildren nor macOS.
+is killed. SIGTERM is passed on to the group, which may then take its time. Whatever the command left running is killed when it ends;
+on Linux also what has left the group, as a notebook's kernel does. The exit code is the command's, 128 + n for signal n. PIDFILE names
+the group, for whoever has to end it if this process is killed. Linux's PR_SET_PDEATHSIG would reach neither grandchildren nor macOS.
 """
 
 import contextlib
+import ctypes
 import os
 import signal
 import subprocess
 import sys
 import threading
+import time
+
+_PR_SET_CHILD_SUBREAPER = 36  # <linux/prctl.h>
+_KILL_S = 5.0
 
 
 def main(pidfile: str, command: list[str]) -> int:
+    _adopt()
     arrived: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _: arrived.append(number))
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL, process_group=0)
@@ -26,6 +32,7 @@ def main(pidfile: str, command: list[str]) -> int:
     threading.Thread(target=_kill_when_alone, args=(child.pid,), daemon=True).start()
     code = child.wait()
     _end(child.pid, signal.SIGKILL)
+    _end_descendants()
     return code if code >= 0 else 128 - code
 
 
@@ -33,6 +40,39 @@ def _kill_when_alone(group: int) -> None:
     while os.read(0, 1024):
         pass
     _end(group, signal.SIGKILL)
+
+
+def _adopt() -> None:
+    """On Linux, descendants whose parent ends become this process's own children, in whatever session they are."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _end_descendants() -> None:
+    """Kill until nothing is left: what is killed may have started something the moment before. What is another user's stays."""
+    deadline = time.monotonic() + _KILL_S
+    while (found := _descendants()) and time.monotonic() < deadline:
+        for process in found:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(process, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG) != (0, 0):
+                pass
+        time.sleep(0.01)
+
+
+def _descendants() -> list[int]:
+    """The living processes below this one; none where there is no /proc."""
+    parents: dict[int, int] = {}
+    for name in os.listdir("/proc") if os.path.isdir("/proc/self") else ():
+        with contextlib.suppress(OSError, ValueError), open(f"/proc/{int(name)}/stat") as file:
+            state, parent = file.read().rpartition(")")[2].split()[:2]
+            if state != "Z":
+                parents[int(name)] = int(parent)
+    below = {os.getpid()}
+    while more := {process for process, parent in parents.items() if parent in below} - below:
+        below |= more
+    return sorted(below - {os.getpid()})
 
 
 def _end(group: int, number: int) -> None:
