@@ -100,7 +100,7 @@ def error_answer(error: AwsError, request: Request) -> Answer:
 
 def _json_error(error: AwsError, request: Request) -> Answer:
     """Members of an error, such as ModelError's, are beside its text."""
-    body = {"__type": error.code, "message": error.message, **getattr(error, "members", {})}
+    body = {"__type": error.code, "message": error.message, **error.members}
     is_rest = "x-amz-target" not in request.headers
     status = 403 if is_rest and error.code == "AccessDeniedException" else error.status
     return Answer(status=status, headers={"content-type": _JSON, "x-amzn-errortype": error.code}, body=json.dumps(body).encode())

@@ -12,11 +12,15 @@ from typing import Any, Protocol
 
 
 class AwsError(Exception):
-    """An error answer: the code as botocore's model spells it, the text as AWS would write it, the HTTP status."""
+    """An error answer: the code as botocore's model spells it, the text as AWS would write it, the HTTP status.
 
-    def __init__(self, code: str, message: str, *, status: int = 400) -> None:
+    `members` are those that the error's shape has besides the message.
+    """
+
+    def __init__(self, code: str, message: str, *, status: int = 400, members: Mapping[str, Any] | None = None) -> None:
         super().__init__(message)
         self.code, self.message, self.status = code, message, status
+        self.members: Mapping[str, Any] = members or {}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -121,7 +121,8 @@ def test_an_unknown_project_and_a_missing_permission_are_named(lab: Lab, local_a
         PolicyName="deny",
         PolicyDocument=policy({"Effect": "Deny", "Action": "codebuild:StartBuild", "Resource": "*"}),
     )
-    assert lab.wait(execution := lab.start())["status"] == "Failed"
+    execution = lab.start()
+    assert lab.wait(execution)["status"] == "Failed"
     error = lab.error(execution, "Only")
     assert error["code"] == "PermissionError"
     assert "codebuild:StartBuild on resource: arn:aws:codebuild:us-east-1:123456789012:project/no-such-project" in error["message"]

@@ -23,8 +23,10 @@ MODULES = {
     "provisioners": "ministack.services.cloudformation.provisioners",
     "stacks": "ministack.services.cloudformation.stacks",
     "cloudwatch": "ministack.services.cloudwatch",
+    "eventbridge": "ministack.services.eventbridge",
     "kms": "ministack.services.kms",
     "s3": "ministack.services.s3",
+    "sns": "ministack.services.sns",
     "sts": "ministack.services.sts",
 }
 

@@ -1,14 +1,16 @@
 """The emulator as the rest of the local AWS sees it: who calls, what may they, answer, save."""
 
 import asyncio
+import contextlib
 import json
 import secrets
 import time
-from collections.abc import Iterable, Mapping, MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 from urllib.parse import unquote, urlencode
 
+from mlkit.local.emulator import deliveries
 from mlkit.local.emulator.settings import STATE_KEYS, Settings
 from mlkit.local.guard import Request, Signature
 from mlkit.local.messages import Receive, Send
@@ -24,6 +26,8 @@ class Emulator:
 
         self.settings = settings
         self._ms, self._ev, self._ia = repairs.apply()
+        self._start_build: deliveries.StartBuild = lambda *_: None
+        self._record_mail: deliveries.RecordMail = lambda _: None
 
     # --- life ---------------------------------------------------------------------------------------------------------
 
@@ -35,7 +39,9 @@ class Emulator:
             self.start_schedules()
 
     def start_schedules(self) -> None:
-        """Let rules with a schedule fire from now on. Once is enough, more does no harm."""
+        """Let rules fire from now on, and reach their targets as on AWS. Once is enough, more does no harm."""
+        deliveries.install(self.module("eventbridge"), self._start_build)
+        deliveries.install_mail(self.module("sns"), self._record_mail)
         self.module("eventbridge").start_scheduler()
 
     def save(self, services: Iterable[str]) -> None:
@@ -66,6 +72,23 @@ class Emulator:
     def module(self, name: str) -> Any:
         """One of the emulator's service modules, imported on first use."""
         return self._ms._get_module(name)
+
+    def deliver_by(self, *, start_build: deliveries.StartBuild, record_mail: deliveries.RecordMail) -> None:
+        """Say how a build is started that is the target of a rule, and where e-mail is put on record."""
+        self._start_build, self._record_mail = start_build, record_mail
+
+    def publish(self, *, source: str, detail_type: str, detail: Mapping[str, Any], resources: Sequence[str]) -> None:
+        """Put an event of an AWS service on the default bus. Any thread may; the event loop does it."""
+
+        def put() -> None:
+            self.start_schedules()
+            with self.scope():
+                deliveries.put(self.module("eventbridge"), source=source, detail_type=detail_type, detail=detail, resources=resources)
+
+        loop = self._ms._MAIN_LOOP
+        if loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: the process is going down
+                loop.call_soon_threadsafe(put)
 
     # --- requests -----------------------------------------------------------------------------------------------------
 
@@ -118,6 +141,14 @@ class Emulator:
             raise AwsError(found.code, found.message, status=403)
         keys = Credentials(access_key_id=access_key_id, secret_access_key=found.secret_access_key, session_token=found.session_token)
         return Caller(arn=found.principal_arn, account=found.account_id, region=self.settings.region, credentials=keys)
+
+    def knows_key(self, access_key_id: str) -> bool:
+        """Whether this is an active key of a user."""
+        key = self.module("iam")._access_keys.get_scoped(self.settings.account, None, access_key_id)
+        return key is not None and key["Status"] == "Active"
+
+    def knows_user(self, name: str) -> bool:
+        return self.module("iam")._users.get_scoped(self.settings.account, None, name) is not None
 
     def is_root(self, access_key_id: str) -> bool:
         return bool(self._ev.is_root_access_key(access_key_id))

@@ -1,50 +1,27 @@
 """A stack operation that a kill cut short is rolled back after the restart, where AWS would have carried on."""
 
 import copy
+import inspect
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+_NEEDED = ("is_update", "previous_stack", "template", "param_values", "retain_except_on_create")
 _REASON = "The local AWS was stopped during the operation."
 
 
 def remember(handlers: Any, changesets: Any) -> None:
     """Keep with every stack what its running operation would need to be rolled back; it is saved with the stack."""
     original = handlers._deploy_stack_async
+    signature = inspect.signature(original)
 
-    def deploy(
-        stack_name: str,
-        stack_id: str,
-        template: Any,
-        parameters: Any,
-        disable_rollback: bool,
-        tags: Any,
-        is_update: bool = False,
-        previous_stack: Any = None,
-        retain_except_on_create: bool = False,
-        **more: Any,
-    ) -> Coroutine[Any, Any, None]:
+    def deploy(*arguments: Any, **named: Any) -> Coroutine[Any, Any, None]:
         from ministack.services.cloudformation import _stacks
 
-        stack = _stacks[stack_name]
-        stack["_interrupted"] = {
-            "is_update": is_update,
-            "previous_stack": copy.deepcopy(previous_stack),
-            "template": template,
-            "param_values": parameters,
-            "retain_except_on_create": retain_except_on_create,
-        }
-        work = original(
-            stack_name,
-            stack_id,
-            template,
-            parameters,
-            disable_rollback,
-            tags,
-            is_update=is_update,
-            previous_stack=previous_stack,
-            retain_except_on_create=retain_except_on_create,
-            **more,
-        )
+        bound = signature.bind(*arguments, **named)
+        bound.apply_defaults()
+        stack = _stacks[bound.arguments["stack_name"]]
+        stack["_interrupted"] = {name: copy.deepcopy(bound.arguments[name]) for name in _NEEDED}
+        work = original(*arguments, **named)
 
         async def run() -> None:
             try:

@@ -19,14 +19,6 @@ Members = dict[str, Any]
 MAX_BODY_BYTES = 6_291_456
 
 
-class ModelError(AwsError):
-    """The container refused the request: `members` go into the error's body beside its text."""
-
-    def __init__(self, message: str, members: Mapping[str, Any]) -> None:
-        super().__init__("ModelError", message, status=424)
-        self.members = members
-
-
 class SageMakerRuntime:
     """The data plane of a `SageMaker`: it keeps nothing of its own. `chance` draws among variants by their weights."""
 
@@ -87,7 +79,7 @@ class SageMakerRuntime:
             raise AwsError("ValidationError", "Every production variant has the weight 0; name one with TargetVariant.")
         return self._chance.choices(deployment.variants, weights)[0]
 
-    def _model_error(self, endpoint: Endpoint, deployment: Deployment, variant: Variant, status: int, text: str) -> ModelError:
+    def _model_error(self, endpoint: Endpoint, deployment: Deployment, variant: Variant, status: int, text: str) -> AwsError:
         """AWS's text around the container's, which also goes to the endpoint's log."""
         host = self._sagemaker.host
         log = endpoint_log(self._sagemaker.roles, endpoint, deployment, variant.name)
@@ -99,4 +91,5 @@ class SageMakerRuntime:
             f"in account {host.account} for more information."
         )
         arn = f"arn:aws:logs:{host.region}:{host.account}:log-group:{log.group}"
-        return ModelError(message, {"OriginalStatusCode": status, "OriginalMessage": text, "LogStreamArn": arn})
+        members = {"OriginalStatusCode": status, "OriginalMessage": text, "LogStreamArn": arn}
+        return AwsError("ModelError", message, status=424, members=members)

@@ -1,0 +1,218 @@
+"""How builds end when they do not end by themselves: stopped, out of time, out of turn, killed. Nothing survives them."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from codebuild_building import Builder, context, spec, statuses
+from conftest import LocalAws, start_local_aws
+from tiny_algorithm import ServedHost, call
+
+from mlkit.local import lifecycle
+from mlkit.local.codebuild import CodeBuild
+from mlkit.local.service import AwsError
+
+# Its grandchild leaves the build's process group, as a notebook's kernel does; both say who they are.
+FAMILY = (
+    "echo $$; setsid sh -c 'echo $$ >grandchild; exec sleep 600' & until [ -s grandchild ]; do sleep 0.02; done; cat grandchild; sleep 600"
+)
+
+
+def is_alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def until(condition):
+    deadline = time.monotonic() + 60
+    while not (found := condition()):
+        assert time.monotonic() < deadline
+        time.sleep(0.03)
+    return found
+
+
+def family(builder, build):
+    """The process ids that a running build has printed."""
+    return until(lambda: [int(line) for line in printed(builder, build)] if len(printed(builder, build)) == 2 else None)
+
+
+def printed(builder, build):
+    found = builder.get(build)
+    return builder.lines(found) if "groupName" in found["logs"] else []
+
+
+class Host(ServedHost):
+    """Keeps the events, and asks IAM nothing."""
+
+    def __init__(self, local_aws, folder):
+        super().__init__(local_aws, folder)
+        self.events = []
+
+    def authorize(self, credentials, permission):
+        """Everything is allowed."""
+
+    def publish_event(self, source, detail_type, detail, resources):
+        self.events.append((detail_type, detail))
+
+
+class Quick:
+    """CodeBuild in the test's own process, whose minutes are as short as the test wants."""
+
+    def __init__(self, local_aws, folder, minute_s):
+        self.host = Host(local_aws, folder)
+        self.service = CodeBuild(self.host, grace_s=0.2, minute_s=minute_s)
+        self.service.host = self.host
+        self.builder = Builder(local_aws)
+
+    def start(self, buildspec, **changes):
+        request = self.builder.request(buildspec, **changes)
+        call(self.service, "CreateProject", **request)
+        return self.again(request["name"])
+
+    def again(self, project):
+        return call(self.service, "StartBuild", projectName=project)["build"]["id"]
+
+    def get(self, build):
+        return call(self.service, "BatchGetBuilds", ids=[build])["builds"][0]
+
+    def ended(self, build):
+        return until(lambda: self.get(build) if self.get(build)["buildComplete"] else None)
+
+
+@pytest.fixture
+def quick(local_aws, tmp_path):
+    made = []
+
+    def make(minute_s=60.0):
+        made.append(Quick(local_aws, tmp_path / str(len(made)), minute_s))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.service.stop()
+
+
+def test_a_stopped_build_leaves_no_process_and_runs_no_finally(local_aws):
+    builder = Builder(local_aws)
+    phases = {"build": {"commands": [FAMILY], "finally": ["echo finally"]}, "post_build": {"commands": ["echo post"]}}
+    build = builder.start(builder.project(spec(phases=phases)))
+    processes = family(builder, build)
+    builder.codebuild.stop_build(id=build)
+    ended = builder.ended(build)
+    assert (ended["buildStatus"], statuses(ended)["BUILD"]) == ("STOPPED", "STOPPED")
+    assert not {"POST_BUILD", "UPLOAD_ARTIFACTS"} & statuses(ended).keys()
+    assert builder.lines(ended)[:2] == [str(pid) for pid in processes]
+    assert "finally" not in builder.lines(ended)
+    until(lambda: not any(is_alive(pid) for pid in processes))
+
+
+def test_a_build_that_takes_too_long_is_timed_out(quick):
+    local = quick(minute_s=0.2)
+    ended = local.ended(local.start(spec("sleep 600"), timeoutInMinutes=5))
+    assert (ended["buildStatus"], statuses(ended)["BUILD"]) == ("TIMED_OUT", "TIMED_OUT")
+    assert context(ended, "BUILD")[0] == "BUILD_TIMED_OUT"
+
+
+def test_two_builds_run_at_once_and_the_third_waits_until_its_time_in_the_queue_is_over(quick):
+    local = quick(minute_s=0.1)
+    first, second = (local.start(spec("sleep 600"), timeoutInMinutes=600) for _ in range(2))
+    until(lambda: all(local.get(build)["currentPhase"] == "BUILD" for build in (first, second)))
+    third = local.start(spec(), queuedTimeoutInMinutes=5)
+    assert local.get(third)["currentPhase"] == "QUEUED"
+    ended = local.ended(third)
+    assert (ended["buildStatus"], statuses(ended)["QUEUED"]) == ("TIMED_OUT", "TIMED_OUT")
+    fourth = local.start(spec())
+    call(local.service, "StopBuild", id=fourth)
+    assert local.ended(fourth)["buildStatus"] == "STOPPED"
+    for build in (first, second):
+        call(local.service, "StopBuild", id=build)
+        assert local.ended(build)["buildStatus"] == "STOPPED"
+
+
+def test_a_project_has_no_more_builds_than_its_limit(quick):
+    local = quick()
+    build = local.start(spec("sleep 600"), concurrentBuildLimit=1)
+    with pytest.raises(AwsError) as error:
+        local.again(build.partition(":")[0])
+    assert error.value.code == "AccountLimitExceededException"
+    call(local.service, "StopBuild", id=build)
+    local.ended(build)
+    call(local.service, "StopBuild", id=local.again(build.partition(":")[0]))
+
+
+def test_builds_are_counted_listed_retried_and_started_once_for_a_token(quick):
+    local = quick()
+    first = local.start(spec("echo $CODEBUILD_BUILD_NUMBER"))
+    project = first.partition(":")[0]
+    again = call(local.service, "RetryBuild", id=first)["build"]
+    assert again["buildNumber"] == 2
+    with_token = [call(local.service, "StartBuild", projectName=project, idempotencyToken="t")["build"]["id"] for _ in range(2)]
+    assert len(set(with_token)) == 1
+    with pytest.raises(AwsError, match="idempotency token"):
+        call(local.service, "StartBuild", projectName=project, idempotencyToken="t", timeoutInMinutesOverride=9)
+    ids = call(local.service, "ListBuildsForProject", projectName=project, sortOrder="ASCENDING")["ids"]
+    assert ids == [first, again["id"], with_token[0]]
+    assert call(local.service, "ListBuilds")["ids"] == ids[::-1]
+    for build in ids:
+        assert local.ended(build)["buildStatus"] == "SUCCEEDED"
+    answer = call(local.service, "BatchGetBuilds", ids=[first, "nothing:x"])
+    assert answer["buildsNotFound"] == ["nothing:x"]
+
+
+def test_events_tell_when_a_build_starts_and_how_each_phase_and_the_build_end(quick):
+    local = quick()
+    build = local.ended(local.start(spec("false")))
+    until(lambda: local.host.events[-1][1].get("build-status") == "FAILED")
+    states = [detail["build-status"] for kind, detail in local.host.events if kind == "CodeBuild Build State Change"]
+    assert states == ["IN_PROGRESS", "FAILED"]
+    phases = [
+        (d["completed-phase"], d["completed-phase-status"]) for kind, d in local.host.events if kind == "CodeBuild Build Phase Change"
+    ]
+    assert ("BUILD", "FAILED") in phases
+    assert local.host.events[-1][1]["build-id"] == build["arn"]
+
+
+def test_the_folder_of_a_build_is_gone_after_its_end(quick):
+    local = quick()
+    local.ended(local.start(spec("pwd; mktemp")))
+    assert list((local.host.home("codebuild") / "builds").iterdir()) == []
+
+
+def test_a_service_that_stops_ends_its_builds_at_once(quick):
+    local = quick()
+    build = local.start(spec("sleep 600"))
+    until(lambda: local.get(build)["currentPhase"] == "BUILD")
+    local.service.stop()
+    ended = local.get(build)
+    assert (ended["buildStatus"], statuses(ended)["BUILD"]) == ("FAULT", "FAULT")
+
+
+def test_after_a_kill_of_the_server_no_process_is_left_and_the_build_is_ended_when_it_is_back(tmp_path):
+    home = tmp_path / "home"
+    local = start_local_aws(home)
+    try:
+        builder = Builder(local)
+        running, other = (builder.start(builder.project(spec(FAMILY))) for _ in range(2))
+        queued = builder.start(builder.project(spec("echo ran")))
+        processes = [pid for build in (running, other) for pid in family(builder, build)]
+        assert builder.get(queued)["currentPhase"] == "QUEUED"
+        time.sleep(0.5)  # what was answered is on disk after a fraction of a second
+        os.kill(lifecycle.status(home).running.pid, signal.SIGKILL)
+        until(lambda: not any(is_alive(pid) for pid in processes))
+        back = reached(start_local_aws(home), builder)
+        assert back.get(running)["buildStatus"] == "FAULT"
+        assert "killed" in context(back.get(running), "BUILD")[1]
+        assert back.ended(queued)["buildStatus"] == "SUCCEEDED"
+        until(lambda: list((home / "codebuild/builds").iterdir()) == [])
+    finally:
+        lifecycle.down(home)
+
+
+def reached(local: LocalAws, builder: Builder) -> Builder:
+    """The builder, on a server that is back on another port."""
+    builder.codebuild, builder.logs = local.client("codebuild"), local.client("logs")
+    return builder
