@@ -202,7 +202,7 @@ def _artifacts(top: Mapping[str, yaml.Node]) -> tuple[Artifact | None, dict[str,
 
 
 def _artifact(entries: Mapping[str, yaml.Node], where: str) -> Artifact:
-    files = nodes.texts(entries.get("files"), f"{where}.files")
+    files = nodes.texts(entries.get("files"), f"{where}.files", or_one=True)  # AWS's tutorials write one file without a list
     if not files:
         raise BuildspecError(f"{where} has no files")
     return Artifact(

@@ -44,7 +44,9 @@ def is_empty(node: yaml.Node | None) -> bool:
     return node is None or node.tag == "tag:yaml.org,2002:null"
 
 
-def mapping(node: yaml.Node, where: str, known: Collection[str] | None = None, reasons: Mapping[str, str] | None = None) -> dict[str, yaml.Node]:
+def mapping(
+    node: yaml.Node, where: str, known: Collection[str] | None = None, reasons: Mapping[str, str] | None = None
+) -> dict[str, yaml.Node]:
     """The node's entries. Raises BuildspecError for a key that is not `known`, naming it, with the reason for it if there is one."""
     if not isinstance(node, yaml.MappingNode):
         raise BuildspecError(f"Expected {where or 'the buildspec'} to be a mapping at line {_line(node)}")
@@ -75,10 +77,12 @@ def text(node: yaml.Node, where: str) -> str:
     return str(node.value)
 
 
-def texts(node: yaml.Node | None, where: str) -> tuple[str, ...]:
-    """A sequence of texts, empty when the key has no value."""
+def texts(node: yaml.Node | None, where: str, *, or_one: bool = False) -> tuple[str, ...]:
+    """A sequence of texts, empty when the key has no value; with `or_one` also a text alone."""
     if node is None or is_empty(node):
         return ()
+    if or_one and isinstance(node, yaml.ScalarNode):
+        return (str(node.value),)
     if not isinstance(node, yaml.SequenceNode):
         raise BuildspecError(f"Expected {where} to be a sequence at line {_line(node)}")
     return tuple(text(item, f"{where}[{index}]") for index, item in enumerate(node.value))

@@ -73,7 +73,9 @@ class Repositories:
         repository = known.get(full_name.lower())
         if repository is None:
             there = ", ".join(sorted(known)) or "none"
-            raise RepositoryProblem(f"The local AWS has no folder for the repository {full_name}; it has: {there}. `mlkit local run` adds it.")
+            raise RepositoryProblem(
+                f"The local AWS has no folder for the repository {full_name}; it has: {there}. `mlkit local run` adds it."
+            )
         if not repository.folder.is_dir():
             raise RepositoryProblem(f"The folder {repository.folder} of the repository {full_name} does not exist.")
         if repository.worktree and revision is None:

@@ -53,7 +53,7 @@ def failure_text(build: Mapping[str, Any]) -> str:
     text = f"Build terminated with state: {build['buildStatus']}"
     for phase in build.get("phases", ()):
         if phase.get("phaseStatus", "SUCCEEDED") not in ("SUCCEEDED", "IN_PROGRESS"):
-            context = next((item for item in phase.get("contexts", ()) if item.get("message")), {})
+            context: Mapping[str, Any] = next((item for item in phase.get("contexts", ()) if item.get("message")), {})
             code, message = context.get("statusCode") or phase["phaseStatus"], context.get("message", "")
             return f"{text}. Phase: {phase['phaseType']}, Code: {code}, Message: {message}"
     return text

@@ -26,9 +26,7 @@ _MINUTES = 7 * 24 * 60  # what AWS gives an approval that says nothing else
 class Engine:
     """Moves executions. `start_action` begins a run of an action, `end_action` lets go of one that was abandoned."""
 
-    def __init__(
-        self, *, events: Events, lock: RLock, now: Callable[[], float], start_action: StartAction, end_action: EndAction
-    ) -> None:
+    def __init__(self, *, events: Events, lock: RLock, now: Callable[[], float], start_action: StartAction, end_action: EndAction) -> None:
         self._events, self.lock, self._now = events, lock, now
         self._start_action, self._end_action = start_action, end_action
 
@@ -44,10 +42,17 @@ class Engine:
         while any(self._move(pipeline, execution) for execution in pipeline.open_executions()):
             pass
 
-    def settle(self, pipeline: Pipeline, execution: Execution, run: ActionRun, result: Outcome | Exception, *, by: str | None = None) -> bool:
+    def settle(
+        self, pipeline: Pipeline, execution: Execution, run: ActionRun, result: Outcome | Exception, *, by: str | None = None
+    ) -> bool:
         """An action ended. False when nobody waits for it any more: it was abandoned or is over."""
         if run.status != "InProgress":
             return False
+        self._conclude(pipeline, execution, run, result, by)
+        self.advance(pipeline)
+        return True
+
+    def _conclude(self, pipeline: Pipeline, execution: Execution, run: ActionRun, result: Outcome | Exception, by: str | None) -> None:
         stage = self._stage(pipeline, execution)
         declaration = next(action for action in stage["actions"] if action["name"] == run.action)
         run.updated, run.updated_by, run.token = self._now(), by, None
@@ -58,17 +63,20 @@ class Engine:
             run.status, run.error_code, run.error_message = "Failed", failed.code, failed.message[:5000]
             run.summary = run.summary or failed.message
         self._events.action(pipeline, execution, run, declaration, run.status.upper())
-        self.advance(pipeline)
-        return True
+
+    def forget(self, run: ActionRun) -> None:
+        """Nothing more is to be done for this run: its timer, if it has one, need not fire."""
+        self._end_action(run)
 
     def stop(self, pipeline: Pipeline, execution: Execution, *, abandon: bool, reason: str | None) -> None:
         """Stop after the actions in progress, or leave them alone and stop at once. AWS ends neither builds nor deployments."""
         execution.stop, execution.stop_reason = "abandon" if abandon else "wait", reason or execution.stop_reason
         execution.status, execution.updated = "Stopping", self._now()
         self._events.pipeline(pipeline, execution, "STOPPING")
-        if execution.entered and execution.stages[self._stage(pipeline, execution)["name"]].status == "InProgress":
-            execution.stages[self._stage(pipeline, execution)["name"]].status = "Stopping"
-            self._events.stage(pipeline, execution, self._stage(pipeline, execution)["name"], "STOPPING")
+        stage = self._stage(pipeline, execution)["name"]
+        if execution.entered and execution.stages[stage].status == "InProgress":
+            execution.stages[stage].status = "Stopping"
+            self._events.stage(pipeline, execution, stage, "STOPPING")
         self.advance(pipeline)
 
     def cancel(self, pipeline: Pipeline, execution: Execution) -> None:
@@ -166,7 +174,7 @@ class Engine:
             run.resolved = resolve(run.configuration, self._namespaces(execution))
             self._check_resolved(action, run.resolved)
         except (Unresolved, ActionFailed) as error:
-            self.settle(pipeline, execution, run, error)
+            self._conclude(pipeline, execution, run, error, None)
             return
         self._start_action(pipeline, execution, run)
 

@@ -8,9 +8,7 @@ from typing import Any
 from mlkit.local.codepipeline.records import names
 
 _CONNECTION_VARIABLES = frozenset({"AuthorDate", "BranchName", "CommitId", "CommitMessage", "ConnectionArn", "FullRepositoryName"})
-_TOKEN_VARIABLES = frozenset(
-    {"AuthorDate", "BranchName", "CommitId", "CommitMessage", "CommitUrl", "CommitterDate", "RepositoryName"}
-)
+_TOKEN_VARIABLES = frozenset({"AuthorDate", "BranchName", "CommitId", "CommitMessage", "CommitUrl", "CommitterDate", "RepositoryName"})
 _STACK_MODES: Mapping[str, frozenset[str]] = {
     "CREATE_UPDATE": frozenset({"TemplatePath", "RoleArn"}),
     "REPLACE_ON_FAILURE": frozenset({"TemplatePath", "RoleArn"}),

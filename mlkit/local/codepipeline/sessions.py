@@ -23,7 +23,9 @@ class Sessions:
 
     def client(self, service: str, *, pipeline: str, pipeline_arn: str, role: str, action_role: str | None = None) -> Any:
         """A client of the role. Raises AwsError when it does not trust CodePipeline, or the pipeline's role."""
-        return self._host.client(service, self.credentials(pipeline=pipeline, pipeline_arn=pipeline_arn, role=role, action_role=action_role))
+        return self._host.client(
+            service, self.credentials(pipeline=pipeline, pipeline_arn=pipeline_arn, role=role, action_role=action_role)
+        )
 
     def credentials(self, *, pipeline: str, pipeline_arn: str, role: str, action_role: str | None = None) -> Credentials:
         name = session_name(pipeline)

@@ -66,7 +66,9 @@ class Stack:
             return
         status = stack["StackStatus"] if stack else "DELETE_COMPLETE"
         if status not in _GOOD or (status == "DELETE_COMPLETE") != (work["verb"] == "delete"):
-            raise ActionFailed(f"Stack {self.name} is in state {status}. {self._first_failure(work) or (stack or {}).get('StackStatusReason', '')}".strip())
+            raise ActionFailed(
+                f"Stack {self.name} is in state {status}. {self._first_failure(work) or (stack or {}).get('StackStatusReason', '')}".strip()
+            )
 
     def _first_failure(self, work: Mapping[str, Any]) -> str:
         """The first failed resource since the operation began; nothing when the role may not read the stack's events."""
@@ -77,7 +79,11 @@ class Stack:
             return ""
         for event in sorted(events, key=lambda event: event["Timestamp"]):
             reason = event.get("ResourceStatusReason", "")
-            if event["ResourceStatus"].endswith("_FAILED") and "cancelled" not in reason and event["PhysicalResourceId"] != event["StackId"]:
+            if (
+                event["ResourceStatus"].endswith("_FAILED")
+                and "cancelled" not in reason
+                and event["PhysicalResourceId"] != event["StackId"]
+            ):
                 return f"The first resource that failed: {event['LogicalResourceId']} ({event['ResourceType']}): {reason}"
         return ""
 
@@ -94,17 +100,19 @@ def _deploy(stack: Stack, *, replace: bool) -> Outcome:
     if known is None or known["StackStatus"] == "REVIEW_IN_PROGRESS":
         stack.begin("create", lambda: _id(stack.client.create_stack(StackName=stack.name, **settings.members, **stack.role)))
     else:
-        _update(stack, settings, known["StackId"])
+        return _update(stack, settings, known["StackId"])
     return _result(stack)
 
 
-def _update(stack: Stack, settings: Settings, stack_id: str) -> None:
+def _update(stack: Stack, settings: Settings, stack_id: str) -> Outcome:
     try:
         stack.begin("update", lambda: _id(stack.client.update_stack(StackName=stack.name, **settings.members, **stack.role)))
     except ClientError as error:
         if not _is_nothing(error.response["Error"]["Message"]):
             raise
-        stack.job.remember(external_id=stack_id, summary=f"Stack {stack.name} is up to date: no updates are to be performed.")
+        stack.job.remember(external_id=stack_id)
+        return _result(stack, f"Stack {stack.name} is up to date: no updates are to be performed.")
+    return _result(stack)
 
 
 def _delete(stack: Stack) -> Outcome:
@@ -178,7 +186,7 @@ def _is_missing_stack(error: ClientError) -> bool:
     return error.response["Error"]["Code"] == "ValidationError" and "does not exist" in error.response["Error"]["Message"]
 
 
-def _result(stack: Stack) -> Outcome:
+def _result(stack: Stack, summary: str | None = None) -> Outcome:
     """The stack's outputs, as variables and, when a file name is given, as an artifact."""
     found = stack.describe() or {}
     outputs = {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", ())}
@@ -186,7 +194,7 @@ def _result(stack: Stack) -> Outcome:
     for artifact in names(stack.job.action.get("outputArtifacts")):
         if file is not None:
             stack.job.artifacts.write(stack.job.outputs[artifact], zipped({file: json.dumps(outputs, indent=2).encode()}))
-    return Outcome(variables=outputs, summary=f"Stack {stack.name} is in state {found.get('StackStatus', 'unknown')}.")
+    return Outcome(variables=outputs, summary=summary or f"Stack {stack.name} is in state {found.get('StackStatus', 'unknown')}.")
 
 
 def _is_nothing(message: str) -> bool:

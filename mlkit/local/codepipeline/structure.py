@@ -63,7 +63,9 @@ def _check_stages(stages: list[dict[str, Any]]) -> None:
         if not stage["actions"]:
             raise AwsError("InvalidStageDeclarationException", f"Stage {stage['name']} has no actions")
         if twice := _repeated(action["name"] for action in stage["actions"]):
-            raise AwsError("InvalidStageDeclarationException", f"Action names must be unique within a stage: {stage['name']} has {twice} twice")
+            raise AwsError(
+                "InvalidStageDeclarationException", f"Action names must be unique within a stage: {stage['name']} has {twice} twice"
+            )
     if any(not _is_source(action) for action in stages[0]["actions"]):
         raise _structure("Pipeline should start with a stage that only contains source actions")
     if any(_is_source(action) for stage in stages[1:] for action in stage["actions"]):
@@ -129,7 +131,9 @@ def _check_artifacts(stages: list[dict[str, Any]]) -> None:
     for index, action in actions:
         for artifact in names(action.get("outputArtifacts")):
             if artifact in made:
-                raise _structure(f"Output Artifact Bundle name must be unique within the pipeline. {artifact} has been used more than once.")
+                raise _structure(
+                    f"Output Artifact Bundle name must be unique within the pipeline. {artifact} has been used more than once."
+                )
             made[artifact] = (index, run_order(action))
     for index, action in actions:
         for artifact in names(action.get("inputArtifacts")):

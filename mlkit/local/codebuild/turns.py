@@ -1,0 +1,44 @@
+"""Whose turn it is: builds run a few at a time, in the order in which they came."""
+
+import time
+from collections.abc import Callable
+from threading import Condition
+
+
+class Turns:
+    """At most `at_once` have the turn."""
+
+    def __init__(self, at_once: int) -> None:
+        self._at_once, self._running = at_once, 0
+        self._waiting: list[str] = []
+        self._changed = Condition()
+
+    def join(self, name: str) -> None:
+        """Takes the place at the end of the queue."""
+        with self._changed:
+            self._waiting.append(name)
+
+    def wait(self, name: str, *, timeout_s: float, given_up: Callable[[], bool]) -> bool:
+        """True when the turn has come, False after the time or when `given_up` says so; then the place in the queue is free."""
+        deadline = time.monotonic() + timeout_s
+        with self._changed:
+            while self._running >= self._at_once or self._waiting[0] != name:
+                if given_up() or time.monotonic() >= deadline:
+                    self._waiting.remove(name)
+                    self._changed.notify_all()
+                    return False
+                self._changed.wait(min(1.0, max(0.0, deadline - time.monotonic())))
+            self._waiting.remove(name)
+            self._running += 1
+            self._changed.notify_all()
+            return True
+
+    def done(self) -> None:
+        with self._changed:
+            self._running -= 1
+            self._changed.notify_all()
+
+    def wake(self) -> None:
+        """Somebody may have given up."""
+        with self._changed:
+            self._changed.notify_all()
