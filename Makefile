@@ -1,7 +1,7 @@
 # make run    the three notebooks on the local AWS        make test   everything that is checked
 # make setup  only the installation                       make lint   style, types, architecture, templates
 .DELETE_ON_ERROR:
-.PHONY: setup run test lint lock clean
+.PHONY: setup run test lint lock reference clean
 
 PYTHON ?= python3
 UV_VERSION := 0.13.9
@@ -54,3 +54,6 @@ lock: | $(UV)
 
 clean:
 	rm -rf .venv .tools build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+
+reference: $(INSTALLED)
+	MLKIT_WRITE_REFERENCE=1 $(BIN)/pytest -n 0 tests/notebooks/test_reference.py
