@@ -1,0 +1,64 @@
+"""The README's commands exist and its links lead somewhere; the quick ones are run."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+
+from mlkit import cli
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+COMMANDS = [line[2:] for block in re.findall(r"```console\n(.*?)```", README, re.S) for line in block.splitlines() if line.startswith("$ ")]
+
+
+def subcommand(words: list[str]) -> str:
+    """The path of command names at the beginning, checked against the command line that exists."""
+    command = typer.main.get_command(cli.app)
+    path = []
+    for word in words:
+        inner = getattr(command, "commands", {})
+        if word not in inner:
+            break
+        command = inner[word]
+        path.append(word)
+    return " ".join(path)
+
+
+def test_there_are_commands_to_check():
+    assert len(COMMANDS) >= 8
+
+
+@pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("make ")])
+def test_the_make_targets_exist(command):
+    targets = re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(), re.M)
+    assert shlex.split(command)[1] in targets
+
+
+MLKIT = sorted(set(re.findall(r"(?:\.venv/bin/)?\bmlkit ((?:[a-z][a-z-]* ?)+)", " ".join([*COMMANDS, *re.findall(r"`([^`]+)`", README)]))))
+
+
+@pytest.mark.parametrize("words", MLKIT)
+def test_the_subcommands_exist(words):
+    assert subcommand(words.split())
+
+
+@pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith((".venv/bin/mlkit params", ".venv/bin/mlkit --help"))])
+def test_the_quick_commands_run(command):
+    words = shlex.split(command)
+    program = str(Path(sys.executable).with_name(Path(words[0]).name))
+    assert subprocess.run([program, *words[1:]], cwd=ROOT, capture_output=True, check=False, timeout=60).returncode == 0
+
+
+@pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\(([^)#:]+)\)", README))))
+def test_the_links_lead_somewhere(target):
+    assert (ROOT / target).exists()
+
+
+@pytest.mark.parametrize("path", sorted(set(re.findall(r"`((?:mlkit|notebooks|CloudFormation|docs)/[\w./]*)`", README))))
+def test_the_named_places_exist(path):
+    assert (ROOT / path).exists()
