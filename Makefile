@@ -1,14 +1,17 @@
 # make run    the three notebooks on the local AWS        make test   everything that is checked
 # make setup  only the installation                       make lint   style, types, architecture, templates
 .DELETE_ON_ERROR:
-.PHONY: setup run test lint lock reference clean
+.PHONY: setup build-environment run test lint lock reference clean
 
 PYTHON ?= python3
 UV_VERSION := 0.13.9
 UV := .tools/uv/bin/uv
+BUILD_UV := $(or $(shell command -v uv),$(UV))
 BIN := .venv/bin
 INSTALLED := .venv/installed
 SDK_V2 := .tools/sdk-v2
+
+COMPILE := --quiet --universal --python-version 3.11 --generate-hashes --no-header
 
 # uv reads neither the system's certificates nor pip's mirror unless told.
 export UV_SYSTEM_CERTS := 1
@@ -31,6 +34,12 @@ $(INSTALLED): requirements.lock setup.cfg pyproject.toml | $(UV)
 	$(BIN)/python -m mlkit.local.factorization_machines.precompile
 	@touch $@
 
+# What a build of the pipeline installs: the locked packages that the notebooks need, and the project as its source is.
+build-environment: $(if $(shell command -v uv),,$(UV))
+	@$(BUILD_UV) venv --quiet --allow-existing --relocatable --python $(PYTHON) .venv
+	@$(BUILD_UV) pip sync --quiet --python .venv --require-hashes requirements-build.lock
+	@$(BUILD_UV) pip install --quiet --python .venv --no-deps --no-build-isolation .
+
 $(SDK_V2): tests/sdk-v2.lock | $(UV)
 	$(UV) pip install --quiet --target $@ --no-deps --require-hashes --requirement tests/sdk-v2.lock
 	@touch $@
@@ -50,7 +59,8 @@ test: $(INSTALLED) $(SDK_V2) lint
 	$(BIN)/pytest
 
 lock: | $(UV)
-	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --all-extras setup.cfg --output-file requirements.lock
+	$(UV) pip compile $(COMPILE) --all-extras setup.cfg --output-file requirements.lock
+	$(UV) pip compile $(COMPILE) --extra build --constraint requirements.lock setup.cfg --output-file requirements-build.lock
 
 clean:
 	rm -rf .venv .tools build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

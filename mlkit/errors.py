@@ -110,6 +110,20 @@ class WrongModel(MlkitError):
     cure = "Deploy again with `mlkit deploy ENVIRONMENT`, then repeat the test."
 
 
+class ApprovalVoid(MlkitError):
+    """What would go to production is not what the approver saw."""
+
+    exit_code = 33
+    cure = "Run the pipeline again from its source, and approve what it seals then."
+
+
+class PipelineFailed(MlkitError):
+    """The pipeline execution ended without success."""
+
+    exit_code = 24
+    cure = "Read the failed action's build log or executed notebook."
+
+
 class NotFound(MlkitError, FileNotFoundError):
     """Something that the call names does not exist: a bucket, table, stack, file or earlier step's result."""
 

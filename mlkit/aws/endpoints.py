@@ -11,7 +11,7 @@ import pandas as pd
 
 from mlkit import handoff, tables
 from mlkit.aws.objects import digest_object, read_object, read_verified
-from mlkit.aws.session import Session, aws_errors
+from mlkit.aws.session import EXECUTION_TAG, Session, aws_errors
 from mlkit.aws.stacks import Stack, delete_stack, deploy_stack
 from mlkit.aws.training import feature_index_uri
 from mlkit.errors import NotFound, WrongModel
@@ -31,7 +31,7 @@ def load_trained_model(project: Project) -> TrainedModel:
     return handoff.load(TrainedModel, project.handoff, "trained_model", made_by="notebooks/02_train.ipynb")
 
 
-def write_configurations(trained: TrainedModel, project: Project) -> list[str]:
+def write_configurations(aws: Session, trained: TrainedModel, project: Project) -> list[str]:
     """Write CloudFormation/configuration_<environment>.json, a template configuration file per environment. Returns the paths.
 
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/continuous-delivery-codepipeline-cfn-artifacts.html
@@ -47,7 +47,8 @@ def write_configurations(trained: TrainedModel, project: Project) -> list[str]:
             "BakeSeconds": str(BAKE_SECONDS[environment]),
         }
         path = project.configuration(environment)
-        path.write_text(json.dumps({"Parameters": parameters}, indent=2) + "\n")
+        tags = {EXECUTION_TAG: aws.pipeline_execution_id} if aws.pipeline_execution_id else {}
+        path.write_text(json.dumps({"Parameters": parameters, "Tags": tags}, indent=2) + "\n")
         written.append(str(path.relative_to(project.root)))
     return written
 

@@ -1,6 +1,7 @@
 """The only place that makes AWS clients, and the edge where their errors become ours."""
 
 import functools
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -35,6 +36,9 @@ _MISSING = {"NoSuchBucket", "NoSuchKey", "EntityNotFoundException", "ResourceNot
 _BUSY = {"ThrottlingException", "Throttling", "TooManyRequestsException", "SlowDown", "ServiceUnavailable", "InternalServerError"}
 
 
+EXECUTION_TAG = "mlkit:pipeline-execution"
+
+
 class Session:
     """Clients for one account and region, taken from the environment as boto3 does: each made once, on first use.
 
@@ -45,6 +49,8 @@ class Session:
         with aws_errors():
             self.boto_session = boto_session or boto3.Session()
         self.client = functools.cache(self._client)
+        # Set by the pipeline: what a build makes carries it, so that a sweeper finds what a killed build left behind.
+        self.pipeline_execution_id = os.environ.get("PIPELINE_EXECUTION_ID", "")
 
     @property
     def region(self) -> str:

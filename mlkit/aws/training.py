@@ -14,6 +14,7 @@ import pandas as pd
 from mlkit import handoff, tables
 from mlkit.aws.objects import digest_object, read_verified, write_object
 from mlkit.aws.session import Session, aws_errors
+from mlkit.aws.sweeping import job_prefix
 from mlkit.errors import TrainingJobFailed, UsageError
 from mlkit.handoff import PreparedData, StoredObject, TrainedModel
 from mlkit.settings import Project
@@ -128,7 +129,7 @@ def run_tuning_job(
         max_jobs=max_jobs,
         max_parallel_jobs=max_parallel_jobs,
     )
-    name = _job_name("fm-tune", limit=32)
+    name = f"{_job_prefix(aws)}-{datetime.now(UTC):%H%M%S}"
     with aws_errors():
         tuner.tune(inputs=_channels(prepared), job_name=name, wait=False)
     client = aws.client("sagemaker")
@@ -186,7 +187,7 @@ def _trainer(
             training_image=image_uri(aws),
             role=role,
             hyperparameters=dict(hyperparameters),
-            base_job_name=f"fm-{secrets.token_hex(2)}",
+            base_job_name=_job_prefix(aws),
             compute=Compute(instance_type=instance_type, instance_count=1, volume_size_in_gb=10),
             stopping_condition=StoppingCondition(max_runtime_in_seconds=max_runtime_s),
             output_data_config=OutputDataConfig(s3_output_path=f"s3://{prepared.bucket}/models/"),
@@ -267,8 +268,9 @@ def _tuning_jobs(aws: Session, name: str) -> tables.Table:
     return tables.Table(rows)
 
 
-def _job_name(prefix: str, *, limit: int) -> str:
-    return f"{prefix}-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}"[:limit]
+def _job_prefix(aws: Session) -> str:
+    """What the names of jobs begin with: the pipeline execution, by which a sweeper finds them, and something of their own."""
+    return f"{job_prefix(aws.pipeline_execution_id or 'hand')}{secrets.token_hex(2)}"
 
 
 def training_history(aws: Session, trained: Trained) -> pd.DataFrame:

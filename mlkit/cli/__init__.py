@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from mlkit.cli import data, endpoints, local, notebooks
+from mlkit.cli import data, endpoints, evidence, local, notebooks
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -17,6 +17,9 @@ app.command(name="params")(notebooks.params)
 app.command(name="deploy")(endpoints.deploy)
 app.command(name="undeploy")(endpoints.undeploy)
 app.command(name="predict")(endpoints.predict)
+app.command(name="exports")(evidence.exports)
+app.command(name="sweep")(evidence.sweep)
+app.add_typer(evidence.app, name="evidence")
 app.add_typer(data.app, name="data")
 app.add_typer(local.app, name="local")
 

@@ -21,7 +21,7 @@ class PapermillOptions(TyperCommand):
         rest = iter(args)
         for argument in rest:
             joined.append(argument)
-            if argument in ("-p", "--parameter"):
+            if argument in ("-p", "--parameter", "-o", "--setting"):
                 pair = [value for value in (next(rest, None), next(rest, None)) if value is not None]
                 if len(pair) != 2:
                     raise UsageError(f"{argument} needs a name and a value", cure="For example: -p tune True")
@@ -36,6 +36,10 @@ def run(
     notebook: Notebook,
     executed: Annotated[Path | None, typer.Argument(help="Where the executed notebook goes; by default executed/NAME.")] = None,
     parameter: Annotated[list[str] | None, typer.Option("-p", "--parameter", metavar="NAME VALUE", help="May be repeated.")] = None,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option("-o", "--setting", metavar="NAME VALUE", help="As -p, but the value `notebook` leaves it to the notebook."),
+    ] = None,
     file: Annotated[Path | None, typer.Option("-f", "--file", help="A YAML file of parameters; -p wins.")] = None,
     evidence: Annotated[str, typer.Option(help="s3://bucket/prefix/ that keeps the executed notebook, however the run ends.")] = "",
     cell_timeout: Annotated[float | None, typer.Option(help="Seconds that one cell may take.")] = None,
@@ -45,7 +49,7 @@ def run(
 
     Example: mlkit run notebooks/02_train.ipynb -p tune True
     """
-    given: dict[str, Any] = {**_from_file(file), **_once(parameter or [])}
+    given: dict[str, Any] = {**_from_file(file), **_decided(setting or []), **_once(parameter or [])}
     store = None
     if evidence:
         from mlkit.aws.evidence import evidence_store
@@ -107,6 +111,11 @@ def _once(joined: list[str]) -> dict[str, str]:
     if twice:
         raise UsageError(f"-p {twice[0]} is given twice", cure="Give each parameter once.")
     return dict(pairs)
+
+
+def _decided(joined: list[str]) -> dict[str, str]:
+    """Settings of a stack or an execution that somebody made: what is pushed is what runs, unless one of them says otherwise."""
+    return {name: value for name, value in _once(joined).items() if value != "notebook"}
 
 
 def _from_file(path: Path | None) -> dict[str, Any]:

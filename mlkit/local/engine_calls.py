@@ -15,7 +15,7 @@ from mlkit.local.guard import Request, Signature
 from mlkit.local.operations import reads_only
 from mlkit.local.protocol import Answer
 from mlkit.local.service import AwsError, Operation, Service
-from mlkit.local.shapes import problems
+from mlkit.local.shapes import answer_problems, problems
 
 # Services whose requests are signed for another name than their own.
 _SIGNING_NAMES = {"sagemaker-runtime": "sagemaker"}
@@ -81,7 +81,7 @@ def _check_answer(service: str, operation: OperationModel, answer: Mapping[str, 
     if operation.output_shape is None:
         found = [f"{operation.name} has no members in its answer"] if answer else []
     else:
-        found = problems(operation.output_shape, answer)
+        found = answer_problems(operation.output_shape, answer)
     if found:
         _log.error("%s:%s gave an answer that AWS would not give: %s", service, operation.name, "; ".join(found))
         raise AwsError("InternalFailure", f"The local AWS's answer to {operation.name} is wrong: {'; '.join(found)}", status=500)

@@ -1,6 +1,6 @@
 """What is wrong with a value, by botocore's shapes: the constraints that botocore's own validator leaves out are checked here."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -15,6 +15,12 @@ def problems(shape: Shape, value: Any) -> list[str]:
     if report.has_errors():
         return list(report.generate_report().split("\n"))
     return list(_walk(shape, value, ""))
+
+
+def answer_problems(shape: Shape, value: Mapping[str, Any]) -> list[str]:
+    """The same for an answer. AWS gives empty lists, for example of builds, where its own models ask for one item at least."""
+    members = shape.members if isinstance(shape, StructureShape) else {}
+    return problems(shape, {name: item for name, item in value.items() if item != [] or name not in members})
 
 
 def _walk(shape: Shape, value: Any, where: str) -> Iterator[str]:

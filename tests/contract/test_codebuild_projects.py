@@ -72,7 +72,7 @@ def test_a_name_is_free_or_the_project_exists_already(builder):
         ({"source": {"type": "NO_SOURCE"}}, "buildspec"),
         ({"logsConfig": {"s3Logs": {"status": "ENABLED", "location": "b/k"}}}, "logsConfig.s3Logs.status"),
         ({"cache": {"type": "LOCAL", "modes": ["LOCAL_DOCKER_LAYER_CACHE"]}}, "LOCAL_DOCKER_LAYER_CACHE"),
-        ({"timeoutInMinutes": 2}, "timeoutInMinutes"),
+        ({"timeoutInMinutes": 5000}, "timeoutInMinutes"),
     ],
 )
 def test_what_is_not_honoured_is_refused_by_its_name(builder, changes, named):

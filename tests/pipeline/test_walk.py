@@ -8,13 +8,10 @@ import time
 from pathlib import Path
 
 import nbformat
-import pytest
 
 from mlkit import handoff
 from mlkit.handoff import PreparedData, TestResult, TrainedModel
 from mlkit.local import lifecycle
-
-pytestmark = pytest.mark.xdist_group("walk")
 
 
 def prepared(walked) -> PreparedData:

@@ -1,7 +1,7 @@
 from mlkit.local.sagemaker.permissions import anywhere, creating, on, tagging
 from mlkit.local.service import Caller, Credentials
 
-NOBODY = Credentials(access_key_id="a", secret_access_key="b")  # noqa: S106
+NOBODY = Credentials(access_key_id="a", secret_access_key="b")
 CALLER = Caller(arn="arn:user", account="1", region="r", credentials=NOBODY)
 ROLE = "arn:aws:iam::1:role/execution"
 

@@ -81,6 +81,10 @@ class Build:
         phase["durationInSeconds"] = max(0, int(now - phase["startTime"]))
         phase["contexts"] = [{"statusCode": code, "message": message} for code, message in contexts or (("", ""),)]
 
+    def to_json(self) -> dict[str, Any]:
+        """The record as it is now. What never changes after StartBuild is shared with it."""
+        return {**vars(self), "phases": [dict(phase) for phase in self.phases], "report_arns": list(self.report_arns)}
+
     def describe(self, *, region: str, account: str) -> dict[str, Any]:
         """One of BatchGetBuilds' builds."""
         answer: dict[str, Any] = {

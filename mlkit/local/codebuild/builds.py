@@ -4,14 +4,13 @@ import shutil
 import time
 import uuid
 from collections.abc import Mapping
-from dataclasses import asdict
 from threading import Event, RLock, Thread
 from typing import Any
 
 from mlkit.local.codebuild import events, machine, overrides, refusals
 from mlkit.local.codebuild.build import Build
 from mlkit.local.codebuild.execution import Execution
-from mlkit.local.codebuild.paging import found_and_missing, page
+from mlkit.local.codebuild.paging import page
 from mlkit.local.codebuild.permissions import project_name
 from mlkit.local.codebuild.phases import FAULT, STOPPED, SUCCEEDED, TIMED_OUT
 from mlkit.local.codebuild.projects import Projects
@@ -23,7 +22,7 @@ from mlkit.local.service import AwsError, Caller, Host
 Members = dict[str, Any]
 
 _AT_ONCE = 2
-_HISTORY = 500
+_HISTORY = 300
 _TOKEN_S = 300  # how long an idempotency token is good for
 
 
@@ -61,8 +60,10 @@ class Builds:
     def batch_get(self, caller: Caller, request: Members) -> Members:
         with self._lock:
             found = {given: self._builds.get(_build_id(given)) for given in request["ids"]}
-            builds = [self._shown(build) for build in found.values() if build is not None]
-        return found_and_missing("builds", builds, "buildsNotFound", [given for given, build in found.items() if build is None])
+            return {
+                "builds": [self._shown(build) for build in found.values() if build is not None],
+                "buildsNotFound": [given for given, build in found.items() if build is None],
+            }
 
     def batch_delete(self, caller: Caller, request: Members) -> Members:
         deleted, kept = [], []
@@ -74,7 +75,7 @@ class Builds:
                     deleted.append(build.arn)
                 else:
                     kept.append({"id": given, "statusCode": "BUILD_IN_PROGRESS" if build else "BUILD_NOT_FOUND"})
-        return {**({"buildsDeleted": deleted} if deleted else {}), "buildsNotDeleted": kept}
+        return {"buildsDeleted": deleted, "buildsNotDeleted": kept}
 
     def list_ids(self, caller: Caller, request: Members) -> Members:
         return self._list(request, None)
@@ -84,7 +85,7 @@ class Builds:
 
     def get_state(self) -> list[Members]:
         with self._lock:
-            return [asdict(build) for build in self._builds.values()]
+            return [build.to_json() for build in self._builds.values()]
 
     def load_state(self, rows: list[Mapping[str, Any]]) -> None:
         """Queued builds wait again; what ran when the local AWS was killed is ended (its processes died with it) and says so."""

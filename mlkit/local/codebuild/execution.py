@@ -77,6 +77,8 @@ class Execution:
             self.build.enter(name, time.time())
         self.host.changed()
         try:
+            if name != "FINALIZING":
+                self._check()
             contexts, status = step(), SUCCEEDED
         except PhaseFailed as error:
             contexts, status = [(error.status_code, error.message)], error.status
@@ -130,14 +132,7 @@ class Execution:
             self._spec = buildspec.parse(text)
         except BuildspecError as error:
             raise PhaseFailed("YAML_FILE_ERROR", str(error)) from error
-        self._log.container("Processing environment variables")
-        declared = variables.declared(self._spec, settings["environment"]["environmentVariables"])
-        given = variables.resolve(declared, self._client)
-        self._secret_names = {item.name for item in declared if item.kind != variables.PLAINTEXT}
-        keys = (self._credentials.secret_access_key, self._credentials.session_token or "")
-        self._log.hide((*keys, *(given[name] for name in self._secret_names)))
-        aws = aws_variables(s3.meta.endpoint_url, self.host.region, self._credentials)
-        self._environment = space.environment(build, fetched, given, aws=aws)
+        self._environment = self._resolved_environment(fetched)
         self._cache = Cache(
             settings.get("cache", {}),
             self._spec.cache_paths,
@@ -148,6 +143,17 @@ class Execution:
         )
         self._log.container(self._cache.restore(s3, space.scratch))
         return []
+
+    def _resolved_environment(self, fetched: list[sources.Fetched]) -> dict[str, str]:
+        """The shell's variables. Secrets among them are masked from here on. Raises PhaseFailed."""
+        self._log.container("Processing environment variables")
+        declared = variables.declared(self._spec, self.build.settings["environment"]["environmentVariables"])
+        given = variables.resolve(declared, self._client)
+        self._secret_names = {item.name for item in declared if item.kind != variables.PLAINTEXT}
+        keys = (self._credentials.secret_access_key, self._credentials.session_token or "")
+        self._log.hide((*keys, *(given[name] for name in self._secret_names)))
+        aws = aws_variables(self._client("s3").meta.endpoint_url, self.host.region, self._credentials)
+        return self._space.environment(self.build, fetched, given, aws=aws)
 
     def _install(self) -> list[tuple[str, str]]:
         self._commands = Commands(

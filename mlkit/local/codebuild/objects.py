@@ -72,4 +72,4 @@ def store(s3: Any, path: Path, place: Place, *, encryption: Mapping[str, str]) -
 
 def encryption_of(key: str, *, account_default: str) -> dict[str, str]:
     """put_object's members for the project's key; with the account's default key the bucket's own setting holds."""
-    return {} if key == account_default else {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key}
+    return {} if key in (account_default, "alias/aws/s3") else {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key}

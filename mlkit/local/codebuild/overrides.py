@@ -42,6 +42,8 @@ def settings_of(project: Mapping[str, Any], request: Mapping[str, Any]) -> dict[
     """Everything that the build is. Raises AwsError for a combination that cannot run."""
     settings = {name: project[name] for name in _COPIED if name in project}
     settings |= {name: request[member] for member, name in _REPLACED.items() if member in request}
+    if is_from_pipeline(project) and request.get("secondarySourcesVersionOverride"):
+        raise invalid("secondarySourcesVersionOverride is not honoured for a project with source type CODEPIPELINE")
     settings["source"] = _source(project["source"], request)
     if settings["artifacts"]["type"] == "CODEPIPELINE":  # an action without output artifacts
         settings["artifacts"] = {"type": "NO_ARTIFACTS"}

@@ -11,21 +11,12 @@ _PAGE = 100
 
 
 def page(items: Sequence[str], request: Mapping[str, Any], member: str) -> dict[str, Any]:
-    """One page under `member`, with nextToken when there is more. Raises AwsError for a token that is none.
-
-    Without items the member is left out: AWS's model has no empty lists in the answers.
-    """
+    """One page under `member`, with nextToken when there is more. Raises AwsError for a token that is none."""
     start, size = _offset(request.get("nextToken")), request.get("maxResults", _PAGE)
-    answer: dict[str, Any] = {member: list(items[start : start + size])} if items[start:] else {}
+    answer: dict[str, Any] = {member: list(items[start : start + size])}
     if start + size < len(items):
         answer["nextToken"] = base64.urlsafe_b64encode(str(start + size).encode()).decode()
     return answer
-
-
-def found_and_missing(member: str, found: Sequence[Any], missing_member: str, missing: Sequence[str]) -> dict[str, Any]:
-    """The answer of a BatchGet operation. AWS's model has no empty list of what is missing, nor of reports; of builds it has."""
-    answer: dict[str, Any] = {missing_member: list(missing)} if missing else {}
-    return answer | ({member: list(found)} if found or member in ("builds", "projects") else {})
 
 
 def _offset(token: str | None) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 
 from mlkit.local.codebuild import refusals
 from mlkit.local.codebuild.build import moment
-from mlkit.local.codebuild.paging import found_and_missing, page
+from mlkit.local.codebuild.paging import page
 from mlkit.local.codebuild.refusals import invalid
 from mlkit.local.codebuild.variables import merged
 from mlkit.local.service import AwsError, Caller, Host
@@ -65,8 +65,10 @@ class Projects:
     def batch_get(self, caller: Caller, request: Members) -> Members:
         with self._lock:
             found = {given: self._projects.get(self.name_of(given)) for given in request["names"]}
-        projects = [self._shown(project) for project in found.values() if project is not None]
-        return found_and_missing("projects", projects, "projectsNotFound", [given for given, project in found.items() if project is None])
+        return {
+            "projects": [self._shown(project) for project in found.values() if project is not None],
+            "projectsNotFound": [given for given, project in found.items() if project is None],
+        }
 
     def list_names(self, caller: Caller, request: Members) -> Members:
         key = _SORT_KEYS[request.get("sortBy", "NAME")]

@@ -9,7 +9,7 @@ from typing import Any
 
 from mlkit.local.codebuild.build import moment
 from mlkit.local.codebuild.junit import TestCase
-from mlkit.local.codebuild.paging import found_and_missing, page
+from mlkit.local.codebuild.paging import page
 from mlkit.local.codebuild.permissions import report_group_arn
 from mlkit.local.codebuild.refusals import ANY, check_members, invalid, only
 from mlkit.local.service import AwsError, Caller, Host
@@ -52,7 +52,7 @@ class Reports:
 
     def batch_get_groups(self, caller: Caller, request: Members) -> Members:
         found, missing = self._split(self._groups, request["reportGroupArns"])
-        return found_and_missing("reportGroups", [_timed(group) for group in found], "reportGroupsNotFound", missing)
+        return {"reportGroups": [_timed(group) for group in found], "reportGroupsNotFound": missing}
 
     def list_groups(self, caller: Caller, request: Members) -> Members:
         key = {"NAME": "name", "CREATED_TIME": "created", "LAST_MODIFIED_TIME": "lastModified"}[request.get("sortBy", "NAME")]
@@ -73,7 +73,7 @@ class Reports:
     def batch_get(self, caller: Caller, request: Members) -> Members:
         found, missing = self._split(self._reports, request["reportArns"])
         shown = [{name: value for name, value in _timed(report).items() if name != "cases"} for report in found]
-        return found_and_missing("reports", shown, "reportsNotFound", missing)
+        return {"reports": shown, "reportsNotFound": missing}
 
     def list_all(self, caller: Caller, request: Members) -> Members:
         return self._list(request, lambda report: True)
@@ -97,7 +97,7 @@ class Reports:
         ]
         answer = page([str(index) for index in range(len(cases))], request, "testCases")
         expired = {"reportArn": report["arn"], "expired": moment(report["expired"])}
-        answer["testCases"] = [{**cases[int(index)], **expired} for index in answer.get("testCases", ())]
+        answer["testCases"] = [{**cases[int(index)], **expired} for index in answer["testCases"]]
         return answer
 
     def delete(self, caller: Caller, request: Members) -> Members:

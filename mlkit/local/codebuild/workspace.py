@@ -49,7 +49,7 @@ class Workspace:
 
 
 def aws_variables(endpoint_url: str, region: str, credentials: Credentials) -> dict[str, str]:
-    """What makes any AWS tool in the build use the local AWS as the project's role."""
+    """What makes any AWS tool in the build use the local AWS as the project's role. The role's session lasts for twelve hours."""
     return {
         "AWS_ENDPOINT_URL": endpoint_url,
         "AWS_REGION": region,

@@ -38,7 +38,7 @@ class Engine:
         self.advance(pipeline)
 
     def advance(self, pipeline: Pipeline) -> None:
-        """Move whatever can move, oldest first, until nothing does."""
+        """Move whatever can move, always the oldest first, until nothing does: so a queue keeps its order."""
         while any(self._move(pipeline, execution) for execution in pipeline.open_executions()):
             pass
 
@@ -113,25 +113,18 @@ class Engine:
     def _enter(self, pipeline: Pipeline, execution: Execution) -> bool:
         stage = self._stage(pipeline, execution)["name"]
         here = [other for other in pipeline.open_executions() if self._stage(pipeline, other)["name"] == stage and other is not execution]
-        waiting = [other for other in here if not other.entered]
-        started = pipeline.executions.index(execution)
         if execution.mode == "SUPERSEDED":
-            newer = next((other for other in waiting if pipeline.executions.index(other) > started), None)
-            if newer is not None:
-                self._supersede(pipeline, execution, newer)
+            newer = pipeline.executions[pipeline.executions.index(execution) + 1 :]
+            if overtaking := next((other for other in newer if other in here and not other.entered), None):
+                execution.summary = f"Superseded by {overtaking.id}"
+                self._end(pipeline, execution, "Superseded")
                 return True
-        elif any(pipeline.executions.index(other) < started for other in waiting):
-            return False
         if stage in pipeline.disabled or any(other.entered for other in here):
             return False
         execution.entered = True
         execution.stages[stage] = StageRun(started=self._now())
         self._events.stage(pipeline, execution, stage, "STARTED")
         return True
-
-    def _supersede(self, pipeline: Pipeline, execution: Execution, newer: Execution) -> None:
-        execution.summary = f"Superseded by {newer.id}"
-        self._end(pipeline, execution, "Superseded")
 
     def _go_on(self, pipeline: Pipeline, execution: Execution) -> bool:
         stage = self._stage(pipeline, execution)

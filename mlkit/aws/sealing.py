@@ -1,0 +1,110 @@
+"""SealEvidence and VerifyApproval: copy what staging holds into the write-once bucket, and compare before production."""
+
+import hashlib
+from datetime import UTC, datetime
+from pathlib import Path
+
+from botocore.exceptions import ClientError
+
+from mlkit import evidence
+from mlkit.aws.objects import digest_object, list_objects, read_object, split_uri
+from mlkit.aws.session import Session, aws_errors, translate
+from mlkit.errors import ApprovalVoid, InvalidData, NotFound
+from mlkit.evidence import Manifest, SealedFile
+from mlkit.handoff import TestResult, TrainedModel
+
+
+def seal(
+    aws: Session,
+    *,
+    staging: str,
+    evidence_uri: str,
+    pipeline: str,
+    execution: str,
+    action: str,
+    attempt: str,
+    root: Path,
+    trained: TrainedModel,
+    tested: TestResult,
+) -> tuple[str, str]:
+    """Copy the execution's staged files once, write the manifest beside them: (its address, its SHA-256).
+
+    Raises NotFound when nothing is staged, InvalidData when a key already holds something else.
+    """
+    base = f"{evidence_uri.rstrip('/')}/{pipeline}"
+    staged = sorted(item["Key"] for item in list_objects(aws, f"{staging.rstrip('/')}/{execution}/"))
+    if not staged:
+        raise NotFound(f"{staging}/{execution}/ is empty", cure="Did the notebooks run with --evidence?")
+    bucket = split_uri(staging)[0]
+    files = [_copy_once(aws, f"s3://{bucket}/{key}", f"{base}/{key}") for key in staged]
+    model = _copy_once(aws, trained.model.s3_uri, f"{base}/models/{trained.model.sha256}/model.tar.gz")
+    index = _copy_once(aws, trained.feature_index.s3_uri, f"{base}/models/{trained.model.sha256}/feature_index.parquet")
+    if model.sha256 != trained.model.sha256:
+        raise InvalidData(f"{trained.model.s3_uri} is not the file that the training job wrote")
+    manifest = Manifest(
+        pipeline=pipeline,
+        pipeline_execution_id=execution,
+        action=action,
+        sealed_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        code_sha256=evidence.code_sha256(root),
+        model_s3_uri=trained.model.s3_uri,
+        model_sha256=model.sha256,
+        verdict=tested.verdict,
+        configurations=configuration_digests(root),
+        files=tuple(sorted([*files, model, index], key=lambda file: file.s3_uri)),
+    )
+    data = manifest.to_bytes()
+    address = f"{base}/{execution}/{action}/{attempt}/manifest.json"
+    _put_once(aws, address, data)
+    return address, evidence.sha256(data)
+
+
+def configuration_digests(root: Path) -> dict[str, str]:
+    """SHA-256 of the files that CloudFormation will read, by name."""
+    folder = root / "CloudFormation"
+    paths = [*folder.glob("configuration_*.json"), folder / "sagemaker_prediction_endpoint.yaml"]
+    return {path.name: evidence.sha256(path.read_bytes()) for path in sorted(paths)}
+
+
+def verify_approval(aws: Session, *, seal_uri: str, seal_sha256: str, root: Path) -> list[str]:
+    """What was compared and found to be what was approved. Raises ApprovalVoid naming what differs."""
+    data = read_object(aws, seal_uri)
+    if evidence.sha256(data) != seal_sha256:
+        raise ApprovalVoid(f"The manifest {seal_uri} is not the one whose digest was approved")
+    manifest = Manifest.from_bytes(data)
+    for file in manifest.files:
+        if _digest_of_version(aws, file) != file.sha256:
+            raise ApprovalVoid(f"{file.s3_uri} is not what was sealed")
+    now = {"code": evidence.code_sha256(root), "model": digest_object(aws, manifest.model_s3_uri).sha256, **configuration_digests(root)}
+    return [*evidence.check_unchanged(manifest, now), f"{len(manifest.files)} sealed files"]
+
+
+def _copy_once(aws: Session, source: str, target: str) -> SealedFile:
+    data = read_object(aws, source)
+    return SealedFile(s3_uri=target, version_id=_put_once(aws, target, data), sha256=evidence.sha256(data), size_bytes=len(data))
+
+
+def _put_once(aws: Session, s3_uri: str, data: bytes) -> str:
+    """The version id of the object, written now or by an earlier seal of the same bytes."""
+    bucket, key = split_uri(s3_uri)
+    client = aws.client("s3")
+    try:
+        answer = client.put_object(Bucket=bucket, Key=key, Body=data, IfNoneMatch="*", ChecksumAlgorithm="SHA256")
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "PreconditionFailed":
+            raise translate(error) from error
+        with aws_errors():
+            answer = client.get_object(Bucket=bucket, Key=key)
+        if answer["Body"].read() != data:
+            raise InvalidData(f"{s3_uri} already holds something else", cure="Evidence is never replaced: start anew.") from error
+    return str(answer["VersionId"])
+
+
+def _digest_of_version(aws: Session, file: SealedFile) -> str:
+    bucket, key = split_uri(file.s3_uri)
+    with aws_errors():
+        body = aws.client("s3").get_object(Bucket=bucket, Key=key, VersionId=file.version_id)["Body"]
+    digest = hashlib.sha256()
+    for piece in body.iter_chunks(8 << 20):
+        digest.update(piece)
+    return digest.hexdigest()

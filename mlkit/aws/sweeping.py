@@ -1,0 +1,52 @@
+"""What an execution may leave behind when a build is killed - jobs that go on, a QA endpoint - found by its marks, then ended."""
+
+from dataclasses import dataclass
+
+from mlkit.aws.session import EXECUTION_TAG, Session, aws_errors
+from mlkit.aws.stacks import delete_stack
+from mlkit.settings import LabNames
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leftover:
+    """One thing to end: `kind` is training job, tuning job or stack."""
+
+    kind: str
+    name: str
+
+
+def job_prefix(pipeline_execution_id: str) -> str:
+    """How the names of an execution's jobs begin, since jobs can be listed by name."""
+    return f"fm-{pipeline_execution_id.split('-')[0]}-"
+
+
+def find_leftovers(aws: Session, pipeline_execution_id: str, your_initials: str) -> list[Leftover]:
+    """The execution's jobs that still run, and its QA stack."""
+    sagemaker, found = aws.client("sagemaker"), []
+    running = {"NameContains": job_prefix(pipeline_execution_id), "StatusEquals": "InProgress"}
+    with aws_errors():
+        for page in sagemaker.get_paginator("list_hyper_parameter_tuning_jobs").paginate(**running):
+            names = (job["HyperParameterTuningJobName"] for job in page["HyperParameterTuningJobSummaries"])
+            found += [Leftover(kind="tuning job", name=name) for name in names]
+        for page in sagemaker.get_paginator("list_training_jobs").paginate(**running):
+            found += [Leftover(kind="training job", name=job["TrainingJobName"]) for job in page["TrainingJobSummaries"]]
+        stack = LabNames(initials=your_initials).endpoint_stack("qa")
+        for described in aws.client("cloudformation").get_paginator("describe_stacks").paginate().search("Stacks[]"):
+            tags = {tag["Key"]: tag["Value"] for tag in described.get("Tags", [])}
+            if described["StackName"] == stack and tags.get(EXECUTION_TAG) == pipeline_execution_id:
+                found.append(Leftover(kind="stack", name=stack))
+    return found
+
+
+def sweep(aws: Session, leftovers: list[Leftover]) -> None:
+    """End them all; stacks are waited for."""
+    sagemaker = aws.client("sagemaker")
+    with aws_errors():
+        for leftover in leftovers:
+            match leftover.kind:
+                case "tuning job":
+                    sagemaker.stop_hyper_parameter_tuning_job(HyperParameterTuningJobName=leftover.name)
+                case "training job":
+                    sagemaker.stop_training_job(TrainingJobName=leftover.name)
+                case _:
+                    delete_stack(aws, leftover.name)

@@ -1,0 +1,105 @@
+"""mlkit evidence ... | exports | sweep: what the pipeline's own actions call, and people by hand."""
+
+import os
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mlkit.cli.console import out
+from mlkit.settings import Project
+
+app = typer.Typer(no_args_is_help=True, help="Seal an execution's evidence; verify that what was approved is what is deployed.")
+Exports = Annotated[Path, typer.Option(help="File that gets `export NAME=value` lines, for the shell to read.")]
+
+
+def _write_exports(path: Path, values: dict[str, object]) -> None:
+    path.write_text("".join(f"export {name}={shlex.quote(str(value))}\n" for name, value in values.items()))
+
+
+def exports(file: Annotated[Path, typer.Argument(help="The file to write.")] = Path("exports.env")) -> None:
+    """Write the last test's verdict and figures as shell variables, for a buildspec to export.
+
+    Example: mlkit exports exports.env
+    """
+    from mlkit import handoff
+    from mlkit.handoff import TestResult
+
+    result = handoff.load(TestResult, Project.here().handoff, "test_result", made_by="notebooks/03_test_endpoint.ipynb")
+    figures = {"MATCH_RATE": f"{result.match_rate:.4f}", "LOW": f"{result.low:.4f}", "HIGH": f"{result.high:.4f}"}
+    _write_exports(file, {"VERDICT": result.verdict, **figures, "ROWS": result.rows})
+
+
+@app.command()
+def seal(
+    staging: Annotated[str, typer.Option(envvar="STAGING", help="s3:// address of the staging bucket.")],
+    evidence: Annotated[str, typer.Option(envvar="EVIDENCE", help="s3:// address of the evidence bucket.")],
+    execution: Annotated[str, typer.Option(envvar="PIPELINE_EXECUTION_ID", help="The pipeline execution.")],
+    action: Annotated[str, typer.Option(envvar="ACTION", help="STAGE.ACTION that seals.")],
+    exports: Exports = Path("exports.env"),
+) -> None:
+    """Copy the execution's staged files into the write-once bucket and write their manifest.
+
+    Example: mlkit evidence seal --staging s3://staging --evidence s3://evidence --execution ID --action QA.SealEvidence
+    """
+    from mlkit import handoff
+    from mlkit.aws.endpoints import load_trained_model
+    from mlkit.aws.sealing import seal as seal_all
+    from mlkit.aws.session import Session
+    from mlkit.handoff import TestResult
+
+    project = Project.here()
+    address, digest = seal_all(
+        Session(),
+        staging=staging,
+        evidence_uri=evidence,
+        pipeline=os.environ.get("CODEBUILD_INITIATOR", "by-hand").removeprefix("codepipeline/"),
+        execution=execution,
+        action=action,
+        attempt=os.environ.get("CODEBUILD_BUILD_ID", "by-hand").rpartition(":")[2],
+        root=project.root,
+        trained=load_trained_model(project),
+        tested=handoff.load(TestResult, project.handoff, "test_result", made_by="notebooks/03_test_endpoint.ipynb"),
+    )
+    _write_exports(exports, {"SEAL_SHA256": digest, "EVIDENCE_URI": address})
+    out.print(f"Sealed as {digest}: {address}")
+
+
+@app.command("verify-approval")
+def verify_approval(
+    seal_uri: Annotated[str, typer.Option(envvar="SEAL_URI", help="Address of the manifest.")],
+    seal_sha256: Annotated[str, typer.Option(envvar="SEAL_SHA256", help="The manifest's SHA-256 from the approval message.")],
+) -> None:
+    """Compare code, model, configuration and every sealed file with what was approved.
+
+    Example: mlkit evidence verify-approval --seal-uri s3://evidence/.../manifest.json --seal-sha256 SHA256
+    """
+    from mlkit.aws.sealing import verify_approval as verify
+    from mlkit.aws.session import Session
+
+    compared = verify(Session(), seal_uri=seal_uri, seal_sha256=seal_sha256, root=Project.here().root)
+    out.print(f"As approved: {', '.join(compared)}")
+
+
+def sweep(
+    execution: Annotated[str, typer.Argument(help="The pipeline execution's id.")],
+    your_initials: Annotated[str, typer.Option("--your-initials", envvar="YOUR_INITIALS", help="Prefix of the lab's names.")] = "mlkit",
+    yes: Annotated[bool, typer.Option("--yes", help="End what was found; without it, it is only shown.")] = False,
+) -> None:
+    """Find what an execution left behind - running jobs, its QA endpoint - and, with --yes, end it.
+
+    Example: mlkit sweep 01234567-89ab-cdef-0123-456789abcdef
+    """
+    from mlkit.aws.session import Session
+    from mlkit.aws.sweeping import find_leftovers
+    from mlkit.aws.sweeping import sweep as end
+
+    aws = Session()
+    leftovers = find_leftovers(aws, execution, your_initials)
+    for leftover in leftovers:
+        out.print(f"{'ends' if yes else 'would end'} {leftover.kind} {leftover.name}")
+    if not leftovers:
+        out.print("Nothing is left of it.")
+    elif yes:
+        end(aws, leftovers)

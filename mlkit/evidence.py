@@ -1,0 +1,91 @@
+"""What is sealed: a manifest of every file of a pipeline execution, and the digest of the code that ran.
+
+The digest of the manifest stands for all that it lists: notebooks, records, model, configuration and code.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from mlkit.errors import ApprovalVoid, UsageError
+
+SCHEMA = "mlkit/manifest/1"
+CODE_FOLDERS = ("mlkit", "notebooks", "buildspecs", "CloudFormation")
+_GENERATED = ("configuration_", "__pycache__", ".ipynb_checkpoints")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SealedFile:
+    """One object in the evidence bucket, by its write-once key and version."""
+
+    s3_uri: str
+    version_id: str
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """Everything that one SealEvidence action vouches for. `configurations` maps file names to SHA-256."""
+
+    schema: str = SCHEMA
+    pipeline: str
+    pipeline_execution_id: str
+    action: str
+    sealed_at: str
+    code_sha256: str
+    model_s3_uri: str
+    model_sha256: str
+    verdict: str
+    configurations: Mapping[str, str]
+    files: tuple[SealedFile, ...]
+
+    def to_bytes(self) -> bytes:
+        """Canonical JSON: equal manifests have equal bytes."""
+        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Manifest":
+        try:
+            document: dict[str, Any] = json.loads(data)
+            files = tuple(SealedFile(**item) for item in document.pop("files"))
+            manifest = cls(files=files, **document)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise UsageError(f"The manifest cannot be read: {error}", cure="Was it written by another version of mlkit?") from error
+        if manifest.schema != SCHEMA:
+            raise UsageError(
+                f"The manifest is a {manifest.schema}, not a {SCHEMA}", cure="Read it with the version of mlkit that wrote it."
+            )
+        return manifest
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def code_sha256(root: Path) -> str:
+    """One digest of all code that runs: library, notebooks, buildspecs and templates, by path and content."""
+    lines = []
+    for folder in CODE_FOLDERS:
+        for path in sorted((root / folder).rglob("*")):
+            relative = path.relative_to(root).as_posix()
+            if path.is_file() and not any(part.startswith(_GENERATED) for part in path.parts):
+                lines.append(f"{sha256(path.read_bytes())}  {relative}\n")
+    return sha256("".join(lines).encode())
+
+
+def check_unchanged(approved: Manifest, now: Mapping[str, str]) -> Sequence[str]:
+    """What was compared. Raises ApprovalVoid naming everything that differs between `now` and what was approved.
+
+    `now` maps "code", "model" and the names of configuration files to SHA-256.
+    """
+    expected = {"code": approved.code_sha256, "model": approved.model_sha256, **approved.configurations}
+    differing = sorted(name for name in expected.keys() | now.keys() if expected.get(name) != now.get(name))
+    if differing:
+        raise ApprovalVoid(f"Not what was approved: {', '.join(differing)} changed since the evidence was sealed")
+    if approved.verdict not in ("PASS", "INCONCLUSIVE"):
+        raise ApprovalVoid(f"The sealed verdict is {approved.verdict}")
+    return sorted(expected)
