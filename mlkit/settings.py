@@ -8,6 +8,7 @@ from mlkit.errors import NotFound, UsageError
 
 ENVIRONMENTS = ("dev", "qa", "production")
 ENDPOINT_TEMPLATE = Path("CloudFormation") / "sagemaker_prediction_endpoint.yaml"
+PIPELINE_TEMPLATE = Path("CloudFormation") / "codepipeline.yaml"
 DATALAKE_TEMPLATE = Path("CloudFormation") / "datalake.yaml"
 _INITIALS = re.compile(r"[a-z][a-z0-9-]{0,18}[a-z0-9]")
 
@@ -44,6 +45,10 @@ class LabNames:
     @property
     def datalake_stack(self) -> str:
         return f"{self.initials}-ml-lab-datalake"
+
+    @property
+    def pipeline_stack(self) -> str:
+        return f"{self.initials}-ml-lab-pipeline"
 
     def endpoint(self, environment: str) -> str:
         """One endpoint name per environment, for ever: applications know it."""

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from mlkit.cli.console import out
+from mlkit.cli.server import start
 from mlkit.errors import UsageError
 from mlkit.settings import Project
 
@@ -21,9 +22,8 @@ def up(port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 4566) -> 
 
     Example: mlkit local up
     """
-    from mlkit.local import lifecycle
 
-    running = lifecycle.up(Project.here().local_home, port=port)
+    running = start(Project.here(), port)
     out.print(f"The local AWS answers at {running.endpoint_url} (account {running.account}, {running.region})")
     out.print('Use it in this shell: eval "$(mlkit local env)"')
 
@@ -100,7 +100,7 @@ def jupyter(context: typer.Context) -> None:
     from mlkit.local import lifecycle
 
     project = Project.here()
-    lifecycle.up(project.local_home)
+    start(project)
     program = shutil.which("jupyter-lab", path=os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", "")]))
     if program is None:
         raise UsageError("JupyterLab is not installed", cure="Install the extra: pip install 'mlkit[jupyter]', or `make setup`.")
@@ -110,16 +110,72 @@ def jupyter(context: typer.Context) -> None:
     os.execv(program, [program, *start, *private, *context.args])
 
 
+Initials = Annotated[str, typer.Option("--your-initials", help="Prefix of the lab's names.")]
+
+
 @app.command()
 def run(
+    your_initials: Initials = "mlkit",
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 4566,
+    worktree: Annotated[bool, typer.Option("--worktree", help="Run uncommitted files too, not only HEAD.")] = False,
+    approve: Annotated[str | None, typer.Option(help="Approve for production with this comment, without being asked.")] = None,
+    tune: Annotated[str, typer.Option(help="The stack's parameter Tune: notebook, true or false.")] = "notebook",
+    min_match_rate: Annotated[str, typer.Option(help="The stack's parameter MinMatchRate: notebook, or a share.")] = "notebook",
+) -> None:
+    """Run the whole pipeline on the local AWS: source, build and train, QA, approval, production.
+
+    Example: mlkit local run --approve "looks good"
+    """
+    from mlkit.cli import pipeline
+
+    parameters = {"Tune": tune, "MinMatchRate": min_match_rate}
+    options = pipeline.Options(your_initials=your_initials, port=port, worktree=worktree, approve=approve, parameters=parameters)
+    pipeline.run(Project.here(), options)
+
+
+@app.command()
+def approve(comment: Annotated[str, typer.Argument(help="Why.")], your_initials: Initials = "mlkit") -> None:
+    """Approve the execution that waits.
+
+    Example: mlkit local approve "as good as the last one"
+    """
+    from mlkit.cli import pipeline
+
+    pipeline.decide(Project.here(), your_initials=your_initials, approved=True, comment=comment)
+
+
+@app.command()
+def reject(comment: Annotated[str, typer.Argument(help="Why.")], your_initials: Initials = "mlkit") -> None:
+    """Reject the execution that waits; production stays as it is.
+
+    Example: mlkit local reject "log loss is worse"
+    """
+    from mlkit.cli import pipeline
+
+    pipeline.decide(Project.here(), your_initials=your_initials, approved=False, comment=comment)
+
+
+@app.command()
+def stop(your_initials: Initials = "mlkit") -> None:
+    """Stop what is running in the pipeline, builds included.
+
+    Example: mlkit local stop
+    """
+    from mlkit.cli import pipeline
+
+    pipeline.stop(Project.here(), your_initials=your_initials)
+
+
+@app.command()
+def walk(
     tune: Annotated[bool, typer.Option("--tune", help="Tune instead of training once.")] = False,
-    your_initials: Annotated[str, typer.Option(help="Prefix of the lab's names.")] = "mlkit",
+    your_initials: Initials = "mlkit",
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 4566,
 ) -> None:
-    """Run the three notebooks on the local AWS with real ratings, the endpoint deployed between the second and the third.
+    """Run the three notebooks from the working tree without a pipeline, with the dev endpoint between the second and the third.
 
-    Example: mlkit local run
+    Example: mlkit local walk
     """
-    from mlkit.cli.walk import walk
+    from mlkit.cli.walk import walk as walk_through
 
-    walk(Project.here(), your_initials=your_initials, tune=tune, port=port)
+    walk_through(Project.here(), your_initials=your_initials, tune=tune, port=port)

@@ -1,0 +1,133 @@
+"""A pipeline execution: start it, follow its actions, decide an approval, stop it."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from mlkit.aws.session import Session, aws_errors
+from mlkit.errors import NotFound, UsageError
+
+ENDED = ("Succeeded", "Failed", "Stopped", "Superseded", "Cancelled")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActionRun:
+    """One try of an action. `external_id` is the build's or the change's id; `summary` is what failed, or what was said."""
+
+    stage: str
+    action: str
+    provider: str
+    status: str
+    duration_s: float
+    summary: str
+    external_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Approval:
+    """An approval that waits; the token proves that the answer belongs to this question."""
+
+    stage: str
+    action: str
+    token: str
+    message: str
+
+
+def pipeline_name(aws: Session, stack: str) -> str:
+    """The pipeline that the stack made. Raises NotFound."""
+    from mlkit.aws.stacks import stack_outputs
+
+    try:
+        return stack_outputs(aws, stack)["Pipeline"]
+    except NotFound as error:
+        raise NotFound(f"There is no stack {stack}", cure="Deploy CloudFormation/codepipeline.yaml, or use `mlkit local run`.") from error
+
+
+def start(aws: Session, pipeline: str, *, commit: str | None = None) -> str:
+    """Start an execution, of a certain commit where one is given. Returns its id."""
+    revision = {"actionName": "Source", "revisionType": "COMMIT_ID", "revisionValue": commit}
+    with aws_errors():
+        answer = aws.client("codepipeline").start_pipeline_execution(name=pipeline, **({"sourceRevisions": [revision]} if commit else {}))
+    return str(answer["pipelineExecutionId"])
+
+
+def status(aws: Session, pipeline: str, execution: str) -> str:
+    with aws_errors():
+        answer = aws.client("codepipeline").get_pipeline_execution(pipelineName=pipeline, pipelineExecutionId=execution)
+    return str(answer["pipelineExecution"]["status"])
+
+
+def action_runs(aws: Session, pipeline: str, execution: str, *, now: Callable[..., datetime] = datetime.now) -> list[ActionRun]:
+    """The execution's actions in the order in which they began, retries included."""
+    pages = aws.client("codepipeline").get_paginator("list_action_executions")
+    with aws_errors():
+        found = pages.paginate(pipelineName=pipeline, filter={"pipelineExecutionId": execution}).search("actionExecutionDetails[]")
+        details = sorted(found, key=lambda item: item["startTime"])
+    return [_run(item, now) for item in details]
+
+
+def _run(item: dict[str, Any], now: Callable[..., datetime]) -> ActionRun:
+    result = item.get("output", {}).get("executionResult", {})
+    ended = item["lastUpdateTime"] if item["status"] != "InProgress" else now(item["startTime"].tzinfo)
+    return ActionRun(
+        stage=item["stageName"],
+        action=item["actionName"],
+        provider=item["input"]["actionTypeId"]["provider"],
+        status=item["status"],
+        duration_s=max(0.0, (ended - item["startTime"]).total_seconds()),
+        summary=result.get("errorDetails", {}).get("message") or result.get("externalExecutionSummary", ""),
+        external_id=result.get("externalExecutionId", ""),
+    )
+
+
+def pending_approval(aws: Session, pipeline: str, execution: str) -> Approval | None:
+    """The approval that the execution waits for, if it does."""
+    with aws_errors():
+        state = aws.client("codepipeline").get_pipeline_state(name=pipeline)
+    for stage in state["stageStates"]:
+        if stage.get("latestExecution", {}).get("pipelineExecutionId") != execution:
+            continue
+        for action in stage.get("actionStates", []):
+            latest = action.get("latestExecution", {})
+            if latest.get("status") == "InProgress" and latest.get("token"):
+                message = latest.get("summary", "") or _custom_data(aws, pipeline, execution, action["actionName"])
+                return Approval(stage=stage["stageName"], action=action["actionName"], token=latest["token"], message=message)
+    return None
+
+
+def _custom_data(aws: Session, pipeline: str, execution: str, action: str) -> str:
+    pages = aws.client("codepipeline").get_paginator("list_action_executions")
+    found = pages.paginate(pipelineName=pipeline, filter={"pipelineExecutionId": execution}).search("actionExecutionDetails[]")
+    data = [item["input"].get("resolvedConfiguration", {}).get("CustomData", "") for item in found if item["actionName"] == action]
+    return data[0] if data else ""
+
+
+def decide(aws: Session, pipeline: str, approval: Approval, *, approved: bool, comment: str) -> None:
+    """Answer the approval. Raises UsageError when somebody else was quicker."""
+    result = {"summary": comment[:512], "status": "Approved" if approved else "Rejected"}
+    try:
+        aws.client("codepipeline").put_approval_result(
+            pipelineName=pipeline, stageName=approval.stage, actionName=approval.action, token=approval.token, result=result
+        )
+    except ClientError as error:
+        if error.response["Error"]["Code"] in ("InvalidApprovalTokenException", "ApprovalAlreadyCompletedException"):
+            raise UsageError("This approval is no longer pending", cure="Look at the pipeline's state: somebody has decided.") from error
+        with aws_errors():
+            raise
+
+
+def stop(aws: Session, pipeline: str, execution: str, *, reason: str) -> None:
+    """Stop the execution and the builds that it started; CodePipeline alone would let them go on."""
+    runs = action_runs(aws, pipeline, execution)
+    with suppress(ClientError):  # it may have ended meanwhile
+        aws.client("codepipeline").stop_pipeline_execution(
+            pipelineName=pipeline, pipelineExecutionId=execution, abandon=True, reason=reason[:200]
+        )
+    for run in runs:
+        if run.status == "InProgress" and run.provider == "CodeBuild" and run.external_id:
+            with suppress(ClientError):
+                aws.client("codebuild").stop_build(id=run.external_id)
