@@ -19,16 +19,23 @@ def _write_exports(path: Path, values: dict[str, object]) -> None:
 
 
 def exports(file: Annotated[Path, typer.Argument(help="The file to write.")] = Path("exports.env")) -> None:
-    """Write the last test's verdict and figures as shell variables, for a buildspec to export.
+    """Write what the notebooks handed over so far as shell variables, for a buildspec to export.
 
     Example: mlkit exports exports.env
     """
     from mlkit import handoff
+    from mlkit.aws.endpoints import load_trained_model
     from mlkit.handoff import TestResult
 
-    result = handoff.load(TestResult, Project.here().handoff, "test_result", made_by="notebooks/03_test_endpoint.ipynb")
-    figures = {"MATCH_RATE": f"{result.match_rate:.4f}", "LOW": f"{result.low:.4f}", "HIGH": f"{result.high:.4f}"}
-    _write_exports(file, {"VERDICT": result.verdict, **figures, "ROWS": result.rows})
+    project = Project.here()
+    trained = load_trained_model(project)
+    tuned = "true" if trained.tuning_job else "false"
+    values: dict[str, object] = {"TRAINING_JOB": trained.training_job, "TUNED": tuned, "MODEL_SHA256": trained.model.sha256}
+    if (project.handoff / "test_result.json").is_file():
+        result = handoff.load(TestResult, project.handoff, "test_result", made_by="notebooks/03_test_endpoint.ipynb")
+        figures = {"MATCH_RATE": f"{result.match_rate:.4f}", "LOW": f"{result.low:.4f}", "HIGH": f"{result.high:.4f}"}
+        values |= {"VERDICT": result.verdict, **figures, "ROWS": result.rows}
+    _write_exports(file, values)
 
 
 @app.command()

@@ -106,8 +106,8 @@ def jupyter(context: typer.Context) -> None:
         raise UsageError("JupyterLab is not installed", cure="Install the extra: pip install 'mlkit[jupyter]', or `make setup`.")
     os.environ.update(lifecycle.environment(project.local_home))
     private = ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate", "--LabApp.news_url="]
-    start = [f"--notebook-dir={project.root}", "--LabApp.default_url=/lab/tree/notebooks/01_prep.ipynb"]
-    os.execv(program, [program, *start, *private, *context.args])
+    opened = [f"--notebook-dir={project.root}", "--LabApp.default_url=/lab/tree/notebooks/01_prep.ipynb"]
+    os.execv(program, [program, *opened, *private, *context.args])
 
 
 Initials = Annotated[str, typer.Option("--your-initials", help="Prefix of the lab's names.")]

@@ -11,7 +11,8 @@ from typing import Any
 
 from mlkit.cli import console
 from mlkit.cli.console import Elapsed, out, show_table, step
-from mlkit.errors import MlkitError, PipelineFailed, UsageError
+from mlkit.cli.server import start
+from mlkit.errors import PipelineFailed, UsageError
 from mlkit.settings import DATALAKE_TEMPLATE, PIPELINE_TEMPLATE, LabNames, Project
 
 OWNER, REPO, BRANCH = "local", "mlkit", "main"
@@ -35,7 +36,7 @@ def run(project: Project, options: Options) -> None:
     from mlkit.local import lifecycle
 
     with step("Local AWS"):
-        running = lifecycle.up(project.local_home, port=options.port)
+        running = start(project, options.port)
         out.print(f"  {running.endpoint_url}, account {running.account}, {running.region}")
     with console.environment(lifecycle.environment(project.local_home)):
         from mlkit.aws.session import Session
@@ -104,7 +105,7 @@ def follow(aws: Any, pipeline: str, execution: str, *, approve: str | None) -> s
     """Tell each action's start and end with the elapsed time, decide or ask at an approval, and return how the execution ended."""
     from mlkit.aws import pipelines
 
-    say, told, asked = Elapsed(), {}, set[str]()
+    say, told, asked = Elapsed(), dict[int, str](), set[str]()
     while True:
         status = pipelines.status(aws, pipeline, execution)
         for number, one in enumerate(pipelines.action_runs(aws, pipeline, execution)):
@@ -142,9 +143,7 @@ def write_report(aws: Any, project: Project, names: LabNames, pipeline: str, exe
 
     outputs = _variables(aws, pipeline, execution)
     runs = pipelines.action_runs(aws, pipeline, execution)
-    actions = [
-        {"stage": r.stage, "action": r.action, "status": r.status, "executed": "ran", "duration_s": round(r.duration_s, 3)} for r in runs
-    ]
+    actions = [_action(run) for run in runs]
     tested = outputs.get("ProductionTest") or outputs.get("QATest") or {}
     rate = {name: float(tested[key]) for name, key in (("value", "MATCH_RATE"), ("low", "LOW"), ("high", "HIGH"))} if tested else None
     report = {
@@ -164,6 +163,11 @@ def write_report(aws: Any, project: Project, names: LabNames, pipeline: str, exe
     partial.write_text(json.dumps(report, indent=2) + "\n")
     os.replace(partial, path)
     return report
+
+
+def _action(run: Any) -> dict[str, Any]:
+    """Every action of the pipeline acts; what is only recorded is told apart, under `simulated`."""
+    return {"stage": run.stage, "action": run.action, "status": run.status, "executed": "ran", "duration_s": round(run.duration_s, 3)}
 
 
 def _variables(aws: Any, pipeline: str, execution: str) -> dict[str, dict[str, str]]:
@@ -227,8 +231,8 @@ def stop(project: Project, *, your_initials: str) -> None:
 
 
 def _in_progress(aws: Any, pipeline: str) -> list[str]:
-    try:
+    from mlkit.aws.session import aws_errors
+
+    with aws_errors():
         listed = aws.client("codepipeline").list_pipeline_executions(pipelineName=pipeline)["pipelineExecutionSummaries"]
-    except MlkitError:
-        raise
     return [item["pipelineExecutionId"] for item in listed if item["status"] in ("InProgress", "Stopping")]

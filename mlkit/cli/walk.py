@@ -10,11 +10,12 @@ from mlkit.settings import DATALAKE_TEMPLATE, LabNames, Project
 
 def walk(project: Project, *, your_initials: str, tune: bool, port: int) -> None:
     """Run everything and end with the times, the match rate and where the executed notebooks are."""
+    from mlkit.cli.server import start
     from mlkit.local import lifecycle
 
     timings: dict[str, float] = {}
     with step("Local AWS", timings):
-        running = lifecycle.up(project.local_home, port=port)
+        running = start(project, port)
         out.print(f"  {running.endpoint_url}, account {running.account}, {running.region}")
     with console.environment(lifecycle.environment(project.local_home)):
         evidence = _walk(project, LabNames(initials=your_initials), tune, timings)

@@ -37,6 +37,13 @@ def _logging(value: Mapping[str, Any]) -> dict[str, Any]:
     return {"LoggingEnabled": {"TargetBucket": value["DestinationBucketName"], "TargetPrefix": value.get("LogFilePrefix", "")}}
 
 
+def _object_lock(value: Any) -> dict[str, Any]:
+    """Days and years come as text when a parameter gives them."""
+    rule = value.get("Rule", {}).get("DefaultRetention", {})
+    periods = {name: int(rule[name]) for name in ("Days", "Years") if name in rule}
+    return {**value, **({"Rule": {"DefaultRetention": {**rule, **periods}}} if rule else {})}
+
+
 # property -> the call that sets it, its argument, the argument's value, and the call that takes it back (None: the empty argument)
 _SETTINGS: Mapping[str, tuple[str, str, Callable[[Any], Any], str | None]] = {
     "VersioningConfiguration": ("put_bucket_versioning", "VersioningConfiguration", dict, None),
@@ -50,7 +57,7 @@ _SETTINGS: Mapping[str, tuple[str, str, Callable[[Any], Any], str | None]] = {
     "BucketEncryption": ("put_bucket_encryption", "ServerSideEncryptionConfiguration", _encryption, "delete_bucket_encryption"),
     "LifecycleConfiguration": ("put_bucket_lifecycle_configuration", "LifecycleConfiguration", _lifecycle, "delete_bucket_lifecycle"),
     "LoggingConfiguration": ("put_bucket_logging", "BucketLoggingStatus", _logging, None),
-    "ObjectLockConfiguration": ("put_object_lock_configuration", "ObjectLockConfiguration", dict, None),
+    "ObjectLockConfiguration": ("put_object_lock_configuration", "ObjectLockConfiguration", _object_lock, None),
     "Tags": ("put_bucket_tagging", "Tagging", lambda value: {"TagSet": value}, "delete_bucket_tagging"),
 }
 
