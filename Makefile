@@ -28,7 +28,7 @@ $(UV):
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-warn-script-location --target .tools/uv uv==$(UV_VERSION)
 
 $(INSTALLED): requirements.lock setup.cfg pyproject.toml | $(UV)
-	$(UV) venv --quiet --allow-existing --python $(PYTHON) .venv
+	$(UV) venv --quiet --allow-existing --python "$$(command -v $(PYTHON))" .venv
 	$(UV) pip sync --quiet --python .venv --compile-bytecode --require-hashes requirements.lock
 	$(UV) pip install --quiet --python .venv --no-deps --no-build-isolation --editable .
 	$(BIN)/python -m mlkit.local.factorization_machines.precompile
@@ -36,7 +36,7 @@ $(INSTALLED): requirements.lock setup.cfg pyproject.toml | $(UV)
 
 # What a build of the pipeline installs: the locked packages that the notebooks need, and the project as its source is.
 build-environment: $(if $(shell command -v uv),,$(UV))
-	@$(BUILD_UV) venv --quiet --allow-existing --relocatable --python $(PYTHON) .venv
+	@$(BUILD_UV) venv --quiet --allow-existing --relocatable --python "$$(command -v $(PYTHON))" .venv
 	@$(BUILD_UV) pip sync --quiet --python .venv --require-hashes requirements-build.lock
 	@$(BUILD_UV) pip install --quiet --python .venv --no-deps --no-build-isolation .
 

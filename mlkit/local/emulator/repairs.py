@@ -23,6 +23,7 @@ def apply() -> tuple[Any, Any, Any]:
     encryption.ask_for_key_permissions(ia, ev)
     name_the_denied_resource(ia, ev)
     resolve_key_aliases(ia)
+    name_log_streams(ia)
     tell_the_metric_namespace(ia)
     alarms.evaluate_by_period()
     keep_sessions()
@@ -79,6 +80,21 @@ def resolve_key_aliases(ia: Any) -> None:
         arn: str = original(service, method, path, headers, *more)
         if service == "kms" and ":alias/" in arn and not headers.get("x-amz-target", "").endswith("Alias"):
             return encryption.key_arn(arn) or arn
+        return arn
+
+    ia.extract_resource_arn = extract
+
+
+def name_log_streams(ia: Any) -> None:
+    """AWS asks for rights on a stream, `log-group:NAME:log-stream:STREAM`, which is why policies end in `log-group:NAME:*`."""
+    original = ia.extract_resource_arn
+
+    def extract(service: str, method: str, path: str, headers: Mapping[str, str], body: bytes, *more: Any) -> str:
+        arn: str = original(service, method, path, headers, body, *more)
+        operation = headers.get("x-amz-target", "").rpartition(".")[2]
+        if service == "logs" and operation in ("CreateLogStream", "PutLogEvents", "GetLogEvents", "DeleteLogStream"):
+            stream = json.loads(body or b"{}").get("logStreamName", "")
+            return f"{arn.removesuffix(':*').partition(':log-stream:')[0]}:log-stream:{stream}"
         return arn
 
     ia.extract_resource_arn = extract
