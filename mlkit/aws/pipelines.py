@@ -120,6 +120,18 @@ def decide(aws: Session, pipeline: str, approval: Approval, *, approved: bool, c
             raise
 
 
+def build_log(aws: Session, build_id: str, *, lines: int = 12) -> list[str]:
+    """The last lines that a build's own commands printed."""
+    with aws_errors():
+        build = aws.client("codebuild").batch_get_builds(ids=[build_id])["builds"][0]
+        where = build.get("logs", {})
+        if not where.get("streamName"):
+            return []
+        events = aws.client("logs").filter_log_events(logGroupName=where["groupName"], logStreamNames=[where["streamName"]])["events"]
+    printed = [line for event in events for line in event["message"].splitlines() if not line.startswith("[Container]")]
+    return printed[-lines:]
+
+
 def stop(aws: Session, pipeline: str, execution: str, *, reason: str) -> None:
     """Stop the execution and the builds that it started; CodePipeline alone would let them go on."""
     runs = action_runs(aws, pipeline, execution)

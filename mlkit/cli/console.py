@@ -16,9 +16,9 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 def show_error(error: MlkitError) -> None:
     """What happened, then what to do; never a stack trace."""
-    err.print(f"[bold red]Error:[/] {_plain(str(error))}")
+    err.print(f"[bold red]Error:[/] {plain(str(error))}")
     if error.cure:
-        err.print(f"  [bold]Next:[/] {_plain(error.cure)}")
+        err.print(f"  [bold]Next:[/] {plain(error.cure)}")
     if error.retry:
         err.print("  The same command may succeed if it is run again.")
 
@@ -46,7 +46,7 @@ class Elapsed:
         self._start = time.monotonic()
 
     def __call__(self, line: str) -> None:
-        out.print(f"  [dim]{time.monotonic() - self._start:6.1f} s[/]  {_plain(line)}")
+        out.print(f"  [dim]{time.monotonic() - self._start:6.1f} s[/]  {plain(line)}")
 
 
 def show_table(rows: Sequence[Mapping[str, object]], *, title: str = "") -> None:
@@ -55,7 +55,7 @@ def show_table(rows: Sequence[Mapping[str, object]], *, title: str = "") -> None
     for name, value in rows[0].items():
         table.add_column(name, overflow="fold", justify="right" if isinstance(value, int | float) else "left")
     for row in rows:
-        table.add_row(*(f"{value:.4f}" if isinstance(value, float) else _plain(str(value)) for value in row.values()))
+        table.add_row(*(f"{value:.4f}" if isinstance(value, float) else plain(str(value)) for value in row.values()))
     Console(highlight=False).print(table)
 
 
@@ -74,5 +74,6 @@ def environment(variables: Mapping[str, str]) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """The text with nothing in it that rich would take for markup."""
     return text.replace("[", "\\[")

@@ -184,10 +184,18 @@ def _endpoints(aws: Any, names: LabNames) -> list[str]:
 
 
 def show_report(aws: Any, pipeline: str, execution: str, report: dict[str, Any]) -> None:
+    """The table of actions, the end of a failed build's log, the match rate, and where to look."""
+    from mlkit.aws import pipelines
+
     rows = [{"action": f"{a['stage']}.{a['action']}", "status": a["status"], "": a["executed"], "seconds": f"{a['duration_s']:.1f}"}
             for a in report["actions"]]  # fmt: skip
     if rows:
         show_table(rows, title=f"Pipeline execution {execution}: {report['status']}")
+    for run in pipelines.action_runs(aws, pipeline, execution):
+        if run.status == "Failed" and run.provider == "CodeBuild" and run.external_id:
+            out.print(f"[bold]{run.stage}.{run.action}[/] said last:")
+            for line in pipelines.build_log(aws, run.external_id):
+                out.print(f"  {console.plain(line)}")
     if rate := report["match_rate"]:
         interval = f"95% interval {rate['low']:.4f} to {rate['high']:.4f}"
         out.print(f"[bold]Match rate {rate['value']:.4f}[/] on {rate['rows']:,} held-out ratings ({interval})")

@@ -24,6 +24,7 @@ def apply() -> tuple[Any, Any, Any]:
     name_the_denied_resource(ia, ev)
     resolve_key_aliases(ia)
     name_log_streams(ia)
+    name_glue_resources(ia)
     tell_the_metric_namespace(ia)
     alarms.evaluate_by_period()
     keep_sessions()
@@ -96,6 +97,27 @@ def name_log_streams(ia: Any) -> None:
             stream = json.loads(body or b"{}").get("logStreamName", "")
             return f"{arn.removesuffix(':*').partition(':log-stream:')[0]}:log-stream:{stream}"
         return arn
+
+    ia.extract_resource_arn = extract
+
+
+def name_glue_resources(ia: Any) -> None:
+    """Databases and tables by their own ARNs: `database/DB`, and `table/DB/TABLE` for a table and its partitions."""
+    original = ia.extract_resource_arn
+
+    def extract(service: str, method: str, path: str, headers: Mapping[str, str], body: bytes, *more: Any) -> str:
+        arn: str = original(service, method, path, headers, body, *more)
+        operation = headers.get("x-amz-target", "").rpartition(".")[2]
+        if service != "glue" or not any(word in operation for word in ("Database", "Table", "Partition")):
+            return arn
+        asked = json.loads(body or b"{}")
+        catalog = ":".join(arn.split(":")[:5])
+        database = asked.get("DatabaseName") or asked.get("Name") or asked.get("DatabaseInput", {}).get("Name")
+        if "Database" in operation:
+            return f"{catalog}:database/{database}" if database else f"{catalog}:catalog"
+        inside = "" if "Partition" in operation else asked.get("Name") or asked.get("TableInput", {}).get("Name")
+        table = asked.get("TableName") or inside or "*"
+        return f"{catalog}:table/{asked.get('DatabaseName')}/{table}"
 
     ia.extract_resource_arn = extract
 
