@@ -19,8 +19,15 @@ def problems(shape: Shape, value: Any) -> list[str]:
 
 def answer_problems(shape: Shape, value: Mapping[str, Any]) -> list[str]:
     """The same for an answer. AWS gives empty lists, for example of builds, where its own models ask for one item at least."""
-    members = shape.members if isinstance(shape, StructureShape) else {}
-    return problems(shape, {name: item for name, item in value.items() if item != [] or name not in members})
+    empty = {name for name, item in value.items() if item == []}
+    found = problems(shape, value)
+    return [problem for problem in found if not any(_is_length_of(problem, name) for name in empty)]
+
+
+def _is_length_of(problem: str, member: str) -> bool:
+    """Whether the problem is that this list is too short: botocore and the walk below word it differently."""
+    too_short = f"for parameter {member}, value: 0" in problem or f"at '{_lower(member)}'" in problem
+    return too_short and ("min length" in problem or "greater than or equal" in problem)
 
 
 def _walk(shape: Shape, value: Any, where: str) -> Iterator[str]:

@@ -25,6 +25,7 @@ def apply() -> tuple[Any, Any, Any]:
     resolve_key_aliases(ia)
     name_log_streams(ia)
     name_glue_resources(ia)
+    name_alarms(ia)
     tell_the_metric_namespace(ia)
     alarms.evaluate_by_period()
     keep_sessions()
@@ -118,6 +119,22 @@ def name_glue_resources(ia: Any) -> None:
         inside = "" if "Partition" in operation else asked.get("Name") or asked.get("TableInput", {}).get("Name")
         table = asked.get("TableName") or inside or "*"
         return f"{catalog}:table/{asked.get('DatabaseName')}/{table}"
+
+    ia.extract_resource_arn = extract
+
+
+def name_alarms(ia: Any) -> None:
+    """DeleteAlarms by the alarms' ARNs; of several, the first stands for all."""
+    original = ia.extract_resource_arn
+
+    def extract(
+        service: str, method: str, path: str, headers: Mapping[str, str], body: bytes, params: Any, region: str, account: str
+    ) -> str:
+        arn: str = original(service, method, path, headers, body, params, region, account)
+        if service != "monitoring" or arn != "*":
+            return arn
+        listed = json.loads(body).get("AlarmNames") if body[:1] == b"{" else params.get("AlarmNames.member.1")
+        return f"arn:aws:cloudwatch:{region}:{account}:alarm:{listed[0]}" if listed else arn
 
     ia.extract_resource_arn = extract
 
