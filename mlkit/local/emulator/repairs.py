@@ -124,7 +124,7 @@ def name_glue_resources(ia: Any) -> None:
 
 
 def name_alarms(ia: Any) -> None:
-    """DeleteAlarms by the alarms' ARNs; of several, the first stands for all."""
+    """Alarms that are deleted or tagged, by their ARNs; of several, the first stands for all."""
     original = ia.extract_resource_arn
 
     def extract(
@@ -133,7 +133,10 @@ def name_alarms(ia: Any) -> None:
         arn: str = original(service, method, path, headers, body, params, region, account)
         if service != "monitoring" or arn != "*":
             return arn
-        listed = json.loads(body).get("AlarmNames") if body[:1] == b"{" else params.get("AlarmNames.member.1")
+        asked = json.loads(body) if body[:1] == b"{" else {"AlarmNames": params.get("AlarmNames.member.1"), "ResourceARN": None}
+        if tagged := asked.get("ResourceARN") or next(iter(params.get("ResourceARN", [])), None):
+            return str(tagged)
+        listed = asked.get("AlarmNames")
         return f"arn:aws:cloudwatch:{region}:{account}:alarm:{listed[0]}" if listed else arn
 
     ia.extract_resource_arn = extract
