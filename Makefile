@@ -1,4 +1,4 @@
-# make run    the three notebooks on the local AWS        make test   everything that is checked
+# make run    the whole pipeline on the local AWS         make test   everything that is checked
 # make setup  only the installation                       make lint   style, types, architecture, templates
 .DELETE_ON_ERROR:
 .PHONY: setup build-environment run test lint lock reference clean
@@ -45,7 +45,7 @@ $(SDK_V2): tests/sdk-v2.lock | $(UV)
 	@touch $@
 
 run: $(INSTALLED)
-	$(BIN)/mlkit local run
+	$(BIN)/mlkit local run --approve "make run"
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
