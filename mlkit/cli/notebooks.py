@@ -1,14 +1,18 @@
 """mlkit run | params: one notebook, headless."""
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperCommand
 
-from mlkit.cli.console import Elapsed, out, show_table
+from mlkit.cli.console import Elapsed, out, plain, show_table
 from mlkit.errors import UsageError
+
+if TYPE_CHECKING:
+    from mlkit.records import RunRecord
 
 _PAIR = "\x00"  # no parameter holds it
 
@@ -86,8 +90,22 @@ def run_and_keep(
     record_path.write_text(record.to_json())
     if store is not None:
         store(record_path)
+    if record.failure is not None and os.environ.get("PIPELINE_EXECUTION_ID"):
+        _tell(record)
     out.print(f"{notebook.name}: {record.status} in {record.duration_s:.1f} s, see {executed}")
     check_run(record)
+
+
+def _tell(record: "RunRecord") -> None:
+    """In a pipeline, people are told which cell failed; that they cannot be told is no reason to fail otherwise."""
+    from mlkit.aws.notices import tell_failure
+    from mlkit.aws.session import Session
+    from mlkit.errors import MlkitError
+
+    try:
+        tell_failure(Session(), record, action=os.environ.get("ACTION", ""))
+    except MlkitError as error:
+        out.print(f"Nobody could be told of the failed cell: {plain(str(error))}")
 
 
 def params(notebook: Notebook) -> None:

@@ -1,0 +1,26 @@
+"""What a build tells the account's event bus, so that a rule of the pipeline's stack can tell people."""
+
+import json
+
+from mlkit.aws.session import Session, aws_errors
+from mlkit.records import RunRecord
+
+SOURCE, NOTEBOOK_FAILED = "mlkit", "Notebook Failed"
+
+
+def tell_failure(aws: Session, record: RunRecord, *, action: str) -> None:
+    """Put an event that names the notebook and the cell; a build's own failure names only the command."""
+    if record.failure is None:
+        return
+    detail = {
+        "pipeline-execution-id": aws.pipeline_execution_id,
+        "action": action,
+        "notebook": record.notebook,
+        "cell": record.failure.cell_number,
+        "heading": record.failure.heading,
+        "status": str(record.status),
+        "error": record.failure.ename,
+    }
+    entry = {"Source": SOURCE, "DetailType": NOTEBOOK_FAILED, "Detail": json.dumps(detail)}
+    with aws_errors():
+        aws.client("events").put_events(Entries=[entry])
