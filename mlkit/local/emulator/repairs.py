@@ -26,7 +26,7 @@ def apply() -> tuple[Any, Any, Any]:
     name_log_streams(ia)
     name_glue_resources(ia)
     name_alarms(ia)
-    tell_the_metric_namespace(ia)
+    tell_condition_keys(ia)
     alarms.evaluate_by_period()
     keep_sessions()
     keep_only_our_services(ms)
@@ -142,8 +142,8 @@ def name_alarms(ia: Any) -> None:
     ia.extract_resource_arn = extract
 
 
-def tell_the_metric_namespace(ia: Any) -> None:
-    """The condition key cloudwatch:namespace, which policies for PutMetricData cannot do without."""
+def tell_condition_keys(ia: Any) -> None:
+    """The condition keys of PutMetricData and PutEvents, which policies for them cannot do without."""
     original = ia.request_tag_context
 
     def context(service: str, action: str, body: bytes, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -152,6 +152,11 @@ def tell_the_metric_namespace(ia: Any) -> None:
             namespace = json.loads(body).get("Namespace") if body[:1] == b"{" else (params.get("Namespace") or [None])[0]
             if namespace:
                 found["cloudwatch:namespace"] = namespace
+        if action == "events:PutEvents":
+            entries = json.loads(body).get("Entries", [])
+            for key, member in (("events:source", "Source"), ("events:detail-type", "DetailType")):
+                values = {entry.get(member, "") for entry in entries}
+                found[key] = values.pop() if len(values) == 1 else "(several)"  # of several, none is the one that a policy names
         return found
 
     ia.request_tag_context = context
