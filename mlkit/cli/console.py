@@ -1,6 +1,7 @@
 """How the command line speaks: progress with elapsed time, tables that fit 80 columns, one clear error."""
 
 import os
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -47,6 +48,16 @@ class Elapsed:
 
     def __call__(self, line: str) -> None:
         out.print(f"  [dim]{time.monotonic() - self._start:6.1f} s[/]  {plain(line)}")
+
+
+class StackEvents(Elapsed):
+    """Prints what a stack operation made, replaced, removed or failed at; what only began, or stayed as it was, is not told."""
+
+    _QUIET = re.compile(r" (CREATE_IN_PROGRESS|UPDATE_IN_PROGRESS|UPDATE_COMPLETE|DELETE_IN_PROGRESS|DELETE_SKIPPED)( User Initiated)?$")
+
+    def __call__(self, line: str) -> None:
+        if not self._QUIET.search(line):
+            super().__call__(line)
 
 
 def show_table(rows: Sequence[Mapping[str, object]], *, title: str = "") -> None:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from mlkit.cli.console import Elapsed, out, show_table
+from mlkit.cli.console import StackEvents, out, show_table
 from mlkit.settings import LabNames, Project
 
 Environment = Annotated[str, typer.Argument(help="dev, qa or production")]
@@ -19,7 +19,7 @@ def deploy(environment: Environment) -> None:
     from mlkit.aws.endpoints import deploy as deploy_endpoint
     from mlkit.aws.session import Session
 
-    stack = deploy_endpoint(Session(), environment, Project.here(), on_event=Elapsed())
+    stack = deploy_endpoint(Session(), environment, Project.here(), on_event=StackEvents())
     verb = "now serves" if stack.changed else "already served"
     out.print(f"{stack.outputs['EndpointName']} {verb} {stack.outputs['ModelName']}")
 
@@ -32,7 +32,7 @@ def undeploy(environment: Environment, your_initials: Initials = "mlkit") -> Non
     from mlkit.aws.endpoints import undeploy as undeploy_endpoint
     from mlkit.aws.session import Session
 
-    gone = undeploy_endpoint(Session(), environment, your_initials, on_event=Elapsed())
+    gone = undeploy_endpoint(Session(), environment, your_initials, on_event=StackEvents())
     name = LabNames(initials=your_initials).endpoint(environment)
     out.print(f"{name} is gone" if gone else f"There was no {name}")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mlkit.cli import console
-from mlkit.cli.console import Elapsed, out, show_table, step
+from mlkit.cli.console import Elapsed, StackEvents, out, show_table, step
 from mlkit.cli.server import start
 from mlkit.errors import PipelineFailed, UsageError
 from mlkit.settings import DATALAKE_TEMPLATE, PIPELINE_TEMPLATE, LabNames, Project
@@ -53,14 +53,14 @@ def _deploy(aws: Any, project: Project, names: LabNames, options: Options) -> st
     capabilities = ("CAPABILITY_IAM",)
     with step("Data lake (CloudFormation/datalake.yaml)"):
         lake = {"YourInitials": names.initials}
-        deploy_stack(aws, names.datalake_stack, project.root / DATALAKE_TEMPLATE, lake, capabilities=capabilities, on_event=Elapsed())
+        deploy_stack(aws, names.datalake_stack, project.root / DATALAKE_TEMPLATE, lake, capabilities=capabilities, on_event=StackEvents())
     with step("Ratings"):
         load_ratings(project, "ml-100k", names.initials)
     with step("Pipeline (CloudFormation/codepipeline.yaml)"):
         given = {"Email": "approver@example.com", "GitHubUser": OWNER, "Repo": REPO, "Branch": BRANCH, "BakeSeconds": "0"}
         parameters = {"YourInitials": names.initials, "ConnectionArn": _connection(aws), **given, **options.parameters}
         template = project.root / PIPELINE_TEMPLATE
-        stack = deploy_stack(aws, names.pipeline_stack, template, parameters, capabilities=capabilities, on_event=Elapsed())
+        stack = deploy_stack(aws, names.pipeline_stack, template, parameters, capabilities=capabilities, on_event=StackEvents())
     return stack.outputs["Pipeline"]
 
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from mlkit.cli import console
-from mlkit.cli.console import Elapsed, out, show_table, step
+from mlkit.cli.console import StackEvents, out, show_table, step
 from mlkit.settings import DATALAKE_TEMPLATE, LabNames, Project
 
 
@@ -39,7 +39,7 @@ def _walk(project: Project, names: LabNames, tune: bool, timings: dict[str, floa
             project.root / DATALAKE_TEMPLATE,
             {"YourInitials": names.initials},
             capabilities=("CAPABILITY_IAM",),
-            on_event=Elapsed(),
+            on_event=StackEvents(),
         )
     with step("Ratings", timings):
         load_ratings(project, "ml-100k", names.initials)
@@ -53,7 +53,7 @@ def _walk(project: Project, names: LabNames, tune: bool, timings: dict[str, floa
     for name, given in parameters.items():
         if name == "03_test_endpoint":
             with step("Endpoint dev (CloudFormation/sagemaker_prediction_endpoint.yaml)", timings):
-                deploy(aws, "dev", project, on_event=Elapsed())
+                deploy(aws, "dev", project, on_event=StackEvents())
         with step(name, timings):
             run_and_keep(project.root / "notebooks" / f"{name}.ipynb", project.root / "executed" / f"{name}.ipynb", given, store=store)
     return evidence
