@@ -81,12 +81,20 @@ def head(root: Path) -> str:
     return done.stdout.strip()
 
 
+def is_dirty(root: Path) -> bool:
+    """Whether there is something that git does not ignore and that no commit holds."""
+    done = subprocess.run(["git", "-C", str(root), "status", "--porcelain"], capture_output=True, text=True, check=False)
+    return bool(done.stdout.strip())
+
+
 def _follow_to_the_end(aws: Any, project: Project, names: LabNames, pipeline: str, options: Options) -> None:
     from mlkit.aws import pipelines
     from mlkit.local.codeconnections import repositories
 
     commit = head(project.root)
     repositories.register(project.local_home / "codeconnections", f"{OWNER}/{REPO}", project.root, worktree=options.worktree)
+    if not options.worktree and is_dirty(project.root):
+        out.print("Uncommitted changes are not part of this run; --worktree would take them too.")
     execution = pipelines.start(aws, pipeline, commit=None if options.worktree else commit)
     out.print(f"[bold]Pipeline execution[/] {execution} of {'the working tree' if options.worktree else f'commit {commit[:10]}'}")
     try:
