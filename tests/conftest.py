@@ -61,6 +61,7 @@ def _no_aws_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[No
     for name in [name for name in os.environ if name.startswith(_OWN)]:
         patch.delenv(name)
     nowhere = tmp_path_factory.mktemp("aws")
+    (nowhere / "config").write_text("[default]\n")  # the profile that `mlkit local env` names, for sessions made before its files are
     patch.setenv("AWS_CONFIG_FILE", str(nowhere / "config"))
     patch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(nowhere / "credentials"))
     patch.setenv("AWS_EC2_METADATA_DISABLED", "true")

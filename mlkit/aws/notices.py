@@ -8,11 +8,12 @@ from mlkit.records import RunRecord
 SOURCE, NOTEBOOK_FAILED = "mlkit", "Notebook Failed"
 
 
-def tell_failure(aws: Session, record: RunRecord, *, action: str) -> None:
+def tell_failure(aws: Session, record: RunRecord, *, pipeline: str, action: str) -> None:
     """Put an event that names the notebook and the cell; a build's own failure names only the command."""
     if record.failure is None:
         return
     detail = {
+        "pipeline": pipeline,
         "pipeline-execution-id": aws.pipeline_execution_id,
         "action": action,
         "notebook": record.notebook,

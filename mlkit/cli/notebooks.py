@@ -102,8 +102,9 @@ def _tell(record: "RunRecord") -> None:
     from mlkit.aws.session import Session
     from mlkit.errors import MlkitError
 
+    pipeline = os.environ.get("CODEBUILD_INITIATOR", "").removeprefix("codepipeline/")
     try:
-        tell_failure(Session(), record, action=os.environ.get("ACTION", ""))
+        tell_failure(Session(), record, pipeline=pipeline, action=os.environ.get("ACTION", ""))
     except MlkitError as error:
         out.print(f"Nobody could be told of the failed cell: {plain(str(error))}")
 

@@ -64,6 +64,7 @@ def _check_templates(check_source: Callable[..., None], check_template: Callable
     def check(template: Mapping[str, Any], conditions: Mapping[str, bool], **more: Any) -> None:
         original_check(template, conditions, **more)
         check_template(template, conditions)
+        _check_imports(template, conditions, more.get("params"))
 
     def apply_transforms(template: Any, *more: Any) -> Any:
         if isinstance(template, Mapping):
@@ -72,6 +73,32 @@ def _check_templates(check_source: Callable[..., None], check_template: Callable
 
     handlers.validate_template_support = changesets.validate_template_support = check
     handlers._apply_transforms = changesets._apply_transforms = apply_transforms
+
+
+def _check_imports(template: Mapping[str, Any], conditions: Mapping[str, bool], params: Mapping[str, Any] | None) -> None:
+    """Refuse imports of what no stack exports before anything is made. Without parameters, as in ValidateTemplate, names are unknown."""
+    from ministack.services.cloudformation import engine
+
+    def resolve(node: Any) -> Any:
+        return engine._resolve_refs(node, {}, params, conditions, template.get("Mappings", {}), "", "")
+
+    def walk(node: Any) -> None:
+        if isinstance(node, Mapping):
+            if "Fn::If" in node:
+                chosen, *branches = node["Fn::If"]
+                walk(branches[0 if conditions.get(chosen) else 1])
+                return
+            if "Fn::ImportValue" in node:
+                resolve(node)
+            node = list(node.values())
+        if isinstance(node, list):
+            for item in node:
+                walk(item)
+
+    if params is not None:
+        for resource in template.get("Resources", {}).values():
+            if conditions.get(resource.get("Condition", ""), True):
+                walk(resource.get("Properties"))
 
 
 def _handlers(name: str, kind: ResourceType, deployment: Callable[[], Deployment], provisioners: Any) -> dict[str, Any]:

@@ -1,0 +1,234 @@
+"""The roles of the templates hold what is needed and no less: each permission that is taken away stops the action that needs it.
+
+One execution of the real pipeline goes on by retries. Only the builds are replaced: what notebooks ask of AWS, the command line asks here.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from tiny_project import IMAGE, PREDICTION, TEMPLATES, deploy, make_repository, outputs, resources, shard, training_job, until
+
+from mlkit.local.codeconnections import repositories
+
+LAKE = "perm-ml-id-lab"
+TRAIN = """
+version: 0.2
+env: {exported-variables: [TUNED]}
+phases:
+  build:
+    commands:
+      - export TUNED=false
+      - aws athena start-query-execution --work-group perm-ml-lab --query-string 'SELECT count(*) FROM "perm-ml-lab-movielens".u_data'
+      - aws glue get-table --database-name perm-ml-lab-movielens --name u_data
+      - aws s3 cp --no-progress train.recordio s3://perm-ml-id-lab/prepared/train.recordio
+      - aws sagemaker create-training-job --cli-input-json file://job.json
+      - DESCRIBE="aws sagemaker describe-training-job --training-job-name fm-perm --query TrainingJobStatus --output text"
+      - while STATUS=$($DESCRIBE) && [ "$STATUS" = InProgress ]; do sleep 0.2; done
+      - test "$STATUS" = Completed
+artifacts:
+  secondary-artifacts:
+    Trained: {files: [job.json]}
+    Configuration: {base-directory: CloudFormation, files: [configuration_*.json, sagemaker_prediction_endpoint.yaml]}
+"""
+TEST = """
+version: 0.2
+env: {exported-variables: [VERDICT, MATCH_RATE, LOW, HIGH, ROWS]}
+phases:
+  build:
+    commands:
+      - aws sagemaker-runtime invoke-endpoint --endpoint-name perm-ml-lab-$ENVIRONMENT --content-type application/json
+        --body fileb://prediction.json answer.json
+      - export VERDICT=PASS MATCH_RATE=0.7 LOW=0.6 HIGH=0.8 ROWS=1
+artifacts: {files: [answer.json]}
+"""
+SEAL = """
+version: 0.2
+env: {exported-variables: [SEAL_SHA256, EVIDENCE_URI]}
+phases:
+  build:
+    commands:
+      - export EVIDENCE_URI="$EVIDENCE/$PIPELINE_EXECUTION_ID/$ACTION.json"
+      - aws s3 cp --no-progress job.json "$EVIDENCE_URI"
+      - export SEAL_SHA256=$(sha256sum job.json | cut -d' ' -f1)
+"""
+VERIFY = """
+version: 0.2
+phases:
+  build:
+    commands:
+      - aws s3api get-object --bucket "$(echo $SEAL_URI | cut -d/ -f3)" --key "$(echo $SEAL_URI | cut -d/ -f4-)" sealed.json
+      - echo "$SEAL_SHA256  sealed.json" | sha256sum --check
+"""
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A permission of a role's statement, and the action of the pipeline that needs it."""
+
+    permission: str
+    role: str
+    statement: str
+    action: str
+
+
+# In the order in which the pipeline asks for them.
+TAKEN = (
+    Taken("codeconnections:UseConnection", "PipelineRole", "ReadsTheRepository", "Source.Source"),
+    Taken("codebuild:StartBuild", "PipelineRole", "Builds", "Build_and_Train.ModelTraining"),
+    Taken("logs:CreateLogStream", "ModelTrainingRole", "WritesItsLog", "Build_and_Train.ModelTraining"),
+    Taken("athena:StartQueryExecution", "ModelTrainingRole", "Queries", "Build_and_Train.ModelTraining"),
+    Taken("glue:GetTable", "ModelTrainingRole", "ReadsTheTable", "Build_and_Train.ModelTraining"),
+    Taken("s3:PutObject", "ModelTrainingRole", "WritesPreparedDataAndIndex", "Build_and_Train.ModelTraining"),
+    Taken("sagemaker:CreateTrainingJob", "ModelTrainingRole", "TrainsAndTunes", "Build_and_Train.ModelTraining"),
+    Taken("iam:PassRole", "ModelTrainingRole", "HandsJobsTheirRole", "Build_and_Train.ModelTraining"),
+    Taken("cloudformation:CreateStack", "PipelineRole", "DeploysEndpoints", "QA.LaunchEndpoint"),
+    Taken("sagemaker:CreateEndpoint", "EndpointStackRole", "MakesEndpoints", "QA.LaunchEndpoint"),
+    Taken("sagemaker:InvokeEndpoint", "TestEndpointRole", "AsksForPredictions", "QA.TestEndpoint"),
+    Taken("s3:PutObject", "SealEvidenceRole", "WritesEvidenceAndReadsWhatIsThereAlready", "QA.SealEvidence"),
+    Taken("sns:Publish", "PipelineRole", "AsksForApproval", "Production.ApprovalGate"),
+    Taken("s3:GetObject", "VerifyApprovalRole", "ReadsEvidence", "Production.VerifyApproval"),
+)
+
+
+class Deployed:
+    """The stacks, and one execution of their pipeline."""
+
+    def __init__(self, local_aws, scratch):
+        self.client, self.home = local_aws.client, local_aws.home
+        self.cloudformation = self.client("cloudformation")
+        lake = deploy(self.cloudformation, "perm-lake", (TEMPLATES / "datalake.yaml").read_text(), YourInitials="perm")
+        make_repository(scratch, files(outputs(lake)["ExecutionRole"]))
+        repositories.register(local_aws.home / "codeconnections", "perm/tiny", scratch)
+        connection = self.client("codeconnections").create_connection(ConnectionName="perm", ProviderType="GitHub")["ConnectionArn"]
+        given = {"YourInitials": "perm", "Email": "perm@example.org", "GitHubUser": "perm", "Repo": "tiny", "ConnectionArn": connection}
+        template = (TEMPLATES / "codepipeline.yaml").read_text()
+        self.pipeline = outputs(deploy(self.cloudformation, "perm-pipeline", template, **given, BakeSeconds="0"))["Pipeline"]
+        self.resources = resources(self.cloudformation, "perm-pipeline")
+        self.codepipeline, self.iam = self.client("codepipeline"), self.client("iam")
+        self.execution = None
+
+    @contextmanager
+    def without(self, taken: Taken) -> Iterator[None]:
+        role = self.resources[taken.role]
+        before = self.iam.get_role_policy(RoleName=role, PolicyName="only-this")["PolicyDocument"]
+        self.iam.put_role_policy(RoleName=role, PolicyName="only-this", PolicyDocument=json.dumps(less(before, taken)))
+        yield
+        self.iam.put_role_policy(RoleName=role, PolicyName="only-this", PolicyDocument=json.dumps(before))
+
+    def go_on(self) -> str:
+        """Start the execution, or retry the stage that failed; the status at its end."""
+        if self.execution is None:
+            self.execution = self.codepipeline.start_pipeline_execution(name=self.pipeline)["pipelineExecutionId"]
+        else:
+            stage = self.failed()["stageName"]
+            self.codepipeline.retry_stage_execution(
+                pipelineName=self.pipeline, pipelineExecutionId=self.execution, stageName=stage, retryMode="FAILED_ACTIONS"
+            )
+        return until(self.status_at_the_end)
+
+    def status_at_the_end(self) -> str | None:
+        self.approve()
+        found = self.codepipeline.get_pipeline_execution(pipelineName=self.pipeline, pipelineExecutionId=self.execution)
+        status: str = found["pipelineExecution"]["status"]
+        return None if status == "InProgress" else status
+
+    def approve(self) -> None:
+        gate = self.codepipeline.get_pipeline_state(name=self.pipeline)["stageStates"][3]["actionStates"][0]
+        if token := gate.get("latestExecution", {}).get("token"):
+            result = {"status": "Approved", "summary": "seen"}
+            answer = {"stageName": "Production", "actionName": "ApprovalGate", "token": token, "result": result}
+            self.codepipeline.put_approval_result(pipelineName=self.pipeline, **answer)
+
+    def failed(self) -> dict[str, Any]:
+        """The latest run that failed."""
+        answer = self.codepipeline.list_action_executions(pipelineName=self.pipeline, filter={"pipelineExecutionId": self.execution})
+        return next(run for run in answer["actionExecutionDetails"] if run["status"] == "Failed")
+
+    def mails(self) -> list[dict[str, str]]:
+        """What the people of this pipeline got."""
+        lines = (self.home / "mail.jsonl").read_text().splitlines()
+        return [mail for mail in map(json.loads, lines) if mail["to"] == "perm@example.org"]
+
+    def reason(self, run: dict[str, Any]) -> str:
+        """What the action says, and the log of its build."""
+        result = run["output"]["executionResult"]
+        text: str = result["errorDetails"]["message"]
+        if run["input"]["actionTypeId"]["provider"] == "CodeBuild" and (build := result.get("externalExecutionId")):
+            where = self.client("codebuild").batch_get_builds(ids=[build])["builds"][0]["logs"]
+            if "streamName" in where:
+                pages = self.client("logs").get_paginator("filter_log_events")
+                found = pages.paginate(logGroupName=where["groupName"], logStreamNames=[where["streamName"]])
+                text += "".join(event["message"] for page in found for event in page["events"])
+        return text
+
+
+def files(role: str) -> dict[str, str | bytes]:
+    """The tiny repository: the same buildspecs by name, the same endpoint template, 256 rows."""
+    job = training_job("fm-perm", role, f"s3://{LAKE}/prepared/", f"s3://{LAKE}/models/")
+    model = f"s3://{LAKE}/models/fm-perm/output/model.tar.gz"
+    configurations = {
+        f"CloudFormation/configuration_{environment}.json": json.dumps(
+            {
+                "Parameters": {
+                    "EndpointName": f"perm-ml-lab-{environment}",
+                    "ImageUri": IMAGE,
+                    "ModelDataUrl": model,
+                    "ExecutionRoleArn": role,
+                    "BakeSeconds": "0",
+                }
+            }
+        )
+        for environment in ("qa", "production")
+    }
+    return {
+        "buildspecs/build_and_train.yml": TRAIN,
+        "buildspecs/test_endpoint.yml": TEST,
+        "buildspecs/seal_evidence.yml": SEAL,
+        "buildspecs/verify_approval.yml": VERIFY,
+        "CloudFormation/sagemaker_prediction_endpoint.yaml": (TEMPLATES / "sagemaker_prediction_endpoint.yaml").read_bytes(),
+        "job.json": json.dumps(job),
+        "prediction.json": PREDICTION,
+        "train.recordio": shard(),
+        **configurations,
+    }
+
+
+def less(policy: dict[str, Any], taken: Taken) -> dict[str, Any]:
+    """The policy without this one permission."""
+    statements = []
+    for statement in policy["Statement"]:
+        actions = [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]
+        # Both names of a connection's service count: AWS asks for either.
+        gone = {taken.permission, taken.permission.replace("codeconnections:", "codestar-connections:")}
+        kept = [action for action in actions if statement["Sid"] != taken.statement or action not in gone]
+        statements += [{**statement, "Action": kept}] if kept else []
+    assert statements != policy["Statement"], taken
+    return {**policy, "Statement": statements}
+
+
+@pytest.fixture
+def deployed(local_aws, tmp_path):
+    return Deployed(local_aws, tmp_path / "tiny")
+
+
+def test_every_permission_that_is_taken_away_stops_the_action_that_needs_it_and_a_retry_goes_on(deployed):
+    # The sweeper would look after each failure; nothing is left running here.
+    deployed.client("events").disable_rule(Name=deployed.resources["EndedExecutionRule"].rpartition("/")[2])
+    stopped = []
+    for taken in TAKEN:
+        with deployed.without(taken):
+            assert deployed.go_on() == "Failed", taken
+        run = deployed.failed()
+        reason = deployed.reason(run)
+        assert re.search("AccessDenied|AuthorizationError", reason), (taken, reason)  # the latter is SNS's own word for it
+        assert f"perform: {taken.permission}" in reason, (taken, reason)
+        stopped.append(f"{run['stageName']}.{run['actionName']}")
+    assert stopped == [taken.action for taken in TAKEN]
+    assert deployed.go_on() == "Succeeded"
+    told = {"Action {1} of stage {0} failed".format(*action.split(".")) for action in stopped}
+    until(lambda: all(any(text in mail["message"] for mail in deployed.mails()) for text in told))

@@ -1,0 +1,292 @@
+"""What every template in CloudFormation/ and every buildspec keeps to, whoever changes them."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import yaml
+from cfnlint.decode import decode
+
+from mlkit.aws.endpoints import write_configurations
+from mlkit.aws.session import EXECUTION_TAG
+from mlkit.parameters import read_parameters
+from mlkit.settings import ENVIRONMENTS, Project
+
+ROOT = Path(__file__).parents[2]
+NAMES = ("codepipeline", "datalake", "sagemaker_prediction_endpoint")
+BUILDSPECS = sorted((ROOT / "buildspecs").glob("*.yml"))
+
+# Actions that AWS authorises on no resource of its own, or on something that cannot be named beforehand.
+UNAVOIDABLE = {
+    "ecr:GetAuthorizationToken": "a token is for the whole registry",
+    "cloudwatch:PutMetricData": "metrics are no resources; a condition names the namespaces",
+    "cloudwatch:DescribeAlarms": "SageMaker looks at alarms as a list, which has no single alarm as resource",
+    "sagemaker:ListTrainingJobs": "a list has no single job as resource",
+    "sagemaker:ListHyperParameterTuningJobs": "a list has no single job as resource",
+}
+
+
+def load(name: str) -> dict[str, Any]:
+    template, problems = decode(str(ROOT / "CloudFormation" / f"{name}.yaml"))
+    assert not problems
+    return template
+
+
+TEMPLATES = {name: load(name) for name in NAMES}
+
+
+def of_type(*kinds: str) -> list[Any]:
+    """One test for each resource of these types, named like it."""
+    found = [
+        pytest.param(name, key, id=f"{name}.{key}")
+        for name, template in TEMPLATES.items()
+        for key, resource in template["Resources"].items()
+        if resource["Type"] in kinds
+    ]
+    assert found, kinds
+    return found
+
+
+def listed(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list) else [value]
+
+
+def strings(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        for value in node.values():
+            yield from strings(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from strings(value)
+    elif isinstance(node, str):
+        yield node
+
+
+def statements(resource: dict[str, Any]) -> list[dict[str, Any]]:
+    """Those of a role's inline policies or of a managed policy; of an !If both branches."""
+    properties = resource["Properties"]
+    documents = [policy["PolicyDocument"] for policy in properties.get("Policies", [])] or [properties["PolicyDocument"]]
+    found = []
+    for statement in (item for document in documents for item in document["Statement"]):
+        branches = statement["Fn::If"][1:] if "Fn::If" in statement else [statement]
+        found += [branch for branch in branches if branch != {"Ref": "AWS::NoValue"}]
+    return found
+
+
+POLICIES = of_type("AWS::IAM::Role", "AWS::IAM::ManagedPolicy")
+
+
+@pytest.mark.parametrize(("name", "key"), of_type("AWS::IAM::Role"))
+def test_a_role_trusts_one_service_of_this_account(name, key):
+    properties = TEMPLATES[name]["Resources"][key]["Properties"]
+    [trust] = properties["AssumeRolePolicyDocument"]["Statement"]
+    assert set(trust["Principal"]) == {"Service"}
+    assert isinstance(trust["Principal"]["Service"], str)
+    assert trust["Action"] == "sts:AssumeRole"
+    assert trust["Condition"]["StringEquals"]["aws:SourceAccount"] == {"Ref": "AWS::AccountId"}
+    assert "ManagedPolicyArns" not in properties
+
+
+@pytest.mark.parametrize(("name", "key"), POLICIES)
+def test_actions_are_spelled_out_and_a_star_has_its_reason(name, key):
+    for statement in statements(TEMPLATES[name]["Resources"][key]):
+        actions = listed(statement["Action"])
+        assert not [action for action in actions if "*" in action]
+        assert statement["Effect"] == "Allow"
+        if "*" in listed(statement["Resource"]):
+            assert set(actions) <= UNAVOIDABLE.keys()
+
+
+def test_every_reason_for_a_star_is_still_needed():
+    policies = [TEMPLATES[name]["Resources"][key] for name, key in (parameter.values for parameter in POLICIES)]
+    starred = [item for resource in policies for item in statements(resource) if item["Resource"] == "*"]
+    assert {action for item in starred for action in listed(item["Action"])} == UNAVOIDABLE.keys()
+
+
+@pytest.mark.parametrize(("name", "key"), POLICIES)
+def test_a_role_is_passed_by_its_arn_to_one_service(name, key):
+    for statement in statements(TEMPLATES[name]["Resources"][key]):
+        if "iam:PassRole" in listed(statement["Action"]):
+            assert listed(statement["Action"]) == ["iam:PassRole"]
+            assert set(statement["Resource"]) <= {"Fn::GetAtt", "Fn::ImportValue"}
+            assert re.fullmatch(r"[a-z]+\.amazonaws\.com", statement["Condition"]["StringEquals"]["iam:PassedToService"])
+
+
+def test_roles_that_run_notebooks_write_no_evidence():
+    resources = TEMPLATES["codepipeline"]["Resources"]
+    writers = {
+        key
+        for key, resource in resources.items()
+        if resource["Type"] == "AWS::IAM::Role"
+        for statement in statements(resource)
+        if {"s3:PutObject", "s3:DeleteObject"} & set(listed(statement["Action"])) and "${EvidenceBucket.Arn}/*" in strings(statement)
+    }
+    assert writers == {"SealEvidenceRole"}
+
+
+@pytest.mark.parametrize(("name", "key"), of_type("AWS::S3::Bucket"))
+def test_a_bucket_is_encrypted_versioned_private_and_outlives_its_stack(name, key):
+    resource = TEMPLATES[name]["Resources"][key]
+    properties = resource["Properties"]
+    assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("Retain", "Retain")
+    assert properties["VersioningConfiguration"] == {"Status": "Enabled"}
+    [rule] = properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] in ("aws:kms", "AES256")
+    wanted = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
+    assert properties["PublicAccessBlockConfiguration"] == dict.fromkeys(wanted, True)
+    assert properties["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+
+
+@pytest.mark.parametrize(("name", "key"), of_type("AWS::S3::Bucket"))
+def test_a_bucket_is_reached_through_tls_only(name, key):
+    policies = [r["Properties"] for r in TEMPLATES[name]["Resources"].values() if r["Type"] == "AWS::S3::BucketPolicy"]
+    [policy] = [properties for properties in policies if properties["Bucket"] == {"Ref": key}]
+    [statement] = policy["PolicyDocument"]["Statement"]
+    assert (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", "s3:*")
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    assert statement["Resource"] == [{"Fn::GetAtt": [key, "Arn"]}, {"Fn::Sub": f"${{{key}.Arn}}/*"}]
+
+
+def test_evidence_is_write_once():
+    properties = TEMPLATES["codepipeline"]["Resources"]["EvidenceBucket"]["Properties"]
+    assert properties["ObjectLockEnabled"] is True
+    assert properties["ObjectLockConfiguration"]["Rule"]["DefaultRetention"] == {"Mode": "GOVERNANCE", "Days": {"Ref": "EvidenceDays"}}
+    assert "LifecycleConfiguration" not in properties
+
+
+def test_artifacts_are_still_there_after_the_longest_wait_for_an_approval():
+    template = TEMPLATES["codepipeline"]
+    [rule] = template["Resources"]["ArtifactBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+    assert rule["ExpirationInDays"] * 24 * 60 > template["Parameters"]["ApprovalMinutes"]["MaxValue"]
+
+
+@pytest.mark.parametrize(("name", "key"), of_type("AWS::KMS::Key"))
+def test_a_key_rotates_and_outlives_its_stack(name, key):
+    resource = TEMPLATES[name]["Resources"][key]
+    assert resource["Properties"]["EnableKeyRotation"] is True
+    assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("Retain", "Retain")
+
+
+@pytest.mark.parametrize(("name", "key"), of_type("AWS::Logs::LogGroup"))
+def test_a_log_group_forgets(name, key):
+    assert TEMPLATES[name]["Resources"][key]["Properties"]["RetentionInDays"] > 0
+
+
+@pytest.mark.parametrize(("name", "key"), of_type("AWS::CodeBuild::Project"))
+def test_a_build_has_a_role_a_log_and_a_time_limit_of_its_own(name, key):
+    template = TEMPLATES[name]["Resources"]
+    properties = template[key]["Properties"]
+    role, log = properties["ServiceRole"], properties["LogsConfig"]["CloudWatchLogs"]
+    assert role == {"Fn::GetAtt": [f"{key}Role", "Arn"]}
+    assert log == {"Status": "ENABLED", "GroupName": {"Ref": f"{key}Log"}}
+    assert 0 < properties["TimeoutInMinutes"] < 480
+    assert "PrivilegedMode" not in properties["Environment"]
+
+
+def test_only_the_endpoint_is_named_and_what_it_may_go_back_to_stays():
+    resources = TEMPLATES["sagemaker_prediction_endpoint"]["Resources"]
+    assert resources["Endpoint"]["Properties"]["EndpointName"] == {"Ref": "EndpointName"}
+    for key, member in (("MovieLensModel", "ModelName"), ("MovieLensEndpointConfig", "EndpointConfigName")):
+        assert member not in resources[key]["Properties"]
+        assert resources[key]["UpdateReplacePolicy"] == "Retain"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_arn_names_a_partition_or_an_account(name):
+    resources = TEMPLATES[name]["Resources"]
+    assert not [text for text in strings(resources) if re.search(r"arn:aws|:[0-9]{12}:", text)]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_parameters_say_what_they_are_and_why_they_are_limited(name):
+    template = TEMPLATES[name]
+    for key, parameter in template["Parameters"].items():
+        assert parameter.get("Description", "").endswith("."), key
+        assert "AllowedPattern" not in parameter or parameter.get("ConstraintDescription", "").endswith("."), key
+        assert "Token" not in key or parameter["NoEcho"] is True, key
+    groups = template["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+    assert sorted(key for group in groups for key in group["Parameters"]) == sorted(template["Parameters"])
+
+
+@pytest.mark.parametrize("buildspec", BUILDSPECS, ids=lambda path: path.stem)
+def test_a_buildspec_is_a_thin_launcher(buildspec):
+    lines = [line for line in buildspec.read_text().splitlines() if line.strip()]
+    assert len(lines) <= 25
+    content = yaml.safe_load("\n".join(lines))
+    assert content["version"] == 0.2
+    assert set(content["phases"]) == {"install", "build"}
+
+
+@pytest.mark.parametrize("buildspec", BUILDSPECS, ids=lambda path: path.stem)
+def test_the_parameters_that_a_buildspec_passes_are_the_notebook_s(buildspec):
+    for command in re.findall(r"mlkit run (.+)", buildspec.read_text()):
+        notebook = ROOT / command.split()[0]
+        passed = re.findall(r"-[po] (\w+)", command)
+        assert passed
+        assert set(passed) <= {parameter.name for parameter in read_parameters(notebook)}
+
+
+def test_every_buildspec_is_a_project_s_and_the_other_way_round():
+    projects = [r["Properties"] for r in TEMPLATES["codepipeline"]["Resources"].values() if r["Type"] == "AWS::CodeBuild::Project"]
+    named = [properties["Source"]["BuildSpec"] for properties in projects if isinstance(properties["Source"]["BuildSpec"], str)]
+    assert sorted(named) == sorted(str(path.relative_to(ROOT)) for path in BUILDSPECS)
+
+
+def actions() -> Iterator[dict[str, Any]]:
+    for stage in TEMPLATES["codepipeline"]["Resources"]["Pipeline"]["Properties"]["Stages"]:
+        for action in stage["Actions"]:
+            yield from action["Fn::If"][1:] if "Fn::If" in action else [action]
+
+
+def test_variables_of_a_namespace_are_exported_by_the_build_that_has_it():
+    exported = {}
+    for action in actions():
+        if action["ActionTypeId"]["Provider"] == "CodeBuild" and "Namespace" in action:
+            project = TEMPLATES["codepipeline"]["Resources"][action["Configuration"]["ProjectName"]["Ref"]]["Properties"]
+            buildspec = yaml.safe_load((ROOT / project["Source"]["BuildSpec"]).read_text())
+            exported[action["Namespace"]] = set(buildspec["env"]["exported-variables"])
+    used = {pair for text in strings(list(actions())) for pair in re.findall(r"#\{(\w+)\.(\w+)\}", text) if pair[0] != "codepipeline"}
+    assert used
+    assert {name for namespace, name in used if name not in exported.get(namespace, ())} == set()
+
+
+def test_a_build_gets_every_variable_that_its_buildspec_reads():
+    for action in actions():
+        if action["ActionTypeId"]["Provider"] != "CodeBuild":
+            continue
+        project = TEMPLATES["codepipeline"]["Resources"][action["Configuration"]["ProjectName"]["Ref"]]["Properties"]
+        text = (ROOT / project["Source"]["BuildSpec"]).read_text()
+        given = {item["name"] for item in yaml.safe_load(action["Configuration"]["EnvironmentVariables"])}
+        given |= {item["Name"] for item in project["Environment"]["EnvironmentVariables"]}
+        given |= set(re.findall(r"(\w+)=", text)) | {"HOME"}
+        read = {name for name in re.findall(r"\$\{?(\w+)", text) if not name.startswith("CODEBUILD_")}
+        assert read <= given, action["Name"]
+
+
+def test_the_configuration_that_training_writes_is_the_endpoint_template_s(tmp_path):
+    model = SimpleNamespace(s3_uri="s3://b/model.tar.gz")
+    trained = SimpleNamespace(your_initials="ab", image_uri="i", model=model, execution_role="arn:aws:iam::123456789012:role/x")
+    (tmp_path / "CloudFormation").mkdir()
+    paths = write_configurations(SimpleNamespace(pipeline_execution_id="e"), trained, Project(root=tmp_path))
+    template = TEMPLATES["sagemaker_prediction_endpoint"]["Parameters"]
+    needed = {key for key, parameter in template.items() if "Default" not in parameter}
+    for path in paths:
+        written = json.loads((tmp_path / path).read_text())
+        assert needed <= written["Parameters"].keys() <= template.keys()
+        assert {type(value) for value in written["Parameters"].values()} == {str}
+        assert written["Tags"] == {EXECUTION_TAG: "e"}
+    configurations = {text for text in strings(list(actions())) if text.startswith("Configuration::configuration_")}
+    assert configurations == {f"Configuration::configuration_{environment}.json" for environment in ENVIRONMENTS if environment != "dev"}
+
+
+def test_cfn_lint_has_no_finding():
+    program = str(Path(sys.executable).with_name("cfn-lint"))
+    files = [str(ROOT / "CloudFormation" / f"{name}.yaml") for name in NAMES]
+    done = subprocess.run([program, *files], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
