@@ -56,7 +56,8 @@ def _spawn(place: Home, options: list[str]) -> int:
     """The process id of a server that outlives this process, and its terminal."""
     place.folder()
     (place.path / "server.json").unlink(missing_ok=True)  # left by a kill, it would pass for the new server's
-    command = [sys.executable, "-m", "mlkit.local.server", "--background", "--home", str(place.path), *options]
+    # -P: the installed mlkit, not whatever lies in the current folder
+    command = [sys.executable, "-P", "-m", "mlkit.local.server", "--background", "--home", str(place.path), *options]
     log = os.open(place.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     nothing = os.open(os.devnull, os.O_RDONLY)
     try:
