@@ -61,6 +61,20 @@ class Interrupted(MlkitError):
     cure = "Run it again."
 
 
+class SecretFound(MlkitError):
+    """Something that looks like a secret was in the notebook or in what it printed; it was taken out before anything was stored."""
+
+    exit_code = 15
+    cure = "Give it by reference (`ssm:/path` or `secretsmanager:name#key`), print less, and change the secret if others may have seen it."
+
+
+class SaveFailed(MlkitError):
+    """The executed notebook or its record cannot be written here: no space, no permission."""
+
+    exit_code = 16
+    cure = "Free some space (`df -h .`), or name another place for the executed notebook."
+
+
 class InvalidData(MlkitError):
     """The ratings or the table cannot be used as they are."""
 
@@ -87,6 +101,13 @@ class DeploymentFailed(MlkitError):
 
     exit_code = 23
     cure = "Read the stack's events; the first FAILED one is the cause."
+
+
+class OverBudget(MlkitError):
+    """Training or tuning could take more instance hours than allowed; nothing was started."""
+
+    exit_code = 25
+    cure = "Lower max_jobs or max_runtime_s, or raise max_instance_hours."
 
 
 class GateFailed(MlkitError):

@@ -5,14 +5,14 @@ Each file names its schema, and each reference to an object carries the SHA-256 
 
 import json
 import os
-import types
 import typing
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, is_dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
 from mlkit.errors import NotFound, UsageError
+from mlkit.typed_json import build
 
 T = TypeVar("T")
 
@@ -120,30 +120,6 @@ def load(kind: type[T], folder: Path, name: str, *, made_by: str) -> T:
     if not isinstance(document, dict) or document.get("schema") != expected:
         raise UsageError(f"{path} is not a {expected} file", cure=f"Run {made_by} again with this version of mlkit.")
     try:
-        return typing.cast(T, _build(kind, document))
+        return typing.cast(T, build(kind, document))
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError(f"{path} is damaged: {error}", cure=f"Run {made_by} again.") from error
-
-
-def _build(kind: Any, value: Any) -> Any:
-    """`value` (parsed JSON) as the annotated type, nested dataclasses, tuples and optionals included."""
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if is_dataclass(kind):
-        hints = typing.get_type_hints(kind)
-        unknown = set(value) - set(hints)
-        if unknown:
-            raise ValueError(f"unknown member {sorted(unknown)[0]}")
-        return kind(**{name: _build(hints[name], item) for name, item in value.items()})  # type: ignore[operator]
-    if origin is tuple:
-        return tuple(_build(arguments[0], item) for item in value)
-    if origin is types.UnionType:
-        return None if value is None else _build(next(a for a in arguments if a is not type(None)), value)
-    if isinstance(origin, type) and issubclass(origin, Mapping):
-        return {name: _build(arguments[1], item) for name, item in value.items()}
-    if isinstance(origin, type) and issubclass(origin, Sequence):
-        return [_build(arguments[0], item) for item in value]
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
-        raise ValueError(f"{value!r} is not {kind.__name__}")
-    return value

@@ -1,20 +1,20 @@
-"""The record of one notebook run: what ran, with which parameters, how each cell ended. Written as JSON beside the executed notebook."""
+"""The record of one notebook run: what ran, with what, what it touched and how each cell ended. JSON beside the executed notebook."""
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from mlkit import errors
-from mlkit.errors import Interrupted, InvalidData, KernelDied, MlkitError, NotebookFailed
+from mlkit.errors import InvalidData
+from mlkit.typed_json import build
 
 SCHEMA = "mlkit.run/1"  # raise the number when a field changes its meaning; a new field with a default keeps it
 
 
 class Status(StrEnum):
-    """How a cell, or the run, ended."""
+    """How a cell, or the run, ended. `running` stands only in the record of a run that has not ended, or was cut off."""
 
     COMPLETED = "completed"
     FAILED = "failed"
@@ -22,11 +22,12 @@ class Status(StrEnum):
     INTERRUPTED = "interrupted"
     TIMED_OUT = "timed out"
     NOT_RUN = "not run"
+    RUNNING = "running"
 
 
 @dataclass(frozen=True, kw_only=True)
 class ParameterRecord:
-    """The value that the notebook ran with; `source` is `default` or `given`."""
+    """The value that the notebook ran with. `source`: `default`, `-p`, `-o`, `-f FILE`, or `given` by a program."""
 
     name: str
     type: str
@@ -59,22 +60,148 @@ class Failure:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Origin:
+    """What code ran, and where. `tree_clean` is None when there is no git to ask; `lock_sha256` maps lock files to SHA-256."""
+
+    commit: str | None = None
+    tree_clean: bool | None = None
+    code_sha256: str | None = None
+    lock_sha256: Mapping[str, str] = field(default_factory=dict)
+    build_id: str | None = None
+    pipeline: str | None = None
+    pipeline_execution_id: str | None = None
+    action: str | None = None
+    account: str | None = None
+    role: str | None = None
+    region: str | None = None
+    endpoint_url: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Usage:
+    """`cpu_s` is user and system time of the kernel and the children it waited for; `peak_memory_bytes` the most resident at once."""
+
+    wall_s: float
+    cpu_s: float | None = None
+    peak_memory_bytes: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectRecord:
+    """One S3 object. `action`: `read`, `written` or `deleted`; `sha256` is None where only a part was read."""
+
+    action: str
+    s3_uri: str
+    version_id: str | None = None
+    sha256: str | None = None
+    size_bytes: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueryRecord:
+    """One Athena query; `bytes_scanned` is None until Athena has told it."""
+
+    query_execution_id: str
+    sql: str
+    workgroup: str | None = None
+    state: str | None = None
+    bytes_scanned: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobRecord:
+    """One SageMaker job. `kind`: `training`, `tuning`, `processing` or `transform`; `image_digest` where AWS tells it.
+
+    `reused`: an earlier run's finished job was taken over. `stopped`: this run ended early and stopped it.
+    """
+
+    kind: str
+    name: str
+    status: str | None = None
+    image: str | None = None
+    image_digest: str | None = None
+    instance_type: str | None = None
+    instance_count: int | None = None
+    billable_seconds: int | None = None
+    reused: bool = False
+    stopped: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileRecord:
+    """One local file that a step reads from (`input`) or leaves to (`output`) another step; `path` is relative to the project."""
+
+    role: str
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputRecord:
+    """Something that the run depends on and that is no single object: a table. `sha256` is of its description and listing."""
+
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Activity:
+    """What the kernel told about itself while it ran."""
+
+    objects: tuple[ObjectRecord, ...] = ()
+    queries: tuple[QueryRecord, ...] = ()
+    jobs: tuple[JobRecord, ...] = ()
+    files: tuple[FileRecord, ...] = ()
+    inputs: tuple[InputRecord, ...] = ()
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    verdict: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Redaction:
+    """A secret that was found and taken out: by which rule, where (`source`, `output`, `metadata`, `record`, or a file's path)."""
+
+    rule: str
+    place: str
+    cell_number: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Earlier:
+    """Another run that this one refers to: its record's address or path, and when it began."""
+
+    record: str
+    started: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunRecord:
-    """One notebook run; `packages` is empty when the kernel is another Python than the runner's, whose packages are not known."""
+    """One notebook run.
+
+    `ended` is None while it runs, and for ever if it was cut off. `activity` is None when the kernel could not tell (another Python,
+    without mlkit); then `packages` is empty too. `cut_off` is the previous attempt if that never ended; `reused` the earlier run
+    whose results were taken over instead of running.
+    """
 
     notebook: str
     notebook_sha256: str
     executed: str
     kernel: str
     status: Status
-    parameters: Sequence[ParameterRecord]
-    cells: Sequence[CellRecord]
+    parameters: tuple[ParameterRecord, ...]
+    cells: tuple[CellRecord, ...]
     failure: Failure | None
     started: str
-    ended: str
-    duration_s: float
+    ended: str | None
+    usage: Usage
     python: str | None
     packages: Mapping[str, str] = field(default_factory=dict)
+    origin: Origin = Origin()
+    activity: Activity | None = None
+    redactions: tuple[Redaction, ...] = ()
+    cut_off: Earlier | None = None
+    reused: Earlier | None = None
+    step_key: str | None = None
     schema: str = SCHEMA
 
     def to_json(self) -> str:
@@ -83,51 +210,15 @@ class RunRecord:
 
     @classmethod
     def from_json(cls, text: str) -> "RunRecord":
-        """The record that `to_json` wrote; raises InvalidData on another schema."""
-        content = json.loads(text)
+        """The record that `to_json` wrote; raises InvalidData on another schema or a damaged record."""
+        try:
+            content = json.loads(text)
+        except ValueError as problem:
+            raise InvalidData(f"This is not a run record: {problem}.", cure="Is the file complete?") from problem
         if not isinstance(content, dict) or content.get("schema") != SCHEMA:
             raise InvalidData(f"This is not a run record of schema {SCHEMA}.", cure="Use the version of mlkit that wrote it.")
-        failure = content.pop("failure")
-        return cls(
-            status=Status(content.pop("status")),
-            parameters=tuple(ParameterRecord(**one) for one in content.pop("parameters")),
-            cells=tuple(CellRecord(**{**one, "status": Status(one["status"])}) for one in content.pop("cells")),
-            failure=Failure(**failure) if failure else None,
-            **content,
-        )
-
-
-def check_run(record: RunRecord) -> None:
-    """Raises what the run ended with, unless it is completed.
-
-    An mlkit error that a cell raised comes back as its own class, so that its exit code is the command's; any other exception is
-    NotebookFailed. Then KernelDied and Interrupted (signal or time limit).
-    """
-    if record.status is not Status.COMPLETED:
-        raise _error(record)
-
-
-def _error(record: RunRecord) -> MlkitError:
-    failure = record.failure or Failure(cell_number=None, heading="", ename="", evalue="")
-    where = _where(record, failure)
-    match record.status:
-        case Status.FAILED:
-            kind = getattr(errors, failure.ename, None)
-            if isinstance(kind, type) and issubclass(kind, MlkitError):
-                return kind(f"{failure.evalue}\n({where})")
-            return NotebookFailed(f"{where}: {failure.ename}: {failure.evalue}", cure=f"Open {record.executed} at the banner.")
-        case Status.DIED:
-            cure = None if failure.cell_number else "Open the notebook in JupyterLab and see whether its kernel starts there."
-            return KernelDied(f"{where}: {failure.evalue}.", cure=cure)
-        case Status.TIMED_OUT:
-            cure = "Give it more time, or less work; a fresh run starts from the beginning."
-            return Interrupted(f"{where}: {failure.evalue}.", cure=cure)
-        case _:
-            return Interrupted(f"{where}: {failure.evalue}.")
-
-
-def _where(record: RunRecord, failure: Failure) -> str:
-    if failure.cell_number is None:
-        return f"{record.notebook}, outside of its cells"
-    heading = f', under "{failure.heading}"' if failure.heading else ""
-    return f"{record.notebook}, cell {failure.cell_number} of {len(record.cells)}{heading}"
+        try:
+            record: RunRecord = build(cls, content)
+        except (KeyError, TypeError, ValueError) as problem:
+            raise InvalidData(f"The run record is damaged: {problem}.", cure="Use the version of mlkit that wrote it.") from problem
+        return record

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlkit.errors import InvalidNotebook, UsageError
 from mlkit.parameters import Parameter, bind, load_notebook, parameters_of
-from mlkit.records import CellRecord, Failure, ParameterRecord, RunRecord, Status
+from mlkit.records import CellRecord, Failure, ParameterRecord, RunRecord, Status, Usage
 
 if TYPE_CHECKING:
     from mlkit.engine import Session
@@ -47,7 +47,7 @@ def run_notebook(
     environment: Mapping[str, str] | None = None,
     store: Callable[[Path], None] | None = None,
 ) -> RunRecord:
-    """The record of the run, however it ended: pass it to `records.check_run`, which raises unless all cells completed.
+    """The record of the run, however it ended: pass it to `outcomes.check_run`, which raises unless all cells completed.
 
     `executed` is written from the start and after every cell, with papermill's stamps put right; `store` is called with it at the
     start, while the run goes on (as long as that is cheap) and at the end, and what it raises at the start or the end is raised.
@@ -86,7 +86,7 @@ def run_notebook(
         failure=_failure(session),
         started=started.isoformat(),
         ended=datetime.now(UTC).isoformat(),
-        duration_s=round(time.monotonic() - began, 3),
+        usage=Usage(wall_s=round(time.monotonic() - began, 3)),
         python=session.python,
         packages=_packages(session),
     )

@@ -74,7 +74,7 @@ def run_and_keep(
     run_timeout_s: float | None = None,
 ) -> None:
     """Run with progress on the terminal; write the record beside the executed notebook; raise what ended the run early."""
-    from mlkit.records import check_run
+    from mlkit.outcomes import check_run
     from mlkit.runner import Progress, run_notebook
 
     say = Elapsed()
@@ -92,7 +92,7 @@ def run_and_keep(
         store(record_path)
     if record.failure is not None and os.environ.get("PIPELINE_EXECUTION_ID"):
         _tell(record)
-    out.print(f"{notebook.name}: {record.status} in {record.duration_s:.1f} s, see {executed}")
+    out.print(f"{notebook.name}: {record.status} in {record.usage.wall_s:.1f} s, see {executed}")
     check_run(record)
 
 

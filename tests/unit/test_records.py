@@ -3,7 +3,8 @@ import dataclasses
 import pytest
 
 from mlkit.errors import GateFailed, Interrupted, InvalidData, KernelDied, NotebookFailed
-from mlkit.records import CellRecord, Failure, ParameterRecord, RunRecord, Status, check_run
+from mlkit.outcomes import check_run
+from mlkit.records import CellRecord, Failure, ParameterRecord, RunRecord, Status, Usage
 
 
 def record(status=Status.COMPLETED, *, ename="ValueError", evalue="bad", cell_number=2):
@@ -30,7 +31,7 @@ def record(status=Status.COMPLETED, *, ename="ValueError", evalue="bad", cell_nu
         failure=None if status is Status.COMPLETED else failure,
         started=cell.started,
         ended=cell.ended,
-        duration_s=2.0,
+        usage=Usage(wall_s=2.0),
         python="3.11.7",
         packages={"numpy": "2"},
     )

@@ -11,7 +11,8 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from mlkit.errors import GateFailed, InvalidNotebook, InvalidParameters, NotebookFailed, UsageError
-from mlkit.records import Status, check_run
+from mlkit.outcomes import check_run
+from mlkit.records import Status
 from mlkit.runner import run_notebook
 
 KERNELSPEC = {"name": "python3", "language": "python", "display_name": "Python 3"}

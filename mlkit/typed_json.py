@@ -1,0 +1,43 @@
+"""Dataclasses from parsed JSON: every member checked against its annotation, nothing unknown, nothing missing."""
+
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from dataclasses import is_dataclass
+from enum import Enum
+from typing import Any
+
+
+def build(kind: Any, value: Any) -> Any:
+    """`value` (parsed JSON) as the annotated type: dataclasses, enums, tuples, mappings and optionals, nested as they come.
+
+    Raises KeyError, TypeError or ValueError when it does not fit.
+    """
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if kind is Any:
+        return value
+    if is_dataclass(kind):
+        hints = typing.get_type_hints(kind)
+        unknown = set(value) - set(hints)
+        if unknown:
+            raise ValueError(f"unknown member {sorted(unknown)[0]}")
+        return kind(**{name: build(hints[name], item) for name, item in value.items()})  # type: ignore[operator]
+    if origin is tuple:
+        return tuple(build(arguments[0], item) for item in value)
+    if origin is types.UnionType:
+        return None if value is None else build(next(a for a in arguments if a is not type(None)), value)
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        return {name: build(arguments[1], item) for name, item in value.items()}
+    if isinstance(origin, type) and issubclass(origin, Sequence):
+        return [build(arguments[0], item) for item in value]
+    return _plain(kind, value)
+
+
+def _plain(kind: Any, value: Any) -> Any:
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return kind(value)
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
+        raise ValueError(f"{value!r} is not {kind.__name__}")
+    return value
