@@ -85,8 +85,9 @@ def _engines(host: LocalHost) -> Mapping[str, Service]:
     from mlkit.local.codepipeline import CodePipeline
     from mlkit.local.factorization_machines import FactorizationMachines
     from mlkit.local.sagemaker import SageMaker, SageMakerRuntime
+    from mlkit.local.xgboost import XGBoost
 
-    sagemaker = SageMaker(host, algorithms=[FactorizationMachines()])
+    sagemaker = SageMaker(host, algorithms=[FactorizationMachines(), XGBoost()])
     connections = CodeConnections(host)
     engines: list[Service] = [
         # Pipelines first: when the process ends, they must not take the end of their builds for a failure.

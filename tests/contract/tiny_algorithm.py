@@ -21,6 +21,7 @@ class TinyAlgorithm:
     """Its model is the mean of the training numbers; it answers the mean times the request's number."""
 
     repository = "tiny"
+    versions = ()
     metric_definitions = (
         MetricDefinition(name="train:mean", regex=r"train mean <score>=(\S+)"),
         MetricDefinition(name="test:loss", regex=r"test loss <score>=(\S+)"),

@@ -15,6 +15,7 @@ class FactorizationMachines:
     """The Algorithm of the image `factorization-machines`."""
 
     repository = "factorization-machines"
+    versions: Sequence[str] = ()
 
     @property
     def metric_definitions(self) -> Sequence[MetricDefinition]:

@@ -27,17 +27,6 @@ def read_rows(body: bytes, content_type: str, feature_dim: int) -> Rows:
         raise InvalidPayload(400, f"Unable to evaluate the payload for a model with feature_dim {feature_dim}: {error}") from error
 
 
-def answer_type(accept: str) -> str:
-    """The first of the accepted types that can be had; JSON where any will do. Raises InvalidPayload (406)."""
-    for item in accept.lower().split(","):
-        kind = item.split(";")[0].strip()
-        if kind in ("", "*/*", "application/*"):
-            return JSON
-        if kind in TYPES:
-            return kind
-    raise InvalidPayload(406, f"Accept type {accept!r} is not supported. Supported accept types: {', '.join(TYPES)}")
-
-
 def write_predictions(predictions: Predictions, kind: str) -> bytes:
     """The answer's body. Scores are written as float64, which holds a float32 exactly."""
     if kind == RECORDIO:

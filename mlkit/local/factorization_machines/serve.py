@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from mlkit.inference_formats import RECORDIO, Predictions, encode_request
 from mlkit.local.factorization_machines import model
 from mlkit.local.factorization_machines.data import Dataset, check_unique_keys
-from mlkit.local.factorization_machines.payloads import answer_type, read_rows, write_predictions
+from mlkit.local.factorization_machines.payloads import TYPES, read_rows, write_predictions
 from mlkit.local.factorization_machines.trainer import raw_scores
-from mlkit.local.sagemaker.algorithms import InvalidPayload
+from mlkit.local.sagemaker.algorithms import InvalidPayload, answer_type
 from mlkit.recordio import Rows
 
 
@@ -24,7 +24,7 @@ class FactorizationMachinesPredictor:
 
     def predict(self, body: bytes, content_type: str, accept: str) -> tuple[bytes, str]:
         """The answer's body and content type. Raises InvalidPayload."""
-        kind = answer_type(accept)
+        kind = answer_type(accept, TYPES)
         return write_predictions(self.score(read_rows(body, content_type, self._model.feature_dim)), kind), kind
 
     def score(self, rows: Rows) -> Predictions:

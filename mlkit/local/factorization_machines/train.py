@@ -5,39 +5,30 @@ It finds below ML_ROOT what a container finds in /opt/ml, writes model/, and exi
 
 import json
 import os
-import signal
 import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlkit.local.sagemaker import container
+
 if TYPE_CHECKING:
     from mlkit.local.factorization_machines.hyperparameters import Hyperparameters
     from mlkit.local.factorization_machines.trainer import Report
 
-# OpenMP's threads wait for each other by spinning; where more jobs run than there are cores, that multiplies the time by twenty
-SPINS = "1000"
 CONTENT_TYPES = (None, "", "application/x-recordio-protobuf")
 
 
 def main(arguments: list[str]) -> int:
     """The exit code."""
-    os.environ.setdefault("GOMP_SPINCOUNT", SPINS)
-    root = Path(arguments[0])
-    try:
-        run(root)
-    except ValueError as error:
-        return fail(root, str(error) if str(error).startswith(("ClientError: ", "AlgorithmError: ")) else f"AlgorithmError: {error}")
-    except Exception as error:
-        return fail(root, f"AlgorithmError: {type(error).__name__}: {error}")
-    return 0
+    return container.run(Path(arguments[0]), run, log)
 
 
 def run(root: Path) -> None:
     """Train on what is below `root` and write the model. Raises ValueError with the text for the job's FailureReason."""
-    stopping = Stopping()
-    hyperparameters, channels, resources = (_load(root, name) for name in ("hyperparameters", "inputdataconfig", "resourceconfig"))
+    stopping = container.Stopping()
+    hyperparameters, channels, resources = container.configuration(root)
     log(f"Reading provided configuration: {json.dumps(hyperparameters, sort_keys=True)}")
     check_environment(channels, resources)
     from mlkit.local.factorization_machines import hyperparameters as declared
@@ -49,7 +40,7 @@ def run(root: Path) -> None:
     train_and_test(root, params, has_test="test" in channels, stopping=stopping)
 
 
-def train_and_test(root: Path, params: "Hyperparameters", *, has_test: bool, stopping: "Stopping") -> None:
+def train_and_test(root: Path, params: "Hyperparameters", *, has_test: bool, stopping: container.Stopping) -> None:
     from mlkit.local.factorization_machines import metrics, model, trainer
     from mlkit.local.factorization_machines.data import read_channel
 
@@ -106,27 +97,6 @@ def check_environment(channels: dict[str, Any], resources: dict[str, Any]) -> No
             )
 
 
-class Stopping:
-    """Whether SIGTERM asked to stop: then training ends after the batches at hand, and the model is still written."""
-
-    def __init__(self) -> None:
-        self._requested = False
-        signal.signal(signal.SIGTERM, self._stop)
-
-    def _stop(self, *_: object) -> None:
-        self._requested = True
-
-    def requested(self) -> bool:
-        return self._requested
-
-
-def fail(root: Path, reason: str) -> int:
-    log(f"Customer Error: {reason.removeprefix('ClientError: ')}" if reason.startswith("ClientError: ") else reason, level="ERROR")
-    (root / "output").mkdir(parents=True, exist_ok=True)
-    (root / "output/failure").write_text(reason)
-    return 1
-
-
 def log(*messages: str, level: str = "INFO") -> None:
     """Print lines as the built-in algorithms' log has them; metrics in JSON stand alone."""
     prefix = f"[{datetime.now(UTC):%m/%d/%Y %H:%M:%S} {level} {os.getpid()}]"
@@ -142,11 +112,6 @@ def _metrics_line(name: str, seconds: float) -> str:
         "Metrics": {name: {"sum": ms, "count": 1, "min": ms, "max": ms}},
     }
     return f"#metrics {json.dumps(body)}"
-
-
-def _load(root: Path, name: str) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads((root / f"input/config/{name}.json").read_text())
-    return content
 
 
 if __name__ == "__main__":

@@ -46,6 +46,11 @@ class Algorithm(Protocol):
     def repository(self) -> str: ...
 
     @property
+    def versions(self) -> Sequence[str]:
+        """The image's tags that it stands for; none: whatever tag there is."""
+        ...
+
+    @property
     def metric_definitions(self) -> Sequence[MetricDefinition]: ...
 
     def training_command(self, ml_root: Path) -> list[str]:
@@ -72,3 +77,21 @@ def find_algorithm(image: str, algorithms: Iterable[Algorithm]) -> Algorithm | N
     if match is None:
         return None
     return next((a for a in algorithms if a.repository == match["repository"]), None)
+
+
+def has_version(algorithm: Algorithm, image: str) -> bool:
+    """Whether the algorithm stands for the tag of the image; a digest says nothing of the version."""
+    match = IMAGE_URI.match(image)
+    return not algorithm.versions or (match is not None and match["version"] in algorithm.versions)
+
+
+def answer_type(accept: str, types: Sequence[str]) -> str:
+    """The first of the accepted types that can be had; the first of `types` where any will do. Raises InvalidPayload (406)."""
+    for item in accept.lower().split(","):
+        kind = item.split(";")[0].strip()
+        if kind in ("", "*/*"):
+            return types[0]
+        found = next((known for known in types if known == kind or (kind.endswith("/*") and known.startswith(kind[:-1]))), None)
+        if found is not None:
+            return found
+    raise InvalidPayload(406, f"Accept type {accept!r} is not supported. Supported accept types: {', '.join(types)}")

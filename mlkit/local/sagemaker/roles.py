@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from threading import Lock
 from typing import Any
 
-from mlkit.local.sagemaker.algorithms import Algorithm, find_algorithm
+from mlkit.local.sagemaker.algorithms import Algorithm, find_algorithm, has_version
 from mlkit.local.service import AwsError, Credentials, Host
 
 PRINCIPAL = "sagemaker.amazonaws.com"
@@ -46,7 +46,11 @@ def require_algorithm(image: str | None, algorithms: Sequence[Algorithm]) -> Alg
     """The algorithm of the image. Raises ValidationException, since no other container can run here."""
     algorithm = find_algorithm(image or "", algorithms)
     if algorithm is None:
-        known = ", ".join(sorted(a.repository for a in algorithms)) or "none"
+        known = ", ".join(sorted(":".join([a.repository, *a.versions]) for a in algorithms)) or "none"
         text = f"The image {image!r} is not honoured by the local AWS, which runs no containers; algorithms it has: {known}."
+        raise AwsError("ValidationException", text)
+    if not has_version(algorithm, image or ""):
+        versions = " or ".join(f"{algorithm.repository}:{version}" for version in algorithm.versions)
+        text = f"The image {image!r} is not honoured by the local AWS: of {algorithm.repository} it has {versions} only."
         raise AwsError("ValidationException", text)
     return algorithm

@@ -1,0 +1,56 @@
+"""What the training process of every built-in algorithm does: it finds its configuration, and it ends with a text for FailureReason."""
+
+import json
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+# OpenMP's threads wait for each other by spinning; where more jobs run than there are cores, that multiplies the time by twenty
+_SPINS = "1000"
+
+
+def run(root: Path, train: Callable[[Path], None], log: Callable[..., None]) -> int:
+    """The exit code of `train(root)`. Import what brings OpenMP in `train`, not before.
+
+    A ValueError's text goes to `output/failure` and to `log(text, level="ERROR")`; without "ClientError: " or "AlgorithmError: " at its
+    beginning it gets the latter, as any other exception does.
+    """
+    os.environ.setdefault("GOMP_SPINCOUNT", _SPINS)
+    try:
+        train(root)
+    except ValueError as error:
+        return _fail(root, str(error) if str(error).startswith(("ClientError: ", "AlgorithmError: ")) else f"AlgorithmError: {error}", log)
+    except Exception as error:
+        return _fail(root, f"AlgorithmError: {type(error).__name__}: {error}", log)
+    return 0
+
+
+def configuration(root: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """What `input/config/` says: the hyperparameters, the channels by name, the resources."""
+    hyperparameters, channels, resources = (
+        json.loads((root / f"input/config/{name}.json").read_text()) for name in ("hyperparameters", "inputdataconfig", "resourceconfig")
+    )
+    return hyperparameters, channels, resources
+
+
+class Stopping:
+    """Whether SIGTERM asked to stop: then training ends after the work at hand, and the model is still written."""
+
+    def __init__(self) -> None:
+        self._requested = False
+        signal.signal(signal.SIGTERM, self._stop)
+
+    def _stop(self, *_: object) -> None:
+        self._requested = True
+
+    def requested(self) -> bool:
+        return self._requested
+
+
+def _fail(root: Path, reason: str, log: Callable[..., None]) -> int:
+    log(f"Customer Error: {reason.removeprefix('ClientError: ')}" if reason.startswith("ClientError: ") else reason, level="ERROR")
+    (root / "output").mkdir(parents=True, exist_ok=True)
+    (root / "output/failure").write_text(reason)
+    return 1
