@@ -1,0 +1,155 @@
+"""A text as a reader would see it, without colour codes or markup, where each place still leads back to the text that was stored."""
+
+import bisect
+import functools
+import html
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+_COLOUR = re.compile(
+    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])|\\(?:x1b|u001b|u001B|033)\[[0-9;]*[A-Za-z]"  # real, and escaped
+)
+_MARKUP = re.compile(
+    r"<(?P<block>script|style)\b.*?</(?P=block)\s*>|<!--.*?-->|</?(?P<tag>[A-Za-z][\w:]*)[^<>]*>|&(?:#\d+|#x[0-9a-f]+|[a-z]\w*);",
+    re.IGNORECASE | re.DOTALL,
+)
+_INLINE = frozenset(("a", "b", "code", "em", "font", "i", "mark", "small", "span", "strong", "tspan", "u"))
+_LINE_BREAK = re.compile(r"[ \t]*['\"]?[ \t]*(?:\r?\n|\\n)[ \t]*(?:[bru]?['\"])?")
+_ESCAPED_QUOTE = re.compile(r"\\+(?=['\"])")
+
+
+class Segment(NamedTuple):
+    """`view[at:end]` stands for `leaves[leaf][start:stop]`; of another length only where the whole stands for the whole (an entity)."""
+
+    at: int
+    end: int
+    leaf: int
+    start: int
+    stop: int
+
+
+class Piece(NamedTuple):
+    """A part of one stored text."""
+
+    leaf: int
+    start: int
+    stop: int
+
+
+class View:
+    """A text made from one or more stored texts, the leaves; what lies between the segments stands for nothing.
+
+    `segments` are worked out when a secret was found and its place is asked for; most texts have none.
+    """
+
+    def __init__(self, text: str, segments: Callable[[], Sequence[Segment]]) -> None:
+        self.text = text
+        self._make_segments = segments
+
+    @functools.cached_property
+    def segments(self) -> Sequence[Segment]:
+        return self._make_segments()
+
+    @classmethod
+    def of(cls, leaves: Sequence[str], between: str = "") -> "View":
+        def segments() -> Iterator[Segment]:
+            at = 0
+            for number, leaf in enumerate(leaves):
+                yield Segment(at, at + len(leaf), number, 0, len(leaf))
+                at += len(leaf) + len(between)
+
+        return cls(between.join(leaves), lambda: tuple(segments()))
+
+    def pieces(self, start: int, end: int) -> list[Piece]:
+        """The stored parts that `text[start:end]` stands for."""
+        found = []
+        first = max(0, bisect.bisect_right(self.segments, start, key=lambda segment: segment.at) - 1)
+        for segment in self.segments[first:]:
+            if segment.at >= end:
+                break
+            low, high = max(start, segment.at), min(end, segment.end)
+            if low < high:
+                if segment.end - segment.at == segment.stop - segment.start:
+                    shift = segment.start - segment.at
+                    found.append(Piece(segment.leaf, low + shift, high + shift))
+                else:
+                    found.append(Piece(segment.leaf, segment.start, segment.stop))
+        return found
+
+    def edited(self, edits: Iterable[tuple[int, int, str]]) -> "View":
+        """The view with `(start, end, replacement)` carried out, in order. A blank replacement stands for nothing."""
+        done = tuple(edits)
+        texts: list[str] = []
+        last = 0
+        for start, end, new in done:
+            texts += (self.text[last:start], new)
+            last = end
+        return View("".join((*texts, self.text[last:])), lambda: tuple(self._after(done)))
+
+    def _after(self, edits: Sequence[tuple[int, int, str]]) -> Iterator[Segment]:
+        at = last = 0
+        for start, end, new in [*edits, (len(self.text), len(self.text), "")]:
+            for segment in self._between(last, start):
+                yield Segment(segment.at - last + at, segment.end - last + at, *segment[2:])
+            at += start - last
+            if new and not new.isspace() and (pieces := self.pieces(start, end)):
+                yield Segment(at, at + len(new), pieces[0].leaf, pieces[0].start, pieces[-1].stop)
+            at, last = at + len(new), end
+
+    def _between(self, start: int, end: int) -> Iterator[Segment]:
+        first = max(0, bisect.bisect_right(self.segments, start, key=lambda segment: segment.at) - 1)
+        for segment in self.segments[first:]:
+            if segment.at >= end:
+                return
+            low, high = max(start, segment.at), min(end, segment.end)
+            if low < high:
+                if (low, high) == (segment.at, segment.end) or segment.end - segment.at != segment.stop - segment.start:
+                    yield Segment(low, high, *segment[2:])
+                else:
+                    shift = segment.start - segment.at
+                    yield Segment(low, high, segment.leaf, low + shift, high + shift)
+
+
+def joined(views: Sequence[View], between: str = "") -> View:
+    """The views in a row, the leaves numbered as the views are."""
+
+    def segments() -> Iterator[Segment]:
+        at = 0
+        for number, view in enumerate(views):
+            for segment in view.segments:
+                yield Segment(segment.at + at, segment.end + at, number, segment.start, segment.stop)
+            at += len(view.text) + len(between)
+
+    return View(between.join(view.text for view in views), lambda: tuple(segments()))
+
+
+def seen(view: View, *, markup: bool) -> View:
+    """What a reader sees: no colour codes; with `markup`, no tags either, a line break for each but those inside of a line."""
+    if "\x1b" in view.text or "1b[" in view.text or "1B[" in view.text or "033[" in view.text:
+        view = view.edited((found.start(), found.end(), "") for found in _COLOUR.finditer(view.text))
+    if markup:
+        view = view.edited((found.start(), found.end(), _shown(found)) for found in _MARKUP.finditer(view.text))
+    return view
+
+
+def unquoted(view: View) -> View:
+    r"""The view without the backslashes before quotes, as in JSON inside of JSON: `\"password\": \"...\"`."""
+    return view.edited((found.start(), found.end(), "") for found in _ESCAPED_QUOTE.finditer(view.text))
+
+
+def unbroken(view: View) -> View:
+    """The view in one line; quotes around a line break go as well, as pprint sets them."""
+    return view.edited((found.start(), found.end(), "") for found in _LINE_BREAK.finditer(view.text))
+
+
+def one_line(text: str) -> str:
+    return _LINE_BREAK.sub("", text)
+
+
+def _shown(found: "re.Match[str]") -> str:
+    if found["block"]:
+        return "\n"
+    if found["tag"]:
+        return "" if found["tag"].lower() in _INLINE else "\n"
+    return html.unescape(found[0]) if found[0].startswith("&") else ""
