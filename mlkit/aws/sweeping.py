@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from mlkit.aws.session import EXECUTION_TAG, Session, aws_errors
 from mlkit.aws.stacks import delete_stack
+from mlkit.aws.stopping import stop_job
 from mlkit.settings import LabNames
 
 
@@ -39,14 +40,9 @@ def find_leftovers(aws: Session, pipeline_execution_id: str, your_initials: str)
 
 
 def sweep(aws: Session, leftovers: list[Leftover]) -> None:
-    """End them all; stacks are waited for."""
-    sagemaker = aws.client("sagemaker")
-    with aws_errors():
-        for leftover in leftovers:
-            match leftover.kind:
-                case "tuning job":
-                    sagemaker.stop_hyper_parameter_tuning_job(HyperParameterTuningJobName=leftover.name)
-                case "training job":
-                    sagemaker.stop_training_job(TrainingJobName=leftover.name)
-                case _:
-                    delete_stack(aws, leftover.name)
+    """End them all; stacks are waited for. What has ended meanwhile is no error."""
+    for leftover in leftovers:
+        if leftover.kind == "stack":
+            delete_stack(aws, leftover.name)
+        else:
+            stop_job(aws, leftover.kind.removesuffix(" job"), leftover.name)

@@ -58,7 +58,7 @@ HONOURED: Mapping[str, frozenset[str]] = {
             ListTagsForResource""",
         "secretsmanager": """
             CreateSecret GetSecretValue PutSecretValue UpdateSecret DescribeSecret ListSecrets ListSecretVersionIds DeleteSecret
-            RestoreSecret BatchGetSecretValue GetRandomPassword TagResource UntagResource GetResourcePolicy PutResourcePolicy
+            RestoreSecret GetRandomPassword TagResource UntagResource GetResourcePolicy PutResourcePolicy
             DeleteResourcePolicy ValidateResourcePolicy UpdateSecretVersionStage""",
         "ssm": """
             PutParameter GetParameter GetParameters GetParametersByPath GetParameterHistory DescribeParameters DeleteParameter

@@ -26,7 +26,9 @@ MODULES = {
     "eventbridge": "ministack.services.eventbridge",
     "kms": "ministack.services.kms",
     "s3": "ministack.services.s3",
+    "secretsmanager": "ministack.services.secretsmanager",
     "sns": "ministack.services.sns",
+    "ssm": "ministack.services.ssm",
     "sts": "ministack.services.sts",
 }
 

@@ -5,10 +5,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from mlkit.local.emulator import alarms, encryption
+from mlkit.local.emulator import alarms, encryption, stored_secrets
 from mlkit.local.emulator.settings import SERVICES, STATE_KEYS
 
-_DENIED_RESOURCE: contextvars.ContextVar[str] = contextvars.ContextVar("denied_resource", default="*")
+_DENIED: contextvars.ContextVar[tuple[str, str]] = contextvars.ContextVar("denied", default=("", "*"))  # action and resource
 
 
 def apply() -> tuple[Any, Any, Any]:
@@ -22,11 +22,13 @@ def apply() -> tuple[Any, Any, Any]:
     take_loopback_for_secure(ms, ev)
     encryption.ask_for_key_permissions(ia, ev)
     name_the_denied_resource(ia, ev)
+    stored_secrets.ask_for_parameters_and_keys(ev)
     resolve_key_aliases(ia)
     name_log_streams(ia)
     name_glue_resources(ia)
     name_alarms(ia)
     tell_condition_keys(ia)
+    tell_checksums_of_what_was_put()
     alarms.evaluate_by_period()
     keep_sessions()
     keep_only_our_services(ms)
@@ -61,12 +63,14 @@ def name_the_denied_resource(ia: Any, ev: Any) -> None:
     def enforce(key: str, action: str, service: str, region: str, resource_arn: str = "*", service_context: Any = None) -> Any:
         denied = original_enforce(key, action, service, region, resource_arn=resource_arn, service_context=service_context)
         if denied is not None:
-            _DENIED_RESOURCE.set(resource_arn)
+            _DENIED.set((action, resource_arn))
         return denied
 
     def response(service: str, action: str, principal_arn: str, request_id: str, **more: Any) -> Any:
         if not more.get("error_code") and not more.get("message") and not more.get("resource_policy_arn"):
-            resource = _DENIED_RESOURCE.get()
+            denied_action, resource = _DENIED.get()
+            action = denied_action if denied_action.startswith("kms:") else action  # asked for on the way to the service's own
+            more["resource_arn"] = resource  # SSM and logs make their texts of it
             resource = f'"{resource}"' if service == "s3" and resource.startswith("arn:aws:s3:") else resource
             more["message"] = ia.identity_denial_message(action, principal_arn, resource, bool(more.get("explicit_deny")))
         return original_response(service, action, principal_arn, request_id, **more)
@@ -160,6 +164,22 @@ def tell_condition_keys(ia: Any) -> None:
         return found
 
     ia.request_tag_context = context
+
+
+def tell_checksums_of_what_was_put() -> None:
+    """PutObject answers with the checksums that it has verified."""
+    from ministack.services import s3
+
+    original = s3._put_object
+
+    def put(bucket: str, key: str, body: bytes, headers: Mapping[str, str]) -> Any:
+        status, answered, content = original(bucket, key, body, headers)
+        if status == 200 and (checksums := s3._buckets[bucket]["objects"][key].get("checksums")):
+            told = {f"x-amz-checksum-{algorithm.lower()}": value for algorithm, value in checksums.items()}
+            answered = {**answered, **told, "x-amz-checksum-type": "FULL_OBJECT"}
+        return status, answered, content
+
+    s3._put_object = put
 
 
 def keep_sessions() -> None:
