@@ -180,3 +180,10 @@ class LocalAwsFailed(MlkitError):
 
     exit_code = 50
     cure = "Read `mlkit local logs`; `mlkit local reset` starts from nothing."
+
+
+class NotReady(MlkitError):
+    """`mlkit doctor` found something on this machine or in the account that would fail a run."""
+
+    exit_code = 60
+    cure = "Run `mlkit doctor` and follow the lines that begin with fail."

@@ -27,8 +27,11 @@ class _Line:
         with self._lock:
             if self._connection is None or self._pid != os.getpid():
                 self._connection, self._pid = Client(address, family="AF_UNIX"), os.getpid()
-            self._connection.send_bytes(event)
-            self._connection.recv_bytes()
+            connection = self._connection
+            self._connection = None  # an interrupt from here on leaves an answer behind, which the next event would take for its own
+            connection.send_bytes(event)
+            connection.recv_bytes()
+            self._connection = connection
 
 
 _line = _Line()

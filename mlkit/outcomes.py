@@ -1,29 +1,43 @@
 """How a run ended, as the error that says so and carries the exit code."""
 
 from mlkit import errors
-from mlkit.errors import Interrupted, KernelDied, MlkitError, NotebookFailed
+from mlkit.errors import Interrupted, KernelDied, MlkitError, NotebookFailed, SecretFound
 from mlkit.records import Failure, RunRecord, Status
 
 
 def check_run(record: RunRecord) -> None:
-    """Raises what the run ended with, unless it is completed.
+    """Raises what went wrong: a secret that was found first, then the run's own end, then evidence that could not be kept.
 
     An mlkit error that a cell raised comes back as its own class, so that its exit code is the command's; any other exception is
-    NotebookFailed. Then KernelDied and Interrupted (signal or time limit).
+    NotebookFailed. Then KernelDied and Interrupted (signal or time limit). Returns when the run is completed and all is kept.
     """
-    if record.status is not Status.COMPLETED:
-        raise _error(record)
+    problems = [_run_error(record)] if record.status is not Status.COMPLETED else []
+    problems += [_named(one, "") or MlkitError(one.evalue) for one in record.not_kept]
+    if record.redactions:
+        problems.insert(0, _secret_error(record))
+    if problems:
+        first, *others = problems
+        also = "".join(f"\nAlso: {one}" for one in others)
+        raise type(first)(f"{first}{also}", cure=first.cure)
 
 
-def _error(record: RunRecord) -> MlkitError:
+def _secret_error(record: RunRecord) -> SecretFound:
+    where = [f"{one.rule} in {_place(one.cell_number, one.place)}" for one in record.redactions]
+    shown = "; ".join(where[:5]) + (f"; and {len(where) - 5} more" if len(where) > 5 else "")
+    return SecretFound(f"{record.notebook} shows secrets, which were taken out: {shown}.")
+
+
+def _place(cell_number: int | None, place: str) -> str:
+    return f"the {place} of cell {cell_number}" if cell_number else f"the {place}"
+
+
+def _run_error(record: RunRecord) -> MlkitError:
     failure = record.failure or Failure(cell_number=None, heading="", ename="", evalue="")
     where = _where(record, failure)
     match record.status:
         case Status.FAILED:
-            kind = getattr(errors, failure.ename, None)
-            if isinstance(kind, type) and issubclass(kind, MlkitError):
-                return kind(f"{failure.evalue}\n({where})")
-            return NotebookFailed(f"{where}: {failure.ename}: {failure.evalue}", cure=f"Open {record.executed} at the banner.")
+            banner = f"Open {record.executed} at the banner."
+            return _named(failure, f"\n({where})") or NotebookFailed(f"{where}: {failure.ename}: {failure.evalue}", cure=banner)
         case Status.DIED:
             cure = None if failure.cell_number else "Open the notebook in JupyterLab and see whether its kernel starts there."
             return KernelDied(f"{where}: {failure.evalue}.", cure=cure)
@@ -32,6 +46,12 @@ def _error(record: RunRecord) -> MlkitError:
             return Interrupted(f"{where}: {failure.evalue}.", cure=cure)
         case _:
             return Interrupted(f"{where}: {failure.evalue}.")
+
+
+def _named(failure: Failure, where: str) -> MlkitError | None:
+    """The mlkit error of the failure's name, if it is one."""
+    kind = getattr(errors, failure.ename, None)
+    return kind(f"{failure.evalue}{where}") if isinstance(kind, type) and issubclass(kind, MlkitError) else None
 
 
 def _where(record: RunRecord, failure: Failure) -> str:

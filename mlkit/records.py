@@ -12,6 +12,8 @@ from mlkit.typed_json import build
 
 SCHEMA = "mlkit.run/1"  # raise the number when a field changes its meaning; a new field with a default keeps it
 
+UNVERSIONED = (None, "null")  # version ids that do not stay with one content: of a bucket without versions, or whose versions are suspended
+
 
 class Status(StrEnum):
     """How a cell, or the run, ended. `running` stands only in the record of a run that has not ended, or was cut off."""
@@ -88,18 +90,28 @@ class Usage:
 
 @dataclass(frozen=True, kw_only=True)
 class ObjectRecord:
-    """One S3 object. `action`: `read`, `written` or `deleted`; `sha256` is None where only a part was read."""
+    """One S3 object. `action`: `read`, `written` or `deleted`.
+
+    `etag` is S3's own mark of the content, which tells one from the next in a bucket without versions. `sha256` is of the whole
+    object; None where nobody knows it: a deleted object, or one that was read or written in parts and not digested afterwards.
+    """
 
     action: str
     s3_uri: str
     version_id: str | None = None
+    etag: str | None = None
     sha256: str | None = None
     size_bytes: int | None = None
+
+    @property
+    def content(self) -> tuple[str, str | None]:
+        """Address, and what tells this content from others that were or will be there."""
+        return self.s3_uri, self.etag if self.version_id in UNVERSIONED else self.version_id
 
 
 @dataclass(frozen=True, kw_only=True)
 class QueryRecord:
-    """One Athena query; `bytes_scanned` is None until Athena has told it."""
+    """One Athena query; `state` (Athena's own, or `STOPPING`) and `bytes_scanned` are None until Athena has told them."""
 
     query_execution_id: str
     sql: str
@@ -110,9 +122,12 @@ class QueryRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class JobRecord:
-    """One SageMaker job. `kind`: `training`, `tuning`, `processing` or `transform`; `image_digest` where AWS tells it.
+    """One SageMaker job. `kind`: `training`, `tuning`, `processing` or `transform`.
 
-    `reused`: an earlier run's finished job was taken over. `stopped`: this run ended early and stopped it.
+    `status` is SageMaker's own; None when the creation was asked for and never answered, `not created` when it was refused.
+    `image_digest` is known only of an image that was named by its digest: AWS does not tell which one a job's tag stood for, and
+    that goes for the built-in algorithms too. `reused`: an earlier run's finished job was taken over. `stopped`: this run ended
+    early and stopped it.
     """
 
     kind: str
@@ -125,6 +140,17 @@ class JobRecord:
     billable_seconds: int | None = None
     reused: bool = False
     stopped: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServedRecord:
+    """One image behind an endpoint's variant, as DescribeEndpoint told it; `image_digest` is the one that AWS deployed."""
+
+    endpoint: str
+    endpoint_config: str
+    variant: str
+    image: str | None = None
+    image_digest: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,6 +177,7 @@ class Activity:
     objects: tuple[ObjectRecord, ...] = ()
     queries: tuple[QueryRecord, ...] = ()
     jobs: tuple[JobRecord, ...] = ()
+    served: tuple[ServedRecord, ...] = ()
     files: tuple[FileRecord, ...] = ()
     inputs: tuple[InputRecord, ...] = ()
     metrics: Mapping[str, float] = field(default_factory=dict)
@@ -179,8 +206,8 @@ class RunRecord:
     """One notebook run.
 
     `ended` is None while it runs, and for ever if it was cut off. `activity` is None when the kernel could not tell (another Python,
-    without mlkit); then `packages` is empty too. `cut_off` is the previous attempt if that never ended; `reused` the earlier run
-    whose results were taken over instead of running.
+    without mlkit); then `packages` is empty too. `not_kept` says why notebook or record could not be saved or stored. `cut_off` is
+    the previous attempt if that never ended; `reused` the earlier run whose results were taken over instead of running.
     """
 
     notebook: str
@@ -199,6 +226,7 @@ class RunRecord:
     origin: Origin = Origin()
     activity: Activity | None = None
     redactions: tuple[Redaction, ...] = ()
+    not_kept: tuple[Failure, ...] = ()
     cut_off: Earlier | None = None
     reused: Earlier | None = None
     step_key: str | None = None

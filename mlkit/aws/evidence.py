@@ -1,22 +1,63 @@
-"""Where executed notebooks go: below an s3:// prefix, while they run and when they end."""
+"""Where executed notebooks and their records go: below an s3:// prefix, while they run and when they end."""
 
-from collections.abc import Callable
-from pathlib import Path
+from dataclasses import dataclass
 
-from mlkit.aws.objects import split_uri
+from mlkit.aws.objects import list_objects, read_object, split_uri
 from mlkit.aws.session import Session, aws_errors
+from mlkit.errors import MlkitError
+from mlkit.records import Earlier, RunRecord
 
 _CONTENT_TYPES = {".ipynb": "application/x-ipynb+json", ".json": "application/json"}
 
 
-def evidence_store(aws: Session, s3_uri: str) -> Callable[[Path], None]:
-    """A function that puts a file below `s3_uri` under the file's name, replacing what it put there before."""
-    bucket, prefix = split_uri(s3_uri)
-    client = aws.client("s3")
+class EvidenceStore:
+    """Keeps files below `s3_uri`, the prefix of one attempt; other attempts are its siblings."""
 
-    def store(path: Path) -> None:
-        key = f"{prefix.rstrip('/')}/{path.name}".lstrip("/")
+    def __init__(self, aws: Session, s3_uri: str) -> None:
+        self.aws = aws
+        self.s3_uri = s3_uri.rstrip("/")
+        split_uri(self.s3_uri)  # refuses what is no address
+
+    def put(self, name: str, data: bytes) -> None:
+        """Put the bytes below the prefix, in place of what was put under that name before."""
+        bucket, key = split_uri(f"{self.s3_uri}/{name}")
+        suffix = name[name.rfind(".") :]
         with aws_errors():
-            client.put_object(Bucket=bucket, Key=key, Body=path.read_bytes(), ContentType=_CONTENT_TYPES.get(path.suffix, "text/plain"))
+            self.aws.client("s3").put_object(
+                Bucket=bucket, Key=key, Body=data, ContentType=_CONTENT_TYPES.get(suffix, "text/plain"), ChecksumAlgorithm="SHA256"
+            )
 
-    return store
+    def unfinished(self, record_name: str) -> Earlier | None:
+        """The newest record of that name in this attempt's place or beside it, if it never got an end.
+
+        None as well when the role may not look: a run does not fail because its past is hidden from it.
+        """
+        parent = self.s3_uri.rpartition("/")[0]
+        bucket = split_uri(self.s3_uri)[0]
+        if parent in ("s3:/", f"s3://{bucket}"):
+            return None  # an attempt right below the bucket has no siblings that are known to be attempts
+        try:
+            found = [item for item in list_objects(self.aws, f"{parent}/") if item["Key"].endswith(f"/{record_name}")]
+            if not found:
+                return None
+            address = f"s3://{bucket}/{max(found, key=lambda item: item['LastModified'])['Key']}"
+            record = RunRecord.from_json(read_object(self.aws, address).decode())
+        except MlkitError:
+            return None
+        return Earlier(record=address, started=record.started) if record.ended is None else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Caller:
+    """Who AWS says is calling; `role` is the caller's ARN."""
+
+    account: str
+    role: str
+    region: str
+
+
+def caller(aws: Session) -> Caller:
+    """One call to STS, which every role may make."""
+    with aws_errors():
+        identity = aws.client("sts").get_caller_identity()
+    return Caller(account=str(identity["Account"]), role=str(identity["Arn"]), region=aws.region)

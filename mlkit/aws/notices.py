@@ -8,14 +8,14 @@ from mlkit.records import RunRecord
 SOURCE, NOTEBOOK_FAILED = "mlkit", "Notebook Failed"
 
 
-def tell_failure(aws: Session, record: RunRecord, *, pipeline: str, action: str) -> None:
+def tell_failure(aws: Session, record: RunRecord) -> None:
     """Put an event that names the notebook and the cell; a build's own failure names only the command."""
     if record.failure is None:
         return
     detail = {
-        "pipeline": pipeline,
-        "pipeline-execution-id": aws.pipeline_execution_id,
-        "action": action,
+        "pipeline": record.origin.pipeline or "",
+        "pipeline-execution-id": record.origin.pipeline_execution_id,
+        "action": record.origin.action or "",
         "notebook": record.notebook,
         "cell": record.failure.cell_number,
         "heading": record.failure.heading,

@@ -38,6 +38,9 @@ _BUSY = {"ThrottlingException", "Throttling", "TooManyRequestsException", "SlowD
 
 EXECUTION_TAG = "mlkit:pipeline-execution"
 
+_PATIENT = Config(retries={"mode": "standard", "max_attempts": 5}, connect_timeout=10, user_agent_extra="mlkit")
+_HURRIED = Config(retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=1, read_timeout=2, user_agent_extra="mlkit")
+
 
 class Session:
     """Clients for one account and region, taken from the environment as boto3 does: each made once, on first use.
@@ -45,9 +48,10 @@ class Session:
     The laptop differs from AWS by `AWS_ENDPOINT_URL`, region and credentials alone.
     """
 
-    def __init__(self, boto_session: boto3.Session | None = None) -> None:
+    def __init__(self, boto_session: boto3.Session | None = None, *, config: Config = _PATIENT) -> None:
         with aws_errors():
             self.boto_session = boto_session or boto3.Session()
+        self._config = config
         self.client = functools.cache(self._client)
         # Set by the pipeline: what a build makes carries it, so that a sweeper finds what a killed build left behind.
         self.pipeline_execution_id = os.environ.get("PIPELINE_EXECUTION_ID", "")
@@ -55,13 +59,16 @@ class Session:
     @property
     def region(self) -> str:
         if self.boto_session.region_name is None:
-            raise AwsUnavailable("No AWS region is set", cure='Set AWS_REGION. Without an AWS account: eval "$(mlkit local env)".')
+            raise AwsUnavailable("No AWS region is set", cure='Set AWS_DEFAULT_REGION. Without an AWS account: eval "$(mlkit local env)".')
         return str(self.boto_session.region_name)
 
+    def hurried(self) -> "Session":
+        """The same account and region for a process that is about to end: a call gives up after some four seconds, at its second try."""
+        return Session(self.boto_session, config=_HURRIED)
+
     def _client(self, service: str) -> Any:
-        config = Config(retries={"mode": "standard", "max_attempts": 5}, connect_timeout=10, user_agent_extra="mlkit")
         with aws_errors():
-            return self.boto_session.client(service, region_name=self.region, config=config)
+            return self.boto_session.client(service, region_name=self.region, config=self._config)
 
 
 @contextmanager

@@ -10,10 +10,10 @@ import papermill
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from mlkit.errors import GateFailed, InvalidNotebook, InvalidParameters, NotebookFailed, UsageError
+from mlkit.errors import AccessDenied, GateFailed, InvalidNotebook, InvalidParameters, NotebookFailed, UsageError
 from mlkit.outcomes import check_run
-from mlkit.records import Status
-from mlkit.runner import run_notebook
+from mlkit.records import RunRecord, Status
+from mlkit.runner import RunOptions, run_notebook
 
 KERNELSPEC = {"name": "python3", "language": "python", "display_name": "Python 3"}
 
@@ -38,18 +38,35 @@ def printed(executed: Path) -> str:
     return "".join(output.text for cell in cells for output in cell.get("outputs", []) if output.get("name") == "stdout")
 
 
+class Stored:
+    """Keeps what a run stores in memory."""
+
+    def __init__(self) -> None:
+        self.put_names: list[str] = []
+        self.records: list[RunRecord] = []
+
+    def put(self, name: str, data: bytes) -> None:
+        self.put_names.append(name)
+        if name.endswith(".record.json"):
+            self.records.append(RunRecord.from_json(data.decode()))
+
+    def unfinished(self, record_name: str) -> None:
+        return None
+
+
 def test_a_completed_run_gives_plain_papermills_outputs(tmp_path):
     source = notebook(tmp_path, "# Count", "print(x)", "x + 1")
     executed, plain = tmp_path / "out/executed.ipynb", tmp_path / "plain.ipynb"
-    seen, stored = [], []
-    record = run_notebook(source, executed, {"x": "5"}, on_progress=seen.append, store=lambda path: stored.append(stamps(path)))
+    seen = []
+    store = Stored()
+    record = run_notebook(source, executed, {"x": "5"}, RunOptions(on_progress=seen.append, store=store, sources={"x": "-p"}))
     papermill.execute_notebook(str(source).replace("{", "{{").replace("}", "}}"), str(plain), {"x": 5}, progress_bar=False)
 
     ours, theirs = nbformat.read(executed, 4).cells, nbformat.read(plain, 4).cells
     assert [(cell.source, cell.get("outputs")) for cell in ours] == [(cell.source, cell.get("outputs")) for cell in theirs]
     assert [cell.metadata.papermill.status for cell in ours] == [cell.metadata.papermill.status for cell in theirs]
     check_run(record)
-    assert [(one.name, one.value, one.source) for one in record.parameters] == [("x", 5, "given")]
+    assert [(one.name, one.value, one.source) for one in record.parameters] == [("x", 5, "-p")]
     assert [(one.number, one.heading, one.execution_count) for one in record.cells] == [
         (1, "", 1),
         (2, "", 2),
@@ -59,12 +76,17 @@ def test_a_completed_run_gives_plain_papermills_outputs(tmp_path):
     assert record.python
     assert record.packages["papermill"] == papermill.__version__
     assert [(one.cell, one.cells, one.status) for one in seen][-2:] == [(4, 4, None), (4, 4, Status.COMPLETED)]
-    assert stored[0] == ["pending"] * 4
-    assert stored[-1] == ["completed"] * 4
+    assert [one.status for one in store.records[0].cells] == ["not run"] * 4
+    assert store.records[0].ended is None
+    assert store.records[-1] == record
+    assert store.put_names[:2] == store.put_names[-2:] == ["executed.ipynb", "executed.record.json"]
+    assert (executed.parent / "executed.record.json").read_text() == record.to_json()
+    assert record.usage.cpu_s > 0
+    assert record.usage.peak_memory_bytes > 10_000_000
 
 
 def test_a_failed_cell_is_marked_and_later_cells_are_not_run(tmp_path):
-    source = notebook(tmp_path, "## Gate", "from mlkit.errors import GateFailed\nraise GateFailed('rate 0.6')", "print(2)")
+    source = notebook(tmp_path, "## Gate", "from mlkit.errors import AccessDenied, GateFailed\nraise GateFailed('rate 0.6')", "print(2)")
     executed = tmp_path / "executed.ipynb"
     record = run_notebook(source, executed, {})
     assert stamps(executed) == ["completed", "failed", "not run"]
@@ -127,7 +149,7 @@ def test_a_signal_interrupts_the_cell_which_may_tidy_up(tmp_path):
         if (progress.cell, progress.status) == (2, None):
             threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGTERM)).start()
 
-    record = run_notebook(notebook(tmp_path, tidy, "print(2)"), executed, {}, on_progress=stop_in_cell_2)
+    record = run_notebook(notebook(tmp_path, tidy, "print(2)"), executed, {}, RunOptions(on_progress=stop_in_cell_2))
     assert stamps(executed) == ["completed", "interrupted", "not run"]
     assert printed(executed) == "began\ntidied\n"
     assert "stopped by SIGTERM" in record.failure.evalue
@@ -135,10 +157,10 @@ def test_a_signal_interrupts_the_cell_which_may_tidy_up(tmp_path):
 
 
 def test_a_cell_that_ignores_the_interrupt_at_its_time_limit_is_killed(tmp_path, monkeypatch):
-    monkeypatch.setattr("mlkit.engine.INTERRUPT_GRACE_S", 0.5)
+    monkeypatch.setattr("mlkit.runner.session.INTERRUPT_GRACE_S", 0.5)
     stubborn = "import signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nprint('deaf', flush=True)\ntime.sleep(300)"
     executed = tmp_path / "executed.ipynb"
-    record = run_notebook(notebook(tmp_path, stubborn, "print(2)"), executed, {}, cell_timeout_s=1.5)
+    record = run_notebook(notebook(tmp_path, stubborn, "print(2)"), executed, {}, RunOptions(cell_timeout_s=1.5))
     assert stamps(executed) == ["completed", "timed out", "not run"]
     assert record.failure.evalue == "the cell took longer than 1.5 s"
 
@@ -148,19 +170,23 @@ def test_a_kernel_that_does_not_start_is_told(tmp_path, monkeypatch):
     spec = {"argv": ["python", "-c", "raise SystemExit(3)"], "display_name": "Broken", "language": "python"}
     (tmp_path / "kernels/broken/kernel.json").write_text(json.dumps(spec))
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
-    record = run_notebook(notebook(tmp_path, "print(1)"), tmp_path / "executed.ipynb", {}, kernel_name="broken")
+    record = run_notebook(notebook(tmp_path, "print(1)"), tmp_path / "executed.ipynb", {}, RunOptions(kernel_name="broken"))
     assert record.status is Status.DIED
     assert [cell.status for cell in record.cells] == ["not run", "not run"]
     assert "did not start" in record.failure.evalue
 
 
-def never(path: Path) -> None:
-    raise AssertionError(f"the run began: {path}")
+class Never(Stored):
+    def put(self, name: str, data: bytes) -> None:
+        raise AssertionError(f"the run began: {name}")
+
+
+NEVER = RunOptions(store=Never())
 
 
 def test_unknown_parameters_are_refused_before_anything_is_written(tmp_path):
     with pytest.raises(InvalidParameters, match="no parameter `y`"):
-        run_notebook(notebook(tmp_path), tmp_path / "executed.ipynb", {"y": "1"}, store=never)
+        run_notebook(notebook(tmp_path), tmp_path / "executed.ipynb", {"y": "1"}, NEVER)
     assert not (tmp_path / "executed.ipynb").exists()
 
 
@@ -175,21 +201,23 @@ def test_unknown_parameters_are_refused_before_anything_is_written(tmp_path):
 )
 def test_a_notebook_without_a_kernel_to_run_it_is_refused(tmp_path, kernelspec, complaint):
     with pytest.raises(InvalidNotebook, match=complaint):
-        run_notebook(notebook(tmp_path, kernelspec=kernelspec), tmp_path / "executed.ipynb", {}, store=never)
+        run_notebook(notebook(tmp_path, kernelspec=kernelspec), tmp_path / "executed.ipynb", {}, NEVER)
 
 
 def test_the_source_is_never_overwritten(tmp_path):
     source = notebook(tmp_path)
     with pytest.raises(UsageError, match="would replace its source"):
-        run_notebook(source, source, {}, store=never)
+        run_notebook(source, source, {}, NEVER)
+
+
+class Refusing(Stored):
+    def put(self, name: str, data: bytes) -> None:
+        raise AccessDenied("no")
 
 
 def test_a_run_whose_evidence_cannot_be_stored_does_not_begin(tmp_path):
     marker = tmp_path / "ran"
-
-    def refuse(path):
-        raise PermissionError("no")
-
-    with pytest.raises(PermissionError):
-        run_notebook(notebook(tmp_path, f"open({str(marker)!r}, 'w')"), tmp_path / "executed.ipynb", {}, store=refuse)
+    source = notebook(tmp_path, f"open({str(marker)!r}, 'w')")
+    with pytest.raises(AccessDenied):
+        run_notebook(source, tmp_path / "executed.ipynb", {}, RunOptions(store=Refusing()))
     assert not marker.exists()

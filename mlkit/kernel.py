@@ -1,0 +1,67 @@
+"""The IPython extension that the runner loads into its kernels; in JupyterLab nothing loads it and nothing needs it.
+
+It tells the runner what the notebook does on AWS, resolves parameters that are references to secrets, and ends the kernel when the
+runner is killed: a kernel without its runner would work on, and pay, for nobody.
+"""
+
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import MutableMapping, Sequence
+from multiprocessing.connection import Client
+from typing import Any
+
+from mlkit import journal
+
+STOP_WITHIN_S = 10.0
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """IPython's hook for extensions."""
+    del shell
+    if not journal.is_listened_to():
+        return
+    from mlkit.aws.activity import watch
+
+    journal.tell("hello")
+    watch()
+    threading.Thread(target=_end_with_the_runner, args=(os.environ[journal.ADDRESS],), daemon=True).start()
+    _take_over_from_the_parent_poller()
+
+
+def resolve(names: Sequence[str], namespace: MutableMapping[str, Any]) -> None:
+    """Put each secret in the place of the reference that the parameter holds. Raises NotFound, AccessDenied, UsageError."""
+    from mlkit.aws.secrets import resolve_secret
+
+    for name in names:
+        if isinstance(namespace.get(name), str):
+            namespace[name] = resolve_secret(namespace[name])
+
+
+def _end_with_the_runner(address: str) -> None:
+    """A connection that nobody writes to is closed by the system when the runner's process ends, however it ends."""
+    with contextlib.suppress(OSError, EOFError), Client(address, family="AF_UNIX") as line:
+        line.recv_bytes()
+    with contextlib.suppress(Exception):
+        _stop_jobs()
+    os.killpg(os.getpgid(0), signal.SIGKILL)
+
+
+def _take_over_from_the_parent_poller() -> None:
+    """ipykernel looks for its parent every second, and would end this process before its jobs are stopped, and without its children."""
+    from ipykernel.kernelapp import IPKernelApp
+
+    if IPKernelApp.initialized():
+        IPKernelApp.instance().poller = None
+
+
+def _stop_jobs() -> None:
+    """Jobs that this kernel started and that still run."""
+    from mlkit.aws.activity import started_here
+    from mlkit.aws.session import Session
+    from mlkit.aws.stopping import stop_started
+
+    log = started_here()
+    if log.unfinished_jobs() or log.unfinished_queries():
+        stop_started(Session(), log, STOP_WITHIN_S)

@@ -1,0 +1,5 @@
+"""One notebook through papermill, with strict parameters, an honest record and a stop that leaves nothing behind."""
+
+from mlkit.runner.run import Progress, RunOptions, run_notebook
+
+__all__ = ["Progress", "RunOptions", "run_notebook"]

@@ -1,0 +1,54 @@
+"""What is refused before anything begins: a kernel that is not there, a file that another run is writing."""
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from mlkit.errors import InvalidNotebook, SaveFailed, UsageError
+
+
+@contextlib.contextmanager
+def only_one(executed: Path) -> Iterator[None]:
+    """Two runs that write the same notebook would mix their evidence: the second is refused."""
+    try:
+        executed.parent.mkdir(parents=True, exist_ok=True)
+        name = hashlib.sha256(str(executed.resolve()).encode()).hexdigest()[:16]
+        lock = open(Path(tempfile.gettempdir()) / f"mlkit-{os.getuid()}-{name}.lock", "w")  # noqa: SIM115  closed by `with lock`
+    except OSError as problem:
+        raise SaveFailed(f"{executed.parent} cannot be written to: {problem.strerror or problem}") from problem
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            cure = "Wait for it, or name another file for this one's executed notebook."
+            raise UsageError(f"Another run is writing {executed} just now.", cure=cure) from None
+        yield
+
+
+def kernel_of(content: Mapping[str, Any], kernel_name: str | None, source: Path) -> str:
+    """The name of the notebook's kernel. Raises InvalidNotebook when it has none that is installed here and runs Python."""
+    from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+
+    about = content.get("metadata", {})
+    spec = about.get("kernelspec", {})
+    name = kernel_name or spec.get("name")
+    language = about.get("language_info", {}).get("name") or spec.get("language")
+    if not name or not language:
+        missing = "name" if not name else "language"
+        raise InvalidNotebook(f"{source}: the notebook's kernelspec has no {missing}.", cure="Choose its kernel in JupyterLab and save it.")
+    if language != "python":
+        raise InvalidNotebook(
+            f"{source}: the notebook is written in {language}.", cure="Parameters can be checked in Python notebooks only."
+        )
+    kernels = KernelSpecManager()
+    try:
+        kernels.get_kernel_spec(name)
+    except NoSuchKernel:
+        installed = ", ".join(sorted(kernels.find_kernel_specs())) or "none"
+        raise InvalidNotebook(f"{source}: the kernel {name!r} is not installed; there are: {installed}.") from None
+    return str(name)

@@ -1,0 +1,166 @@
+"""Where the executed notebook and its record go, screened: to this machine's disk, and to a store while the run goes on."""
+
+import contextlib
+import dataclasses
+import json
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import nbformat
+
+from mlkit.errors import AwsUnavailable, MlkitError, SaveFailed
+from mlkit.records import Earlier, Failure, Redaction, RunRecord
+from mlkit.screening import Screener
+
+LAST_STORE_S = 8.0  # what a stopped run gives the store to take its notebook and record
+
+
+class Store(Protocol):
+    """What keeps executed notebooks elsewhere; `mlkit.aws.evidence` is the one for S3."""
+
+    def put(self, name: str, data: bytes) -> None:
+        """Keep the bytes under the name, in place of what was kept there before."""
+
+    def unfinished(self, record_name: str) -> Earlier | None:
+        """The newest earlier attempt, if that never ended."""
+
+
+class Keeper:
+    """Saves and stores one run. Nothing leaves it unscreened; what the screen took out is in `redactions`."""
+
+    def __init__(self, executed: Path, store: Store | None, screener: Screener) -> None:
+        self.executed, self.record_path = executed, executed.with_suffix(".record.json")
+        self.store, self.screener = store, screener
+        self.redactions: dict[Redaction, None] = {}
+        self._notebook = b""
+        self._unsaved: OSError | None = None
+        self._storing = threading.Lock()
+
+    def save(self, notebook: Any) -> None:
+        """Write the notebook; a disk that is full now may not be so later."""
+        clean, found = self.screener.notebook(notebook)
+        self.redactions.update(dict.fromkeys(found))
+        self._notebook = nbformat.writes(nbformat.from_dict(clean)).encode()  # type: ignore[no-untyped-call]
+        self._unsaved = self._write(self.executed, self._notebook)
+
+    def clean_record(self, record: RunRecord) -> RunRecord:
+        """The record with every secret taken out, and the list of all that was."""
+        clean, found = self.screener.document(json.loads(record.to_json()), "record")
+        self.redactions.update(dict.fromkeys(found))
+        return dataclasses.replace(RunRecord.from_json(json.dumps(clean)), redactions=tuple(self.redactions))
+
+    def clean_files(self, paths: Iterable[Path]) -> None:
+        """Take secrets out of files that the notebook leaves to later steps: they travel as pipeline artifacts."""
+        for path in paths:
+            try:
+                text = path.read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError):
+                continue  # gone, or no text
+            clean, found = self._clean_file(text, path.name)
+            if found:
+                self.redactions.update(dict.fromkeys(found))
+                self._write(path, clean.encode())
+
+    def _clean_file(self, text: str, name: str) -> tuple[str, Sequence[Redaction]]:
+        try:
+            document, found = self.screener.document(json.loads(text), name)
+        except ValueError:
+            return self.screener.text(text, name)
+        return json.dumps(document, indent=2) + "\n", found
+
+    def begin(self, record: RunRecord) -> None:
+        """A run whose evidence cannot be kept must not begin: raises SaveFailed, or what the store raises, and takes back what it wrote."""
+        if self._unsaved is not None:
+            raise _unsaved(self.executed, self._unsaved)
+        try:
+            self._write_record(self.clean_record(record))
+            if self._unsaved is not None:
+                raise _unsaved(self.record_path, self._unsaved)
+            self._store_all(record)
+        except MlkitError:
+            for path in (self.executed, self.record_path):
+                path.unlink(missing_ok=True)
+            raise
+
+    def keep_unfinished(self, notebook: Any, record: RunRecord) -> None:
+        """Save and store what there is by now. A failure waits for the end, which tells of it if it lasts."""
+        self.save(notebook)
+        self._write_record(self.clean_record(record))
+        try:
+            self._store_all(record)
+        except MlkitError as problem:
+            text, _ = self.screener.text(str(problem), "record")
+            logging.getLogger(__name__).warning("The unfinished notebook could not be stored: %s", text)
+
+    def end(self, record: RunRecord, *, hurry: bool) -> RunRecord:
+        """Store, then write the record; what went wrong with either is in its `not_kept`. In a hurry the store gets LAST_STORE_S."""
+        problems: list[MlkitError] = []
+        if self._unsaved is not None:
+            problems.append(_unsaved(self.executed, self._unsaved))
+        record = _with(self.clean_record(record), problems)
+        try:
+            _within(LAST_STORE_S, lambda: self._store_all(record)) if hurry else self._store_all(record)
+        except MlkitError as problem:
+            problems.append(problem)
+        record = self.clean_record(_with(record, problems))
+        self._write_record(record)
+        if self._unsaved is not None and len(problems) == 0:
+            record = _with(record, [_unsaved(self.record_path, self._unsaved)])
+        return record
+
+    def _store_all(self, record: RunRecord) -> None:
+        """The lock keeps an upload that hung from overtaking the last one."""
+        if self.store is not None:
+            with self._storing:
+                self.store.put(self.executed.name, self._notebook)
+                self.store.put(self.record_path.name, self.clean_record(record).to_json().encode())
+
+    def _write_record(self, record: RunRecord) -> None:
+        self._unsaved = self._write(self.record_path, record.to_json().encode()) or self._unsaved
+
+    @staticmethod
+    def _write(path: Path, data: bytes) -> OSError | None:
+        """In one step, so that a reader never finds half of it."""
+        partial = path.with_name(f".{path.name}.partial")
+        try:
+            partial.write_bytes(data)
+            os.replace(partial, path)
+        except OSError as problem:
+            with contextlib.suppress(OSError):
+                partial.unlink()
+            return problem
+        return None
+
+
+def _unsaved(path: Path, problem: OSError) -> SaveFailed:
+    return SaveFailed(f"{path} cannot be written: {problem.strerror or problem}")
+
+
+def _with(record: RunRecord, problems: list[MlkitError]) -> RunRecord:
+    kept = tuple(Failure(cell_number=None, heading="", ename=type(one).__name__, evalue=str(one)) for one in problems)
+    return dataclasses.replace(record, not_kept=kept)
+
+
+def _within(seconds: float, work: Callable[[], None]) -> None:
+    """Raises AwsUnavailable when the work is not done in time; it is left behind then, for the process is about to end."""
+    ended: list[BaseException | None] = []
+
+    def run() -> None:
+        try:
+            work()
+        except BaseException as problem:
+            ended.append(problem)
+        else:
+            ended.append(None)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if not ended:
+        raise AwsUnavailable(f"The evidence could not be stored within {seconds:g} s")
+    if ended[0] is not None:
+        raise ended[0]

@@ -1,0 +1,63 @@
+"""Where a run comes from: commit, code, locks, build, and who AWS says is calling."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+
+from mlkit.errors import NotFound
+from mlkit.evidence import code_sha256
+from mlkit.records import Origin
+from mlkit.settings import Project
+from mlkit.steps import lock_digests
+
+
+def origin(project: Project | None, environ: Mapping[str, str] = os.environ) -> Origin:
+    """All that can be told without a call to AWS. In CodeBuild there is no git; the build's variables name the commit."""
+    commit, clean = _git(project.root) if project else (None, None)
+    return Origin(
+        commit=commit or environ.get("CODEBUILD_RESOLVED_SOURCE_VERSION"),
+        tree_clean=clean,
+        code_sha256=code_sha256(project.root) if project else None,
+        lock_sha256=lock_digests(project.root) if project else {},
+        build_id=environ.get("CODEBUILD_BUILD_ID"),
+        pipeline=environ.get("CODEBUILD_INITIATOR", "").removeprefix("codepipeline/") or None,
+        pipeline_execution_id=environ.get("PIPELINE_EXECUTION_ID"),
+        action=environ.get("ACTION"),
+        region=environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION"),
+        endpoint_url=environ.get("AWS_ENDPOINT_URL"),
+    )
+
+
+def project_of(notebook: Path) -> Project | None:
+    """The project that the notebook lies in, if it lies in one."""
+    try:
+        return Project.find(notebook.resolve().parent)
+    except NotFound:
+        return None
+
+
+def installed_packages(python: str) -> dict[str, str]:
+    """The kernel's packages with their versions; none when its Python is another than this one, whose packages are not known."""
+    if Path(python).parent != Path(sys.executable).parent:
+        return {}
+    return {distribution.name: distribution.version for distribution in metadata.distributions() if distribution.name}
+
+
+def _git(root: Path) -> tuple[str | None, bool | None]:
+    """(commit, whether nothing is changed or untracked), or Nones where git cannot tell."""
+    commit = _asked(root, "rev-parse", "--show-toplevel", "HEAD")
+    if commit is None or Path(commit.split("\n")[0]).resolve() != root.resolve():
+        return None, None  # no repository, no commit yet, or a folder inside of somebody else's
+    changes = _asked(root, "status", "--porcelain", "--untracked-files=normal")
+    return commit.split("\n")[1], None if changes is None else not changes
+
+
+def _asked(root: Path, *question: str) -> str | None:
+    try:
+        answer = subprocess.run(["git", "-C", str(root), *question], capture_output=True, text=True, timeout=20)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return answer.stdout.strip() if answer.returncode == 0 else None

@@ -1,0 +1,289 @@
+"""A run from its refusals to its record: parameters bound, kernel watched, evidence kept, jobs stopped, all of it told."""
+
+import hashlib
+import os
+import signal
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlkit import journal
+from mlkit.activity_log import ActivityLog
+from mlkit.errors import MlkitError, UsageError
+from mlkit.parameters import Parameter, bind, load_notebook, parameters_of
+from mlkit.records import Activity, Earlier, Failure, Origin, ParameterRecord, RunRecord, Status, Usage
+from mlkit.references import is_reference
+from mlkit.runner import cells
+from mlkit.runner.checks import kernel_of, only_one
+from mlkit.runner.keeping import Keeper, Store
+from mlkit.runner.listening import JournalListener
+from mlkit.runner.provenance import installed_packages
+from mlkit.runner.saving import Saver
+from mlkit.runner.session import RunStopped, Session
+from mlkit.runner.usage import UsageMeter
+from mlkit.screening import Screener, secret_variables
+from mlkit.settings import Project
+
+if TYPE_CHECKING:
+    from mlkit.aws.session import Session as AwsSession
+
+START_TIMEOUT_S = 60
+STOP_JOBS_S = 5.0
+STOP_SAVING_S = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """A code cell that starts (`status` None) or has ended: the `cell`-th of `cells`, `elapsed_s` since the run began."""
+
+    cell: int
+    cells: int
+    heading: str
+    status: Status | None
+    elapsed_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """How a run is to be made.
+
+    `cwd` is the kernel's folder, the current one by default; `root` is the project's, below which steps hand files over.
+    `environment` is added to the kernel's. `store` gets the notebook and its record at the start, while the run goes on (as long as
+    that is cheap) and at the end. `sources` says where a given parameter comes from, for the record. `aws` makes the session that
+    stops jobs and asks who is calling; it is called only when needed.
+    """
+
+    kernel_name: str | None = None
+    cwd: Path | None = None
+    cell_timeout_s: float | None = None
+    run_timeout_s: float | None = None
+    on_progress: Callable[[Progress], None] | None = None
+    on_note: Callable[[str], None] | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    store: Store | None = None
+    sources: Mapping[str, str] = field(default_factory=dict)
+    root: Path | None = None
+    origin: Origin = field(default_factory=Origin)
+    step_key: str | None = None
+    aws: "Callable[[], AwsSession] | None" = None
+
+
+def run_notebook(source: Path, executed: Path, parameters: Mapping[str, Any], options: RunOptions | None = None) -> RunRecord:
+    """The record of the run, however it ended: pass it to `outcomes.check_run`, which raises unless all cells completed.
+
+    `executed` and its record (`.record.json` beside it) are written from the start and after every cell. A time limit, SIGTERM,
+    SIGINT or SIGHUP interrupts the cell, then ends the kernel with all its children and stops the jobs that it started. Raises
+    before a kernel starts: NotFound, InvalidNotebook, InvalidParameters, UsageError when another run writes the same file,
+    SaveFailed or the store's error when the evidence cannot be kept.
+    """
+    options = options or RunOptions()
+    content = load_notebook(source)
+    declared = parameters_of(content, str(source))
+    kernel = kernel_of(content, options.kernel_name, source)
+    given = bind(declared, parameters)
+    if executed.resolve() == source.resolve():
+        raise UsageError(f"The executed notebook would replace its source {source}.", cure="Name another file for it.")
+    with only_one(executed):
+        return _Run(source, executed, declared, given, kernel, options).go()
+
+
+class _Run:
+    """One run's parts, and what each tells the others."""
+
+    def __init__(
+        self, source: Path, executed: Path, declared: tuple[Parameter, ...], given: Mapping[str, Any], kernel: str, options: RunOptions
+    ) -> None:
+        self.source, self.executed, self.declared, self.given, self.kernel = source, executed, declared, given, kernel
+        self.options = options
+        self.digest = hashlib.sha256(source.read_bytes()).hexdigest()
+        self.screener = Screener(known=secret_variables({**os.environ, **options.environment}))
+        self.keeper = Keeper(executed, options.store, self.screener)
+        self.log, self.listened = ActivityLog(), False
+        self.listener = JournalListener(self._hear)
+        self.meter = UsageMeter()
+        self.origin = options.origin
+        self.cut_off = self._cut_off()
+        self.began, self.started = time.monotonic(), datetime.now(UTC)
+        self.saver = Saver(self._save_unfinished)
+        self.session = Session(
+            on_begin=self._begin,
+            on_save=self.saver.wake,
+            on_cell=self._tell,
+            on_process=self.meter.watch,
+            references=tuple(one.name for one in declared if is_reference(given.get(one.name, one.default))),
+            cell_timeout_s=options.cell_timeout_s,
+            run_timeout_s=options.run_timeout_s,
+        )
+        self.session.output_path = str(executed)
+
+    def go(self) -> RunRecord:
+        self.listener.start()
+        try:
+            with self.session.guarded():
+                self._execute()
+                self.session.signal_kernel(signal.SIGKILL)  # what the kernel left running; then its last word has been said
+                self.listener.stop()
+                self.saver.stop(STOP_SAVING_S)
+                self._finish_activity()
+                failure = self._failure()
+                if self.session.failure is not None and failure is not None:
+                    cells.mark(self.session.notebook, self.session.status, self.session.failure[0], failure)
+                usage = self.meter.stop()
+                self.keeper.clean_files(self._handed_over())
+                self.keeper.save(self.session.notebook)
+                record = self._record(usage, self.session.status, ended=datetime.now(UTC))
+                return self.keeper.end(record, hurry=self.session.stop_status is not None)
+        finally:
+            self.saver.stop(STOP_SAVING_S)
+            self.listener.stop()
+
+    def _execute(self) -> None:
+        from papermill import PapermillExecutionError, execute_notebook
+
+        from mlkit.runner import engine
+
+        engine.register()
+        environment = {**os.environ, **self.options.environment, journal.ADDRESS: self.listener.address}
+        start: dict[str, Any] = {"env": environment}
+        if self.options.cwd is not None:
+            start["cwd"] = str(self.options.cwd)
+        path = str(self.source).replace("{", "{{").replace("}", "}}")  # papermill takes a path for a template
+        options = {
+            "engine_name": engine.NAME,
+            "kernel_name": self.kernel,
+            "language": "python",
+            "start_timeout": START_TIMEOUT_S,
+            "progress_bar": False,
+        }
+        try:
+            execute_notebook(path, None, dict(self.given), session=self.session, start=start, **options)
+        except (RunStopped, PapermillExecutionError):
+            pass  # the session holds what happened
+        except (RuntimeError, TimeoutError) as problem:  # nbclient's DeadKernelError is a RuntimeError
+            self._not_started(problem)
+
+    def _not_started(self, problem: Exception) -> None:
+        session = self.session
+        if session.python is not None or session.status is not Status.COMPLETED:
+            raise problem  # the kernel had answered: this is no failure to start
+        words = "".join(f"\n  {line}" for line in session.last_words)
+        reason = session.stop_reason or f"the kernel did not start: {problem}{words}"
+        session.fail(session.stop_status or Status.DIED, None, type(problem).__name__, reason)
+
+    def _hear(self, event: dict[str, Any]) -> None:
+        """An event of the journal, in a thread of its own."""
+        match event.get("kind"):
+            case "hello":
+                self.listened = True
+            case "secret":
+                self.screener.add(str(event.get("rule") or "a secret that this run resolved"), str(event["value"]))
+            case _:
+                self.log.add(event)
+
+    def _begin(self) -> None:
+        self.keeper.save(self.session.notebook)
+        self.keeper.begin(self._record(Usage(wall_s=0.0), Status.RUNNING))
+        self.saver.start()
+
+    def _save_unfinished(self) -> None:
+        usage = Usage(wall_s=round(time.monotonic() - self.began, 3))
+        self.keeper.keep_unfinished(self.session.notebook, self._record(usage, Status.RUNNING))
+
+    def _tell(self, cell: Any, status: Status | None) -> None:
+        if self.options.on_progress is not None:
+            counted = cells.code_cells(self.session.notebook)
+            number = next(i for i, (one, _) in enumerate(counted, 1) if one is cell)
+            heading, _ = self.screener.text(counted[number - 1][1], "source")
+            elapsed = time.monotonic() - self.began
+            self.options.on_progress(Progress(cell=number, cells=len(counted), heading=heading, status=status, elapsed_s=elapsed))
+
+    def _finish_activity(self) -> None:
+        """What the kernel left running is stopped, and what only AWS knows is asked."""
+        unfinished = self.log.unfinished_jobs() or self.log.unfinished_queries()
+        stop = self.session.status is not Status.COMPLETED and bool(unfinished)
+        if self.options.aws is None or not (stop or self.options.store or self.log.snapshot() != Activity()):
+            return
+        from mlkit.aws.evidence import caller
+        from mlkit.aws.stopping import stop_started
+
+        try:
+            aws = self.options.aws()
+            if stop:
+                for line in stop_started(aws, self.log, STOP_JOBS_S):
+                    self._note(line)
+            if self.session.stop_status is None:
+                self.origin = replace(self.origin, account=(who := caller(aws)).account, role=who.role, region=who.region)
+        except MlkitError as problem:
+            self._note(f"AWS could not be asked at the end of the run: {problem}")
+
+    def _handed_over(self) -> list[Path]:
+        """The files that this run left for later steps: what it told of, and what is new in the handoff folder."""
+        root = self.options.root or self.options.cwd or Path.cwd()
+        told = {root / one.path for one in self.log.snapshot().files if one.role == "output"}
+        new = {path for path in Project(root=root).handoff.glob("*.json") if path.stat().st_mtime >= self.started.timestamp() - 1}
+        return sorted(told | new)
+
+    def _note(self, line: str) -> None:
+        if self.options.on_note is not None:
+            self.options.on_note(self.screener.text(line, "record")[0])
+
+    def _cut_off(self) -> Earlier | None:
+        """The attempt before this one, when its record never got an end: here, or where the store keeps attempts."""
+        earlier = None
+        try:
+            record = RunRecord.from_json(self.keeper.record_path.read_text())
+            if record.ended is None:
+                earlier = Earlier(record=str(self.keeper.record_path), started=record.started)
+        except (OSError, MlkitError):
+            pass  # there is none, or none that could be read
+        if earlier is None and self.options.store is not None:
+            earlier = self.options.store.unfinished(self.keeper.record_path.name)
+        if earlier is not None:
+            self._note(f"The previous attempt, begun {earlier.started}, was cut off: {earlier.record}")
+        return earlier
+
+    def _failure(self) -> Failure | None:
+        if self.session.failure is None:
+            return None
+        cell, failure = self.session.failure
+        for number, (one, heading) in enumerate(cells.code_cells(self.session.notebook), 1):
+            if one is cell:
+                return replace(failure, cell_number=number, heading=heading)
+        return failure
+
+    def _record(self, usage: Usage, status: Status, *, ended: datetime | None = None) -> RunRecord:
+        return RunRecord(
+            notebook=str(self.source),
+            notebook_sha256=self.digest,
+            executed=str(self.executed),
+            kernel=self.kernel,
+            status=status,
+            parameters=self._parameters(),
+            cells=cells.cell_records(self.session.notebook),
+            failure=self._failure(),
+            started=self.started.isoformat(),
+            ended=ended.isoformat() if ended else None,
+            usage=usage,
+            python=self.session.python,
+            packages=self._packages() if ended else {},
+            origin=self.origin,
+            activity=self.log.snapshot() if self.listened else None,
+            cut_off=self.cut_off,
+            step_key=self.options.step_key,
+        )
+
+    def _packages(self) -> dict[str, str]:
+        process = self.session.process
+        return installed_packages(str(process.args[0])) if process is not None else {}  # type: ignore[index]
+
+    def _parameters(self) -> tuple[ParameterRecord, ...]:
+        def one(parameter: Parameter) -> ParameterRecord:
+            name = parameter.name
+            given = name in self.given
+            value, source = (self.given[name], self.options.sources.get(name, "given")) if given else (parameter.default, "default")
+            return ParameterRecord(name=name, type=str(parameter.type), value=value, source=source)
+
+        return tuple(one(parameter) for parameter in self.declared)

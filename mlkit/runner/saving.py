@@ -1,0 +1,48 @@
+"""A thread that keeps the unfinished notebook while its cells go on: no cell waits for a disk or for S3."""
+
+import threading
+import time
+from collections.abc import Callable
+
+PAUSE_S = 0.1  # at least, between two saves
+SHARE = 4  # a save is followed by a pause of this many times its length, so that it takes a fifth of one core at most
+LONGEST_PAUSE_S = 5.0
+TRIES = 5
+
+
+class Saver:
+    """Calls `save` soon after each `wake`, never twice at once, from `start` to `stop`."""
+
+    def __init__(self, save: Callable[[], None]) -> None:
+        self._save = save
+        self._wanted, self._stopped = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def wake(self) -> None:
+        self._wanted.set()
+
+    def stop(self, within_s: float | None = None) -> None:
+        """After it no save begins; one that hangs is left behind."""
+        self._stopped.set()
+        self._wanted.set()
+        if self._thread.is_alive():
+            self._thread.join(within_s)
+
+    def _run(self) -> None:
+        while self._wanted.wait() and not self._stopped.is_set():
+            self._wanted.clear()
+            began = time.monotonic()
+            self._save_whole()
+            self._stopped.wait(min(LONGEST_PAUSE_S, max(PAUSE_S, SHARE * (time.monotonic() - began))))
+
+    def _save_whole(self) -> None:
+        """The notebook changes while it is read: a dictionary that grew in between is read again."""
+        for left in reversed(range(TRIES)):
+            try:
+                return self._save()
+            except RuntimeError:
+                if left == 0:
+                    self._wanted.set()  # next time
