@@ -7,14 +7,14 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from mlkit.errors import ApprovalVoid, UsageError
 
 SCHEMA = "mlkit/manifest/1"
 CODE_FOLDERS = ("mlkit", "notebooks", "buildspecs", "CloudFormation")
-_GENERATED = ("configuration_", "__pycache__", ".ipynb_checkpoints")
+_GENERATED = {"__pycache__", ".ipynb_checkpoints"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,15 +66,24 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+def code_digests(root: Path, folders: Sequence[str] = CODE_FOLDERS) -> dict[str, str]:
+    """SHA-256 of each file of the code by its path below `root`, in one order everywhere: what runs leave behind is not in it."""
+    found = {}
+    for folder in folders:
+        for path in sorted((root / folder).rglob("*")):
+            relative = path.relative_to(root)
+            if path.is_file() and not _is_generated(relative):
+                found[relative.as_posix()] = sha256(path.read_bytes())
+    return found
+
+
 def code_sha256(root: Path) -> str:
     """One digest of all code that runs: library, notebooks, buildspecs and templates, by path and content."""
-    lines = []
-    for folder in CODE_FOLDERS:
-        for path in sorted((root / folder).rglob("*")):
-            relative = path.relative_to(root).as_posix()
-            if path.is_file() and not any(part.startswith(_GENERATED) for part in path.parts):
-                lines.append(f"{sha256(path.read_bytes())}  {relative}\n")
-    return sha256("".join(lines).encode())
+    return sha256("".join(f"{digest}  {name}\n" for name, digest in code_digests(root).items()).encode())
+
+
+def _is_generated(relative: PurePath) -> bool:
+    return bool(_GENERATED.intersection(relative.parts)) or relative.match("CloudFormation/configuration_*.json")
 
 
 def check_unchanged(approved: Manifest, now: Mapping[str, str]) -> Sequence[str]:

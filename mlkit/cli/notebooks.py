@@ -1,7 +1,7 @@
 """mlkit run | params: one notebook, headless."""
 
-import os
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,9 +10,13 @@ from typer.core import TyperCommand
 
 from mlkit.cli.console import Elapsed, out, plain, show_table
 from mlkit.errors import UsageError
+from mlkit.parameters import Typed
 
 if TYPE_CHECKING:
+    from mlkit.aws.evidence import EvidenceStore
     from mlkit.records import RunRecord
+    from mlkit.runner.keeping import Store
+    from mlkit.settings import Project
 
 _PAIR = "\x00"  # no parameter holds it
 
@@ -48,20 +52,41 @@ def run(
     evidence: Annotated[str, typer.Option(help="s3://bucket/prefix/ that keeps the executed notebook, however the run ends.")] = "",
     cell_timeout: Annotated[float | None, typer.Option(help="Seconds that one cell may take.")] = None,
     run_timeout: Annotated[float | None, typer.Option(help="Seconds that the whole run may take.")] = None,
+    reuse: Annotated[bool, typer.Option("--reuse", help="Take over a finished run of the same code, parameters and inputs.")] = False,
+    steps: Annotated[str, typer.Option(help="Folder or s3:// prefix of finished runs; by default the project's .mlkit/steps.")] = "",
 ) -> None:
     """Run a notebook headless, with typed parameters, and keep what it printed whether it succeeds or fails.
 
     Example: mlkit run notebooks/02_train.ipynb -p tune True
     """
-    given: dict[str, Any] = {**_from_file(file), **_decided(setting or []), **_once(parameter or [])}
-    store = None
-    if evidence:
-        from mlkit.aws.evidence import evidence_store
-        from mlkit.aws.session import Session
-
-        store = evidence_store(Session(), evidence)
+    given, sources = _given(file, setting or [], parameter or [])
+    store = _evidence_store(evidence) if evidence else None
     target = executed or Path("executed") / notebook.name
-    run_and_keep(notebook, target, given, store=store, cell_timeout_s=cell_timeout, run_timeout_s=run_timeout)
+    run_and_keep(
+        notebook,
+        target,
+        given,
+        sources=sources,
+        store=store,
+        cell_timeout_s=cell_timeout,
+        run_timeout_s=run_timeout,
+        reuse=reuse,
+        steps=steps,
+    )
+
+
+def _given(file: Path | None, settings: list[str], parameters: list[str]) -> tuple[dict[str, Any], dict[str, str]]:
+    """The values by name, and where each comes from; -p wins over -o, -o over the file."""
+    from_file, decided, direct = _from_file(file), _decided(settings), _once(parameters)
+    sources = {**dict.fromkeys(from_file, f"-f {file}"), **dict.fromkeys(decided, "-o"), **dict.fromkeys(direct, "-p")}
+    return {**from_file, **decided, **direct}, sources
+
+
+def _evidence_store(s3_uri: str) -> "EvidenceStore":
+    from mlkit.aws.evidence import EvidenceStore
+    from mlkit.aws.session import Session
+
+    return EvidenceStore(Session(), s3_uri)
 
 
 def run_and_keep(
@@ -69,31 +94,85 @@ def run_and_keep(
     executed: Path,
     given: Mapping[str, Any],
     *,
-    store: Callable[[Path], None] | None = None,
+    sources: Mapping[str, str] | None = None,
+    store: "Store | None" = None,
     cell_timeout_s: float | None = None,
     run_timeout_s: float | None = None,
+    reuse: bool = False,
+    steps: str = "",
 ) -> None:
-    """Run with progress on the terminal; write the record beside the executed notebook; raise what ended the run early."""
+    """Run with progress on the terminal, or take over a finished run; raise what ended the run early."""
+    from mlkit.aws.session import Session
     from mlkit.outcomes import check_run
-    from mlkit.runner import Progress, run_notebook
+    from mlkit.runner import Progress, RunOptions, run_notebook
+    from mlkit.runner.provenance import origin, project_of
+    from mlkit.steps import REUSE
 
-    say = Elapsed()
+    project, say = project_of(notebook), Elapsed()
 
     def progress(report: Progress) -> None:
         if report.status is None:
             say(f"cell {report.cell} of {report.cells}  {report.heading}")
 
-    record = run_notebook(
-        notebook, executed, given, store=store, on_progress=progress, cell_timeout_s=cell_timeout_s, run_timeout_s=run_timeout_s
+    finished = _Finished(notebook, executed, given, project, steps) if project else None
+    if reuse and _taken_over(finished, notebook, store):
+        return
+    options = RunOptions(
+        sources=sources or {},
+        store=store,
+        on_progress=progress,
+        on_note=say,
+        cell_timeout_s=cell_timeout_s,
+        run_timeout_s=run_timeout_s,
+        root=project.root if project else None,
+        origin=origin(project),
+        environment={REUSE: "1"} if reuse else {},
+        step_key=finished.key if finished else None,
+        aws=Session,
     )
-    record_path = executed.with_suffix(".record.json")
-    record_path.write_text(record.to_json())
-    if store is not None:
-        store(record_path)
-    if record.failure is not None and os.environ.get("PIPELINE_EXECUTION_ID"):
+    record = run_notebook(notebook, executed, given, options)
+    if record.failure is not None and record.origin.pipeline_execution_id:
         _tell(record)
     out.print(f"{notebook.name}: {record.status} in {record.usage.wall_s:.1f} s, see {executed}")
+    if finished is not None:
+        finished.keep(record)
     check_run(record)
+
+
+class _Finished:
+    """The place of finished runs, as one run sees it."""
+
+    def __init__(self, notebook: Path, executed: Path, given: Mapping[str, Any], project: "Project", steps: str) -> None:
+        from mlkit.cli.reuse import open_place
+        from mlkit.parameters import bind, read_parameters
+        from mlkit.steps import identify
+
+        self.notebook, self.executed, self.project = notebook, executed, project
+        self.bound = bind(read_parameters(notebook), given)
+        self.key = identify(notebook, self.bound, project.root).key
+        self.place = open_place(steps, project)
+
+    def take_over(self, store: "Store | None") -> bool:
+        """Whether an earlier run was taken over; then the evidence is stored as after a run."""
+        from mlkit.cli.reuse import take_over
+        from mlkit.runner.provenance import origin
+
+        record = take_over(self.notebook, self.executed, self.bound, self.project, self.place, origin=origin(self.project))
+        if record is not None and store is not None:
+            for path in (self.executed, self.executed.with_suffix(".record.json")):
+                store.put(path.name, path.read_bytes())
+        return record is not None
+
+    def keep(self, record: "RunRecord") -> None:
+        from mlkit.cli.reuse import keep
+
+        keep(record, self.executed, self.project, self.place)
+
+
+def _taken_over(finished: _Finished | None, notebook: Path, store: "Store | None") -> bool:
+    if finished is None:
+        raise UsageError(f"{notebook} lies in no project, whose code a finished run could be compared by", cure="Leave --reuse out.")
+    return finished.take_over(store)
 
 
 def _tell(record: "RunRecord") -> None:
@@ -102,21 +181,26 @@ def _tell(record: "RunRecord") -> None:
     from mlkit.aws.session import Session
     from mlkit.errors import MlkitError
 
-    pipeline = os.environ.get("CODEBUILD_INITIATOR", "").removeprefix("codepipeline/")
     try:
-        tell_failure(Session(), record, pipeline=pipeline, action=os.environ.get("ACTION", ""))
+        tell_failure(Session(), record)
     except MlkitError as error:
         out.print(f"Nobody could be told of the failed cell: {plain(str(error))}")
 
 
-def params(notebook: Notebook) -> None:
-    """Show a notebook's parameters: name, type, default and what it is for.
+def params(notebook: Notebook, as_json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False) -> None:
+    """Show a notebook's parameters: name, type, default (or that it is required) and what it is for.
 
     Example: mlkit params notebooks/02_train.ipynb
     """
     from mlkit.parameters import read_parameters
 
-    rows = [{"name": p.name, "type": str(p.type), "default": repr(p.default), "meaning": p.help} for p in read_parameters(notebook)]
+    parameters = read_parameters(notebook)
+    if as_json:
+        found = [{"name": p.name, "type": str(p.type), "required": p.required, "default": p.default, "help": p.help} for p in parameters]
+        typer.echo(json.dumps(found, indent=2))
+        return
+    defaults = ["required" if p.required else repr(p.default) for p in parameters]
+    rows = [{"name": p.name, "type": str(p.type), "default": d, "meaning": p.help} for p, d in zip(parameters, defaults, strict=True)]
     if rows:
         show_table(rows)
     else:
@@ -124,7 +208,7 @@ def params(notebook: Notebook) -> None:
 
 
 def _once(joined: list[str]) -> dict[str, str]:
-    pairs = [(name, value) for name, value in (pair.split(_PAIR, 1) for pair in joined)]
+    pairs = [(name, Typed(value)) for name, value in (pair.split(_PAIR, 1) for pair in joined)]
     names = [name for name, _ in pairs]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from mlkit.errors import ApprovalVoid, UsageError
-from mlkit.evidence import Manifest, SealedFile, check_unchanged, code_sha256
+from mlkit.evidence import Manifest, SealedFile, check_unchanged, code_digests, code_sha256
 
 
 def manifest(**changes: object) -> Manifest:
@@ -86,3 +86,12 @@ def test_a_renamed_file_is_another_code(tmp_path: Path) -> None:
     before = code_sha256(project(tmp_path))
     (tmp_path / "mlkit/a.py").rename(tmp_path / "mlkit/b.py")
     assert code_sha256(tmp_path) != before
+
+
+def test_only_what_runs_leave_behind_is_left_out(tmp_path: Path) -> None:
+    root = project(tmp_path / "configuration_of_mine" / "__pycache__")
+    before = code_sha256(root)
+    (root / "mlkit/configuration_reader.py").write_text("a module")
+    assert code_sha256(root) != before
+    (root / "mlkit/a.py").write_text("another line")
+    assert len(code_digests(root)) == 5

@@ -1,0 +1,123 @@
+"""Finished training and tuning jobs by their key, so that a run may take one over instead of paying for the same again."""
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from mlkit import journal
+from mlkit.aws.objects import split_uri
+from mlkit.aws.session import Session, aws_errors
+from mlkit.errors import NotFound
+from mlkit.handoff import Channel, PreparedData
+from mlkit.settings import Project
+from mlkit.steps import REUSE, digest, lock_digests, project_code
+
+KEY_TAG = "mlkit:job-key"
+_IN_NAME = 8  # hex digits of the key: a tuning job's name has 32 characters in all
+
+
+def job_key(kind: str, prepared: PreparedData, request: Mapping[str, Any]) -> str:
+    """SHA-256 of all that decides what the job makes: its request, the objects of its channels, the index of ids, code and locks.
+
+    `kind` is `training` or `tuning`. Where the objects lie is not in it, since each preparation has a prefix of its own.
+    """
+    root = _project_root()
+    facts = {
+        "kind": kind,
+        "request": dict(request),
+        "bucket": prepared.bucket,
+        "feature_index": prepared.feature_index.sha256,
+        "channels": {"train": _objects(prepared.train), "test": _objects(prepared.validation)},
+        "code": project_code(root),
+        "locks": lock_digests(root),
+    }
+    return digest(facts)
+
+
+def in_name(key: str) -> str:
+    """The part of the key that is in a job's name, since jobs can be listed by name only."""
+    return key[:_IN_NAME]
+
+
+def is_reusing() -> bool:
+    """Whether whoever started this process wants finished jobs to be taken over; in JupyterLab nobody does."""
+    return os.environ.get(REUSE) == "1"
+
+
+def find_training_job(aws: Session, key: str) -> dict[str, Any] | None:
+    """The newest completed job with the key whose model is still as the job left it, as DescribeTrainingJob tells it."""
+    for summary in _completed(aws, "list_training_jobs", "TrainingJobSummaries", key):
+        if _has_key(aws, summary["TrainingJobArn"], key):
+            with aws_errors():
+                job: dict[str, Any] = aws.client("sagemaker").describe_training_job(TrainingJobName=summary["TrainingJobName"])
+            if is_intact(aws, job):
+                return job
+    return None
+
+
+def find_tuning_job(aws: Session, key: str) -> dict[str, Any] | None:
+    """The newest completed tuning job with the key, as DescribeHyperParameterTuningJob tells it, whose best model is still there."""
+    client = aws.client("sagemaker")
+    for summary in _completed(aws, "list_hyper_parameter_tuning_jobs", "HyperParameterTuningJobSummaries", key):
+        if not _has_key(aws, summary["HyperParameterTuningJobArn"], key):
+            continue
+        with aws_errors():
+            name = summary["HyperParameterTuningJobName"]
+            job: dict[str, Any] = client.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
+            best = job.get("BestTrainingJob", {}).get("TrainingJobName")
+            if best and is_intact(aws, client.describe_training_job(TrainingJobName=best)):
+                return job
+    return None
+
+
+def is_intact(aws: Session, job: Mapping[str, Any]) -> bool:
+    """Whether the completed job's model is there, and nobody wrote it after the job had ended."""
+    bucket, key = split_uri(job["ModelArtifacts"]["S3ModelArtifacts"])
+    try:
+        with aws_errors():
+            found = aws.client("s3").head_object(Bucket=bucket, Key=key)
+    except NotFound:
+        return False
+    return bool(job["TrainingJobStatus"] == "Completed" and found["LastModified"] <= job["TrainingEndTime"])
+
+
+def tell_reused(kind: str, name: str, job: Mapping[str, Any]) -> None:
+    """Announce that the job of that name was taken over; `job` is the training job whose model is used."""
+    facts = {
+        "kind": kind,
+        "name": name,
+        "status": "Completed",
+        "image": job["AlgorithmSpecification"]["TrainingImage"],
+        "instance_type": job["ResourceConfig"]["InstanceType"],
+        "instance_count": job["ResourceConfig"]["InstanceCount"],
+        "reused": True,
+    }
+    journal.tell("job", job=facts)
+
+
+def _completed(aws: Session, operation: str, member: str, key: str) -> Iterator[dict[str, Any]]:
+    """The newest first. Failed and stopped jobs are none of them."""
+    wanted = {"NameContains": f"-{in_name(key)}-", "StatusEquals": "Completed", "SortBy": "CreationTime", "SortOrder": "Descending"}
+    with aws_errors():
+        for page in aws.client("sagemaker").get_paginator(operation).paginate(**wanted):
+            yield from page[member]
+
+
+def _has_key(aws: Session, arn: str, key: str) -> bool:
+    with aws_errors():
+        pages = aws.client("sagemaker").get_paginator("list_tags").paginate(ResourceArn=arn)
+        return any(tag["Key"] == KEY_TAG and tag["Value"] == key for page in pages for tag in page["Tags"])
+
+
+def _objects(channel: Channel) -> list[list[str]]:
+    """By name below the channel's prefix, since an algorithm may read them in that order."""
+    return [[item.s3_uri.removeprefix(channel.s3_uri), item.sha256] for item in channel.objects]
+
+
+def _project_root() -> Path:
+    """The project's folder; outside of a project the current one, where the imported library is all the code there is."""
+    try:
+        return Project.here().root
+    except NotFound:
+        return Path.cwd()

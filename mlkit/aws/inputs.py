@@ -1,0 +1,123 @@
+"""What a run depends on that is no single object - a table, an endpoint, a stack - by name: told when it is read, digested again later."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from mlkit import journal
+from mlkit.aws.objects import list_objects
+from mlkit.aws.session import Session, aws_errors
+from mlkit.errors import NotFound
+from mlkit.records import Activity
+from mlkit.steps import digest
+
+TABLE, ENDPOINT, STACK, EXPORT = "glue table", "endpoint", "stack", "export"
+REGION, EXECUTION = "region", "pipeline execution"
+UNKNOWN = "unknown"  # in place of a digest, where nobody can tell whether it has changed: never equal to anything
+_STATISTICS = {
+    "transient_lastDdlTime",
+    "last_modified_time",
+    "last_modified_by",
+    "recordCount",
+    "objectCount",
+    "sizeKey",
+    "averageRecordSize",
+}
+
+
+def tell_input(aws: Session, kind: str, name: str = "") -> None:
+    """Announce that the run depends on this, as it is now, if a runner listens."""
+    if journal.is_listened_to():
+        told = f"{kind} {name}".strip()
+        journal.tell("input", input={"name": told, "sha256": input_digest(aws, told)})
+
+
+def input_digest(aws: Session, told: str) -> str:
+    """SHA-256 of what decides about the input, or UNKNOWN. Raises NotFound when it is gone."""
+    for kind, describe in _DESCRIBE.items():
+        if told == kind or told.startswith(f"{kind} "):
+            facts = describe(aws, told.removeprefix(kind).strip())
+            return UNKNOWN if facts is None else digest(facts)
+    return UNKNOWN
+
+
+def changed_inputs(aws: Session, activity: Activity) -> list[str]:
+    """The names of the inputs that are not as the run found them, or of which nobody can tell."""
+    changed = []
+    for item in activity.inputs:
+        try:
+            now = input_digest(aws, item.name)
+        except NotFound:
+            now = UNKNOWN
+        if now != item.sha256 or UNKNOWN in (now, item.sha256):
+            changed.append(item.name)
+    return changed
+
+
+def _table(aws: Session, name: str) -> Any:
+    """How the table is read, and each object's key, size and ETag; None for a view and for a table that is not in S3."""
+    database, table = name.split(".", 1)
+    with aws_errors():
+        described = aws.client("glue").get_table(DatabaseName=database, Name=table)["Table"]
+        storage, keys = described.get("StorageDescriptor", {}), described.get("PartitionKeys", [])
+        partitions = _partitions(aws, database, table, keys)
+    locations = [storage.get("Location", ""), *(partition["location"] for partition in partitions)]
+    if described.get("TableType") == "VIRTUAL_VIEW" or not all(location.startswith("s3://") for location in locations):
+        return None
+    return {
+        "columns": [[column["Name"], column["Type"]] for column in (*storage["Columns"], *keys)],
+        "formats": [storage.get(member) for member in ("InputFormat", "OutputFormat", "SerdeInfo")],
+        "parameters": {key: value for key, value in described.get("Parameters", {}).items() if key not in _STATISTICS},
+        "partitions": partitions,
+        "objects": {location: _objects(aws, location) for location in locations},
+    }
+
+
+def _partitions(aws: Session, database: str, table: str, keys: list[Any]) -> list[dict[str, Any]]:
+    if not keys:
+        return []
+    pages = aws.client("glue").get_paginator("get_partitions").paginate(DatabaseName=database, TableName=table)
+    found = [item for page in pages for item in page["Partitions"]]
+    return sorted(({"values": item["Values"], "location": item["StorageDescriptor"]["Location"]} for item in found), key=str)
+
+
+def _objects(aws: Session, location: str) -> list[list[Any]]:
+    folder = location if location.endswith("/") else f"{location}/"
+    return [[item["Key"], item["Size"], item["ETag"]] for item in list_objects(aws, folder)]
+
+
+def _endpoint(aws: Session, name: str) -> Any:
+    """Which endpoint this is and what it serves: one that was made anew is another one, whatever its name."""
+    with aws_errors():
+        found = aws.client("sagemaker").describe_endpoint(EndpointName=name)
+    members = ("EndpointArn", "EndpointStatus", "EndpointConfigName", "CreationTime", "LastModifiedTime")
+    return {member: str(found[member]) for member in members}
+
+
+def _stack(aws: Session, name: str) -> Any:
+    with aws_errors():
+        found = aws.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
+    return {member: str(found.get(member)) for member in ("StackId", "StackStatus", "CreationTime", "LastUpdatedTime")}
+
+
+def _export(aws: Session, name: str) -> Any:
+    return find_export(aws, name)
+
+
+def find_export(aws: Session, name: str) -> str | None:
+    """The value that a stack exports under the name."""
+    with aws_errors():
+        for page in aws.client("cloudformation").get_paginator("list_exports").paginate():
+            for item in page["Exports"]:
+                if item["Name"] == name:
+                    return str(item["Value"])
+    return None
+
+
+_DESCRIBE: Mapping[str, Callable[[Session, str], Any]] = {
+    TABLE: _table,
+    ENDPOINT: _endpoint,
+    STACK: _stack,
+    EXPORT: _export,
+    REGION: lambda aws, _: aws.region,
+    EXECUTION: lambda aws, _: aws.pipeline_execution_id,
+}

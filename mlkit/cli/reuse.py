@@ -1,0 +1,137 @@
+"""--reuse: a finished run of the same step in place of a new one, said in one line; and the other way round, why it runs again."""
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from mlkit.cli.console import out, plain
+from mlkit.errors import MlkitError
+from mlkit.records import Activity, Earlier, Origin, RunRecord, Usage
+from mlkit.settings import Project
+from mlkit.steps import Kept, LocalPlace, Place, Step, changed_files, identify, in_project, keep_run, kept_runs, replace_files, why_not_kept
+
+_SAME = "code, parameters, inputs and lock are the same"
+_NAMED = 3  # of the differences
+
+
+def open_place(steps: str, project: Project) -> Place:
+    """Where finished runs are kept: an s3:// prefix, a folder, or by default the project's own."""
+    if not steps.startswith("s3://"):
+        return LocalPlace(Path(steps) if steps else project.steps)
+    from mlkit.aws.session import Session
+    from mlkit.aws.steps import S3Place
+
+    return S3Place(Session(), steps)
+
+
+def take_over(
+    notebook: Path, executed: Path, parameters: Mapping[str, Any], project: Project, place: Place, *, origin: Origin | None = None
+) -> RunRecord | None:
+    """The record of this run, for which an earlier one with the same key and unchanged inputs was taken over; None when there is none.
+
+    The files that the earlier run left are back in the project then, and `executed` with its record beside it says on top whose it
+    is. One line tells what was taken over, or why not. `origin` is where this run comes from. Raises what reading the place raises.
+    """
+    began = time.monotonic()
+    step = identify(notebook, parameters, project.root)
+    if executed.resolve() == notebook.resolve():
+        return None  # the run itself refuses to replace its source
+    runs = list(kept_runs(place, step.notebook))
+    same = [kept for kept in runs if kept.key == step.key]
+    told: list[str] = []
+    for kept in same or runs[:1]:
+        try:
+            differences = _differences(kept, step, project)
+            if not differences:
+                record = _restore(kept, step, executed, project, origin or kept.record.origin, began)
+                _say(f"{notebook.name}: taken over from the run of {_moment(kept)}, since {_SAME}")
+                return record
+        except (MlkitError, OSError) as problem:
+            differences = [f"it cannot be taken over ({problem})"]
+        told.append(f"{notebook.name}: runs again. Since its run of {_moment(kept)}: {_listed(differences)}")
+    _say(told[0] if told else f"{notebook.name}: runs, since no finished run of it is kept")
+    return None
+
+
+def keep(record: RunRecord, executed: Path, project: Project, place: Place) -> None:
+    """Keep a finished run, so that a later one may take it over. That it cannot be kept is told, and is no failure of the run."""
+    reason = why_not_kept(record)
+    try:
+        if not reason:
+            step = identify(Path(record.notebook), {one.name: one.value for one in record.parameters}, project.root)
+            if record.step_key not in (None, step.key):
+                reason = "the code, the notebook or the lock was changed while it ran"
+            else:
+                keep_run(place, step, replace(record, step_key=step.key), executed.read_bytes(), project.root)
+    except (MlkitError, OSError) as problem:
+        reason = str(problem)
+    if reason and record.failure is None and record.reused is None:
+        _say(f"{Path(record.notebook).name}: kept for no later --reuse: {reason}")
+
+
+def _differences(kept: Kept, step: Step, project: Project) -> list[str]:
+    """What is not as in the kept run: by its key, then by its files, its objects and its other inputs, which cost calls."""
+    if kept.key != step.key:
+        return [f"other {item}" for item in step.differences(kept.step)] or ["another notebook of the same name"]
+    if reason := why_not_kept(kept.record):
+        return [reason]
+    found = [f"other input {path}" for path in changed_files(kept.record, project.root)]
+    activity = kept.record.activity or Activity()
+    if not found and (activity.inputs or activity.objects):
+        from mlkit.aws.inputs import changed_inputs
+        from mlkit.aws.session import Session
+        from mlkit.aws.steps import changed_objects
+
+        aws = Session()
+        found = [f"other input {name}" for name in changed_inputs(aws, activity)] or changed_objects(aws, activity)
+    return found
+
+
+def _restore(kept: Kept, step: Step, executed: Path, project: Project, origin: Origin, began: float) -> RunRecord:
+    files, notebook = kept.outputs(), kept.notebook()
+    record = replace(
+        kept.record,
+        reused=Earlier(record=kept.address, started=kept.record.started),
+        executed=str(executed),
+        started=datetime.now(UTC).isoformat(),
+        origin=origin,
+        step_key=step.key,
+        cut_off=None,
+    )
+    record = replace(record, ended=datetime.now(UTC).isoformat(), usage=Usage(wall_s=round(time.monotonic() - began, 3)))
+    written = {executed: _marked(notebook, record, kept), executed.with_suffix(".record.json"): record.to_json().encode()}
+    replace_files({**in_project(files, project.root), **written})
+    return record
+
+
+def _marked(notebook: bytes, record: RunRecord, kept: Kept) -> bytes:
+    """The executed notebook with a cell on top, and a note in its metadata, which say that it was not executed now."""
+    import nbformat
+    from nbformat.v4 import new_markdown_cell
+
+    content = nbformat.reads(notebook.decode(), as_version=4)  # type: ignore[no-untyped-call]
+    about = {"record": kept.address, "started": kept.record.started, "step_key": record.step_key, "taken_over": record.started}
+    text = f"> **Taken over from the run of {_moment(kept)}**, not executed again on {record.started[:19].replace('T', ' ')} UTC,\n"
+    text += f"> because {_SAME}. Its record: `{kept.address}`, its key: `{record.step_key}`."
+    content.cells.insert(0, new_markdown_cell(text, metadata={"tags": ["taken-over"]}))  # type: ignore[no-untyped-call]
+    content.metadata["mlkit"] = {**content.metadata.get("mlkit", {}), "reused": about}
+    if content.nbformat_minor < 5:
+        del content.cells[0]["id"]
+    return json.dumps(content, indent=1, ensure_ascii=False).encode() + b"\n"
+
+
+def _moment(kept: Kept) -> str:
+    return f"{kept.started:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _listed(differences: list[str]) -> str:
+    more = f", and {len(differences) - _NAMED} more" if len(differences) > _NAMED else ""
+    return ", ".join(differences[:_NAMED]) + more
+
+
+def _say(line: str) -> None:
+    out.print(plain(line))

@@ -1,0 +1,157 @@
+"""--reuse where it is used: a notebook run twice, a job that is already paid for, a stage that is retried."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from project_pipeline import ROOT, until
+
+from mlkit import handoff
+from mlkit.handoff import PreparedData, TestResult, TrainedModel
+from mlkit.records import RunRecord, Status
+
+pytestmark = pytest.mark.timeout(570)  # a test's fixtures may be a walk or an execution
+PREP, TRAIN, TEST = (f"notebooks/{name}.ipynb" for name in ("01_prep", "02_train", "03_test_endpoint"))
+BUILD = "Build_and_Train.ModelTraining"
+
+
+def run(walked, notebook, *options):
+    """The record of the run, and what was printed."""
+    done = walked.run("mlkit", "run", notebook, *options)
+    record = walked.project.root / "executed" / f"{Path(notebook).stem}.record.json"
+    return RunRecord.from_json(record.read_text()), re.sub(r"\x1b\[[0-9;]*m", "", done.stdout)
+
+
+def prepared(walked):
+    return handoff.load(PreparedData, walked.project.handoff, "prepared_data", made_by="01")
+
+
+def trained(walked):
+    return handoff.load(TrainedModel, walked.project.handoff, "trained_model", made_by="02")
+
+
+def test_a_preparation_is_taken_over_until_code_data_or_parameters_change(walked):
+    table, template = "movielens-data/u.data/one-more.tsv", walked.project.root / "CloudFormation" / "datalake.yaml"
+    before, s3 = template.read_text(), walked.client("s3")
+    with walked.kept():
+        first, _ = run(walked, PREP)
+        made = prepared(walked)
+        walked.project.handoff.joinpath("prepared_data.json").unlink()
+        again, said = run(walked, PREP, "--reuse")
+        assert again.reused.started == first.started
+        assert "01_prep.ipynb: taken over from the run of" in said
+        assert prepared(walked) == made
+        assert "Taken over from the run of" in (walked.project.root / "executed" / "01_prep.ipynb").read_text()
+        other, said = run(walked, PREP, "--reuse", "-p", "salt", "another")
+        assert other.reused is None
+        assert 'other parameter salt ("another", was "mlkit")' in said
+        try:
+            template.write_text(before + "# another line\n")
+            other, said = run(walked, PREP, "--reuse")
+            assert other.reused is None
+            assert "other code (CloudFormation/datalake.yaml)" in said
+            template.write_text(before)
+            assert run(walked, PREP, "--reuse")[0].reused.started == first.started
+            s3.put_object(Bucket=made.bucket, Key=table, Body=b"1\t1\t5\t880000000\n")
+            other, said = run(walked, PREP, "--reuse")
+            assert other.reused is None
+            assert "other input glue table mlkit-ml-lab-movielens.u_data" in said
+        finally:
+            template.write_text(before)
+            s3.delete_object(Bucket=made.bucket, Key=table)
+
+
+def test_a_job_that_is_already_paid_for_is_taken_over_by_another_run_of_the_notebook(walked):
+    quick = ("-p", "epochs", "2")
+    with walked.kept():
+        run(walked, TRAIN, *quick)
+        first = trained(walked)
+        again, _ = run(walked, TRAIN, "--reuse", *quick)
+        assert again.reused is not None
+        shutil.rmtree(walked.project.steps)
+        record, said = run(walked, TRAIN, "--reuse", *quick)
+        assert "no finished run of it is kept" in said
+        assert record.reused is None
+        (job,) = record.activity.jobs
+        assert (job.name, job.reused) == (first.training_job, True)
+        assert trained(walked).model == first.model
+        other, _ = run(walked, TRAIN, "--reuse", "-p", "epochs", "3")
+        assert [job.reused for job in other.activity.jobs] == [False]
+
+
+def test_a_failed_run_is_not_taken_over(walked):
+    options = ("--reuse", "-p", "max_runtime_s", "0")
+    with walked.kept():
+        for _ in range(2):
+            assert walked.run("mlkit", "run", TRAIN, *options, check=False).returncode != 0
+            record = RunRecord.from_json((walked.project.root / "executed" / "02_train.record.json").read_text())
+            assert (record.status, record.reused) == (Status.FAILED, None)
+
+
+def test_the_record_of_a_test_tells_figures_verdict_files_and_the_endpoint_it_depends_on(walked):
+    with walked.kept():
+        record, _ = run(walked, TEST)
+        result = handoff.load(TestResult, walked.project.handoff, "test_result", made_by="03")
+        did = record.activity
+        assert (did.verdict, did.metrics["match_rate"], did.metrics["low"]) == (result.verdict, result.match_rate, result.low)
+        assert did.metrics["majority class: match rate"] == result.baselines["majority class"]
+        assert {(file.role, file.path) for file in did.files} == {
+            ("input", "handoff/trained_model.json"),
+            ("output", "handoff/test_result.json"),
+        }
+        assert [item.name for item in did.inputs if item.name.startswith("endpoint")] == ["endpoint mlkit-ml-lab-dev"]
+        assert run(walked, TEST, "--reuse")[0].reused.started == record.started
+        walked.run("mlkit", "undeploy", "dev")
+        try:
+            done = walked.run("mlkit", "run", TEST, "--reuse", check=False)
+            assert (done.returncode, "other input endpoint mlkit-ml-lab-dev" in done.stdout) == (40, True)
+        finally:
+            walked.run("mlkit", "deploy", "dev")
+        again, said = run(walked, TEST, "--reuse")
+        assert again.reused is None
+        assert "other input endpoint mlkit-ml-lab-dev" in said
+
+
+def test_an_endpoint_is_tested_anew_whenever_the_pipeline_asks():
+    for buildspec in (ROOT / "buildspecs").glob("*.yml"):
+        for command in re.findall(r"mlkit run (.+)", buildspec.read_text()):
+            assert ("--reuse" in command) == (TEST not in command), command
+
+
+def records(pipeline, execution):
+    """The records of the build stage's attempts: by notebook, in the order of their builds."""
+    s3, bucket = pipeline.client("s3"), pipeline.output("StagingBucket")
+    listed = s3.list_objects_v2(Bucket=bucket, Prefix=f"{execution}/{BUILD}/").get("Contents", [])
+    found = {}
+    for item in sorted(listed, key=lambda item: item["LastModified"]):
+        if item["Key"].endswith(".record.json"):
+            body = s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read().decode()
+            found.setdefault(Path(item["Key"]).name.removesuffix(".record.json"), []).append(RunRecord.from_json(body))
+    return found
+
+
+def test_a_retried_stage_takes_over_what_its_execution_has_finished(pipeline):
+    pipeline.push(epochs=31)
+    with pipeline.running() as started:
+        until(lambda: any("notebooks/02_train.ipynb" in (process.info["cmdline"] or []) for process in pipeline.builds()))
+        pipeline.kill_builds()
+        until(lambda: pipeline.status(started.execution) == "Failed")
+    execution = started.execution
+    until(lambda: not pipeline.left() and not pipeline.builds())
+    request = {"pipelineName": pipeline.name, "stageName": "Build_and_Train", "retryMode": "FAILED_ACTIONS"}
+    pipeline.client("codepipeline").retry_stage_execution(pipelineExecutionId=execution, **request)
+    ended = until(lambda: status if (status := pipeline.ended(execution)[BUILD]) in ("Succeeded", "Failed") else None)
+    try:
+        assert ended == "Succeeded"
+        preparations = records(pipeline, execution)["01_prep"]
+        assert [record.status for record in preparations] == [Status.COMPLETED, Status.COMPLETED]
+        assert preparations[1].reused.started == preparations[0].started
+        assert f"/steps/{execution}/01_prep/" in preparations[1].reused.record
+        assert json.loads(preparations[1].to_json())["origin"]["build_id"] != json.loads(preparations[0].to_json())["origin"]["build_id"]
+        assert records(pipeline, execution)["02_train"][-1].reused is None
+    finally:
+        pipeline.client("codepipeline").stop_pipeline_execution(pipelineName=pipeline.name, pipelineExecutionId=execution, abandon=True)
+        until(lambda: pipeline.status(execution) != "InProgress")
+        until(lambda: not pipeline.left() and not pipeline.builds())

@@ -1,0 +1,212 @@
+"""A step's key changes with every line that could change what it does, and only whole, unchanged, finished runs are kept."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+from finished_runs import FILES, STARTED, activity, executed_of, finished, make_project, notebook_of
+
+from mlkit.errors import InvalidData, InvalidParameters, NotFound
+from mlkit.records import Activity, Earlier, Failure, FileRecord, InputRecord, QueryRecord, Redaction, Status
+from mlkit.settings import Project
+from mlkit.splits import RatingsTable, SplitRule, feature_index_sql, histogram_sql, profile_sql, splits_sql, unload_sql
+from mlkit.steps import KEEP_LAST, LocalPlace, Step, changed_files, identify, in_project, keep_run, kept_runs, replace_files, untold_tables
+from mlkit.steps import why_not_kept as reason
+
+TABLE = "lab-movielens.u_data"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return make_project(tmp_path / "project")
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> LocalPlace:
+    return LocalPlace(tmp_path / "steps")
+
+
+def step_of(project: Project, **parameters: object) -> Step:
+    return identify(notebook_of(project), parameters, project.root)
+
+
+def kept(project: Project, place: LocalPlace, started: str = STARTED) -> None:
+    record = dataclasses.replace(finished(project), started=started)
+    keep_run(place, step_of(project), record, executed_of(project).read_bytes(), project.root)
+
+
+def test_nothing_changed_is_the_same_key(project: Project) -> None:
+    assert step_of(project).key == step_of(project).key
+    assert step_of(project).differences(step_of(project)) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("mlkit/splits.py", "code (mlkit/splits.py)"),
+        ("mlkit/aws/training.py", "code (mlkit/aws/training.py)"),
+        ("CloudFormation/sagemaker_prediction_endpoint.yaml", "code (CloudFormation/sagemaker_prediction_endpoint.yaml)"),
+        ("buildspecs/build.yml", "code (buildspecs/build.yml)"),
+        ("requirements.lock", "lock (requirements.lock)"),
+    ],
+)
+def test_one_line_changed_anywhere_is_another_key_and_is_named(project: Project, name: str, told: str) -> None:
+    before = step_of(project)
+    (project.root / name).write_text(FILES[name] + "\n")
+    assert step_of(project).key != before.key
+    assert step_of(project).differences(before) == [told]
+
+
+def test_a_changed_notebook_a_new_module_and_a_removed_one_are_other_keys(project: Project) -> None:
+    keys = {step_of(project).key}
+    notebook_of(project).write_text(notebook_of(project).read_text().replace("print(epochs)", "print(epochs + 1)"))
+    keys.add(step_of(project).key)
+    (project.root / "mlkit/new.py").write_text("")
+    keys.add(step_of(project).key)
+    (project.root / "mlkit/splits.py").unlink()
+    keys.add(step_of(project).key)
+    assert len(keys) == 4
+
+
+def test_parameters_count_as_they_are_bound_with_the_defaults(project: Project) -> None:
+    before = step_of(project)
+    assert step_of(project, epochs="3", tune="no").key == before.key
+    other = step_of(project, epochs=4)
+    assert other.key != before.key
+    assert other.differences(before) == ["parameter epochs (4, was 3)"]
+    with pytest.raises(InvalidParameters):
+        step_of(project, epoch=4)
+
+
+def test_the_library_that_is_imported_from_elsewhere_is_in_the_key(project: Project) -> None:
+    assert "imported mlkit/steps.py" in step_of(project).code
+    root = Path(__file__).parents[2]
+    assert "imported mlkit/steps.py" not in identify(root / "notebooks" / "01_prep.ipynb", {}, root).code
+
+
+def test_what_runs_leave_behind_is_not_in_the_key(project: Project) -> None:
+    before = step_of(project).key
+    activity(project)
+    (project.root / "mlkit/__pycache__").mkdir()
+    (project.root / "mlkit/__pycache__/splits.pyc").write_bytes(b"x")
+    assert step_of(project).key == before
+
+
+def test_a_kept_run_comes_back_whole_and_the_newest_is_first(project: Project, place: LocalPlace) -> None:
+    for started in (STARTED, "2026-01-03T00:00:00+00:00", "2026-01-02T00:00:00+00:00"):
+        kept(project, place, started)
+    newest, *older = kept_runs(place, "notebooks/train.ipynb")
+    assert (newest.record.started, len(older)) == ("2026-01-03T00:00:00+00:00", 2)
+    assert (newest.key, newest.step) == (step_of(project).key, step_of(project))
+    assert newest.notebook() == executed_of(project).read_bytes()
+    assert newest.outputs() == {"handoff/model.json": b"model 1\n", "CloudFormation/configuration_qa.json": b"{}\n"}
+    assert list(kept_runs(place, "notebooks/other.ipynb")) == []
+
+
+def test_only_the_last_runs_of_a_notebook_stay_on_this_machine(project: Project, place: LocalPlace) -> None:
+    for day in range(1, KEEP_LAST + 3):
+        kept(project, place, f"2026-01-{day:02d}T00:00:00+00:00")
+    assert [run.started.day for run in kept_runs(place, "notebooks/train.ipynb")] == list(range(KEEP_LAST + 2, 2, -1))
+
+
+def test_a_run_that_could_not_be_written_whole_is_not_there(project: Project, place: LocalPlace) -> None:
+    folder = f"train/20260101T000000.000000Z-{'0' * 64}"
+    with pytest.raises(TypeError):
+        place.write(folder, {"record.json": b"{}", "step.json": None})  # type: ignore[dict-item]
+    assert place.folders("train") == []
+    with pytest.raises(NotFound):
+        place.read(folder, "record.json")
+
+
+def test_a_copy_that_was_changed_is_not_given_back(project: Project, place: LocalPlace) -> None:
+    kept(project, place)
+    (run,) = kept_runs(place, "notebooks/train.ipynb")
+    Path(place.address(run.folder, "files/handoff/model.json")).write_text("model 2\n")
+    with pytest.raises(InvalidData, match=r"model\.json is not what the run left"):
+        run.outputs()
+
+
+def test_a_run_whose_result_was_changed_since_is_not_kept(project: Project, place: LocalPlace) -> None:
+    record = finished(project)
+    (project.root / "handoff/model.json").write_text("model 2\n")
+    with pytest.raises(InvalidData, match=r"handoff/model\.json is no longer what the run left"):
+        keep_run(place, step_of(project), record, b"", project.root)
+    assert place.folders("train") == []
+
+
+def test_a_finished_run_can_be_kept(project: Project) -> None:
+    assert reason(finished(project)) == ""
+
+
+@pytest.mark.parametrize("status", [status for status in Status if status is not Status.COMPLETED])
+def test_a_run_that_did_not_complete_is_never_kept(project: Project, status: Status) -> None:
+    assert str(status) in reason(finished(project, status=status))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"redactions": (Redaction(rule="a secret", place="output"),)},
+        {"not_kept": (Failure(cell_number=None, heading="", ename="SaveFailed", evalue="disk"),)},
+        {"reused": Earlier(record="r", started=STARTED)},
+        {"activity": None},
+        {"activity": Activity(files=(FileRecord(role="output", path="/elsewhere/model.json", sha256="0"),))},
+        {"activity": Activity(files=(FileRecord(role="output", path="../model.json", sha256="0"),))},
+        {"activity": Activity(queries=(QueryRecord(query_execution_id="q", sql=f'SELECT 1 FROM "{TABLE}"'),))},
+    ],
+    ids=["redacted", "not stored", "taken over", "deaf", "absolute", "outside", "untold table"],
+)
+def test_a_run_that_cannot_be_repeated_from_what_is_known_is_not_kept(project: Project, change: dict[str, object]) -> None:
+    assert reason(dataclasses.replace(finished(project), **change)) != ""  # type: ignore[arg-type]
+
+
+def test_an_input_that_changed_or_went_is_named_and_an_own_result_is_none(project: Project) -> None:
+    record = finished(project)
+    assert changed_files(record, project.root) == []
+    (project.root / "handoff/model.json").unlink()
+    assert changed_files(record, project.root) == []
+    (project.root / "handoff/prepared.json").write_text("{ }\n")
+    assert changed_files(record, project.root) == ["handoff/prepared.json"]
+    (project.root / "handoff/prepared.json").unlink()
+    assert changed_files(record, project.root) == ["handoff/prepared.json"]
+
+
+@pytest.mark.parametrize("path", ["../outside.json", "/outside.json", "link/outside.json"])
+def test_nothing_is_written_outside_of_the_project(project: Project, path: str) -> None:
+    (project.root / "link").symlink_to(project.root.parent)
+    with pytest.raises(InvalidData, match="not in the project"):
+        in_project({path: b""}, project.root)
+
+
+def test_files_are_replaced_together_or_not_at_all(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("old")
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(OSError, match="file"):
+        replace_files({tmp_path / "a": b"new", tmp_path / "file" / "b": b"new"})
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "file"]
+    assert (tmp_path / "a").read_text() == "old"
+
+
+def queried(*statements: str) -> Activity:
+    queries = tuple(QueryRecord(query_execution_id=str(number), sql=sql) for number, sql in enumerate(statements))
+    return Activity(queries=queries, inputs=(InputRecord(name=f"glue table {TABLE}", sha256="0"),))
+
+
+def test_the_tables_of_our_own_queries_are_told() -> None:
+    table = RatingsTable(database="lab-movielens", table="u_data")
+    rule = SplitRule(salt="s", split="latest", test_ratings_per_user=1, validation_fraction=0.1, positive_rating=4, shards=2)
+    unloads = (unload_sql(sql, "s3://bucket/x/") for sql in (feature_index_sql(table), splits_sql(table, rule)))
+    assert untold_tables(queried(profile_sql(table), histogram_sql(table), *unloads)) == []
+
+
+@pytest.mark.parametrize(
+    ("sql", "unknown"),
+    [
+        ('SELECT * FROM "lab-movielens".movies', "lab-movielens.movies"),
+        ('SELECT * FROM "lab-movielens".u_data JOIN movies ON a = b', "movies"),
+        ('select * from "lab-movielens".u_data u, movies m', "several tables at once"),
+        ("WITH a AS (SELECT * FROM b) SELECT * FROM a", "b"),
+    ],
+)
+def test_a_table_that_nobody_told_of_is_found(sql: str, unknown: str) -> None:
+    assert untold_tables(queried(sql)) == [unknown]
