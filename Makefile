@@ -1,5 +1,5 @@
 # make run    the whole pipeline on the local AWS         make test   everything that is checked
-# make setup  only the installation                       make lint   style, types, architecture, templates
+# make setup  only the installation                       make lint   style, types, architecture, templates, notebooks' parameters
 .DELETE_ON_ERROR:
 .PHONY: setup build-environment run test lint lock reference clean
 
@@ -53,6 +53,7 @@ lint: $(INSTALLED)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/cfn-lint CloudFormation/*.yaml
+	$(BIN)/mlkit check
 
 test: $(INSTALLED) $(SDK_V2) lint
 	$(BIN)/mlkit data fetch

@@ -5,9 +5,10 @@
     recordio, features, splits   pure: file formats, ids to columns, the SQL that splits the ratings
     gates, baselines, charts     pure: the decision on a model, what it must beat, how it looks
     handoff, parameters          pure: the files between notebooks, the typed parameters of one
+    budget, contract             pure: what training may cost; whether buildspecs and templates pass what notebooks take
     aws/                         every call to AWS, in domain verbs: lake, preparation, training, endpoints, evaluation
     runner                       one notebook through papermill, with an honest end
-    cli                          mlkit run | params | data | deploy | undeploy | predict | local
+    cli                          mlkit run | params | check | data | deploy | undeploy | predict | local
     local/                       the local AWS: the same calls, executed on a laptop
 
 Imports go one way: errors, settings <- domain <- aws <- runner <- cli; `local` depends on the domain only.
@@ -28,13 +29,17 @@ _PUBLIC = {
     ],
     "mlkit.aws.training": [
         "check_tuning", "describe_prepared_data", "fm_hyperparameters", "load_prepared_data", "run_training_job", "run_tuning_job",
-        "save_trained_model", "training_history",
+        "save_trained_model",
     ],
+    "mlkit.aws.job_results": ["training_history"],
+    "mlkit.budget": ["check_budget"],
+    "mlkit.aws.billing": ["describe_costs"],
     "mlkit.aws.endpoints": ["deploy", "load_trained_model", "predict", "prove_endpoint", "undeploy", "write_configurations"],
     "mlkit.aws.evaluation": [
         "compare_with_baselines", "confusion", "describe_rate", "judge", "lab_check", "load_test_rows", "match_rate", "save_test_result",
         "test_endpoint",
     ],
+    "mlkit.aws.secrets": ["resolve_secret"],
     "mlkit.gates": ["check_gate"],
     "mlkit": ["charts"],
 }  # fmt: skip

@@ -95,9 +95,9 @@ def ratings_per_user(counts: npt.ArrayLike) -> Chart:
 
 def metric_by_epoch(history: pd.DataFrame, metric: str = "log loss (nats)") -> Chart:
     """A metric after each epoch: `history` has the columns `epoch` and `train`, and `validation` where it was measured."""
-    lines = [name for name in ("train", "validation") if name in history]
+    lines = [name for name in ("train", "validation") if name in history and history[name].notna().any()]
     last = ", ".join(f"{name} {history[name].dropna().iloc[-1]:.4f}" for name in lines)
-    alt = f"{metric} over {history['epoch'].max()} epochs; at the end {last}."
+    alt = f"{metric} over {history['epoch'].max()} epochs; at the end {last}." if lines else f"{metric}: the log tells of no epoch."
     chart = Chart("Does training still gain, or overfit?", x="epoch", y=metric, alt=alt)
     for name, colour, style in zip(lines, (BLUE, ORANGE), ("-", "--"), strict=False):
         shown = history[["epoch", name]].dropna()

@@ -3,6 +3,8 @@
 Each file names its schema, and each reference to an object carries the SHA-256 of what it points to.
 """
 
+import contextlib
+import hashlib
 import json
 import os
 import typing
@@ -11,7 +13,9 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
+from mlkit import journal
 from mlkit.errors import NotFound, UsageError
+from mlkit.settings import Project
 from mlkit.typed_json import build
 
 T = TypeVar("T")
@@ -104,6 +108,7 @@ def save(value: Any, folder: Path, name: str) -> Path:
     partial = path.with_suffix(".partial")
     partial.write_text(json.dumps(asdict(value), indent=2, allow_nan=False) + "\n")
     os.replace(partial, path)
+    tell_file("output", path)
     return path
 
 
@@ -120,6 +125,18 @@ def load(kind: type[T], folder: Path, name: str, *, made_by: str) -> T:
     if not isinstance(document, dict) or document.get("schema") != expected:
         raise UsageError(f"{path} is not a {expected} file", cure=f"Run {made_by} again with this version of mlkit.")
     try:
-        return typing.cast(T, build(kind, document))
+        value = typing.cast(T, build(kind, document))
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError(f"{path} is damaged: {error}", cure=f"Run {made_by} again.") from error
+    tell_file("input", path)
+    return value
+
+
+def tell_file(role: str, path: Path) -> None:
+    """Announce a file that this step reads (`input`) or leaves (`output`), by its path in the project if it is in one."""
+    if not journal.is_listened_to():
+        return
+    told = path.resolve()
+    with contextlib.suppress(NotFound):
+        told = told.relative_to(Project.find(told.parent).root)
+    journal.tell("file", file={"role": role, "path": told.as_posix(), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()})

@@ -5,6 +5,7 @@ The cell holds nothing but assignments of literals, so that it can be read witho
     tune: bool = False             # whether to search for hyperparameters
     epochs = 100                   # the default's type is the parameter's
     instance_type: str | None = None
+    country: str                   # no default: it must be given; run by hand, the notebook stops with NameError where it is used first
 """
 
 import ast
@@ -23,6 +24,12 @@ from mlkit.errors import InvalidNotebook, InvalidParameters, NotFound
 TAG = "parameters"
 _SIMPLE: dict[str, type] = {"bool": bool, "int": int, "float": float, "str": str}
 _TRUE, _FALSE, _NONE = ("true", "yes", "on", "1"), ("false", "no", "off", "0"), ("none", "null")
+_BOOL_WORDS = ("true", "yes", "on", "false", "no", "off")
+_NEGATIONS = ("false", "no", "off")
+
+
+class Typed(str):
+    """Text that was typed after `-p` or `-o`, where nothing tells a string from a boolean: see `bind`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,12 +47,13 @@ class ParameterType:
 
 @dataclass(frozen=True, kw_only=True)
 class Parameter:
-    """One line of the parameters cell; `help` is the comment behind it."""
+    """One line of the parameters cell; `help` is the comment behind it. A `required` one has no default, and `default` is None."""
 
     name: str
     type: ParameterType
-    default: Any
+    default: Any = None
     help: str = ""
+    required: bool = False
 
 
 def read_parameters(notebook: Path) -> tuple[Parameter, ...]:
@@ -89,9 +97,12 @@ def parameters_of(content: Mapping[str, Any], where: str) -> tuple[Parameter, ..
 def bind(parameters: Iterable[Parameter], given: Mapping[str, Any]) -> dict[str, Any]:
     """The given values as the notebook's types, by name, in the order given; what is not given is not in the answer.
 
-    Text (from `-p NAME VALUE`) is read as the parameter's type: `true yes on 1` and `false no off 0` for a bool, JSON for a list or
-    dict, `none` or `null` where the type allows None. Other values (from YAML) must be of the type; an int will do for a float,
-    nothing but a bool for a bool. Raises InvalidParameters that names every problem at once.
+    Text is read as the parameter's type: `true yes on 1` and `false no off 0` for a bool, JSON for a list or dict, `none` or `null`
+    where the type allows None. Other values (from YAML) must be of the type; an int will do for a float, nothing but a bool for a
+    bool. `false no off` are refused for everything but a bool, also for a str when they are `Typed`: a string that is true in Python
+    is hardly what was meant. A str whose own default is such a word (`on`) takes them, and so do strings from a YAML file or from
+    Python; `0` is an ordinary text or number. Raises InvalidParameters that names every problem at once: unknown names, values
+    that do not fit, required parameters that are missing.
     """
     known = {parameter.name: parameter for parameter in parameters}
     bound: dict[str, Any] = {}
@@ -101,9 +112,15 @@ def bind(parameters: Iterable[Parameter], given: Mapping[str, Any]) -> dict[str,
             problems.append(_unknown(name, known))
             continue
         try:
-            bound[name] = _convert(value, known[name].type)
+            bound[name] = _convert(value, known[name])
         except ValueError as problem:
-            problems.append(f"Parameter `{name}` is {known[name].type} (default {known[name].default!r}), not {value!r}: {problem}.")
+            about = "required" if known[name].required else f"default {known[name].default!r}"
+            problems.append(f"Parameter `{name}` is {known[name].type} ({about}), not {value!r}: {problem}.")
+    problems += [
+        f"Parameter `{name}` ({one.type}) is required and was not given."
+        for name, one in known.items()
+        if one.required and name not in given
+    ]
     if problems:
         raise InvalidParameters("\n".join(problems))
     return bound
@@ -123,8 +140,10 @@ def _parameter(statement: ast.stmt, comments: Mapping[int, str], where: str) -> 
         raise InvalidNotebook(f"{place} is not `name = literal`.", cure="Keep imports and code out of it; one name and one literal a line.")
     assert isinstance(statement, ast.Assign | ast.AnnAssign)
     name = targets[0].id
+    about = comments.get(statement.end_lineno or statement.lineno, "")
     if statement.value is None:
-        raise InvalidNotebook(f"{place}: `{name}` has no default.", cure="Give it one, so that the notebook runs as it is.")
+        assert annotation is not None  # only `name: type` has no value
+        return Parameter(name=name, type=_annotated(annotation, place), help=about, required=True)
     try:
         default = ast.literal_eval(statement.value)
     except (ValueError, TypeError):
@@ -134,7 +153,7 @@ def _parameter(statement: ast.stmt, comments: Mapping[int, str], where: str) -> 
         default = _checked(default, kind)
     except ValueError as problem:
         raise InvalidNotebook(f"{place}: the default of `{name}` does not fit `{kind}`: {problem}.") from problem
-    return Parameter(name=name, type=kind, default=default, help=comments.get(statement.end_lineno or statement.lineno, ""))
+    return Parameter(name=name, type=kind, default=default, help=about)
 
 
 def _check_names_once(parameters: list[Parameter], where: str) -> None:
@@ -192,20 +211,39 @@ def _optional(kind: ParameterType) -> ParameterType:
     return ParameterType(name=kind.name, item=kind.item, optional=True)
 
 
-def _convert(value: Any, kind: ParameterType) -> Any:
-    if not isinstance(value, str) or (kind.name == "str" and not (kind.optional and value.lower() in _NONE)):
+def _convert(value: Any, parameter: Parameter) -> Any:
+    kind = parameter.type
+    if not isinstance(value, str):
         return _checked(value, kind)
-    text = value.strip()
-    if kind.optional and text.lower() in _NONE:
+    text = value.strip().lower()
+    if kind.optional and text in _NONE:
         return None
+    meant = kind.name == "str" and isinstance(value, Typed) and not _speaks(parameter) and text in _NEGATIONS
+    if meant or (kind.name in ("int", "float") and text in _BOOL_WORDS):
+        cure = "; in a file for -f, in quotes, it is a text" if kind.name == "str" else ""
+        raise ValueError(f"`{text}` is for a bool{cure}")
+    return str(value) if kind.name == "str" else _checked(_read(value.strip(), kind), kind)
+
+
+def _speaks(parameter: Parameter) -> bool:
+    """Whether the words of a bool are the parameter's own: a str whose default is one of them."""
+    return isinstance(parameter.default, str) and parameter.default.lower() in _BOOL_WORDS
+
+
+def _read(text: str, kind: ParameterType) -> Any:
     if kind.name == "bool":
         if text.lower() not in _TRUE + _FALSE:
             raise ValueError(f"write one of {' '.join(_TRUE + _FALSE)}")
         return text.lower() in _TRUE
+    if kind.name in ("list", "dict"):
+        try:
+            return json.loads(text)
+        except json.JSONDecodeError as problem:
+            raise ValueError(f"write it as JSON ({problem})") from problem
     try:
-        return _checked(json.loads(text) if kind.name in ("list", "dict") else _SIMPLE[kind.name](text), kind)
-    except json.JSONDecodeError as problem:
-        raise ValueError(f"write it as JSON ({problem})") from problem
+        return _SIMPLE[kind.name](text)
+    except ValueError:
+        raise ValueError(f"it is no {'whole number' if kind.name == 'int' else 'number'}") from None
 
 
 def _checked(value: Any, kind: ParameterType) -> Any:

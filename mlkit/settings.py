@@ -95,6 +95,11 @@ class Project:
         return self.root / ".mlkit" / "local"
 
     @property
+    def steps(self) -> Path:
+        """Finished runs that `--reuse` may take over."""
+        return self.root / ".mlkit" / "steps"
+
+    @property
     def ratings_cache(self) -> Path:
         return self.root / ".mlkit" / "ratings"
 

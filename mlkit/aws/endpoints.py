@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from mlkit import handoff, tables
+from mlkit.aws.inputs import ENDPOINT, EXECUTION, STACK, tell_input
 from mlkit.aws.objects import digest_object, read_object, read_verified
 from mlkit.aws.session import EXECUTION_TAG, Session, aws_errors
 from mlkit.aws.stacks import Stack, delete_stack, deploy_stack
@@ -37,6 +38,7 @@ def write_configurations(aws: Session, trained: TrainedModel, project: Project) 
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/continuous-delivery-codepipeline-cfn-artifacts.html
     """
     names = LabNames(initials=trained.your_initials)
+    tell_input(aws, EXECUTION)
     written = []
     for environment in ENVIRONMENTS:
         parameters = {
@@ -49,6 +51,7 @@ def write_configurations(aws: Session, trained: TrainedModel, project: Project) 
         path = project.configuration(environment)
         tags = {EXECUTION_TAG: aws.pipeline_execution_id} if aws.pipeline_execution_id else {}
         path.write_text(json.dumps({"Parameters": parameters, "Tags": tags}, indent=2) + "\n")
+        handoff.tell_file("output", path)
         written.append(str(path.relative_to(project.root)))
     return written
 
@@ -60,7 +63,9 @@ def deploy(aws: Session, environment: str, project: Project, *, on_event: Callab
         raise NotFound(f"{path.relative_to(project.root)} does not exist", cure="Run notebooks/02_train.ipynb first; it writes this file.")
     parameters = json.loads(path.read_text())["Parameters"]
     stack = f"{parameters['EndpointName']}-endpoint"
-    return deploy_stack(aws, stack, project.root / ENDPOINT_TEMPLATE, parameters, on_event=on_event)
+    deployed = deploy_stack(aws, stack, project.root / ENDPOINT_TEMPLATE, parameters, on_event=on_event)
+    tell_input(aws, STACK, stack)
+    return deployed
 
 
 def undeploy(aws: Session, environment: str, your_initials: str, *, on_event: Callable[[str], None] | None = None) -> bool:
@@ -91,6 +96,7 @@ def describe_endpoint(aws: Session, name: str) -> Served:
         endpoint = sagemaker.describe_endpoint(EndpointName=name)
         variant = sagemaker.describe_endpoint_config(EndpointConfigName=endpoint["EndpointConfigName"])["ProductionVariants"][0]
         container = sagemaker.describe_model(ModelName=variant["ModelName"])["PrimaryContainer"]
+    tell_input(aws, ENDPOINT, name)
     return Served(
         endpoint=name,
         status=endpoint["EndpointStatus"],

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from scipy.sparse import csr_matrix, vstack
 
-from mlkit import gates, handoff, tables
+from mlkit import gates, handoff, journal, tables
 from mlkit.aws.endpoints import Answers, Served, model_index, predict_rows
 from mlkit.aws.objects import read_verified
 from mlkit.aws.session import Session
@@ -191,6 +191,9 @@ def save_test_result(
         baselines=baselines,
     )
     handoff.save(result, project.handoff, "test_result")
+    figures = {name: getattr(result, name) for name in ("match_rate", "low", "high", "log_loss", "rows", "min_match_rate")}
+    journal.log_metrics({**figures, **{f"{name}: match rate": value for name, value in baselines.items()}})
+    journal.log_verdict(result.verdict)
     return result
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlkit import tables
+from mlkit.aws.inputs import EXPORT, TABLE, find_export, tell_input
 from mlkit.aws.queries import Workgroup
 from mlkit.aws.session import Session, aws_errors
 from mlkit.errors import InvalidData, NotFound
@@ -60,6 +61,7 @@ def find_lake(aws: Session, your_initials: str, *, table: str = "u_data") -> Lak
                 f"{ratings.name} has no column {column}; it has {', '.join(columns)}",
                 cure="The lab's table has userid, movieid, rating and timestamp.",
             )
+    tell_input(aws, TABLE, f"{names.database}.{table}")
     return Lake(
         aws=aws, names=names, table=ratings, workgroup=_find_workgroup(aws, names), location=described["StorageDescriptor"]["Location"]
     )
@@ -81,11 +83,9 @@ def find_execution_role(aws: Session, your_initials: str, execution_role: str = 
     if execution_role:
         return execution_role
     export = LabNames(initials=your_initials).execution_role_export
-    with aws_errors():
-        for page in aws.client("cloudformation").get_paginator("list_exports").paginate():
-            for item in page["Exports"]:
-                if item["Name"] == export:
-                    return str(item["Value"])
+    if value := find_export(aws, export):
+        tell_input(aws, EXPORT, export)
+        return value
     raise NotFound(
         f"No stack exports {export}",
         cure="Deploy CloudFormation/datalake.yaml, or give the notebook the parameter execution_role with a role's ARN.",

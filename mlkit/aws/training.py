@@ -1,17 +1,16 @@
 """02_train's verbs: one training job, or a tuning job, of SageMaker's built-in Factorization Machines, through the SDK."""
 
 import logging
-import re
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import pandas as pd
-
-from mlkit import handoff, tables
+from mlkit import handoff, journal, tables
+from mlkit.aws.finished_jobs import KEY_TAG, find_training_job, find_tuning_job, in_name, is_reusing, job_key, tell_reused
+from mlkit.aws.inputs import REGION, tell_input
+from mlkit.aws.job_results import OBJECTIVE, Trained, job_row, trained_by, tuning_jobs
 from mlkit.aws.objects import digest_object, read_verified, write_object
 from mlkit.aws.session import Session, aws_errors
 from mlkit.aws.sweeping import job_prefix
@@ -20,10 +19,8 @@ from mlkit.handoff import PreparedData, StoredObject, TrainedModel
 from mlkit.settings import Project
 
 ALGORITHM = "factorization-machines"
-OBJECTIVE = "test:binary_classification_accuracy"
 _POLL_S = 0.5
-_EPOCH_METRIC = re.compile(r"#quality_metric: .*epoch=(\d+), train binary_classification_cross_entropy <loss>=([0-9.eE+-]+)")
-_QUALITY = re.compile(r"^(train|test):(binary_\w+|rmse)$")
+_INSTANCES = 1
 _CONTENT_TYPE = "application/x-recordio-protobuf"
 
 
@@ -31,6 +28,7 @@ def image_uri(aws: Session) -> str:
     """The registry's address of the built-in algorithm in the session's region."""
     from sagemaker.core import image_uris  # the SDK takes seconds to import: only where it is used
 
+    tell_input(aws, REGION)
     return str(image_uris.retrieve(ALGORITHM, aws.region))
 
 
@@ -67,39 +65,20 @@ def fm_hyperparameters(prepared: PreparedData, *, num_factors: int, epochs: int,
     return {name: str(value) for name, value in values.items()}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Trained:
-    """A finished training job, and the tuning job that started it, if one did."""
-
-    training_job: str
-    tuning_job: str | None
-    model_data_url: str
-    hyperparameters: Mapping[str, str]
-    metrics: Mapping[str, float]
-    billable_seconds: int
-    jobs: tables.Table
-
-    def summary(self) -> tables.Table:
-        rows = {
-            "training job": self.training_job,
-            "tuning job": self.tuning_job or "none",
-            "billable seconds": self.billable_seconds,
-            "model": self.model_data_url,
-            **{name: round(value, 4) for name, value in sorted(self.metrics.items()) if _QUALITY.search(name)},
-        }
-        return tables.facts(rows)
-
-
 def run_training_job(
     aws: Session, prepared: PreparedData, hyperparameters: Mapping[str, str], *, role: str, instance_type: str, max_runtime_s: int = 3600
 ) -> Trained:
-    """Run one training job to its end. Raises TrainingJobFailed with SageMaker's reason."""
-    trainer = _trainer(aws, prepared, hyperparameters, role, instance_type, max_runtime_s)
+    """Run one training job to its end, or take over a finished one with the same key. Raises TrainingJobFailed with SageMaker's reason."""
+    key = job_key("training", prepared, _request(aws, hyperparameters, role, instance_type, max_runtime_s))
+    if is_reusing() and (job := find_training_job(aws, key)):
+        tell_reused("training", job["TrainingJobName"], job)
+        return trained_by(job, tuning_job=None, jobs=tables.Table([job_row(job)]), reused=True)
+    trainer = _trainer(aws, prepared, hyperparameters, role, instance_type, max_runtime_s, key)
     with aws_errors():
         trainer.train(input_data_config=_channels(prepared), wait=False, logs=False)
     name = str(trainer._latest_training_job.training_job_name)
     job = _wait(lambda: aws.client("sagemaker").describe_training_job(TrainingJobName=name), "TrainingJobStatus", name)
-    return _trained(job, tuning_job=None, jobs=tables.Table([_job_row(job)]))
+    return trained_by(job, tuning_job=None, jobs=tables.Table([job_row(job)]))
 
 
 def run_tuning_job(
@@ -115,32 +94,30 @@ def run_tuning_job(
     objective: str = OBJECTIVE,
     max_runtime_s: int = 3600,
 ) -> Trained:
-    """Search the ranges ([low, high]; integers when both ends are) and return the best job by the objective on the validation split."""
-    from sagemaker.train.tuner import HyperparameterTuner
+    """Search the ranges ([low, high]; integers when both ends are) and return the best job by the objective on the validation split.
 
+    A finished search with the same key is taken over instead, if whoever runs the notebook wants that.
+    """
     kept = {name: value for name, value in hyperparameters.items() if name not in ranges}
-    trainer = _trainer(aws, prepared, kept, role, instance_type, max_runtime_s)
-    objective_type = "Maximize" if objective.endswith(("accuracy", "f_beta")) else "Minimize"
-    tuner = HyperparameterTuner(
-        trainer,
-        objective,
-        {name: _range(name, ends) for name, ends in ranges.items()},
-        objective_type=objective_type,
-        max_jobs=max_jobs,
-        max_parallel_jobs=max_parallel_jobs,
-    )
-    name = f"{_job_prefix(aws)}-{datetime.now(UTC):%H%M%S}"
-    with aws_errors():
-        tuner.tune(inputs=_channels(prepared), job_name=name, wait=False)
+    search = {"objective": objective, "ranges": dict(ranges), "max_jobs": max_jobs, "max_parallel_jobs": max_parallel_jobs}
+    key = job_key("tuning", prepared, {**_request(aws, kept, role, instance_type, max_runtime_s), **search})
     client = aws.client("sagemaker")
-    tuning = _wait(
-        lambda: client.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name), "HyperParameterTuningJobStatus", name
-    )
-    best = tuning.get("BestTrainingJob", {}).get("TrainingJobName")
+    tuning = find_tuning_job(aws, key) if is_reusing() else None
+    reused = tuning is not None
+    if tuning is None:
+        trainer = _trainer(aws, prepared, kept, role, instance_type, max_runtime_s, key)
+        name = _start_tuning(aws, trainer, prepared, ranges, max_jobs, max_parallel_jobs, objective, key)
+        tuning = _wait(
+            lambda: client.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name), "HyperParameterTuningJobStatus", name
+        )
+    name, best = tuning["HyperParameterTuningJobName"], tuning.get("BestTrainingJob", {}).get("TrainingJobName")
     if best is None:
         raise TrainingJobFailed(f"Tuning job {name} ended without a usable training job", cure="Read its training jobs' failure reasons.")
     with aws_errors():
-        return _trained(client.describe_training_job(TrainingJobName=best), tuning_job=name, jobs=_tuning_jobs(aws, name))
+        job = client.describe_training_job(TrainingJobName=best)
+        if reused:
+            tell_reused("tuning", name, job)
+        return trained_by(job, tuning_job=name, jobs=tuning_jobs(aws, name), reused=reused)
 
 
 def save_trained_model(aws: Session, prepared: PreparedData, trained: Trained, *, role: str, project: Project) -> TrainedModel:
@@ -163,6 +140,7 @@ def save_trained_model(aws: Session, prepared: PreparedData, trained: Trained, *
         prepared_data=prepared,
     )
     handoff.save(value, project.handoff, "trained_model")
+    journal.log_metrics({**trained.metrics, "billable_seconds": trained.billable_seconds})
     return value
 
 
@@ -171,11 +149,24 @@ def feature_index_uri(model_data_url: str) -> str:
     return model_data_url.rsplit("/", 1)[0] + "/feature_index.parquet"
 
 
+def _request(aws: Session, hyperparameters: Mapping[str, str], role: str, instance_type: str, max_runtime_s: int) -> dict[str, Any]:
+    """What `_trainer` asks for, but for names and places."""
+    instances = {"instance_type": instance_type, "instance_count": _INSTANCES}
+    return {"image": image_uri(aws), "role": role, "hyperparameters": dict(hyperparameters), "max_runtime_s": max_runtime_s, **instances}
+
+
 def _trainer(
-    aws: Session, prepared: PreparedData, hyperparameters: Mapping[str, str], role: str, instance_type: str, max_runtime_s: int
+    aws: Session,
+    prepared: PreparedData,
+    hyperparameters: Mapping[str, str],
+    role: str,
+    instance_type: str,
+    max_runtime_s: int,
+    key: str,
 ) -> Any:
     logging.getLogger("sagemaker").setLevel(logging.WARNING)
     from sagemaker.core.helper.session_helper import Session as SdkSession
+    from sagemaker.core.shapes import Tag
     from sagemaker.train import ModelTrainer
     from sagemaker.train.configs import Compute, OutputDataConfig, StoppingCondition
 
@@ -187,8 +178,9 @@ def _trainer(
             training_image=image_uri(aws),
             role=role,
             hyperparameters=dict(hyperparameters),
-            base_job_name=_job_prefix(aws),
-            compute=Compute(instance_type=instance_type, instance_count=1, volume_size_in_gb=10),
+            base_job_name=_job_prefix(aws, key),
+            tags=[Tag(key=KEY_TAG, value=key)],
+            compute=Compute(instance_type=instance_type, instance_count=_INSTANCES, volume_size_in_gb=10),
             stopping_condition=StoppingCondition(max_runtime_in_seconds=max_runtime_s),
             output_data_config=OutputDataConfig(s3_output_path=f"s3://{prepared.bucket}/models/"),
         )
@@ -231,64 +223,39 @@ def _wait(describe: Callable[[], dict[str, Any]], status: str, name: str) -> dic
         time.sleep(_POLL_S)
 
 
-def _trained(job: Mapping[str, Any], *, tuning_job: str | None, jobs: tables.Table) -> Trained:
-    metrics = {item["MetricName"]: float(item["Value"]) for item in job.get("FinalMetricDataList", [])}
-    hyperparameters = {key: value for key, value in job["HyperParameters"].items() if not key.startswith("_")}
-    return Trained(
-        training_job=job["TrainingJobName"],
-        tuning_job=tuning_job,
-        model_data_url=job["ModelArtifacts"]["S3ModelArtifacts"],
-        hyperparameters=hyperparameters,
-        metrics=metrics,
-        billable_seconds=int(job.get("BillableTimeInSeconds", 0)),
-        jobs=jobs,
+def _start_tuning(
+    aws: Session,
+    trainer: Any,
+    prepared: PreparedData,
+    ranges: Mapping[str, Sequence[float]],
+    max_jobs: int,
+    max_parallel_jobs: int,
+    objective: str,
+    key: str,
+) -> str:
+    """The name of the tuning job, which is started and not waited for."""
+    from sagemaker.train.tuner import HyperparameterTuner
+
+    tuner = HyperparameterTuner(
+        trainer,
+        objective,
+        {name: _range(name, ends) for name, ends in ranges.items()},
+        objective_type="Maximize" if objective.endswith(("accuracy", "f_beta")) else "Minimize",
+        max_jobs=max_jobs,
+        max_parallel_jobs=max_parallel_jobs,
     )
-
-
-def _job_row(job: Mapping[str, Any]) -> dict[str, Any]:
-    metrics = {item["MetricName"]: float(item["Value"]) for item in job.get("FinalMetricDataList", [])}
-    return {"job": job["TrainingJobName"], "status": job["TrainingJobStatus"], "objective": metrics.get(OBJECTIVE)}
-
-
-def _tuning_jobs(aws: Session, name: str) -> tables.Table:
-    """One row per training job: the values tried and the objective reached."""
-    rows = []
-    pages = aws.client("sagemaker").get_paginator("list_training_jobs_for_hyper_parameter_tuning_job")
-    for page in pages.paginate(HyperParameterTuningJobName=name):
-        for job in page["TrainingJobSummaries"]:
-            objective = job.get("FinalHyperParameterTuningJobObjectiveMetric", {}).get("Value")
-            rows.append(
-                {
-                    "job": job["TrainingJobName"],
-                    "status": job["TrainingJobStatus"],
-                    **job["TunedHyperParameters"],
-                    "objective": objective,
-                }
-            )
-    return tables.Table(rows)
-
-
-def _job_prefix(aws: Session) -> str:
-    """What the names of jobs begin with: the pipeline execution, by which a sweeper finds them, and something of their own."""
-    return f"{job_prefix(aws.pipeline_execution_id or 'hand')}{secrets.token_hex(2)}"
-
-
-def training_history(aws: Session, trained: Trained) -> pd.DataFrame:
-    """Each epoch's metrics on the training rows, read from the job's log: columns epoch, train (cross entropy in nats)."""
-    rows = []
+    name = f"{_job_prefix(aws, key)}-{datetime.now(UTC):%H%M%S}"
     with aws_errors():
-        pages = (
-            aws.client("logs")
-            .get_paginator("filter_log_events")
-            .paginate(logGroupName="/aws/sagemaker/TrainingJobs", logStreamNamePrefix=f"{trained.training_job}/")
-        )
-        for page in pages:
-            for event in page["events"]:
-                match = _EPOCH_METRIC.search(event["message"])
-                if match:
-                    rows.append({"epoch": int(match[1]) + 1, "train": float(match[2])})
-    history = pd.DataFrame(rows, columns=["epoch", "train"])
-    return history.drop_duplicates("epoch", keep="last").sort_values("epoch", ignore_index=True)
+        tuner.tune(inputs=_channels(prepared), job_name=name, wait=False)
+    return name
+
+
+def _job_prefix(aws: Session, key: str) -> str:
+    """What a job's name begins with: the pipeline execution, by which a sweeper finds it, its key's beginning, something of its own.
+
+    At most 25 characters, since a tuning job's name has 32 and the time comes behind.
+    """
+    return f"{job_prefix(aws.pipeline_execution_id or 'hand')}{in_name(key)}-{secrets.token_hex(2)}"
 
 
 def check_tuning(tune: bool, max_jobs: int, max_parallel_jobs: int) -> None:

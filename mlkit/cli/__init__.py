@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from mlkit.cli import data, endpoints, evidence, local, notebooks
+from mlkit.cli import check, data, doctor, endpoints, evidence, local, notebooks
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -14,9 +14,11 @@ app = typer.Typer(
 )
 app.command(name="run", cls=notebooks.PapermillOptions)(notebooks.run)
 app.command(name="params")(notebooks.params)
+app.command(name="check")(check.check)
 app.command(name="deploy")(endpoints.deploy)
 app.command(name="undeploy")(endpoints.undeploy)
 app.command(name="predict")(endpoints.predict)
+app.command(name="doctor")(doctor.doctor)
 app.command(name="exports")(evidence.exports)
 app.command(name="sweep")(evidence.sweep)
 app.add_typer(evidence.app, name="evidence")

@@ -25,7 +25,7 @@ def walk(project: Project, *, your_initials: str, tune: bool, port: int) -> None
 
 def _walk(project: Project, names: LabNames, tune: bool, timings: dict[str, float]) -> str:
     from mlkit.aws.endpoints import deploy
-    from mlkit.aws.evidence import evidence_store
+    from mlkit.aws.evidence import EvidenceStore
     from mlkit.aws.session import Session
     from mlkit.aws.stacks import deploy_stack
     from mlkit.cli.data import load_ratings
@@ -44,7 +44,7 @@ def _walk(project: Project, names: LabNames, tune: bool, timings: dict[str, floa
     with step("Ratings", timings):
         load_ratings(project, "ml-100k", names.initials)
     evidence = f"s3://{names.bucket}/executed/{datetime.now(UTC):%Y%m%dT%H%M%SZ}/"
-    store = evidence_store(aws, evidence)
+    store = EvidenceStore(aws, evidence)
     parameters: dict[str, dict[str, Any]] = {
         "01_prep": {"your_initials": names.initials},
         "02_train": {"tune": True} if tune else {},

@@ -25,7 +25,9 @@ phases:
       - export TUNED=false
       - aws athena start-query-execution --work-group perm-ml-lab --query-string 'SELECT count(*) FROM "perm-ml-lab-movielens".u_data'
       - aws glue get-table --database-name perm-ml-lab-movielens --name u_data
+      - aws s3api list-objects-v2 --bucket "${STAGING#s3://}" --prefix "steps/$PIPELINE_EXECUTION_ID/"
       - aws s3 cp --no-progress train.recordio s3://perm-ml-id-lab/prepared/train.recordio
+      - aws sagemaker list-training-jobs --name-contains fm-perm --status-equals Completed
       - aws sagemaker create-training-job --cli-input-json file://job.json
       - DESCRIBE="aws sagemaker describe-training-job --training-job-name fm-perm --query TrainingJobStatus --output text"
       - while STATUS=$($DESCRIBE) && [ "$STATUS" = InProgress ]; do sleep 0.2; done
@@ -83,7 +85,9 @@ TAKEN = (
     Taken("logs:CreateLogStream", "ModelTrainingRole", "WritesItsLog", "Build_and_Train.ModelTraining"),
     Taken("athena:StartQueryExecution", "ModelTrainingRole", "Queries", "Build_and_Train.ModelTraining"),
     Taken("glue:GetTable", "ModelTrainingRole", "ReadsTheTable", "Build_and_Train.ModelTraining"),
+    Taken("s3:ListBucket", "ModelTrainingRole", "FindsItsFinishedSteps", "Build_and_Train.ModelTraining"),
     Taken("s3:PutObject", "ModelTrainingRole", "WritesPreparedDataAndIndex", "Build_and_Train.ModelTraining"),
+    Taken("sagemaker:ListTrainingJobs", "ModelTrainingRole", "FindsFinishedJobs", "Build_and_Train.ModelTraining"),
     Taken("sagemaker:CreateTrainingJob", "ModelTrainingRole", "TrainsAndTunes", "Build_and_Train.ModelTraining"),
     Taken("iam:PassRole", "ModelTrainingRole", "HandsJobsTheirRole", "Build_and_Train.ModelTraining"),
     Taken("cloudformation:CreateStack", "PipelineRole", "DeploysEndpoints", "QA.LaunchEndpoint"),

@@ -15,7 +15,6 @@ from cfnlint.decode import decode
 
 from mlkit.aws.endpoints import write_configurations
 from mlkit.aws.session import EXECUTION_TAG
-from mlkit.parameters import read_parameters
 from mlkit.settings import ENVIRONMENTS, Project
 
 ROOT = Path(__file__).parents[2]
@@ -221,15 +220,6 @@ def test_a_buildspec_is_a_thin_launcher(buildspec):
     content = yaml.safe_load("\n".join(lines))
     assert content["version"] == 0.2
     assert set(content["phases"]) == {"install", "build"}
-
-
-@pytest.mark.parametrize("buildspec", BUILDSPECS, ids=lambda path: path.stem)
-def test_the_parameters_that_a_buildspec_passes_are_the_notebook_s(buildspec):
-    for command in re.findall(r"mlkit run (.+)", buildspec.read_text()):
-        notebook = ROOT / command.split()[0]
-        passed = re.findall(r"-[po] (\w+)", command)
-        assert passed
-        assert set(passed) <= {parameter.name for parameter in read_parameters(notebook)}
 
 
 def test_every_buildspec_is_a_project_s_and_the_other_way_round():

@@ -81,3 +81,9 @@ def test_the_scores_above_the_threshold_are_told_per_label():
 
 def test_few_distinct_scores_make_fewer_calibration_groups():
     assert "in 1 groups" in charts.calibration([0.58] * 50, LABELS[:50]).alt
+
+
+def test_a_log_without_epochs_is_an_empty_chart_that_says_so():
+    chart = charts.metric_by_epoch(pd.DataFrame({"epoch": [], "train": []}))
+    assert chart.alt == "log loss (nats): the log tells of no epoch."
+    assert chart.png()

@@ -1,5 +1,6 @@
 """The command line as a person meets it: help with an example everywhere, one clear error, the class's exit code."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -51,6 +52,32 @@ def test_an_unknown_parameter_is_refused_with_the_near_spelling() -> None:
     result = mlkit("run", "notebooks/02_train.ipynb", "/nowhere/out.ipynb", "-p", "tun", "True")
     assert result.returncode == errors.InvalidParameters.exit_code
     assert "`tune`" in result.stderr
+
+
+def notebook(path: Path, cell: str) -> Path:
+    code = {"cell_type": "code", "metadata": {"tags": ["parameters"]}, "source": cell, "outputs": [], "execution_count": None}
+    spec = {"name": "python3", "language": "python"}
+    path.write_text(json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {"kernelspec": spec}, "cells": [code]}))
+    return path
+
+
+def test_params_says_what_is_required_to_people_and_to_programs(tmp_path: Path) -> None:
+    path = notebook(tmp_path / "x.ipynb", "country: str  # two letters\nepochs = 3")
+    shown = CliRunner().invoke(cli.app, ["params", str(path)]).output
+    assert "required" in next(line for line in shown.splitlines() if "country" in line)
+    assert json.loads(CliRunner().invoke(cli.app, ["params", str(path), "--json"]).output) == [
+        {"name": "country", "type": "str", "required": True, "default": None, "help": "two letters"},
+        {"name": "epochs", "type": "int", "required": False, "default": 3, "help": ""},
+    ]
+
+
+@pytest.mark.parametrize("given", [[], ["-p", "country", "no"], ["-o", "country", "notebook"]])
+def test_what_is_required_or_hardly_meant_is_refused_before_a_kernel_starts(tmp_path: Path, given: list[str]) -> None:
+    path = notebook(tmp_path / "x.ipynb", "country: str")
+    result = CliRunner().invoke(cli.app, ["run", str(path), str(tmp_path / "out.ipynb"), *given])
+    assert isinstance(result.exception, errors.InvalidParameters)
+    assert "`country`" in str(result.exception)
+    assert not (tmp_path / "out.ipynb").exists()
 
 
 def test_every_error_has_a_cure_and_an_exit_code_of_its_own() -> None:

@@ -3,9 +3,12 @@ from pathlib import Path
 
 import pytest
 
-from mlkit import handoff
+from mlkit import handoff, journal
 from mlkit.errors import NotFound, UsageError
+from mlkit.evidence import sha256
 from mlkit.handoff import Channel, PreparedData, StoredObject
+from mlkit.runner.listening import JournalListener
+from mlkit.settings import ENDPOINT_TEMPLATE
 
 
 def stored(name: str = "object") -> StoredObject:
@@ -80,3 +83,24 @@ def test_a_failed_save_leaves_the_old_file(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="JSON"):
         handoff.save(broken, tmp_path, "prepared_data")
     assert path.read_text() == before
+
+
+@pytest.mark.parametrize("in_a_project", [True, False])
+def test_a_runner_is_told_of_each_file_by_its_path_in_the_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_a_project: bool
+) -> None:
+    if in_a_project:
+        (tmp_path / ENDPOINT_TEMPLATE).parent.mkdir()
+        (tmp_path / ENDPOINT_TEMPLATE).write_text("")
+    events: list[dict[str, object]] = []
+    listener = JournalListener(events.append)
+    listener.start()
+    monkeypatch.setenv(journal.ADDRESS, listener.address)
+    monkeypatch.setattr(journal, "_line", journal._Line())
+    path = handoff.save(prepared(), tmp_path / "handoff", "prepared_data")
+    handoff.load(PreparedData, tmp_path / "handoff", "prepared_data", made_by="01")
+    monkeypatch.delenv(journal.ADDRESS)
+    handoff.save(prepared(), tmp_path / "handoff", "unheard")
+    listener.stop()
+    told = {"path": "handoff/prepared_data.json" if in_a_project else str(path), "sha256": sha256(path.read_bytes())}
+    assert events == [{"kind": "file", "file": {"role": role, **told}} for role in ("output", "input")]

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from mlkit.errors import InvalidNotebook, InvalidParameters, NotFound
-from mlkit.parameters import bind, load_notebook, parameters_of, read_parameters
+from mlkit.parameters import Typed, bind, load_notebook, parameters_of, read_parameters
 
 CELL = """# parameters
 tune: bool = False             # whether to search
@@ -58,7 +58,6 @@ def test_optional_is_understood_in_every_spelling(annotation):
         ("x = 1 + y", "default of `x` is not a literal"),
         ("import os", "not `name = literal`"),
         ("x = y = 1", "not `name = literal`"),
-        ("x: int", "`x` has no default"),
         ("x = None", "does not say its type"),
         ("x = (1, 2)", "is a tuple"),
         ("x: int = 'a'", "does not fit `int`"),
@@ -130,6 +129,16 @@ def test_words_for_yes_and_no_become_booleans(text, value):
         ({"layers": [1]}, [1]),
         ({"prices": '{"a": 2}'}, {"a": 2.0}),
         ({"epochs": "1_000"}, 1000),
+        ({"epochs": "0"}, 0),
+        ({"rate": "0"}, 0.0),
+        ({"name": "0"}, "0"),
+        ({"name": Typed("0")}, "0"),
+        ({"name": Typed("north")}, "north"),
+        ({"name": Typed("none")}, None),
+        ({"epochs": Typed(" 7 ")}, 7),
+        ({"layers": Typed("[1]")}, [1]),
+        ({"tune": Typed("off")}, False),
+        ({"name": "off"}, "off"),
     ],
 )
 def test_values_become_what_the_notebook_declares(given, bound):
@@ -157,6 +166,15 @@ def test_values_become_what_the_notebook_declares(given, bound):
         {"prices": {"a": "b"}},
         {"prices": {1: 2.0}},
         {"epochs": "none"},
+        {"epochs": "off"},
+        {"epochs": "yes"},
+        {"rate": "no"},
+        {"layers": "false"},
+        {"prices": "off"},
+        {"name": Typed("false")},
+        {"name": Typed("No")},
+        {"name": Typed(" off ")},
+        {"name": False},
     ],
 )
 def test_a_value_of_another_type_is_refused_by_name(given):
@@ -174,3 +192,42 @@ def test_all_problems_are_told_at_once():
     with pytest.raises(InvalidParameters) as raised:
         bind(parameters(), {"epoch": "7", "tune": "maybe", "rate": "1"})
     assert len(str(raised.value).splitlines()) == 2
+
+
+@pytest.mark.parametrize("word", ["false", "no", "off", "on", "true", "yes"])
+def test_a_text_whose_own_default_is_a_word_for_a_boolean_takes_them_from_the_command_line(word):
+    assert bind(parameters('switch: str = "on"'), {"switch": Typed(word)}) == {"switch": word}
+
+
+def test_a_word_that_is_no_boolean_is_refused_with_the_way_to_give_it_as_text():
+    with pytest.raises(InvalidParameters, match=r"`no` is for a bool; in a file for -f, in quotes, it is a text"):
+        bind(parameters('country: str = "de"'), {"country": Typed("no")})
+
+
+def test_a_parameter_without_a_default_is_required():
+    [found] = parameters("country: str  # two letters")
+    assert (found.name, str(found.type), found.required, found.default, found.help) == ("country", "str", True, None, "two letters")
+    assert [one.required for one in parameters("a: int | None = None\nb: int | None")] == [False, True]
+
+
+def test_all_that_is_required_and_missing_is_named_at_once_and_before_anything_runs():
+    declared = parameters("country: str\nyear: int\ntune: bool = False")
+    with pytest.raises(InvalidParameters) as raised:
+        bind(declared, {"tune": "maybe"})
+    assert [line.split(": ")[0] for line in str(raised.value).splitlines()] == [
+        "Parameter `tune` is bool (default False), not 'maybe'",
+        "Parameter `country` (str) is required and was not given.",
+        "Parameter `year` (int) is required and was not given.",
+    ]
+    assert bind(declared, {"year": "2024", "country": "de"}) == {"year": 2024, "country": "de"}
+
+
+def test_a_required_parameter_given_wrong_is_told_once():
+    with pytest.raises(InvalidParameters, match=r"^Parameter `year` is int \(required\), not 'x': it is no whole number\.$"):
+        bind(parameters("year: int"), {"year": "x"})
+
+
+def test_a_required_parameter_may_be_given_none_where_its_type_allows_it():
+    assert bind(parameters("seed: int | None"), {"seed": None}) == {"seed": None}
+    with pytest.raises(InvalidParameters, match="it cannot be None"):
+        bind(parameters("seed: int"), {"seed": None})

@@ -1,0 +1,132 @@
+"""From what UNLOAD wrote to what an algorithm reads: a prefix of its own for each preparation, and three channels, shard by shard."""
+
+import io
+import re
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mlkit import tables
+from mlkit.aws.lake import Lake
+from mlkit.aws.objects import read_object, write_object
+from mlkit.aws.queries import Unloaded, unload
+from mlkit.errors import InvalidData
+from mlkit.handoff import Channel, StoredObject
+from mlkit.sql import MAX_SHARDS, SPLITS, unload_sql
+
+PARQUET = "application/x-parquet"
+_PARTITION = re.compile(r"/split=(\w+)/shard=(\d+)/[^/]+$")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Format:
+    """How the rows of a split are written: the files' ending, their content type, and a shard's rows as bytes."""
+
+    suffix: str
+    content_type: str
+    encode: Callable[[pa.Table], bytes]
+
+
+def new_run(lake: Lake) -> tuple[str, str]:
+    """(id, prefix) of a preparation, so that nothing that a model refers to is ever overwritten."""
+    run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+    return run_id, f"s3://{lake.bucket}/prepared/{run_id}/"
+
+
+def shards_for(rows: int, rows_per_shard: int) -> int:
+    """How many files each split becomes: `rows` / `rows_per_shard`, at most 32."""
+    return min(MAX_SHARDS, max(1, -(-rows // max(1, rows_per_shard))))
+
+
+def unload_shards(lake: Lake, run_uri: str, select: str) -> Unloaded:
+    """Let Athena write the query's rows below the run's prefix, by `split` and `shard`, which are its last columns."""
+    return unload(lake.aws, lake.workgroup, unload_sql(select, f"{run_uri}athena/splits/", partitioned_by=("split", "shard")))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Channels:
+    """The three splits as written."""
+
+    train: Channel
+    validation: Channel
+    test: Channel
+
+    def summary(self) -> tables.Table:
+        rows = [
+            {
+                "split": name,
+                "rows": channel.rows,
+                "positive share": round(channel.positives / channel.rows, 4),
+                "objects": len(channel.objects),
+                "bytes": sum(item.size_bytes for item in channel.objects),
+                "sha256 of the first": channel.objects[0].sha256,
+            }
+            for name, channel in ((name, getattr(self, name)) for name in SPLITS)
+        ]
+        return tables.rows(rows, index="split")
+
+
+def write_shards(
+    lake: Lake,
+    run_uri: str,
+    unloaded: Unloaded,
+    *,
+    order: Sequence[str],
+    formats: Mapping[str, Format],
+    check: Callable[[Mapping[str, pa.Table]], None],
+) -> Channels:
+    """Stream Athena's files, one shard at a time, into one file for each split, its rows sorted by the columns `order`.
+
+    `check` sees the splits of each shard before they are written and raises what is wrong with them. Raises InvalidData when a
+    split is empty.
+    """
+    written: dict[str, list[tuple[StoredObject, int, int]]] = {name: [] for name in SPLITS}
+    for number, files in sorted(_by_shard(unloaded).items()):
+        splits = {name: _sorted(lake, uris, order) for name, uris in files.items()}
+        check(splits)
+        for name, table in splits.items():
+            address = f"{run_uri}{name}/shard-{number:05d}.{formats[name].suffix}"
+            item = write_object(lake.aws, address, formats[name].encode(table))
+            written[name].append((item, len(table), int(table["label"].to_numpy().sum())))
+    return Channels(**{name: _channel(f"{run_uri}{name}/", name, formats[name], items) for name, items in written.items()})
+
+
+def to_parquet(table: pa.Table) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(table, sink, compression="zstd")
+    return sink.getvalue()
+
+
+def read_parquet(lake: Lake, s3_uri: str) -> pa.Table:
+    return pq.read_table(io.BytesIO(read_object(lake.aws, s3_uri)))
+
+
+def _by_shard(unloaded: Unloaded) -> dict[int, dict[str, list[str]]]:
+    shards: dict[int, dict[str, list[str]]] = {}
+    for uri in unloaded.s3_uris:
+        match = _PARTITION.search(uri)
+        if match is None:
+            raise InvalidData(f"Athena wrote {uri}, which is not below split=.../shard=.../")
+        shards.setdefault(int(match[2]), {}).setdefault(match[1], []).append(uri)
+    return shards
+
+
+def _sorted(lake: Lake, uris: Sequence[str], order: Sequence[str]) -> pa.Table:
+    table = pa.concat_tables(read_parquet(lake, uri) for uri in uris)
+    return table.sort_by([(name, "ascending") for name in order]).combine_chunks()
+
+
+def _channel(s3_uri: str, name: str, written: Format, items: Sequence[tuple[StoredObject, int, int]]) -> Channel:
+    if not items:
+        raise InvalidData(f"The {name} split is empty", cure="The table holds too few rows for these shares of it.")
+    return Channel(
+        s3_uri=s3_uri,
+        content_type=written.content_type,
+        rows=sum(rows for _, rows, _ in items),
+        positives=sum(positives for *_, positives in items),
+        objects=tuple(item for item, *_ in items),
+    )

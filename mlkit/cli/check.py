@@ -1,0 +1,24 @@
+"""mlkit check: do buildspecs and templates give the notebooks what they take?"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mlkit.cli.console import out
+
+
+def check(project: Annotated[Path, typer.Argument(help="The project's folder.", file_okay=False, exists=True)] = Path()) -> None:
+    """Check every run of a notebook in the buildspecs against the notebook's parameters, before a build does.
+
+    Refused are notebooks that do not exist, parameters that they do not have, values of another type - also those that the templates'
+    parameters allow - and variables that nothing sets. What is known on AWS only, such as imports, is accepted.
+
+    Example: mlkit check
+    """
+    from mlkit.contract import check_project
+
+    checked = check_project(project.resolve())
+    checked.raise_problems()
+    runs = "1 run of a notebook" if checked.runs == 1 else f"{checked.runs} runs of notebooks"
+    out.print(f"Fits: {runs} in {checked.buildspecs} buildspec{'' if checked.buildspecs == 1 else 's'}")

@@ -1,0 +1,128 @@
+"""mlkit doctor: what would fail, told before it costs anything."""
+
+import json
+import textwrap
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.text import Text
+
+from mlkit.cli import console
+from mlkit.settings import LabNames, Project
+
+if TYPE_CHECKING:
+    from mlkit.doctor.checking import Group
+    from mlkit.doctor.findings import Finding
+
+Initials = Annotated[str, typer.Option("--your-initials", help="Prefix of the lab's names.", envvar="MLKIT_YOUR_INITIALS")]
+
+_STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red", "skipped": "dim"}
+_WIDTH, _DETAIL_AT, _NEXT_AT = 80, 25, 10
+_SLOW_S = 1.0
+
+
+def doctor(
+    aws: Annotated[bool, typer.Option("--aws", help="Check an AWS account, without the local AWS. It is only looked at.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object, for scripts.")] = False,
+    your_initials: Initials = "mlkit",
+) -> None:
+    """Check this machine and the AWS that this shell points to; without one, the project's local AWS. Nothing is changed.
+
+    The exit code is 0 when nothing fails, else that of the first failure's kind.
+
+    Example: mlkit doctor
+    Example: mlkit doctor --aws --your-initials abc
+    """
+    from mlkit.doctor.checking import examine, exit_code
+
+    start, project, names = time.monotonic(), Project.here(), LabNames(initials=your_initials)
+    with ExitStack() as environment:
+        found = examine(_groups(project, names, aws, environment))
+        findings = list(found if as_json else _shown(found))
+    elapsed, code = time.monotonic() - start, exit_code(findings)
+    counts = Counter(finding.outcome.value for finding in findings)
+    if as_json:
+        report = {"exit_code": code, "elapsed_s": round(elapsed, 3), "counts": counts, "findings": [asdict(item) for item in findings]}
+        typer.echo(json.dumps(report, indent=2))
+    else:
+        console.out.print(f"\n{', '.join(f'{counts[name]} {name}' for name in _STYLES if counts[name])} in {elapsed:.1f} s")
+    raise typer.Exit(code)
+
+
+def _groups(project: Project, names: LabNames, an_account: bool, environment: ExitStack) -> Iterator["Group"]:
+    """This machine, the local AWS, then whichever AWS is meant: `environment` points to it as long as it is open."""
+    from mlkit.cli import local_checks
+    from mlkit.doctor import credentials, machine, packages
+    from mlkit.doctor.account import Account
+    from mlkit.doctor.checking import Check, Group
+    from mlkit.doctor.findings import skipped
+    from mlkit.local import lifecycle
+
+    yield Group(title="This machine", subject=project, checks=(*machine.CHECKS, *packages.CHECKS))
+    if an_account:
+        yield from _aws_groups(Account(names=names, project=project, is_account=True))
+        return
+    yield Group(title="Local AWS", subject=project, checks=local_checks.CHECKS)
+    if credentials.points_to_aws():
+        yield from _aws_groups(Account(names=names, project=project))
+    elif lifecycle.status(project.local_home).running is not None:
+        environment.enter_context(console.environment(lifecycle.environment(project.local_home)))
+        yield from _aws_groups(Account(names=names, project=project, deploys="mlkit local run"))
+    else:
+        nothing = skipped("this shell points to none", "`mlkit local up`; or sign in to an account, then `mlkit doctor --aws`.")
+        yield Group(title="AWS", subject=None, checks=(Check(name="AWS", run=lambda _: nothing),))
+
+
+def _aws_groups(account: Any) -> Iterator["Group"]:
+    from mlkit.doctor import credentials, lake, pipeline, roles, sagemaker
+    from mlkit.doctor.checking import Group
+
+    modules = {"Credentials": credentials, "Data lake": lake, "Roles": roles, "SageMaker": sagemaker, "Pipeline": pipeline}
+    for title, module in modules.items():
+        yield Group(title=title, subject=account, checks=module.CHECKS)
+
+
+def _shown(findings: Iterable["Finding"]) -> Iterator["Finding"]:
+    """The same findings, each printed as it comes, under its group's title."""
+    title = ""
+    for finding in findings:
+        if finding.group != title:
+            console.out.print(f"{'' if not title else chr(10)}[bold]{finding.group}[/]")
+            title = finding.group
+        for line in lines(finding):
+            console.out.print(line, soft_wrap=True)
+        yield finding
+
+
+def lines(finding: "Finding") -> list[Text]:
+    """Outcome, check and detail; below, what to type next. At most 80 columns, unless one word is longer than a line."""
+    slow = f" ({finding.elapsed_s:.1f} s)" if finding.elapsed_s >= _SLOW_S else ""
+    detail, indent = finding.detail + slow, _DETAIL_AT
+    if any(len(word) > _WIDTH - indent for word in detail.split()):
+        indent = _NEXT_AT  # below its name, where a line is longer
+    wrapped = textwrap.wrap(detail, _WIDTH - indent, **_WHOLE_WORDS)
+    head, more = (wrapped[0], wrapped[1:]) if indent == _DETAIL_AT and wrapped else ("", wrapped)
+    outcome = finding.outcome.value
+    first = Text.assemble("  ", (f"{outcome:<8}", _STYLES[outcome]), f"{finding.check:<{_DETAIL_AT - _NEXT_AT}}", head)
+    first.rstrip()
+    told = [first, *(Text(" " * indent + line) for line in more)]
+    if finding.next_step:
+        told += [Text(" " * _NEXT_AT + line) for line in wrapped_commands(f"next: {finding.next_step}", _WIDTH - _NEXT_AT)]
+    return told
+
+
+def wrapped_commands(text: str, width: int) -> list[str]:
+    """The text in lines; where a line ends inside `a command`, it ends as a shell wants it, so that it can be copied."""
+    done, inside = [], False
+    for line in textwrap.wrap(text, width - 2, subsequent_indent="  ", **_WHOLE_WORDS):
+        inside ^= line.count("`") % 2 == 1
+        done.append(f"{line} \\" if inside else line)
+    return done
+
+
+_WHOLE_WORDS: dict[str, Any] = {"break_long_words": False, "break_on_hyphens": False}

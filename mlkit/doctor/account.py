@@ -1,0 +1,109 @@
+"""What several checks of one AWS look at, asked for once: caller, stacks, table, execution role."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+
+from mlkit.aws.session import Session, aws_errors
+from mlkit.doctor.reading import ReadingSession
+from mlkit.errors import NotFound
+from mlkit.parameters import read_parameters
+from mlkit.settings import DATALAKE_TEMPLATE, PIPELINE_TEMPLATE, LabNames, Project
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """The AWS that the environment points to. Properties raise what AWS says; nothing is asked before a check needs it.
+
+    `is_account` is set when an account was asked for, and not just any AWS. `deploys` is the command that brings lake and pipeline up
+    here, empty where each has its own.
+    """
+
+    names: LabNames
+    project: Project
+    is_account: bool = False
+    deploys: str = ""
+    now: Callable[[], datetime] = _now
+    make_session: Callable[[], Session] = ReadingSession
+
+    @cached_property
+    def aws(self) -> Session:
+        return self.make_session()
+
+    @cached_property
+    def caller(self) -> Mapping[str, Any]:
+        """GetCallerIdentity's answer, with its headers."""
+        with aws_errors():
+            answer: Mapping[str, Any] = self.aws.client("sts").get_caller_identity()
+        return answer
+
+    @property
+    def id(self) -> str:
+        return str(self.caller["Account"])
+
+    @property
+    def partition(self) -> str:
+        return str(self.caller["Arn"]).split(":")[1]
+
+    @cached_property
+    def lake_stack(self) -> Mapping[str, Any] | None:
+        return self._stack(self.names.datalake_stack)
+
+    @cached_property
+    def pipeline_stack(self) -> Mapping[str, Any] | None:
+        return self._stack(self.names.pipeline_stack)
+
+    @cached_property
+    def table(self) -> Mapping[str, Any]:
+        """The Glue table that 01_prep reads."""
+        with aws_errors():
+            answer = self.aws.client("glue").get_table(DatabaseName=self.names.database, Name=self.table_name)
+        found: Mapping[str, Any] = answer["Table"]
+        return found
+
+    @property
+    def table_name(self) -> str:
+        return str(self.parameter("01_prep", "table"))
+
+    @cached_property
+    def execution_role(self) -> str:
+        """The ARN of the role of training jobs and models. Raises NotFound."""
+        from mlkit.aws.lake import find_execution_role
+
+        return find_execution_role(self.aws, self.names.initials, str(self.parameter("02_train", "execution_role")))
+
+    def parameter(self, notebook: str, name: str) -> Any:
+        """A notebook parameter's default, which is what a run without -p takes."""
+        found = {parameter.name: parameter.default for parameter in read_parameters(self.project.root / "notebooks" / f"{notebook}.ipynb")}
+        return found[name]
+
+    @property
+    def deploy_lake(self) -> str:
+        """What to type to bring the lake up."""
+        return self._deploy(DATALAKE_TEMPLATE.as_posix(), self.names.datalake_stack, "")
+
+    @property
+    def deploy_pipeline(self) -> str:
+        more = " Email=you@example.com GitHubUser=you ConnectionArn=arn:..."
+        return self._deploy(PIPELINE_TEMPLATE.as_posix(), self.names.pipeline_stack, more)
+
+    def _deploy(self, template: str, stack: str, more: str) -> str:
+        if self.deploys:
+            return f"`{self.deploys}` brings it up"
+        parameters = f"YourInitials={self.names.initials}{more}"
+        command = f"aws cloudformation deploy --template-file {template} --stack-name {stack}"
+        return f"`{command} --capabilities CAPABILITY_IAM --parameter-overrides {parameters}`"
+
+    def _stack(self, name: str) -> Mapping[str, Any] | None:
+        try:
+            with aws_errors():
+                stack: Mapping[str, Any] = self.aws.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
+        except NotFound:
+            return None
+        return stack

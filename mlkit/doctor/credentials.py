@@ -1,0 +1,111 @@
+"""Checks of who asks, where, and whether the clocks agree."""
+
+import os
+import re
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import boto3
+import botocore.session
+from botocore.exceptions import BotoCoreError, ClientError
+
+from mlkit.aws.session import aws_errors
+from mlkit.doctor.account import Account
+from mlkit.doctor.checking import Check
+from mlkit.doctor.findings import Finding, fail, ok, skipped, warn
+
+_SKEW_REFUSED = timedelta(minutes=5)  # AWS refuses signatures that are older, or from the future
+_SKEW_SEEN = timedelta(seconds=30)
+_SHORT = timedelta(minutes=15)
+_DATE = re.compile(r"\w{3}, \d{2} \w{3} \d{4} \d{2}:\d{2}:\d{2} GMT")
+
+
+def points_to_aws() -> bool:
+    """Whether this environment has settings of some AWS: credentials, a profile, an endpoint. Asks no metadata service."""
+    if os.environ.get("AWS_ENDPOINT_URL") or os.environ.get("AWS_PROFILE"):
+        return True
+    session = botocore.session.get_session()
+    try:
+        providers = session.get_component("credential_provider")
+        providers.remove("iam-role")
+        return providers.load_credentials() is not None
+    except BotoCoreError:
+        return True  # there is something; the checks say what is wrong with it
+
+
+def endpoint(account: Account) -> Finding:
+    """AWS itself, or something that answers in its place."""
+    url = account.aws.client("sts").meta.endpoint_url
+    if re.fullmatch(r"https://[\w.-]+\.(amazonaws\.com(\.cn)?|api\.aws)", url):
+        return ok("AWS")
+    if account.is_account:
+        return warn(
+            f"{url} answers in place of an account", "`unset AWS_ENDPOINT_URL`, or open another terminal, and take your account's profile."
+        )
+    return ok(f"{url}, not an account")
+
+
+def region(account: Account) -> Finding:
+    name = account.aws.region
+    boto_session: boto3.Session = account.aws.boto_session
+    partition = boto_session.get_partition_for_region(name)
+    if name in boto_session.get_available_regions("sagemaker", partition_name=partition):
+        return ok(f"{name}, which has SageMaker")
+    return warn(f"{name}: this boto3 knows no SageMaker there", "Correct the region, for example `export AWS_DEFAULT_REGION=us-east-1`.")
+
+
+def clock(account: Account) -> Finding:
+    """The difference to AWS's clock. AWS tells its time in a refusal too."""
+    before = account.now()
+    try:
+        headers = account.caller["ResponseMetadata"]["HTTPHeaders"]
+    except Exception as error:
+        cause = error.__cause__
+        if not isinstance(cause, ClientError):
+            raise
+        headers = cause.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    date = _DATE.search(headers.get("date", ""))
+    if date is None:
+        return skipped("the answer has no date")
+    # The date has whole seconds, and the answer took some time.
+    skew = max(timedelta(0), abs(before - parsedate_to_datetime(date[0])) - timedelta(seconds=1))
+    told = f"{skew.total_seconds():.0f} s from AWS's"
+    if skew > _SKEW_REFUSED:
+        return fail(f"{told}: AWS refuses every signature", "Set the clock: `sudo timedatectl set-ntp true`.")
+    if skew > _SKEW_SEEN:
+        return warn(told, "Set the clock before it is five minutes: `sudo timedatectl set-ntp true`.")
+    return ok("agrees with AWS's")
+
+
+def identity(account: Account) -> Finding:
+    arn = str(account.caller["Arn"])
+    kind, _, name = arn.split(":", 5)[5].partition("/")
+    if kind == "root":
+        return warn(f"account {account.id}, its root user", "Sign in as a user or role: root's rights cannot be limited.")
+    if kind == "assumed-role":
+        role, _, session = name.partition("/")
+        return ok(f"account {account.id}, role {role} (session {session})")
+    return ok(f"account {account.id}, {kind} {name}")
+
+
+def expiry(account: Account) -> Finding:
+    with aws_errors():
+        credentials: Any = account.aws.boto_session.get_credentials()
+    ends: datetime | None = getattr(credentials, "_expiry_time", None)
+    if ends is None:
+        return ok("temporary, the end is not told" if credentials.token else "a permanent access key")
+    left = ends - account.now()
+    told = f"until {ends.astimezone(UTC):%H:%M} UTC, {left.total_seconds() / 60:.0f} minutes from now"
+    if left < _SHORT:
+        return warn(told, "Sign in again before a long command: what it waits for goes on without it.")
+    return ok(told)
+
+
+CHECKS = (
+    Check(name="region", run=region),
+    Check(name="endpoint", run=endpoint, needs=("region",)),
+    Check(name="clock", run=clock, needs=("region",)),
+    Check(name="identity", run=identity, needs=("clock",)),
+    Check(name="expiry", run=expiry, needs=("identity",)),
+)

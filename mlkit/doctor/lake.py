@@ -1,0 +1,166 @@
+"""Checks of the data lake: its bucket, stack, database, table, the first rows, the workgroup."""
+
+import csv
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from mlkit.aws.session import aws_errors
+from mlkit.doctor.account import Account
+from mlkit.doctor.checking import Check
+from mlkit.doctor.findings import Finding, fail, ok, skipped, warn
+from mlkit.doctor.stacks import judge_stack
+from mlkit.errors import AccessDenied, InvalidData, NotFound, QueryFailed
+
+_HEAD_BYTES = 1024
+_ROWS = 3
+_NUMBERS = ("tinyint", "smallint", "int", "integer", "bigint", "float", "double")
+_NUMBER = re.compile(r"-?\d+(\.\d+)?")
+_OTHERS = "Choose initials of your own with --your-initials: bucket names are unique across AWS."
+
+
+def initials(account: Account) -> Finding:
+    """Interactive runs take the notebook's own initials; in the pipeline the stack passes them."""
+    own, asked = account.parameter("01_prep", "your_initials"), account.names.initials
+    if own != asked:
+        return warn(
+            f"01_prep.ipynb has {own}, these checks are for {asked}",
+            f'Set your_initials = "{asked}" in notebooks/01_prep.ipynb, or check with `--your-initials {own}`.',
+        )
+    return ok(f"{asked}, as in 01_prep.ipynb")
+
+
+def bucket(account: Account) -> Finding:
+    """Whether the name is ours, somebody else's or free."""
+    name = account.names.bucket
+    try:
+        answer = account.aws.client("s3").head_bucket(Bucket=name, ExpectedBucketOwner=account.id)
+    except ClientError as error:
+        status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+        if status == 404:
+            return ok(f"{name} is free; the lake's stack makes it")
+        if status == 403:
+            return fail(f"{name} is somebody else's, or these credentials may not see it", _OTHERS, AccessDenied)
+        raise
+    home = answer.get("BucketRegion", account.aws.region)
+    if home != account.aws.region:
+        return fail(f"{name} is ours, but in {home}; SageMaker reads in its own region", f"`export AWS_DEFAULT_REGION={home}`", NotFound)
+    return ok(f"{name} is ours")
+
+
+def stack(account: Account) -> Finding:
+    found = account.lake_stack
+    if found is not None:
+        return judge_stack(found)
+    try:
+        with aws_errors():
+            account.aws.client("s3").head_bucket(Bucket=account.names.bucket, ExpectedBucketOwner=account.id)
+    except NotFound:
+        return warn(f"no stack {account.names.datalake_stack}", account.deploy_lake)
+    return warn(
+        f"no stack {account.names.datalake_stack}, but its bucket is there: deploying would stop at it",
+        "A lake made by hand needs no stack. Else use other initials, or delete the empty bucket.",
+    )
+
+
+def database(account: Account) -> Finding:
+    with aws_errors(cure=account.deploy_lake):
+        account.aws.client("glue").get_database(Name=account.names.database)
+    return ok(account.names.database)
+
+
+def table(account: Account) -> Finding:
+    """The table as 01_prep looks for it, with the columns that it reads."""
+    from mlkit.aws.lake import find_lake
+
+    found = find_lake(account.aws, account.names.initials, table=account.table_name)
+    types = {column["Name"]: column["Type"] for column in account.table["StorageDescriptor"]["Columns"]}
+    read = (found.table.user, found.table.movie, found.table.rating, found.table.timestamp)
+    return ok(f"{account.table_name} with {', '.join(f'{name} {types[name]}' for name in read)}")
+
+
+def ratings(account: Account) -> Finding:
+    """The first rows, read from the table's location by its own delimiter: a query would cost."""
+    location = account.table["StorageDescriptor"]["Location"]
+    bucket_name, _, prefix = location.removeprefix("s3://").partition("/")
+    s3 = account.aws.client("s3")
+    listed = s3.list_objects_v2(Bucket=bucket_name, Prefix=prefix)
+    files = [item for item in listed.get("Contents", []) if item["Size"]]
+    if not files:
+        return fail(f"nothing below {location}", f"`mlkit data load ml-100k --your-initials {account.names.initials}`", InvalidData)
+    size = sum(item["Size"] for item in files) / 1e6
+    some = "at least " if listed["IsTruncated"] else ""
+    told = f"{some}{len(files)} {'object' if len(files) == 1 else 'objects'}, {size:.1f} MB"
+    head = s3.get_object(Bucket=bucket_name, Key=files[0]["Key"], Range=f"bytes=0-{_HEAD_BYTES - 1}")["Body"].read()
+    delimiter = _delimiter(account.table)
+    if delimiter is None or files[0]["Key"].endswith((".gz", ".bz2", ".zst")):
+        return skipped(f"{told}; not plain text, so its rows are not shown")
+    rows = _rows(head, delimiter, _header_lines(account.table), whole=files[0]["Size"] <= _HEAD_BYTES)
+    wrong = _mismatch(rows, account.table["StorageDescriptor"]["Columns"], delimiter)
+    if wrong:
+        cure = f"`mlkit data load` writes what the table reads; {files[0]['Key']} is something else, or the table's delimiter is wrong."
+        return fail(f"{told}; {wrong}", cure, InvalidData)
+    return ok(f"{told}, first rows: {' | '.join(' '.join(row) for row in rows)}")
+
+
+def workgroup(account: Account) -> Finding:
+    """Where query results go: the notebooks fall back to `primary` when the lab's workgroup is not there."""
+    athena, name = account.aws.client("athena"), account.names.workgroup
+    try:
+        found = athena.get_work_group(WorkGroup=name)["WorkGroup"]
+    except athena.exceptions.InvalidRequestException:
+        return warn(f"no {name}; queries run in primary", "Fine for a lake made by hand; the pipeline's roles need the lake's template.")
+    if found["State"] != "ENABLED":
+        return fail(f"{name} is disabled", f"`aws athena update-work-group --work-group {name} --state ENABLED`", QueryFailed)
+    configuration = found["Configuration"]
+    location = configuration.get("ResultConfiguration", {}).get("OutputLocation", "")
+    if not location or not configuration.get("EnforceWorkGroupConfiguration"):
+        told = f"{name} leaves it to each query where results go"
+        return warn(told, f"{account.deploy_lake}, which enforces an output location.")
+    return ok(f"{name}, results enforced to {location}")
+
+
+def _delimiter(found: Mapping[str, Any]) -> str | None:
+    """The field delimiter of a table of plain text, else None. Hive's own default is Control-A."""
+    serde = found["StorageDescriptor"].get("SerdeInfo", {})
+    library, parameters = str(serde.get("SerializationLibrary", "")), serde.get("Parameters", {})
+    if library.endswith("LazySimpleSerDe"):
+        return str(parameters.get("field.delim") or parameters.get("serialization.format") or "\x01")
+    return str(parameters.get("separatorChar", ",")) if library.endswith("OpenCSVSerde") else None
+
+
+def _header_lines(found: Mapping[str, Any]) -> int:
+    return int(found.get("Parameters", {}).get("skip.header.line.count", 0))
+
+
+def _rows(head: bytes, delimiter: str, header_lines: int, *, whole: bool) -> list[list[str]]:
+    """The first rows; a line that the first bytes cut is left out."""
+    lines = head.decode("utf-8", "replace").splitlines()
+    kept = (lines if whole else lines[:-1])[header_lines : header_lines + _ROWS]
+    return list(csv.reader(kept, delimiter=delimiter)) if len(delimiter) == 1 else [line.split(delimiter) for line in kept]
+
+
+def _mismatch(rows: list[list[str]], columns: list[Mapping[str, Any]], delimiter: str) -> str:
+    """What does not fit the table's columns, or nothing."""
+    if not rows:
+        return "no whole row in the first object"
+    for row in rows:
+        if len(row) != len(columns):
+            return f"a row has {len(row)} fields by the delimiter {delimiter!r}, the table has {len(columns)} columns: {' '.join(row)[:60]}"
+        for value, column in zip(row, columns, strict=True):
+            if column["Type"] in _NUMBERS and value and not _NUMBER.fullmatch(value.strip()):
+                return f"column {column['Name']} is {column['Type']}, the file has {value[:30]!r}"
+    return ""
+
+
+CHECKS = (
+    Check(name="initials", run=initials),
+    Check(name="bucket", run=bucket, needs=("identity",)),
+    Check(name="lake stack", run=stack, needs=("identity", "bucket"), optional=True),
+    Check(name="database", run=database, needs=("identity",)),
+    Check(name="table", run=table, needs=("database",)),
+    Check(name="ratings", run=ratings, needs=("table",)),
+    Check(name="workgroup", run=workgroup, needs=("identity",)),
+)

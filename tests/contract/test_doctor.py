@@ -1,0 +1,444 @@
+"""Doctor on the local AWS: with a lake and a pipeline and without, with the rights that docs/doctor.md names and with fewer.
+
+What the local AWS does not offer - quotas, simulation, what waits for a person - is answered as AWS documents it.
+"""
+
+import functools
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import boto3
+import botocore.session
+import pytest
+from botocore.stub import Stubber
+from conftest import LocalAws
+
+from mlkit import errors
+from mlkit.aws.session import Session
+from mlkit.aws.stacks import deploy_stack
+from mlkit.cli import local_checks
+from mlkit.doctor import credentials, lake, pipeline, roles, sagemaker
+from mlkit.doctor.account import Account
+from mlkit.doctor.checking import Check, Group, examine, exit_code
+from mlkit.doctor.findings import Finding, Outcome
+from mlkit.doctor.reading import ReadingSession, WouldChange
+from mlkit.settings import DATALAKE_TEMPLATE, PIPELINE_TEMPLATE, LabNames, Project
+
+ROOT = Path(__file__).parents[2]
+PROJECT = Project(root=ROOT)
+NAMES = LabNames(initials="doctor")
+BUCKET = NAMES.bucket
+RATINGS = "movielens-data/u.data/ratings.tsv"
+HEADER = "userid\tmovieid\trating\ttimestamp\n"
+# The image's address needs no AWS, and the SDK seconds to start: one test asks for it.
+ASKING = (*credentials.CHECKS, *lake.CHECKS, *roles.CHECKS, *(c for c in sagemaker.CHECKS if c.name != "image"), *pipeline.CHECKS)
+NOT_OFFERED = {"you may train", "role may work", "training quota", "endpoint quota"}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def pointed(local_aws: LocalAws) -> Iterator[None]:
+    patch = pytest.MonkeyPatch()
+    for name, value in local_aws.environment.items():
+        patch.setenv(name, value)
+    yield
+    patch.undo()
+
+
+@pytest.fixture(scope="module")
+def deployed(local_aws: LocalAws, pointed: None) -> str:
+    """A lake with ratings, and a pipeline; the ARN of the pipeline's connection."""
+    aws, capabilities = Session(), ("CAPABILITY_IAM",)
+    given = {"YourInitials": NAMES.initials}
+    deploy_stack(aws, NAMES.datalake_stack, ROOT / DATALAKE_TEMPLATE, given, capabilities=capabilities)
+    rows = "".join(f"{user}\t{user + 1}\t3\t881250949\n" for user in range(100))
+    aws.client("s3").put_object(Bucket=BUCKET, Key=RATINGS, Body=(HEADER + rows).encode())
+    connection: str = aws.client("codeconnections").create_connection(ProviderType="GitHub", ConnectionName="doctor")["ConnectionArn"]
+    given |= {"Email": "a@example.com", "GitHubUser": "local", "ConnectionArn": connection}
+    deploy_stack(aws, NAMES.pipeline_stack, ROOT / PIPELINE_TEMPLATE, given, capabilities=capabilities)
+    return connection
+
+
+@functools.cache
+def models() -> Any:
+    """botocore's models, which take longer to read than most tests to run: one reader for all sessions."""
+    return botocore.session.get_session().get_component("data_loader")
+
+
+def looking(**key: str) -> ReadingSession:
+    session = botocore.session.get_session()
+    session.register_component("data_loader", models())
+    return ReadingSession(boto3.Session(botocore_session=session, **key))
+
+
+def account(initials: str = NAMES.initials, **more: Any) -> Account:
+    return Account(names=LabNames(initials=initials), project=PROJECT, **{"make_session": looking, **more})
+
+
+def findings(subject: Account, checks: Sequence[Check] = ASKING) -> dict[str, Finding]:
+    return {finding.check: finding for finding in examine([Group(title="AWS", subject=subject, checks=checks)])}
+
+
+def outcomes(found: dict[str, Finding]) -> dict[str, Outcome]:
+    return {name: finding.outcome for name, finding in found.items()}
+
+
+def alone(check: str, subject: Account) -> Finding:
+    """The check's finding, whatever it needs."""
+    (found,) = [item for item in ASKING if item.name == check]
+    return findings(subject, [Check(name=found.name, run=found.run, optional=found.optional)])[check]
+
+
+def test_with_lake_and_pipeline_nothing_fails(deployed: str) -> None:
+    found = findings(account())
+    assert {name for name, outcome in outcomes(found).items() if outcome is Outcome.SKIPPED} == NOT_OFFERED
+    assert {name for name, outcome in outcomes(found).items() if outcome is Outcome.WARN} == {"initials"}
+    assert exit_code(found.values()) == 0
+    assert found["ratings"].detail == "1 object, 0.0 MB, first rows: 0 1 3 881250949 | 1 2 3 881250949 | 2 3 3 881250949"
+    assert found["subscription"].detail == "a@example.com hears of approvals"
+    assert all(finding.detail.startswith("not offered here: The local AWS") for name, finding in found.items() if name in NOT_OFFERED)
+
+
+def test_without_a_lake_the_first_failure_says_how_to_deploy_it() -> None:
+    found = findings(account("nobody"))
+    failed = [name for name, outcome in outcomes(found).items() if outcome is Outcome.FAIL]
+    assert failed == ["database", "execution role"]
+    assert exit_code(found.values()) == errors.NotFound.exit_code
+    assert "aws cloudformation deploy --template-file CloudFormation/datalake.yaml" in found["database"].next_step
+    assert found["bucket"].detail == "nobody-ml-id-lab is free; the lake's stack makes it"
+    assert found["ratings"].detail == "needs table"
+    assert found["connection"].detail == "needs pipeline stack"
+    assert "`mlkit local run`" in alone("lake stack", account("nobody", deploys="mlkit local run")).next_step
+
+
+def test_a_bucket_that_a_deleted_stack_left_is_told_before_a_deployment_stops_at_it(aws: Callable[[str], Any]) -> None:
+    aws("s3").create_bucket(Bucket=LabNames(initials="left").bucket)
+    found = alone("lake stack", account("left"))
+    assert found.outcome is Outcome.WARN
+    assert "deploying would stop at it" in found.detail
+
+
+def test_an_empty_table_names_the_command_that_fills_it(deployed: str, aws: Callable[[str], Any]) -> None:
+    with replaced(aws("s3"), None):
+        found = alone("ratings", account())
+    assert found.exit_code == errors.InvalidData.exit_code
+    assert found.next_step == "`mlkit data load ml-100k --your-initials doctor`"
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (HEADER + "1,2,3,4\n5,6,7,8\n", r"a row has 1 fields by the delimiter '\t', the table has 4 columns: 1,2,3,4"),
+        (HEADER + "1\t2\tfour\t4\n", "column rating is bigint, the file has 'four'"),
+        (HEADER, "no whole row in the first object"),
+    ],
+)
+def test_rows_that_the_table_cannot_read_are_shown(deployed: str, aws: Callable[[str], Any], content: str, told: str) -> None:
+    with replaced(aws("s3"), content):
+        found = alone("ratings", account())
+    assert (found.outcome, found.exit_code) == (Outcome.FAIL, errors.InvalidData.exit_code)
+    assert told in found.detail
+
+
+class replaced:
+    """Inside, the table's one object has this content, or is gone."""
+
+    def __init__(self, s3: Any, content: str | None) -> None:
+        self._s3, self._content = s3, content
+
+    def __enter__(self) -> None:
+        self._before = self._s3.get_object(Bucket=BUCKET, Key=RATINGS)["Body"].read()
+        if self._content is None:
+            self._s3.delete_object(Bucket=BUCKET, Key=RATINGS)
+        else:
+            self._s3.put_object(Bucket=BUCKET, Key=RATINGS, Body=self._content.encode())
+
+    def __exit__(self, *_: object) -> None:
+        self._s3.put_object(Bucket=BUCKET, Key=RATINGS, Body=self._before)
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "arguments"),
+    [
+        ("s3", "create_bucket", {"Bucket": "doctor-made-this"}),
+        ("s3", "put_object", {"Bucket": BUCKET, "Key": "doctor", "Body": b""}),
+        ("sagemaker", "delete_endpoint", {"EndpointName": "doctor"}),
+        ("athena", "start_query_execution", {"QueryString": "SELECT 1"}),
+        ("cloudformation", "delete_stack", {"StackName": NAMES.datalake_stack}),
+        ("iam", "update_role", {"RoleName": "doctor"}),
+        ("sns", "publish", {"TopicArn": "arn:aws:sns:us-east-1:123456789012:t", "Message": "m"}),
+        ("codebuild", "batch_get_builds", {"ids": ["a:b"]}),
+    ],
+)
+def test_what_is_no_mere_look_is_refused_before_it_is_sent(service: str, operation: str, arguments: dict[str, Any]) -> None:
+    sent: list[str] = []
+    aws = looking()
+    aws.client(service).meta.events.register("before-send", lambda request, **_: sent.append(request.url))
+    with pytest.raises(WouldChange, match=service):
+        getattr(aws.client(service), operation)(**arguments)
+    assert sent == []
+
+
+def test_all_that_the_checks_send_is_a_look(deployed: str) -> None:
+    sent: set[str] = set()
+    aws = looking()
+    aws.boto_session.events.register("before-call", lambda model, **_: sent.add(f"{model.service_model.service_name}:{model.name}"))
+    findings(account(make_session=lambda: aws))
+    assert sent == {
+        "athena:GetWorkGroup", "cloudformation:DescribeStackResource", "cloudformation:DescribeStacks", "cloudformation:ListExports",
+        "codeconnections:GetConnection", "glue:GetDatabase", "glue:GetTable", "iam:GetRole", "iam:SimulatePrincipalPolicy",
+        "s3:GetObject", "s3:HeadBucket", "s3:ListObjectsV2", "sagemaker:ListEndpoints", "service-quotas:ListServiceQuotas",
+        "sns:ListSubscriptionsByTopic", "sts:GetCallerIdentity",
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def everything(deployed: str) -> dict[str, Outcome]:
+    """What somebody with all rights is told."""
+    return outcomes(findings(account()))
+
+
+def documented() -> list[dict[str, Any]]:
+    """The statements of docs/doctor.md, for our initials."""
+    block = re.search(r"```json\n(.*?)```", (ROOT / "docs" / "doctor.md").read_text(), re.S)
+    assert block
+    statements: list[dict[str, Any]] = json.loads(block[1].replace("abc-", f"{NAMES.initials}-"))["Statement"]
+    return statements
+
+
+def with_rights(local_aws: LocalAws, role: str) -> Account:
+    """The account as a session of the role sees it."""
+    key = local_aws.client("sts").assume_role(RoleArn=role, RoleSessionName="doctor")["Credentials"]
+    given = {
+        "aws_access_key_id": key["AccessKeyId"],
+        "aws_secret_access_key": key["SecretAccessKey"],
+        "aws_session_token": key["SessionToken"],
+    }
+    return account(make_session=lambda: looking(**given))
+
+
+def test_the_documented_rights_suffice(everything: dict[str, Outcome], local_aws: LocalAws, make_role: Callable[..., str]) -> None:
+    assert outcomes(findings(with_rights(local_aws, make_role(*documented())))) == everything
+
+
+@pytest.mark.parametrize(
+    "action",
+    [action for statement in documented() for action in statement["Action"] if not action.startswith(("codestar-", "servicequotas"))],
+)
+def test_one_right_less_changes_what_needs_it_and_nothing_breaks(
+    everything: dict[str, Outcome], local_aws: LocalAws, make_role: Callable[..., str], action: str
+) -> None:
+    fewer = [{**statement, "Action": [name for name in statement["Action"] if name != action]} for statement in documented()]
+    found = findings(with_rights(local_aws, make_role(*fewer)))
+    assert not [finding for finding in found.values() if "check itself failed" in finding.detail]
+    if action != "iam:SimulatePrincipalPolicy":  # the local AWS refuses it to everybody
+        assert outcomes(found) != everything
+
+
+def test_an_unknown_key_fails_once_and_the_rest_is_skipped() -> None:
+    found = findings(account(make_session=lambda: looking(aws_access_key_id="AKIAAAAAAAAAAAAAAAAA", aws_secret_access_key="x")))
+    assert [name for name, outcome in outcomes(found).items() if outcome is Outcome.FAIL] == ["identity"]
+    assert exit_code(found.values()) == errors.AccessDenied.exit_code
+    assert found["database"].detail == "needs identity"
+
+
+def test_an_aws_that_cannot_be_reached_fails_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # nobody listens there, and nobody else can
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{taken.getsockname()[1]}")
+        found = findings(account())
+    assert [name for name, outcome in outcomes(found).items() if outcome is Outcome.FAIL] == ["clock"]
+    assert exit_code(found.values()) == errors.AwsUnavailable.exit_code
+
+
+def test_no_region_and_an_unknown_profile_are_findings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "not-there")
+    found = findings(account(make_session=ReadingSession))
+    assert "not-there" in found["region"].detail
+    monkeypatch.delenv("AWS_PROFILE")
+    monkeypatch.delenv("AWS_REGION")
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    found = findings(account())
+    assert found["region"].detail == "No AWS region is set"
+    assert found["clock"].detail == "needs region"
+
+
+def test_a_region_without_sagemaker_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_REGION", "us-moon-1")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-moon-1")
+    assert alone("region", account()).outcome is Outcome.WARN
+
+
+def test_an_account_was_asked_for_and_something_else_answers() -> None:
+    assert alone("endpoint", account(is_account=True)).outcome is Outcome.WARN
+    assert alone("endpoint", account()).outcome is Outcome.OK
+
+
+def answered(check: str, *answers: tuple[str, str, dict[str, Any]], errors_: Sequence[tuple[str, str, str, int]] = ()) -> Finding:
+    """The check's finding where services answer so: (service, operation, answer), or (service, operation, code, HTTP status)."""
+    subject = account()
+    _ = subject.caller, subject.lake_stack, subject.pipeline_stack, subject.execution_role  # asked for before anything is answered for AWS
+    stubs: dict[str, Stubber] = {}
+    for service in dict.fromkeys([item[0] for item in (*answers, *errors_)]):
+        stubs[service] = Stubber(subject.aws.client(service))
+    for service, operation, answer in answers:
+        stubs[service].add_response(operation, answer)
+    for service, operation, code, status in errors_:
+        stubs[service].add_client_error(operation, code, f"User: x is not authorized to perform: {service}:X", status)
+    for stub in stubs.values():
+        stub.activate()
+    found = alone(check, subject)
+    for stub in stubs.values():
+        stub.assert_no_pending_responses()
+    return found
+
+
+def quotas(name: str, value: float) -> tuple[str, str, dict[str, Any]]:
+    return "service-quotas", "list_service_quotas", {"Quotas": [{"QuotaName": "another", "Value": 9}, {"QuotaName": name, "Value": value}]}
+
+
+@pytest.mark.parametrize(("value", "outcome"), [(0, Outcome.FAIL), (1, Outcome.WARN), (4, Outcome.OK), (20, Outcome.OK)])
+def test_the_quota_of_training_jobs_is_compared_with_what_tuning_starts(deployed: str, value: float, outcome: Outcome) -> None:
+    found = answered("training quota", quotas("ml.c5.xlarge for training job usage", value))
+    assert found.outcome is outcome
+    assert found.detail.startswith(f"ml.c5.xlarge for training job usage: {value}")
+    assert ("Request increase" in found.next_step) == (outcome is not Outcome.OK)
+
+
+def test_the_quota_of_endpoints_is_that_of_the_template_s_instance(deployed: str) -> None:
+    assert answered("endpoint quota", quotas("ml.t2.medium for endpoint usage", 0)).outcome is Outcome.FAIL
+    assert answered("endpoint quota", quotas("ml.t2.medium for endpoint usage", 3)).outcome is Outcome.OK
+    assert answered("endpoint quota", quotas("ml.m5.large for endpoint usage", 3)).outcome is Outcome.SKIPPED
+
+
+def test_quotas_that_may_not_be_listed_are_skipped_with_the_action(deployed: str) -> None:
+    found = answered("training quota", errors_=[("service-quotas", "list_service_quotas", "AccessDeniedException", 400)])
+    assert (found.outcome, found.detail) == (Outcome.SKIPPED, "may not ask: service-quotas:X")
+
+
+def decisions(*values: str) -> list[tuple[str, str, dict[str, Any]]]:
+    results = [{"EvaluationResults": [{"EvalActionName": "a:B", "EvalDecision": value}]} for value in values]
+    return [("iam", "simulate_principal_policy", result) for result in results]
+
+
+def test_what_iam_simulates_is_told_with_action_and_resource(deployed: str, local_aws: LocalAws) -> None:
+    found = answered("you may train", *decisions("allowed", "allowed"))
+    assert (found.outcome, found.detail) == (Outcome.OK, "you may sagemaker:CreateTrainingJob, iam:PassRole (simulated)")
+    found = answered("you may train", *decisions("allowed", "implicitDeny"))
+    assert (found.outcome, found.exit_code) == (Outcome.FAIL, errors.AccessDenied.exit_code)
+    assert found.detail == f"you may not iam:PassRole on {account().execution_role}"
+    found = answered("role may work", *decisions("allowed", "allowed", "explicitDeny", "allowed"))
+    assert found.detail == f"the role may not s3:PutObject on arn:aws:s3:::{BUCKET}/models/model.tar.gz"
+
+
+def test_a_session_s_role_is_simulated_by_its_own_arn(deployed: str, local_aws: LocalAws, make_role: Callable[..., str]) -> None:
+    role = make_role({"Effect": "Allow", "Action": "*", "Resource": "*"})
+    asked: list[str] = []
+    subject = with_rights(local_aws, role)
+    subject.aws.client("iam").meta.events.register(
+        "before-parameter-build.iam.SimulatePrincipalPolicy", lambda params, **_: asked.append(params["PolicySourceArn"])
+    )
+    alone("you may train", subject)
+    assert asked == [role]
+
+
+@pytest.mark.parametrize(("status", "outcome"), [("AVAILABLE", Outcome.OK), ("PENDING", Outcome.FAIL), ("ERROR", Outcome.FAIL)])
+def test_a_connection_whose_handshake_is_not_finished_fails(deployed: str, status: str, outcome: Outcome) -> None:
+    answer = {"Connection": {"ConnectionName": "c", "ProviderType": "GitHub", "ConnectionStatus": status}}
+    found = answered("connection", ("codeconnections", "get_connection", answer))
+    assert found.outcome is outcome
+    assert ("handshake" in found.next_step) == (outcome is Outcome.FAIL)
+
+
+@pytest.mark.parametrize(
+    ("arns", "outcome", "told"),
+    [
+        (["arn:aws:sns:us-east-1:123456789012:t:1"], Outcome.OK, "a@example.com hears of approvals"),
+        (["PendingConfirmation"], Outcome.WARN, "a@example.com has not confirmed: approvals wait unheard"),
+        (["Deleted"], Outcome.WARN, "nobody hears of approvals"),
+        ([], Outcome.WARN, "nobody hears of approvals"),
+    ],
+)
+def test_a_subscription_that_waits_for_its_click_is_told(deployed: str, arns: list[str], outcome: Outcome, told: str) -> None:
+    listed = [{"SubscriptionArn": arn, "Endpoint": "a@example.com", "Protocol": "email"} for arn in arns]
+    found = answered("subscription", ("sns", "list_subscriptions_by_topic", {"Subscriptions": listed}))
+    assert (found.outcome, found.detail) == (outcome, told)
+
+
+SINCE = datetime(2026, 1, 2, 10, 0, tzinfo=UTC)
+
+
+def running(*names: str) -> tuple[str, str, dict[str, Any]]:
+    times = {"CreationTime": SINCE, "LastModifiedTime": SINCE, "EndpointStatus": "InService"}
+    listed = [{"EndpointName": name, "EndpointArn": f"arn:aws:sagemaker:us-east-1:123456789012:endpoint/{name}", **times} for name in names]
+    return "sagemaker", "list_endpoints", {"Endpoints": listed}
+
+
+def test_endpoints_that_cost_are_listed_with_their_age(deployed: str) -> None:
+    found = answered("endpoints", running("other", NAMES.endpoint("production")))
+    assert found.outcome is Outcome.OK
+    assert found.detail.startswith(f"{NAMES.endpoint('production')} since 2026-01-02 10:00, other since")
+    found = answered("endpoints", running("other", NAMES.endpoint("dev")))
+    assert (found.outcome, found.next_step) == (Outcome.WARN, "`mlkit undeploy dev --your-initials doctor` when you are done.")
+
+
+@pytest.mark.parametrize(("status", "outcome"), [(403, Outcome.FAIL), (404, Outcome.OK)])
+def test_a_bucket_s_name_is_somebody_else_s_or_free(deployed: str, status: int, outcome: Outcome) -> None:
+    found = answered("bucket", errors_=[("s3", "head_bucket", str(status), status)])
+    assert found.outcome is outcome
+    assert ("--your-initials" in found.next_step) == (status == 403)
+
+
+def test_a_bucket_in_another_region_is_told(deployed: str) -> None:
+    found = answered("bucket", ("s3", "head_bucket", {"BucketRegion": "eu-west-1"}))
+    assert (found.outcome, found.next_step) == (Outcome.FAIL, "`export AWS_DEFAULT_REGION=eu-west-1`")
+
+
+@pytest.mark.parametrize(
+    ("group", "outcome"),
+    [
+        ({"State": "DISABLED", "Configuration": {}}, Outcome.FAIL),
+        ({"State": "ENABLED", "Configuration": {"EnforceWorkGroupConfiguration": False}}, Outcome.WARN),
+    ],
+)
+def test_a_workgroup_that_decides_nothing_or_is_off_is_told(deployed: str, group: dict[str, Any], outcome: Outcome) -> None:
+    assert answered("workgroup", ("athena", "get_work_group", {"WorkGroup": {"Name": "w", **group}})).outcome is outcome
+
+
+def test_the_port_s_holder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        monkeypatch.setattr(local_checks, "PORT", taken.getsockname()[1])
+        found = local_checks.port(Project(root=tmp_path))
+        assert found.outcome is Outcome.WARN
+        assert f"process {os.getpid()} (" in found.detail
+    assert local_checks.port(Project(root=tmp_path)).outcome is Outcome.OK
+
+
+def test_another_project_s_local_aws_on_the_port_is_named_by_its_folder(
+    local_aws: LocalAws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local_checks, "PORT", int(local_aws.endpoint_url.rpartition(":")[2]))
+    assert f"a local AWS of {local_aws.home}" in local_checks.port(Project(root=tmp_path)).detail
+
+
+def test_the_command_tells_everything_in_80_columns(deployed: str, local_aws: LocalAws) -> None:
+    command = [sys.executable, "-c", "from mlkit.cli import main; main()", "doctor", "--aws", "--your-initials", NAMES.initials]
+    environment = {**os.environ, **local_aws.environment, "COLUMNS": "80"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=200, check=False)
+    assert done.stderr == ""
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    assert "\x1b" not in done.stdout
+    titles = [line for line in done.stdout.splitlines() if line and not line.startswith(" ")]
+    assert titles[:-1] == ["This machine", "Credentials", "Data lake", "Roles", "SageMaker", "Pipeline"]
+    assert re.fullmatch(r"\d+ ok, .* in \d+\.\d s", titles[-1])
+    assert "factorization-machines:1 from" in done.stdout

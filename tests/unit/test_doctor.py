@@ -1,0 +1,324 @@
+"""Doctor: how findings are made and told, and the checks of this machine."""
+
+import json
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from mlkit import errors
+from mlkit.cli.doctor import lines, wrapped_commands
+from mlkit.doctor import credentials, machine, packages, roles, sagemaker, stacks
+from mlkit.doctor.checking import Check, Group, examine, exit_code
+from mlkit.doctor.findings import Finding, Outcome, fail, ok, skipped, warn
+from mlkit.settings import ENDPOINT_TEMPLATE, Project
+
+ROOT = Path(__file__).parents[2]
+
+
+def findings_of(*checks: Check, subject: object = None) -> dict[str, Finding]:
+    return {finding.check: finding for finding in examine([Group(title="group", subject=subject, checks=checks)])}
+
+
+def raising(error: Exception) -> Any:
+    def run(_: object) -> Finding:
+        raise error
+
+    return run
+
+
+def client_error(code: str, message: str, operation: str = "GetRole") -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": 400}}, operation)  # type: ignore[typeddict-item]
+
+
+DENIED = client_error("AccessDenied", "User: arn:aws:iam::1:user/u is not authorized to perform: iam:GetRole on resource: role r")
+
+
+def test_what_needs_a_failed_check_is_skipped_and_names_it_and_so_on() -> None:
+    found = findings_of(
+        Check(name="a", run=lambda _: fail("no", "do")),
+        Check(name="b", run=lambda _: ok("yes"), needs=("a",)),
+        Check(name="c", run=lambda _: ok("yes"), needs=("b",)),
+        Check(name="d", run=lambda _: ok("yes")),
+    )
+    assert [(item.outcome.value, item.detail) for item in found.values()] == [
+        ("fail", "no"), ("skipped", "needs a"), ("skipped", "needs b"), ("ok", "yes")
+    ]  # fmt: skip
+
+
+def test_what_needs_a_check_with_a_warning_is_asked() -> None:
+    found = findings_of(Check(name="a", run=lambda _: warn("w", "n")), Check(name="b", run=lambda _: ok("yes"), needs=("a",)))
+    assert found["b"].outcome is Outcome.OK
+
+
+def test_a_denied_call_fails_with_its_own_exit_code_and_does_not_stop_the_rest() -> None:
+    found = findings_of(Check(name="a", run=raising(DENIED)), Check(name="b", run=lambda _: ok("yes")))
+    assert (found["a"].outcome, found["a"].exit_code) == (Outcome.FAIL, errors.AccessDenied.exit_code)
+    assert "iam:GetRole" in found["a"].detail
+    assert found["a"].next_step
+    assert found["b"].outcome is Outcome.OK
+
+
+def test_a_denied_optional_call_is_skipped_with_the_action() -> None:
+    found = findings_of(Check(name="a", run=raising(DENIED), optional=True))
+    assert (found["a"].outcome, found["a"].detail) == (Outcome.SKIPPED, "may not ask: iam:GetRole")
+
+
+@pytest.mark.parametrize("code", ["UnknownOperationException", "InvalidAction", "NotImplemented"])
+def test_what_an_aws_does_not_offer_is_skipped(code: str) -> None:
+    found = findings_of(Check(name="a", run=raising(client_error(code, "no such thing"))))
+    assert (found["a"].outcome, found["a"].detail) == (Outcome.SKIPPED, "not offered here: no such thing")
+
+
+def test_a_mistake_in_a_check_is_a_finding_too() -> None:
+    found = findings_of(Check(name="a", run=raising(KeyError("x"))), Check(name="b", run=lambda _: ok("yes")))
+    assert "the check itself failed: KeyError: 'x'" in found["a"].detail
+    assert found["a"].exit_code == errors.NotReady.exit_code
+    assert found["b"].outcome is Outcome.OK
+
+
+def test_the_exit_code_is_the_first_failure_s() -> None:
+    assert exit_code([ok("a"), warn("b", "c"), skipped("d")]) == 0
+    assert exit_code([warn("b", "c"), fail("d", "e", errors.NotFound), fail("f", "g", errors.InvalidData)]) == errors.NotFound.exit_code
+
+
+def test_each_finding_has_the_time_that_it_took() -> None:
+    ticks = iter([1.0, 3.5])
+    group = Group(title="g", subject=None, checks=[Check(name="a", run=lambda _: ok("yes"))])
+    (finding,) = examine([group], clock=lambda: next(ticks))
+    assert finding.elapsed_s == 2.5
+
+
+LONG = "abc-ml-lab-datalake-MovieLensExecutionRole-0123456789ABCDEF"
+
+
+@pytest.mark.parametrize("detail", ["short", "some words " * 20, f"{LONG} is a role", f"s3://{LONG}/"])
+@pytest.mark.parametrize("next_step", ["", f"`aws cloudformation deploy --stack-name {LONG} --capabilities CAPABILITY_IAM` or not " * 2])
+@pytest.mark.parametrize("outcome", Outcome)
+def test_lines_fit_80_columns_and_lose_no_word(detail: str, next_step: str, outcome: Outcome) -> None:
+    told = [
+        line.plain for line in lines(Finding(outcome=outcome, detail=detail, next_step=next_step, check="pipeline stack", elapsed_s=2.0))
+    ]
+    assert max(map(len, told)) <= 80
+    words = " ".join(told).replace(" \\", "").split()
+    assert words == f"{outcome} pipeline stack {detail} (2.0 s) {f'next: {next_step}' if next_step else ''}".split()
+
+
+def test_a_command_over_several_lines_can_be_copied(tmp_path: Path) -> None:
+    words = [f"--option-{number} value{number}" for number in range(12)]
+    told = wrapped_commands(f"next: `echo {' '.join(words)}` and read on", 60)
+    command = "\n".join(told).split("`")[1]
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == " ".join(words).split()
+
+
+def lock(folder: Path, text: str) -> Path:
+    path = folder / "requirements.lock"
+    path.write_text(text)
+    return path
+
+
+def test_packages_are_compared_with_their_pins(tmp_path: Path) -> None:
+    path = lock(tmp_path, "a==1.0 \\\n    --hash=sha256:x\nb-c==2 ; sys_platform == 'win32' \\\nd==3 ; x < '1' \\\nd==4 ; x >= '1' \\\n")
+    assert packages.differences(path, {"a": "1.0", "d": "4"}) == []
+    assert packages.differences(path, {"a": "1.1", "b-c": "3", "d": "5"}) == ["a is 1.1, not 1.0", "b-c is 3, not 2", "d is 5, not 3 or 4"]
+    assert packages.differences(path, {"d": "3"}) == ["a is missing"]
+
+
+def test_this_environment_is_as_pinned() -> None:
+    project = Project(root=ROOT)
+    assert packages.packages(project).outcome is Outcome.OK
+    assert packages.versions(project).outcome is Outcome.OK
+
+
+def test_a_package_for_notebooks_that_differs_fails_and_another_warns(tmp_path: Path) -> None:
+    project = Project(root=tmp_path)
+    (tmp_path / packages.BUILD).write_text("boto3==0.0.1 \\\n")
+    lock(tmp_path, "boto3==0.0.1 \\\nnot-there==1 \\\n")
+    assert packages.packages(project).outcome is Outcome.FAIL
+    (tmp_path / packages.BUILD).write_text("")
+    assert "not-there is missing" in packages.packages(project).detail
+    assert packages.packages(project).outcome is Outcome.WARN
+
+
+def test_mlkit_from_another_folder_is_told(tmp_path: Path) -> None:
+    lock(tmp_path, (ROOT / packages.ALL).read_text())
+    found = packages.versions(Project(root=tmp_path))
+    assert found.outcome is Outcome.WARN
+    assert "not from this project" in found.detail
+
+
+def git(folder: Path, *arguments: str) -> None:
+    who = ["-c", "user.name=A", "-c", "user.email=a@example.com"]
+    subprocess.run(["git", "-C", str(folder), *who, *arguments], check=True, capture_output=True)
+
+
+def test_git_is_looked_at_from_no_repository_to_a_clean_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = Project(root=tmp_path)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    assert machine.git(project).exit_code == errors.UsageError.exit_code
+    git(tmp_path, "init")
+    assert "no commit" in machine.git(project).detail
+    git(tmp_path, "commit", "--allow-empty", "-m", "start")
+    assert machine.git(project).outcome is Outcome.OK
+    (tmp_path / "new").touch()
+    assert "1 file is not committed" in machine.git(project).detail
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "not installed" in machine.git(project).detail
+
+
+@pytest.mark.parametrize(("free_gb", "outcome"), [(0.5, Outcome.FAIL), (2, Outcome.WARN), (50, Outcome.OK)])
+def test_free_space_decides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free_gb: float, outcome: Outcome) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=free_gb * 1e9))
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "not" / "yet"))
+    assert machine.disk(Project(root=tmp_path)).outcome is outcome
+
+
+def kernelspec(folder: Path, argv: list[str]) -> None:
+    place = folder / "kernels" / "python3"
+    place.mkdir(parents=True)
+    (place / "kernel.json").write_text(json.dumps({"argv": argv, "display_name": "Python 3", "language": "python"}))
+
+
+def test_the_kernel_starts_from_this_environment() -> None:
+    found = machine.kernel(Project(root=ROOT))
+    assert (found.outcome, found.detail) == (Outcome.OK, "python3 starts, with this project's mlkit")
+
+
+def test_a_kernelspec_that_does_not_start_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kernelspec(tmp_path, [sys.executable, "-c", "raise SystemExit(3)", "{connection_file}"])
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+    found = machine.kernel(Project(root=ROOT))
+    assert found.outcome is Outcome.FAIL
+    assert "does not start" in found.detail
+
+
+def test_a_kernelspec_of_an_interpreter_that_is_gone_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kernelspec(tmp_path, [str(tmp_path / "gone" / "python"), "-m", "ipykernel_launcher", "-f", "{connection_file}"])
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+    assert machine.kernel(Project(root=ROOT)).outcome is Outcome.FAIL
+
+
+NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("date", "outcome"),
+    [
+        ("Fri, 02 Jan 2026 12:00:00 GMT", Outcome.OK),
+        ("Fri, 02 Jan 2026 11:59:00 GMT", Outcome.WARN),
+        ("Fri, 02 Jan 2026 12:10:00 GMT", Outcome.FAIL),
+        ("", Outcome.SKIPPED),
+    ],
+)
+def test_the_clock_is_compared_with_aws_s(date: str, outcome: Outcome) -> None:
+    account: Any = SimpleNamespace(now=lambda: NOW, caller={"ResponseMetadata": {"HTTPHeaders": {"date": date}}})
+    assert credentials.clock(account).outcome is outcome
+
+
+@pytest.mark.parametrize(
+    ("arn", "outcome", "told"),
+    [
+        ("arn:aws:iam::123456789012:user/team/ann", Outcome.OK, "account 123456789012, user team/ann"),
+        ("arn:aws:sts::123456789012:assumed-role/Train/ann@x", Outcome.OK, "account 123456789012, role Train (session ann@x)"),
+        ("arn:aws:iam::123456789012:root", Outcome.WARN, "account 123456789012, its root user"),
+    ],
+)
+def test_the_caller_is_told_in_words(arn: str, outcome: Outcome, told: str) -> None:
+    account: Any = SimpleNamespace(id="123456789012", caller={"Arn": arn})
+    found = credentials.identity(account)
+    assert (found.outcome, found.detail) == (outcome, told)
+
+
+@pytest.mark.parametrize(
+    ("found", "outcome", "told"),
+    [
+        (SimpleNamespace(token=None), Outcome.OK, "a permanent access key"),
+        (SimpleNamespace(token="t"), Outcome.OK, "temporary, the end is not told"),
+        (SimpleNamespace(token="t", _expiry_time=NOW + timedelta(hours=1)), Outcome.OK, "until 13:00 UTC, 60 minutes from now"),
+        (SimpleNamespace(token="t", _expiry_time=NOW + timedelta(minutes=5)), Outcome.WARN, "until 12:05 UTC, 5 minutes from now"),
+    ],
+)
+def test_temporary_credentials_tell_their_end(found: object, outcome: Outcome, told: str) -> None:
+    boto_session = SimpleNamespace(get_credentials=lambda: found)
+    account: Any = SimpleNamespace(now=lambda: NOW, aws=SimpleNamespace(boto_session=boto_session))
+    assert (credentials.expiry(account).outcome, credentials.expiry(account).detail) == (outcome, told)
+
+
+def test_a_shell_without_settings_points_to_no_aws(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not credentials.points_to_aws()
+    with monkeypatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+        assert credentials.points_to_aws()
+    with monkeypatch.context() as patch:
+        patch.setenv("AWS_PROFILE", "not-there")
+        assert credentials.points_to_aws()
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIA")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    assert credentials.points_to_aws()
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome"),
+    [
+        ("CREATE_COMPLETE", Outcome.OK),
+        ("UPDATE_COMPLETE", Outcome.OK),
+        ("UPDATE_ROLLBACK_COMPLETE", Outcome.WARN),
+        ("UPDATE_IN_PROGRESS", Outcome.WARN),
+        ("ROLLBACK_COMPLETE", Outcome.FAIL),
+        ("UPDATE_ROLLBACK_FAILED", Outcome.FAIL),
+        ("DELETE_FAILED", Outcome.FAIL),
+    ],
+)
+def test_a_stack_s_status_is_judged(status: str, outcome: Outcome) -> None:
+    assert stacks.judge_stack({"StackName": "s", "StackStatus": status}).outcome is outcome
+
+
+def trust(account_id: str = "1", **changes: Any) -> Outcome:
+    statement = {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole", **changes}
+    role = {"Role": {"AssumeRolePolicyDocument": {"Statement": [statement]}}}
+    iam = SimpleNamespace(get_role=lambda RoleName: role)
+    account: Any = SimpleNamespace(id=account_id, execution_role="arn:aws:iam::1:role/p/r", aws=SimpleNamespace(client=lambda _: iam))
+    return roles.trust(account).outcome
+
+
+def test_the_role_s_trust_is_read() -> None:
+    owner = {"StringEquals": {"aws:SourceAccount": "1"}}
+    assert trust() is Outcome.OK
+    assert trust(Condition=owner) is Outcome.OK
+    assert trust(Principal={"Service": ["glue.amazonaws.com", "sagemaker.amazonaws.com"]}) is Outcome.OK
+    assert trust("2", Condition=owner) is Outcome.FAIL
+    assert trust(Principal={"Service": "glue.amazonaws.com"}) is Outcome.FAIL
+    assert trust(Effect="Deny") is Outcome.FAIL
+
+
+def test_the_endpoint_s_instance_type_is_the_template_s() -> None:
+    assert sagemaker.endpoint_instance_type((ROOT / ENDPOINT_TEMPLATE).read_text()).startswith("ml.")
+
+
+def test_no_settings_and_no_local_aws_is_one_line_and_no_failure(tmp_path: Path) -> None:
+    folder = tmp_path / "project"
+    (folder / "CloudFormation").mkdir(parents=True)
+    (folder / ENDPOINT_TEMPLATE).touch()
+    for name in (packages.ALL, packages.BUILD):
+        (folder / name).write_text("")
+    git(folder, "init")
+    git(folder, "add", ".")
+    git(folder, "commit", "-m", "start")
+    program = "from mlkit.cli import main; main()"
+    command = [sys.executable, "-c", program, "doctor", "--json"]
+    environment = {**os.environ, "COLUMNS": "80"}
+    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, env=environment, timeout=120, check=False)
+    report = json.loads(done.stdout)
+    found = {item["check"]: item for item in report["findings"]}
+    assert found["AWS"]["outcome"] == "skipped"
+    assert "mlkit local up" in found["AWS"]["next_step"]
+    assert found["local AWS"]["outcome"] == "skipped"
+    assert not any("Credentials" in item["group"] for item in report["findings"])
+    assert (done.returncode, report["exit_code"], report["counts"].get("fail", 0)) == (0, 0, 0)
