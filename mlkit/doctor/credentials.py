@@ -14,10 +14,12 @@ from mlkit.aws.session import aws_errors
 from mlkit.doctor.account import Account
 from mlkit.doctor.checking import Check
 from mlkit.doctor.findings import Finding, fail, ok, skipped, warn
+from mlkit.errors import AwsUnavailable
 
 _SKEW_REFUSED = timedelta(minutes=5)  # AWS refuses signatures that are older, or from the future
 _SKEW_SEEN = timedelta(seconds=30)
 _SHORT = timedelta(minutes=15)
+_SIGN_IN = "Sign in: `aws sso login`, `aws configure`, or AWS_PROFILE with the name of a profile."
 _DATE = re.compile(r"\w{3}, \d{2} \w{3} \d{4} \d{2}:\d{2}:\d{2} GMT")
 
 
@@ -55,6 +57,23 @@ def region(account: Account) -> Finding:
     return warn(f"{name}: this boto3 knows no SageMaker there", "Correct the region, for example `export AWS_DEFAULT_REGION=us-east-1`.")
 
 
+def keys(account: Account) -> Finding:
+    """Where boto3 found credentials, and when they end. Deferred ones, of a profile with a role, are fetched here."""
+    with aws_errors(cure=_SIGN_IN):
+        found: Any = account.aws.boto_session.get_credentials()
+        if found is None:
+            return fail("none found", f"{_SIGN_IN} Without an account: `mlkit local up`.", AwsUnavailable)
+        token = found.get_frozen_credentials().token
+    ends: datetime | None = getattr(found, "_expiry_time", None)
+    if ends is None:
+        return ok(f"from {found.method}, {'temporary, the end is not told' if token else 'permanent'}")
+    left = ends - account.now()
+    told = f"from {found.method}, until {ends.astimezone(UTC):%H:%M} UTC, {left.total_seconds() / 60:.0f} minutes from now"
+    if left < _SHORT:
+        return warn(told, "Sign in again before a long command: what it waits for goes on without it.")
+    return ok(told)
+
+
 def clock(account: Account) -> Finding:
     """The difference to AWS's clock. AWS tells its time in a refusal too."""
     before = account.now()
@@ -89,23 +108,10 @@ def identity(account: Account) -> Finding:
     return ok(f"account {account.id}, {kind} {name}")
 
 
-def expiry(account: Account) -> Finding:
-    with aws_errors():
-        credentials: Any = account.aws.boto_session.get_credentials()
-    ends: datetime | None = getattr(credentials, "_expiry_time", None)
-    if ends is None:
-        return ok("temporary, the end is not told" if credentials.token else "a permanent access key")
-    left = ends - account.now()
-    told = f"until {ends.astimezone(UTC):%H:%M} UTC, {left.total_seconds() / 60:.0f} minutes from now"
-    if left < _SHORT:
-        return warn(told, "Sign in again before a long command: what it waits for goes on without it.")
-    return ok(told)
-
-
 CHECKS = (
     Check(name="region", run=region),
     Check(name="endpoint", run=endpoint, needs=("region",)),
-    Check(name="clock", run=clock, needs=("region",)),
+    Check(name="credentials", run=keys, needs=("region",)),
+    Check(name="clock", run=clock, needs=("credentials",)),
     Check(name="identity", run=identity, needs=("clock",)),
-    Check(name="expiry", run=expiry, needs=("identity",)),
 )

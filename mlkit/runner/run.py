@@ -102,6 +102,7 @@ class _Run:
         self.screener = Screener(known=secret_variables({**os.environ, **options.environment}))
         self.keeper = Keeper(executed, options.store, self.screener)
         self.log, self.listened = ActivityLog(), False
+        self.digested: Activity | None = None
         self.listener = JournalListener(self._hear)
         self.meter = UsageMeter()
         self.origin = options.origin
@@ -206,6 +207,7 @@ class _Run:
         stop = self.session.status is not Status.COMPLETED and bool(unfinished)
         if self.options.aws is None or not (stop or self.options.store or self.log.snapshot() != Activity()):
             return
+        from mlkit.aws.digests import complete_digests
         from mlkit.aws.evidence import caller
         from mlkit.aws.stopping import stop_started
 
@@ -215,6 +217,7 @@ class _Run:
                 for line in stop_started(aws, self.log, STOP_JOBS_S):
                     self._note(line)
             if self.session.stop_status is None:
+                self.digested = complete_digests(aws, self.log.snapshot())
                 self.origin = replace(self.origin, account=(who := caller(aws)).account, role=who.role, region=who.region)
         except MlkitError as problem:
             self._note(f"AWS could not be asked at the end of the run: {problem}")
@@ -270,7 +273,7 @@ class _Run:
             python=self.session.python,
             packages=self._packages() if ended else {},
             origin=self.origin,
-            activity=self.log.snapshot() if self.listened else None,
+            activity=(self.digested or self.log.snapshot()) if self.listened else None,
             cut_off=self.cut_off,
             step_key=self.options.step_key,
         )

@@ -236,19 +236,25 @@ def test_the_caller_is_told_in_words(arn: str, outcome: Outcome, told: str) -> N
     assert (found.outcome, found.detail) == (outcome, told)
 
 
+def signed_in(token: str | None = "t", **more: Any) -> SimpleNamespace:
+    return SimpleNamespace(method="sso", get_frozen_credentials=lambda: SimpleNamespace(token=token), **more)
+
+
 @pytest.mark.parametrize(
     ("found", "outcome", "told"),
     [
-        (SimpleNamespace(token=None), Outcome.OK, "a permanent access key"),
-        (SimpleNamespace(token="t"), Outcome.OK, "temporary, the end is not told"),
-        (SimpleNamespace(token="t", _expiry_time=NOW + timedelta(hours=1)), Outcome.OK, "until 13:00 UTC, 60 minutes from now"),
-        (SimpleNamespace(token="t", _expiry_time=NOW + timedelta(minutes=5)), Outcome.WARN, "until 12:05 UTC, 5 minutes from now"),
+        (None, Outcome.FAIL, "none found"),
+        (signed_in(None), Outcome.OK, "from sso, permanent"),
+        (signed_in(), Outcome.OK, "from sso, temporary, the end is not told"),
+        (signed_in(_expiry_time=NOW + timedelta(hours=1)), Outcome.OK, "from sso, until 13:00 UTC, 60 minutes from now"),
+        (signed_in(_expiry_time=NOW + timedelta(minutes=5)), Outcome.WARN, "from sso, until 12:05 UTC, 5 minutes from now"),
     ],
 )
-def test_temporary_credentials_tell_their_end(found: object, outcome: Outcome, told: str) -> None:
+def test_credentials_tell_where_they_are_from_and_their_end(found: object, outcome: Outcome, told: str) -> None:
     boto_session = SimpleNamespace(get_credentials=lambda: found)
     account: Any = SimpleNamespace(now=lambda: NOW, aws=SimpleNamespace(boto_session=boto_session))
-    assert (credentials.expiry(account).outcome, credentials.expiry(account).detail) == (outcome, told)
+    finding = credentials.keys(account)
+    assert (finding.outcome, finding.detail) == (outcome, told)
 
 
 def test_a_shell_without_settings_points_to_no_aws(monkeypatch: pytest.MonkeyPatch) -> None:

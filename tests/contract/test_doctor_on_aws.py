@@ -268,7 +268,7 @@ def test_no_region_and_an_unknown_profile_are_findings(monkeypatch: pytest.Monke
     monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
     found = findings(account())
     assert found["region"].detail == "No AWS region is set"
-    assert found["clock"].detail == "needs region"
+    assert found["clock"].detail == "needs credentials"
 
 
 def test_a_region_without_sagemaker_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
