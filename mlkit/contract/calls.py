@@ -96,7 +96,7 @@ def _source(call: Call, kind: str, value: str) -> None:
 
 def _take(call: Call, pairs: dict[str, dict[str, Any]]) -> None:
     """Put the pairs together; the later kinds win."""
-    settings = {name: value for name, value in pairs["setting"].items() if value != "x"}
+    settings = {name: value for name, value in pairs["setting"].items() if value != _LEAVES_IT}
     for kind, values in (("setting", settings), ("typed", pairs["typed"]), ("guessed", pairs["guessed"]), ("raw", pairs["raw"])):
         for name, value in values.items():
             call.given.pop(name, None)

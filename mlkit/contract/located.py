@@ -19,17 +19,15 @@ class Text(str):
 
 def load(text: str, first_line: int = 1) -> Any:
     """Dictionaries, lists and Texts; keys are Texts, too. Raises ValueError that begins with the line of what is no YAML."""
-    loader = yaml.SafeLoader(text)
     try:
+        loader = yaml.SafeLoader(text)
         node = loader.get_single_node()
         return None if node is None else _value(loader, node, first_line)
     except yaml.MarkedYAMLError as problem:
         line = first_line + (problem.problem_mark.line if problem.problem_mark else 0)
         raise ValueError(f"{line}: this is not YAML: {problem.problem or problem.context}") from problem
-    except yaml.YAMLError as problem:
+    except (yaml.YAMLError, RecursionError) as problem:
         raise ValueError(f"{first_line}: this is not YAML: {problem}") from problem
-    finally:
-        loader.dispose()
 
 
 def _value(loader: yaml.SafeLoader, node: yaml.Node, first_line: int) -> Any:

@@ -52,10 +52,10 @@ class Template:
         match node:
             case str():
                 return (UNKNOWN if "{{resolve:" in node else str(node),)
-            case {"Ref": name}:
+            case {"Ref": str(name)}:
                 return self._parameter(name)
             case {"Fn::If": [_, *branches]}:
-                return _once(value for branch in branches if branch != _NO_VALUE for value in self.values(branch))
+                return _once(value for branch in branches for value in self.values(branch))
             case {"Fn::Sub": str(text)}:
                 return self._substituted(text, {})
             case {"Fn::Sub": [str(text), dict(others)]}:
@@ -191,7 +191,7 @@ def _action_settings(template: Template, pipeline: Mapping[str, Any], node: Any,
 
 def _pipeline_values(template: Template, pipeline: Mapping[str, Any], text: str, line: int) -> tuple[str, ...]:
     """The text with `#{variables.X}` replaced by the pipeline's default; what other namespaces hold is not known."""
-    declared = {_mapping(item).get("Name"): _mapping(item) for item in items(pipeline.get("Variables"))}
+    declared = {str(_mapping(item).get("Name")): _mapping(item) for item in items(pipeline.get("Variables"))}
     parts: list[Sequence[str]] = []
     end = 0
     for match in _PIPELINE_VARIABLE.finditer(text):

@@ -141,10 +141,12 @@ def test_a_problem_names_file_line_command_and_where_the_value_comes_from(make):
         "mlkit run --help",
         'bash -c "mlkit run notebooks/train.ipynb -p epochs 3"',
         "mlkit run notebooks/train.ipynb -f made-by-the-build.yaml",
+        "mlkit run notebooks/train.ipynb -f wrong.yaml -p epochs 3",
+        'mlkit run notebooks/train.ipynb -p label "$CODEBUILD_SRC_DIR_Trained/x"',
     ],
 )
 def test_what_fits_is_accepted_however_it_is_written(make, command):
-    assert run(make, command) == []
+    assert make({"wrong.yaml": "epochs: many\n", "buildspecs/train.yml": buildspec(command)}) == []
 
 
 @pytest.mark.parametrize(
@@ -216,6 +218,16 @@ def test_variables_go_through_all_phases(make):
 def test_of_the_buildspec_s_env_only_literals_are_known(make, section, accepted):
     problems = run(make, "mlkit run notebooks/train.ipynb -p epochs $E", env=f"env:\n  {section}:\n    E: /many\n")
     assert (problems == []) is accepted
+
+
+def test_a_batch_gives_its_builds_variables_of_their_own(make):
+    text = "batch: {build-list: [{identifier: a}]}\n" + buildspec("mlkit run notebooks/train.ipynb -p epochs $E")
+    assert make({"buildspecs/train.yml": text}) == []
+
+
+def test_what_an_anchor_stands_for_is_read(make):
+    text = "x: &phase\n  commands: [mlkit run notebooks/nowhere.ipynb]\nphases:\n  build:\n    <<: *phase\n"
+    assert len(make({"buildspecs/train.yml": text})) == 1
 
 
 def test_what_a_notebook_requires_must_be_given(make):
@@ -428,7 +440,7 @@ def test_no_half_written_file_makes_it_fall_over(tmp_path, file):
     for folder in ("notebooks", "buildspecs", "CloudFormation"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
     lines = (ROOT / file).read_text().splitlines(keepends=True)
-    for left_out in range(0, len(lines), 7):
+    for left_out in range(0, len(lines), 3 if len(lines) < 100 else 53):
         (tmp_path / file).write_text("".join(lines[:left_out] + lines[left_out + 1 :]))
         check_project(tmp_path)
 
@@ -460,3 +472,9 @@ def test_the_command_says_what_fits_or_ends_with_the_parameters_exit_code(make, 
     result = CliRunner().invoke(cli.app, ["check", str(tmp_path)])
     assert result.exception.exit_code == 10
     assert "buildspecs/train.yml:5: there is no notebook" in str(result.exception)
+
+
+@pytest.mark.parametrize("text", ["\x00", "a: &x [*x]", "a: b\n---\nc: d"])
+def test_what_yaml_does_not_allow_is_told(make, text):
+    [problem] = make({"buildspecs/train.yml": text})
+    assert "this is not YAML" in problem

@@ -10,7 +10,7 @@ from mlkit.contract.shell import SOURCE, Setting, Shell
 from mlkit.contract.words import UNKNOWN
 
 BASH = shutil.which("bash")
-ENVIRONMENT = {"TUNE": "true", "EMPTY": "", "SPACED": "a  b", "NAME": "02_train"}
+ENVIRONMENT = {"TUNE": "true", "EMPTY": "", "SPACED": "a  b", "LEADING": " c d ", "NAME": "02_train"}
 
 
 def starts(text, environment=None, **more):
@@ -44,14 +44,14 @@ def executed(text):
         "show a 'b c' \"d e\" f\\ g",
         "show $TUNE \"$TUNE\" '$TUNE' \\$TUNE ${TUNE} x${TUNE}y",
         'show $EMPTY "$EMPTY" x',
-        'show $SPACED "$SPACED" p$SPACED',
+        'show $SPACED "$SPACED" p$SPACED $LEADING q$LEADING',
         'show "${NOT_SET:-fallback}" ${EMPTY:-two words} "${EMPTY-kept}" "${TUNE:-unused}"',
         'show "${NOT_SET:-$TUNE}" "${NOT_SET:=given}"; show "$NOT_SET"',
         ': "${NOT_SET:=given}"\nshow "$NOT_SET"',
         "show one \\\n  two # a comment\nshow three # show no",
         'show a#b "#c"',
         "show 1 && show 2 || show 3; show 4",
-        "show a > /dev/null 2>&1; show b 2>/dev/null c",
+        "true > /dev/null 2>&1; show b 2>/dev/null c; show d 2>&1 < /dev/null",
         "cat > /dev/null <<EOF\nshow inside\nEOF\nshow outside",
         "cat > /dev/null <<-'EOF'\n\tshow inside\n\tEOF\nshow outside",
         'show "say \\"hi\\"" "it\'s" \'a"b\'',
@@ -71,9 +71,12 @@ def executed(text):
     ],
 )
 def test_commands_are_started_with_the_words_that_bash_gives_them(text):
-    possible = followed(text)
-    for call in executed(text):
-        assert call in possible or any(fits(call, words) for words in possible), possible
+    possible, started = followed(text), executed(text)
+    hidden = "$(" in text  # then some of the words are not known
+    for call in started:
+        assert any(call == words or (hidden and fits(call, words)) for words in possible), (call, possible)
+    if "||" not in text and "for" not in text:  # else more is possible than what happens
+        assert len(possible) == len(started)
 
 
 def fits(call, words):
@@ -105,7 +108,7 @@ def test_commands_within_commands_are_seen():
         'if [ "$TUNE" = x ]; then TUNE=false; fi',
         'if [ "$TUNE" = x ]; then\n  TUNE=false\nfi',
         '[ "$TUNE" = x ] && TUNE=false',
-        "test -f x || TUNE=false",
+        "grep -q x y || TUNE=false",
         'case "$TUNE" in x) TUNE=false;; esac',
         "while read -r line; do TUNE=false; done < file",
     ],
