@@ -49,7 +49,7 @@ class Cleaner:
             key = self.text(name) if isinstance(name, str) else name
             while key in cleaned:
                 key = f"{key} (another)"
-            cleaned[key] = self.value(member, told if told and name.lower() == "value" else str(name))
+            cleaned[key] = self.value(member, told if told and str(name).lower() == "value" else str(name))
         return cleaned
 
 
@@ -61,7 +61,7 @@ def secret_members(value: Any, name: str = "") -> Iterator[str]:
     elif isinstance(value, Mapping):
         told = _told_name(value)
         for key, member in value.items():
-            yield from secret_members(member, told if told and key.lower() == "value" else str(key))
+            yield from secret_members(member, told if told and str(key).lower() == "value" else str(key))
     elif isinstance(value, list | tuple):
         for one in value:
             if not isinstance(one, int | float):

@@ -122,15 +122,16 @@ def _names(text: str, lowered: str) -> Iterator[_Name]:
     for at in sorted(at for positions in _needles().positions(lowered).values() for at in positions):
         if at >= last:
             start, last = _word(text, at)
-            if last - start <= _LONGEST_NAME:
+            if last - at < _LONGEST_NAME:
                 yield _Name(start, last, text[start:last], any(one in lowered[start:last] for one in _strong()))
 
 
-def _word(text: str, start: int) -> tuple[int, int]:
-    end = start + 1
-    while start > 0 and (text[start - 1].isalnum() or text[start - 1] in "_-."):
+def _word(text: str, at: int) -> tuple[int, int]:
+    start, end = at, at + 1
+    first, last = max(0, at - _LONGEST_NAME), min(len(text), at + _LONGEST_NAME)
+    while start > first and (text[start - 1].isalnum() or text[start - 1] in "_-."):
         start -= 1
-    while end < len(text) and (text[end].isalnum() or text[end] in "_-"):
+    while end < last and (text[end].isalnum() or text[end] in "_-"):
         end += 1
     return start, end
 

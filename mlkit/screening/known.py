@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import quote, quote_plus
 
+from mlkit.screening import views
 from mlkit.screening.keywords import is_secret_member, looks_random
 from mlkit.screening.rules import Hit
-from mlkit.screening.views import one_line
 
 SHORTEST = 6  # characters; what is shorter cannot be told from ordinary text
 _BASE64 = re.compile(r"[A-Za-z0-9+/_=\-]*")
@@ -26,6 +26,7 @@ class KnownValues:
         self.generation = 0
         self._rules: dict[str, str] = {}
         self._forms: tuple[tuple[str, str, bool], ...] = ()
+        self._line_forms: tuple[tuple[str, str, bool], ...] = ()
         self._lock = threading.Lock()
 
     def add(self, rule: str, value: str) -> None:
@@ -36,22 +37,16 @@ class KnownValues:
                 self._rules.setdefault(one, rule)
             if len(self._rules) != before:
                 self._forms = tuple(_all_forms(self._rules))
+                self._line_forms = tuple((line, rule, encoded) for form, rule, encoded in self._forms if (line := views.one_line(form)))
                 self.generation += 1
 
-    def find(self, text: str) -> Iterator[Hit]:
-        """Where a value stands in the text, in any form; of base64, the whole token, for its ends hold parts of the value."""
-        for form, rule, encoded in self._forms:
-            at = text.find(form)
-            while at >= 0:
-                end = at + len(form)
-                yield Hit(*(_token(text, at, end) if encoded else (at, end)), rule)
-                at = text.find(form, end)
+    def find(self, text: str, *, one_line: bool = False) -> Iterator[Hit]:
+        """Where a value stands in the text, in any form; of base64, the whole token, for its ends hold parts of the value.
 
-    def find_in_one_line(self, text: str) -> Iterator[Hit]:
-        """The same in a text whose line breaks were taken out."""
-        for form, rule, encoded in self._forms:
-            form = one_line(form)
-            at = text.find(form) if form else -1
+        `one_line`: the line breaks were taken out of the text.
+        """
+        for form, rule, encoded in self._line_forms if one_line else self._forms:
+            at = text.find(form)
             while at >= 0:
                 end = at + len(form)
                 yield Hit(*(_token(text, at, end) if encoded else (at, end)), rule)

@@ -51,9 +51,11 @@ _NEEDLES = {
     "TwilioKeyDetector": ("AC", "SK"),
 }
 _WHOLE = ("GitHubTokenDetector", "GitLabTokenDetector")  # their groups hold a prefix, not the secret
+_ANCHORED = ("JwtTokenDetector",)
+_NO_TOKEN = re.compile(r"[^\w=\-]")
 _TOKEN_REST = re.compile(r"[A-Za-z0-9_+/=.\-]*[A-Za-z0-9_+/=\-]")  # rules of fixed length would leave the end of a longer token
 _KEY_BLOCK = re.compile(  # to its end; of a block that was cut off, all lines that look like a key's, and what follows on the last
-    r"[^\n]*?-----(?:.{0,40000}?-----END[^\n]{0,40}?-----|"
+    r"[^\n]*?-----(?:.{0,20000}?-----END[^\n]{0,40}?-----|"
     r"(?:\s*[A-Z][A-Za-z\-]+: [^\n]*\n)*(?:(?:\s|\\[nr])*[A-Za-z0-9+/=]{16,})*(?:\s|\\[nr])*[A-Za-z0-9+/=]*)",
     re.DOTALL,
 )
@@ -77,6 +79,7 @@ class Rule:
     needles: tuple[str, ...] = ()
     before: int = _REACH
     after: int = _REACH
+    anchored: bool = False  # the expression begins with the needle and eats whatever token follows
     group: int | None = None  # None: the longest group, or the whole match
     is_secret: Callable[[str, int, int], bool] = lambda text, start, end: True
     extend: Callable[[str, int], int] = lambda text, end: end
@@ -95,11 +98,23 @@ def find(text: str, lowered: str) -> Iterator[Hit]:
         positions = [at for needle in rule.needles for at in places.get(needle, ())] if places else []
         if rule.needles and not positions:
             continue
-        stretches = windows(positions, rule.before, rule.after, len(text)) if rule.needles else [(0, len(text))]
-        for match in (match for stretch in stretches for match in rule.expression.finditer(text, *stretch)):
+        for match in _matches(rule, text, positions):
             low, high = _span(match, rule.group)
             if low < high and rule.is_secret(text, low, high):
                 yield Hit(low, rule.extend(text, high), rule.name)
+
+
+def _matches(rule: Rule, text: str, positions: list[int]) -> Iterator["re.Match[str]"]:
+    if rule.anchored:
+        last = -1
+        for at in positions:
+            # What begins inside of another token is part of it.
+            if (last < 0 or _NO_TOKEN.search(text, last, at)) and (match := rule.expression.match(text, at, at + rule.after)):
+                yield match
+            last = at
+        return
+    for stretch in windows(positions, rule.before, rule.after, len(text)) if rule.needles else [(0, len(text))]:
+        yield from rule.expression.finditer(text, *stretch)
 
 
 def _span(match: "re.Match[str]", group: int | None) -> tuple[int, int]:
@@ -148,6 +163,7 @@ def _of_plugin(plugin: Any) -> Iterator[Rule]:
             needles=needles,
             before=_BEFORE.get(name, 60),
             after=_AFTER.get(name, _REACH),
+            anchored=name in _ANCHORED,
             group=0 if name in _WHOLE else None,
             is_secret=_CHECKS.get(name, lambda text, start, end: True),
             extend=_EXTENSIONS.get(name, _rest_of_token),

@@ -112,7 +112,7 @@ class Texts:
             yield from (_found(one, hit) for hit in self.known.find(one.text))
         if "\n" in shown.text or "\\n" in shown.text:
             line = unbroken(shown)
-            yield from (_found(line, hit) for hit in self.known.find_in_one_line(line.text))
+            yield from (_found(line, hit) for hit in self.known.find(line.text, one_line=True))
         for start, end, inside in base64_texts(shown.text):
             for hit in self.known.find(inside):
                 yield _found(shown, rules.Hit(start, end, hit.rule))

@@ -11,9 +11,9 @@ _COLOUR = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])|\\(?:x1b|u001b|u001B|033)\[[0-9;]*[A-Za-z]"  # real, and escaped
 )
 _MARKUP = re.compile(
-    r"<(?P<block>script|style)\b.*?</(?P=block)\s*>|<!--.*?-->|</?(?P<tag>[A-Za-z][\w:]*)[^<>]*>|&(?:#\d+|#x[0-9a-f]+|[a-z]\w*);",
-    re.IGNORECASE | re.DOTALL,
+    r"(?P<open><!--|<(?:script|style)\b[^<>]*>)|</?(?P<tag>[A-Za-z][\w:]*)[^<>]*>|&(?:#\d+|#x[0-9a-f]+|[a-z]\w*);", re.IGNORECASE
 )
+_CLOSE = {"<!-": re.compile("-->"), "<sc": re.compile(r"</script\s*>", re.IGNORECASE), "<st": re.compile(r"</style\s*>", re.IGNORECASE)}
 _INLINE = frozenset(("a", "b", "code", "em", "font", "i", "mark", "small", "span", "strong", "tspan", "u"))
 _LINE_BREAK = re.compile(r"[ \t]*['\"]?[ \t]*(?:\r?\n|\\n)[ \t]*(?:[bru]?['\"])?")
 _ESCAPED_QUOTE = re.compile(r"\\+(?=['\"])")
@@ -129,7 +129,7 @@ def seen(view: View, *, markup: bool) -> View:
     if "\x1b" in view.text or "1b[" in view.text or "1B[" in view.text or "033[" in view.text:
         view = view.edited((found.start(), found.end(), "") for found in _COLOUR.finditer(view.text))
     if markup:
-        view = view.edited((found.start(), found.end(), _shown(found)) for found in _MARKUP.finditer(view.text))
+        view = view.edited(_markup(view.text))
     return view
 
 
@@ -147,9 +147,20 @@ def one_line(text: str) -> str:
     return _LINE_BREAK.sub("", text)
 
 
-def _shown(found: "re.Match[str]") -> str:
-    if found["block"]:
-        return "\n"
-    if found["tag"]:
-        return "" if found["tag"].lower() in _INLINE else "\n"
-    return html.unescape(found[0]) if found[0].startswith("&") else ""
+def _markup(text: str) -> Iterator[tuple[int, int, str]]:
+    """The tags, comments, scripts and entities, with what a reader sees of each."""
+    at, unclosed = 0, set()
+    while found := _MARKUP.search(text, at):
+        at = found.end()
+        if found["open"]:
+            kind = found["open"][:3].lower()
+            close = None if kind in unclosed else _CLOSE[kind].search(text, at)
+            if close is None:
+                unclosed.add(kind)  # nothing closes those that follow, either
+            else:
+                at = close.end()
+            yield found.start(), at, "\n"
+        elif found["tag"]:
+            yield *found.span(), "" if found["tag"].lower() in _INLINE else "\n"
+        else:
+            yield *found.span(), html.unescape(found[0])

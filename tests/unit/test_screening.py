@@ -161,6 +161,13 @@ def test_tags_inside_of_a_value_do_not_hide_it():
     assert clean.cells[0].outputs[0].data["text/html"] == f"<p>[redacted: {RULE}]<span class='k'></span></p>"
 
 
+def test_cells_of_a_table_are_not_read_as_one_word():
+    token = "AK" + "C" + invented(14) + "1"
+    content = printed(display(text_html=f"<td>a</td><td>{token}</td><td>b</td>"))
+    clean, _ = screened(content, known=None)
+    assert clean.cells[0].outputs[0].data["text/html"] == "<td>a</td><td>[redacted: Artifactory Credentials]</td><td>b</td>"
+
+
 def test_values_in_json_outputs_are_replaced_in_members_and_names():
     data = {"list": [1, 2.5, None, True, VALUE], "deep": {VALUE: {"x": f"is {VALUE}"}}}
     output = new_output("display_data", data={"application/json": data, "application/vnd.x+json": {"y": VALUE}})
@@ -313,9 +320,10 @@ def test_every_form_of_a_value_is_found(form, value):
 
 
 def test_base64_of_a_value_goes_as_a_whole():
-    token = base64.b64encode(f"ann:{VALUE}:more".encode()).decode()
-    clean, _ = screened(printed(stream(f"Send {token}.")))
-    assert clean.cells[0].outputs[0].text == f"Send [redacted: {RULE}]."
+    for data in (f"ann:{VALUE}:more".encode(), b"\xff\xfe" + VALUE.encode() + b"\xff\xfe"):
+        token = base64.b64encode(data).decode()
+        clean, _ = screened(printed(stream(f"Send {token}.")))
+        assert clean.cells[0].outputs[0].text == f"Send [redacted: {RULE}]."
 
 
 @pytest.mark.parametrize(
@@ -376,6 +384,12 @@ def test_a_value_split_over_outputs_is_found(name):
     assert REST not in text
     assert f"[redacted: {RULE}]" in text
     assert redactions == (Redaction(rule=RULE, place="output", cell_number=1),)
+
+
+def test_a_value_with_a_blank_at_the_border_of_outputs_is_found():
+    value = f"{HALF} {REST}"
+    clean, _ = screened(printed(stream(f"{HALF} "), stream(REST, "stderr")), known=value)
+    assert_gone(clean, HALF, REST)
 
 
 @pytest.mark.parametrize("ending", ["", "\n"])

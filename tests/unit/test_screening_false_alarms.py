@@ -77,6 +77,7 @@ LINES = [
     "https://{user}:{password}@{host}/x https://username:password@proxy.example.com postgres://$USER:$PW@db/x",
     "X-Amz-Signature={signature} X-Amz-Credential=<key> Authorization: Bearer {token}",
     "The authorization bearer of this letter is a friend.",
+    "eyJhbGciOiJub3RfanNvbg.eyJub3RfanNvbg.abcdef",
     "eyJhbGciOi is how a token begins. eyJ.a.b",
     "data:image/png;base64," + base64.b64encode(bytes(range(256)) * 4).decode(),
     "bXkgdGVhIGlzIHdhcm0gYW5kIHRoZSBjYXQgaXMgZ29uZQ==",

@@ -159,6 +159,7 @@ def test_keywords_are_the_scanners(line, name):
         '{}: "!blue.horse"',
         'x = \'{{"{}": "blue.horse"}}\'',
         '"{{\\"{}\\": \\"blue.horse\\"}}"',
+        'if \\"blue.horse\\" == {}:',
     ],
 )
 def test_outputs_hold_values_without_quotes(line):
