@@ -38,6 +38,10 @@ class HonestManager(NotebookExecutionManager):  # type: ignore[misc]
         self.session.on_save()
         self.last_save_time = self.now()
 
+    def autosave_cell(self) -> None:
+        """Each output counts: the last that a cell says before the machine goes away is worth most."""
+        self.session.on_save()
+
     def notebook_start(self, **kwargs: Any) -> None:
         super().notebook_start(**kwargs)
         self.session.on_begin()

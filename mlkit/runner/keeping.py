@@ -30,11 +30,14 @@ class Store(Protocol):
 
 
 class Keeper:
-    """Saves and stores one run. Nothing leaves it unscreened; what the screen took out is in `redactions`."""
+    """Saves and stores one run. Nothing leaves it unscreened; what the screen took out is in `redactions`.
 
-    def __init__(self, executed: Path, store: Store | None, screener: Screener) -> None:
+    A store that does not answer is left behind once the run is to stop: see `is_stopped`.
+    """
+
+    def __init__(self, executed: Path, store: Store | None, screener: Screener, is_stopped: Callable[[], bool]) -> None:
         self.executed, self.record_path = executed, executed.with_suffix(".record.json")
-        self.store, self.screener = store, screener
+        self.store, self.screener, self._is_stopped = store, screener, is_stopped
         self.redactions: dict[Redaction, None] = {}
         self._notebook = b""
         self._unsaved: OSError | None = None
@@ -80,7 +83,7 @@ class Keeper:
             self._write_record(self.clean_record(record))
             if self._unsaved is not None:
                 raise _unsaved(self.record_path, self._unsaved)
-            self._store_all(record)
+            self._store_unless_stopped(record, 0.0)
         except MlkitError:
             for path in (self.executed, self.record_path):
                 path.unlink(missing_ok=True)
@@ -96,14 +99,15 @@ class Keeper:
             text, _ = self.screener.text(str(problem), "record")
             logging.getLogger(__name__).warning("The unfinished notebook could not be stored: %s", text)
 
-    def end(self, record: RunRecord, *, hurry: bool) -> RunRecord:
-        """Store, then write the record; what went wrong with either is in its `not_kept`. In a hurry the store gets LAST_STORE_S."""
+    def end(self, record: RunRecord) -> RunRecord:
+        """Store, then write the record; what went wrong with either is in its `not_kept`."""
         problems: list[MlkitError] = []
         if self._unsaved is not None:
             problems.append(_unsaved(self.executed, self._unsaved))
         record = _with(self.clean_record(record), problems)
         try:
-            _within(LAST_STORE_S, lambda: self._store_all(record)) if hurry else self._store_all(record)
+            if not self._store_unless_stopped(record, LAST_STORE_S):
+                problems.append(AwsUnavailable(f"The evidence could not be stored within {LAST_STORE_S:g} s"))
         except MlkitError as problem:
             problems.append(problem)
         record = self.clean_record(_with(record, problems))
@@ -118,6 +122,27 @@ class Keeper:
             with self._storing:
                 self.store.put(self.executed.name, self._notebook)
                 self.store.put(self.record_path.name, self.clean_record(record).to_json().encode())
+
+    def _store_unless_stopped(self, record: RunRecord, grace_s: float) -> bool:
+        """Store, however long it takes; once the run is to stop, False after `grace_s`: the upload is left to end with the process."""
+        ended: list[BaseException | None] = []
+
+        def store() -> None:
+            try:
+                self._store_all(record)
+            except BaseException as problem:
+                ended.append(problem)
+            else:
+                ended.append(None)
+
+        thread = threading.Thread(target=store, daemon=True)
+        thread.start()
+        while thread.is_alive() and not self._is_stopped():
+            thread.join(0.1)
+        thread.join(grace_s)
+        if ended and ended[0] is not None:
+            raise ended[0]
+        return bool(ended)
 
     def _write_record(self, record: RunRecord) -> None:
         self._unsaved = self._write(self.record_path, record.to_json().encode()) or self._unsaved
@@ -143,24 +168,3 @@ def _unsaved(path: Path, problem: OSError) -> SaveFailed:
 def _with(record: RunRecord, problems: list[MlkitError]) -> RunRecord:
     kept = tuple(Failure(cell_number=None, heading="", ename=type(one).__name__, evalue=str(one)) for one in problems)
     return dataclasses.replace(record, not_kept=kept)
-
-
-def _within(seconds: float, work: Callable[[], None]) -> None:
-    """Raises AwsUnavailable when the work is not done in time; it is left behind then, for the process is about to end."""
-    ended: list[BaseException | None] = []
-
-    def run() -> None:
-        try:
-            work()
-        except BaseException as problem:
-            ended.append(problem)
-        else:
-            ended.append(None)
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if not ended:
-        raise AwsUnavailable(f"The evidence could not be stored within {seconds:g} s")
-    if ended[0] is not None:
-        raise ended[0]

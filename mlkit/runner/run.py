@@ -100,7 +100,7 @@ class _Run:
         self.options = options
         self.digest = hashlib.sha256(source.read_bytes()).hexdigest()
         self.screener = Screener(known=secret_variables({**os.environ, **options.environment}))
-        self.keeper = Keeper(executed, options.store, self.screener)
+        self.keeper = Keeper(executed, options.store, self.screener, lambda: self.session.stop_status is not None)
         self.log, self.listened = ActivityLog(), False
         self.digested: Activity | None = None
         self.listener = JournalListener(self._hear)
@@ -136,7 +136,7 @@ class _Run:
                 self.keeper.clean_files(self._handed_over())
                 self.keeper.save(self.session.notebook)
                 record = self._record(usage, self.session.status, ended=datetime.now(UTC))
-                return self.keeper.end(record, hurry=self.session.stop_status is not None)
+                return self.keeper.end(record)
         finally:
             self.saver.stop(STOP_SAVING_S)
             self.listener.stop()
