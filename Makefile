@@ -1,4 +1,5 @@
 # make run    the whole pipeline on the local AWS         make test   everything that is checked
+# make run EXAMPLE=breast_cancer                          the same for an example, as a project of its own
 # make setup  only the installation                       make lint   style, types, architecture, templates, notebooks' parameters
 .DELETE_ON_ERROR:
 .PHONY: setup build-environment run test lint lock reference clean
@@ -44,15 +45,22 @@ $(SDK_V2): tests/sdk-v2.lock | $(UV)
 	$(UV) pip install --quiet --target $@ --no-deps --require-hashes --requirement tests/sdk-v2.lock
 	@touch $@
 
+ifdef EXAMPLE
+PROJECT := .mlkit/examples/$(EXAMPLE)
+run: $(INSTALLED)
+	$(BIN)/mlkit new $(PROJECT) --example $(EXAMPLE) --refresh
+	cd $(PROJECT) && $(CURDIR)/$(BIN)/mlkit local run --approve "make run"
+else
 run: $(INSTALLED)
 	$(BIN)/mlkit local run --approve "make run"
+endif
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/cfn-lint CloudFormation/*.yaml
+	$(BIN)/cfn-lint CloudFormation/*.yaml examples/*/CloudFormation/*.yaml
 	$(BIN)/mlkit check
 
 test: $(INSTALLED) $(SDK_V2) lint

@@ -1,17 +1,18 @@
 """mlkit: CI/CD for SageMaker models whose pipeline steps are notebooks.
 
     notebooks/ call the names below; each is a verb on AWS or a figure in view.
-    errors, settings             what can go wrong; where things are and what they are called
-    recordio, features, splits   pure: file formats, ids to columns, the SQL that splits the ratings
+    errors, settings             what can go wrong; where things are, what they are called, what a project is about
+    sql, recordio, algorithms    pure: statements for any table, file formats, SageMaker's built-in algorithms
     gates, baselines, charts     pure: the decision on a model, what it must beat, how it looks
     handoff, parameters          pure: the files between notebooks, the typed parameters of one
     budget, contract             pure: what training may cost; whether buildspecs and templates pass what notebooks take
-    aws/                         every call to AWS, in domain verbs: lake, preparation, training, endpoints, evaluation
+    aws/                         every call to AWS, in domain verbs: lake, shards, training, endpoints, evaluation
+    movielens/ | tabular/        what is particular to ratings of movies | to a table of numbers with a label
     runner                       one notebook through papermill, with an honest end
     cli                          mlkit run | params | check | data | deploy | undeploy | predict | local
     local/                       the local AWS: the same calls, executed on a laptop
 
-Imports go one way: errors, settings <- domain <- aws <- runner <- cli; `local` depends on the domain only.
+Imports go one way: errors, settings <- domain <- aws <- movielens | tabular <- runner <- cli; `local` depends on the domain only.
 """
 
 import importlib
@@ -22,26 +23,27 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "mlkit.aws.session": ["Session"],
     "mlkit.settings": ["Project"],
-    "mlkit.aws.lake": ["find_execution_role", "find_lake"],
-    "mlkit.aws.preparation": [
-        "check_bad_rows", "count_ratings", "profile_ratings", "save_prepared_data", "start_run", "unload_feature_index", "unload_splits",
-        "write_channels",
-    ],
+    "mlkit.aws.lake": ["find_execution_role"],
     "mlkit.aws.training": [
-        "check_tuning", "describe_prepared_data", "fm_hyperparameters", "load_prepared_data", "run_training_job", "run_tuning_job",
-        "save_trained_model",
+        "check_tuning", "describe_prepared_data", "load_prepared_data", "run_training_job", "run_tuning_job", "save_trained_model",
     ],
     "mlkit.aws.job_results": ["training_history"],
     "mlkit.budget": ["check_budget"],
     "mlkit.aws.billing": ["describe_costs"],
-    "mlkit.aws.endpoints": ["deploy", "load_trained_model", "predict", "prove_endpoint", "undeploy", "write_configurations"],
-    "mlkit.aws.evaluation": [
-        "compare_with_baselines", "confusion", "describe_rate", "judge", "lab_check", "load_test_rows", "match_rate", "save_test_result",
-        "test_endpoint",
-    ],
+    "mlkit.aws.endpoints": ["deploy", "load_trained_model", "prove_endpoint", "undeploy", "write_configurations"],
+    "mlkit.aws.evaluation": ["confusion", "describe_rate", "judge", "match_rate", "save_test_result"],
     "mlkit.aws.secrets": ["resolve_secret"],
     "mlkit.gates": ["check_gate"],
     "mlkit": ["charts"],
+    # The lab's own, which its notebooks import from here.
+    "mlkit.movielens.charts": ["chart_ratings"],
+    "mlkit.movielens.lake": ["find_lake"],
+    "mlkit.movielens.preparation": [
+        "check_bad_rows", "count_ratings", "profile_ratings", "save_prepared_data", "start_run", "unload_feature_index", "unload_splits",
+        "write_channels",
+    ],
+    "mlkit.movielens.testing": ["compare_with_baselines", "lab_check", "load_test_rows", "predict", "test_endpoint"],
+    "mlkit.movielens.training": ["fm_hyperparameters"],
 }  # fmt: skip
 _HOME = {name: module for module, names in _PUBLIC.items() for name in names}
 __all__ = sorted(_HOME)

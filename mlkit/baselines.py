@@ -1,4 +1,4 @@
-"""Two models to measure the trained one against: the majority class, and a linear model without factors."""
+"""Two models to measure the trained one against: the majority class, and logistic regression on the same columns."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.sparse import csr_matrix
 
 from mlkit.gates import log_loss
 from mlkit.intervals import CONFIDENCE, SEED, binary_labels, check_same_length, match_rate
@@ -19,10 +18,10 @@ def majority_scores(train_labels: npt.ArrayLike, test_rows: int) -> npt.NDArray[
     return np.full(test_rows, binary_labels(train_labels).mean(), dtype=np.float64)
 
 
-def linear_scores(train: csr_matrix, train_labels: npt.ArrayLike, test: csr_matrix) -> npt.NDArray[np.float64]:
+def linear_scores(train: Any, train_labels: npt.ArrayLike, test: Any) -> npt.NDArray[np.float64]:
     """`(test_rows,)` probabilities of label 1 by logistic regression with a ridge penalty of 1 (scikit-learn's default).
 
-    `train` and `test` are `(rows, feature_dim)` CSR of the same columns. The optimum is unique, so no seed is needed.
+    `train` and `test` are `(rows, feature_dim)`, CSR or dense, of the same columns. The optimum is unique, so no seed is needed.
     """
     from sklearn.linear_model import LogisticRegression
 
@@ -59,18 +58,19 @@ def compare(
 
 
 def baseline_table(
-    train: csr_matrix,
+    train: Any,
     train_labels: npt.ArrayLike,
-    test: csr_matrix,
+    test: Any,
     test_labels: npt.ArrayLike,
     clusters: npt.ArrayLike,
     *,
     model_scores: Mapping[str, npt.ArrayLike] | None = None,
+    linear: str = "logistic regression",
     confidence: float = CONFIDENCE,
     seed: int = SEED,
 ) -> pd.DataFrame:
-    """`compare` of the models in `model_scores`, then the linear model and the majority class, on the test rows of `clusters` (users)."""
+    """`compare` of the models in `model_scores`, then the linear model (called `linear`) and the majority class, on the test rows."""
     scores = dict(model_scores or {})
-    scores["linear, no factors"] = linear_scores(train, train_labels, test)
+    scores[linear] = linear_scores(train, train_labels, test)
     scores["majority class"] = majority_scores(train_labels, test.shape[0])
     return compare(scores, test_labels, clusters, confidence=confidence, seed=seed)

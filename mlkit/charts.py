@@ -5,7 +5,7 @@ drawn twice and no figure stays open. Colours are those of Okabe & Ito (2008); l
 """
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
-from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import MaxNLocator
 
 BLUE, ORANGE, GREEN, GREY, BLACK = "#0072B2", "#E69F00", "#009E73", "#767676", "#000000"
 WIDTH_IN, HEIGHT_IN, DPI = 7.0, 4.0, 200
@@ -54,51 +54,31 @@ class Chart(Figure):
         return {"image/png": self.png(), "text/plain": self.alt}, {"image/png": size}
 
 
-def ratings(counts: pd.DataFrame, positive_from: float = 4) -> Chart:
-    """How often each rating was given: `counts` has the columns `rating` and `rows`; ratings from `positive_from` on are label 1."""
-    counts = counts.sort_values("rating")
-    values, rows = counts["rating"].astype(float).to_numpy(), counts["rows"].astype(int).to_numpy()
-    positive = values >= positive_from
-    share = rows[positive].sum() / rows.sum()
-    alt = f"Bars of rows per rating; {share:.1%} of {rows.sum():,} rows are rated {positive_from:g} or more."
-    chart = Chart("How are the ratings distributed?", x="rating (stars)", y="rows", alt=alt)
-    width = 0.8 * min(np.diff(values).min(initial=1), 1)
-    parts = ((~positive, ORANGE, "//", f"label 0: below {positive_from:g}"), (positive, BLUE, "", f"label 1: {positive_from:g} or more"))
-    for mask, colour, hatch, name in parts:
-        part = f"{name} ({rows[mask].sum() / rows.sum():.1%})"
-        bars = chart.plot_area.bar(values[mask], rows[mask], width, color=colour, hatch=hatch, edgecolor="white", label=part)
-        chart.plot_area.bar_label(bars, fmt=_short if rows.max() >= 100_000 else "{:,.0f}", fontsize=9, padding=2)
-    chart.plot_area.set_xticks(values)
-    _thousands(chart.plot_area, "y")
-    chart.plot_area.margins(y=0.1)
+def classes(counts: Mapping[str, int], positive: str, *, question: str = "How often is each class?") -> Chart:
+    """How many rows each class has: `counts` maps classes to rows; `positive` is the class that is label 1."""
+    total = sum(counts.values())
+    parts = {name: f"{name} ({rows / total:.1%})" for name, rows in counts.items()}
+    alt = f"Bars of rows per class: {', '.join(f'{parts[name]} {rows:,}' for name, rows in counts.items())}."
+    chart = Chart(question, x="class", y="rows", alt=alt)
+    for name, rows in counts.items():
+        colour, hatch, label = (BLUE, "", "label 1") if name == positive else (ORANGE, "//", "label 0")
+        bars = chart.plot_area.bar(parts[name], rows, 0.5, color=colour, hatch=hatch, edgecolor="white", label=label)
+        chart.plot_area.bar_label(bars, fmt="{:,.0f}", fontsize=9, padding=2)
+    thousands(chart.plot_area, "y")
+    chart.plot_area.margins(x=0.3, y=0.1)
     chart.add_legend()
     return chart
 
 
-def ratings_per_user(counts: npt.ArrayLike) -> Chart:
-    """How many ratings each user gave: `counts` is one number per user; the axis is logarithmic."""
-    numbers = np.asarray(counts, dtype=np.int64)
-    median = float(np.median(numbers))
-    alt = f"Histogram of ratings per user, {len(numbers):,} users: {numbers.min():,} to {numbers.max():,}, median {median:,.0f}."
-    chart = Chart("How many ratings has a user?", x="ratings per user (logarithmic)", y="users", alt=alt)
-    edges = np.geomspace(max(1, numbers.min()), numbers.max() + 1, 31)
-    chart.plot_area.hist(numbers, bins=list(edges), color=BLUE, edgecolor="white")
-    chart.plot_area.set_xscale("log")
-    chart.plot_area.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    chart.plot_area.xaxis.set_major_formatter("{x:,.0f}")
-    chart.plot_area.xaxis.set_minor_formatter(NullFormatter())
-    chart.plot_area.axvline(median, color=BLACK, linestyle="--", label=f"median {median:,.0f}")
-    _thousands(chart.plot_area, "y")
-    chart.add_legend()
-    return chart
+def metric_by_epoch(history: pd.DataFrame, metric: str = "log loss (nats)", *, epoch: str = "epoch") -> Chart:
+    """A metric after each epoch: `history` has the columns `epoch` and `train`, and `validation` where it was measured.
 
-
-def metric_by_epoch(history: pd.DataFrame, metric: str = "log loss (nats)") -> Chart:
-    """A metric after each epoch: `history` has the columns `epoch` and `train`, and `validation` where it was measured."""
+    `epoch` is the algorithm's own word for a step: a pass over the rows, a boosting round.
+    """
     lines = [name for name in ("train", "validation") if name in history and history[name].notna().any()]
     last = ", ".join(f"{name} {history[name].dropna().iloc[-1]:.4f}" for name in lines)
-    alt = f"{metric} over {history['epoch'].max()} epochs; at the end {last}." if lines else f"{metric}: the log tells of no epoch."
-    chart = Chart("Does training still gain, or overfit?", x="epoch", y=metric, alt=alt)
+    alt = f"{metric} over {history['epoch'].max()} {epoch}s; at the end {last}." if lines else f"{metric}: the log tells of no {epoch}."
+    chart = Chart("Does training still gain, or overfit?", x=epoch, y=metric, alt=alt)
     for name, colour, style in zip(lines, (BLUE, ORANGE), ("-", "--"), strict=False):
         shown = history[["epoch", name]].dropna()
         few = "o" if len(shown) < 40 else None
@@ -187,12 +167,9 @@ def match_rates(table: pd.DataFrame, min_match_rate: float) -> Chart:
     return chart
 
 
-def _thousands(axes: Axes, axis: str) -> None:
+def thousands(axes: Axes, axis: str) -> None:
+    """Write the axis' numbers with commas."""
     getattr(axes, f"{axis}axis").set_major_formatter("{x:,.0f}")
-
-
-def _short(number: float) -> str:
-    return f"{number / 1e6:.2f} M" if number >= 1e6 else f"{number / 1e3:.0f} k"
 
 
 def _few(ticks: Sequence[int], most: int = 20) -> Sequence[int]:

@@ -1,20 +1,34 @@
 """Every error a user may meet: what happened (the message), why it probably did and what to type next (`cure`)."""
 
+import re
+
+NEXT = "Next: "
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def cure_told(traceback: str) -> str:
+    """The cure that the traceback of an MlkitError ends with; empty when it tells none."""
+    lines = _COLOURS.sub("", traceback).splitlines()
+    return next((line.removeprefix(NEXT) for line in reversed(lines) if line.startswith(NEXT)), "")
+
 
 class MlkitError(Exception):
     """Base of all errors that the command line prints without a stack trace.
 
-    `exit_code` is one number per class, for scripts and CI; `retry` says whether the same call may succeed later.
+    `exit_code` is one number per class, for scripts and CI; `retry` says whether the same call may succeed later. In a notebook, the
+    traceback ends with the cure.
     """
 
     exit_code = 1
     retry = False
     cure = ""
 
-    def __init__(self, message: str, *, cure: str | None = None) -> None:
+    def __init__(self, message: str, *, cure: str | None = None, retry: bool | None = None) -> None:
         super().__init__(message)
-        if cure is not None:
-            self.cure = cure
+        self.cure = self.cure if cure is None else cure
+        self.retry = self.retry if retry is None else retry
+        if self.cure:
+            self.add_note(f"{NEXT}{self.cure}")
 
 
 class UsageError(MlkitError):
@@ -69,24 +83,24 @@ class SecretFound(MlkitError):
 
 
 class SaveFailed(MlkitError):
-    """The executed notebook or its record cannot be written here: no space, no permission."""
+    """A file cannot be written here: no space, no permission."""
 
     exit_code = 16
-    cure = "Free some space (`df -h .`), or name another place for the executed notebook."
+    cure = "Look at the space (`df -h .`) and at who may write there."
 
 
 class InvalidData(MlkitError):
-    """The ratings or the table cannot be used as they are."""
+    """The data, or a file made of them, cannot be used as they are."""
 
     exit_code = 20
-    cure = "Look at the table with `SELECT * FROM u_data LIMIT 10` in Athena."
+    cure = "Look at the table in Athena with `SELECT * FROM TABLE LIMIT 10`."
 
 
 class TrainingJobFailed(MlkitError):
     """SageMaker ended the training job without a model."""
 
     exit_code = 21
-    cure = "Read the job's log stream; the usual cause is feature_dim not matching the data."
+    cure = "Read the job's log stream; the usual cause is a hyperparameter that does not fit the data."
 
 
 class QueryFailed(MlkitError):

@@ -13,7 +13,8 @@ from typing import Any
 from mlkit.errors import ApprovalVoid, UsageError
 
 SCHEMA = "mlkit/manifest/1"
-CODE_FOLDERS = ("mlkit", "notebooks", "buildspecs", "CloudFormation")
+CODE_FOLDERS = ("mlkit", "notebooks", "buildspecs", "CloudFormation", "vendor")
+CODE_FILES = ("mlkit.yml", "*.py")  # of the project's own folder: what it is about, and modules of the team's
 _GENERATED = {"__pycache__", ".ipynb_checkpoints"}
 
 
@@ -66,11 +67,11 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def code_digests(root: Path, folders: Sequence[str] = CODE_FOLDERS) -> dict[str, str]:
+def code_digests(root: Path, folders: Sequence[str] = CODE_FOLDERS, files: Sequence[str] = CODE_FILES) -> dict[str, str]:
     """SHA-256 of each file of the code by its path below `root`, in one order everywhere: what runs leave behind is not in it."""
     found = {}
-    for folder in folders:
-        for path in sorted((root / folder).rglob("*")):
+    for pattern in (*(f"{folder}/**/*" for folder in folders), *files):
+        for path in sorted(root.glob(pattern)):
             relative = path.relative_to(root)
             if path.is_file() and not _is_generated(relative):
                 found[relative.as_posix()] = sha256(path.read_bytes())
@@ -78,7 +79,7 @@ def code_digests(root: Path, folders: Sequence[str] = CODE_FOLDERS) -> dict[str,
 
 
 def code_sha256(root: Path) -> str:
-    """One digest of all code that runs: library, notebooks, buildspecs and templates, by path and content."""
+    """One digest of all code that runs: library or its wheel, notebooks, modules, buildspecs and templates, by path and content."""
     return sha256("".join(f"{digest}  {name}\n" for name, digest in code_digests(root).items()).encode())
 
 

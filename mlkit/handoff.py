@@ -32,9 +32,10 @@ class StoredObject:
 
 @dataclass(frozen=True, kw_only=True)
 class Channel:
-    """One split of the ratings as objects below one prefix. `positives` counts the rows with label 1."""
+    """One split of the rows as objects below one prefix, in one format. `positives` counts the rows with label 1."""
 
     s3_uri: str
+    content_type: str
     rows: int
     positives: int
     objects: tuple[StoredObject, ...]
@@ -42,38 +43,39 @@ class Channel:
 
 @dataclass(frozen=True, kw_only=True)
 class PreparedData:
-    """What 01_prep hands to 02_train: two channels of RecordIO shards, the test rows as Parquet, and the index of ids."""
+    """What 01_prep hands to 02_train: two channels as the algorithm reads them, the test rows, and how rows are encoded.
 
-    schema: str = "mlkit/prepared-data/1"
+    `encoding` belongs to every model that is trained with these channels. `feature_dim` is the number of columns that a model sees.
+    `details` are the data set's own; only the code of its kind reads them.
+    """
+
+    schema: str = "mlkit/prepared-data/2"
     run_id: str
     your_initials: str
     bucket: str
     database: str
     table: str
-    positive_rating: float
-    split: str
-    salt: str
     feature_dim: int
-    feature_index: StoredObject
+    encoding: StoredObject
     train: Channel
     validation: Channel
     test: Channel
     query_execution_ids: Mapping[str, str]
+    details: Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainedModel:
     """What 02_train hands to the deployment and to 03_test_endpoint. Metrics are those of the validation split."""
 
-    schema: str = "mlkit/trained-model/1"
+    schema: str = "mlkit/trained-model/2"
     your_initials: str
     training_job: str
     tuning_job: str | None
     image_uri: str
     execution_role: str
     model: StoredObject
-    feature_index: StoredObject
-    feature_dim: int
+    encoding: StoredObject
     hyperparameters: Mapping[str, str]
     metrics: Mapping[str, float]
     billable_seconds: int

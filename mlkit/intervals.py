@@ -1,4 +1,4 @@
-"""How sure a match rate is: intervals that resample all rows of a user together, because rows of one user are alike."""
+"""How sure a match rate is: intervals that resample all rows of a cluster together, since the rows of one user, say, are alike."""
 
 import math
 from dataclasses import dataclass
@@ -23,6 +23,7 @@ class MatchRate:
 
     `wilson_low`..`wilson_high` treats rows as independent and is shown for comparison. `design_effect` is the variance by
     cluster over the variance of independent rows (Kish 1965): 1.4 means that 1.4 times the rows are needed for the same width.
+    `cluster` says what rows are alike: those of one user, for example; "row" when each row is by itself.
     """
 
     value: float
@@ -35,10 +36,12 @@ class MatchRate:
     matches: int
     clusters: int
     confidence: float
+    cluster: str = "cluster"
 
     def __str__(self) -> str:
         interval = f"{self.confidence:.0%} interval {self.low:.4f} to {self.high:.4f}"
-        return f"{self.value:.4f} ({interval}, {self.rows:,} rows of {self.clusters:,} users)"
+        grouped = "" if self.cluster == "row" else f" of {self.clusters:,} {self.cluster}s"
+        return f"{self.value:.4f} ({interval}, {self.rows:,} rows{grouped})"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,10 +76,11 @@ def match_rate(
     clusters: npt.ArrayLike,
     confidence: float = CONFIDENCE,
     *,
+    cluster: str = "cluster",
     seed: int = SEED,
     replicates: int = REPLICATES,
 ) -> MatchRate:
-    """The match rate of `predicted_labels`, its interval by percentile bootstrap over `clusters` (the users).
+    """The match rate of `predicted_labels`, its interval by percentile bootstrap over `clusters`, each of which is a `cluster`.
 
     Whole clusters are drawn with replacement and the rate is matches over rows of each draw (Davison & Hinkley 1997, section 3.8;
     Field & Welsh 2007, JRSS B 69:369-390). The interval is never narrower than Wilson's: a bootstrap of ten rows that all match
@@ -86,7 +90,7 @@ def match_rate(
     true, predicted = binary_labels(labels), binary_labels(predicted_labels)
     check_same_length(true, predicted, clusters)
     matched = (true == predicted).astype(np.int64)
-    sizes, sums = _cluster_sums(matched, clusters)
+    sizes, sums = _cluster_sums(matched, clusters, cluster)
     rows, matches = len(true), int(matched.sum())
     value = matches / rows
     draws = _bootstrap(sizes, sums, seed=seed, replicates=replicates)
@@ -104,6 +108,7 @@ def match_rate(
         matches=matches,
         clusters=len(sizes),
         confidence=confidence,
+        cluster=cluster,
     )
 
 
@@ -114,6 +119,7 @@ def paired_difference(
     clusters: npt.ArrayLike,
     confidence: float = CONFIDENCE,
     *,
+    cluster: str = "cluster",
     seed: int = SEED,
     replicates: int = REPLICATES,
 ) -> Difference:
@@ -125,7 +131,7 @@ def paired_difference(
     true, challenger, champion = binary_labels(labels), binary_labels(challenger_labels), binary_labels(champion_labels)
     check_same_length(true, challenger, champion, clusters)
     gain = (challenger == true).astype(np.int64) - (champion == true).astype(np.int64)
-    sizes, sums = _cluster_sums(gain, clusters)
+    sizes, sums = _cluster_sums(gain, clusters, cluster)
     low, high = _percentiles(_bootstrap(sizes, sums, seed=seed, replicates=replicates), confidence)
     wald_low, wald_high = _bonett_price(int((gain == 1).sum()), int((gain == -1).sum()), len(gain), confidence)
     return Difference(
@@ -163,12 +169,12 @@ def check_same_length(*columns: Any) -> None:
         raise ValueError(f"columns of different lengths: {', '.join(str(len(column)) for column in columns)}")
 
 
-def _cluster_sums(values: npt.NDArray[np.int64], clusters: Any) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def _cluster_sums(values: npt.NDArray[np.int64], clusters: Any, cluster: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     codes, names = pd.factorize(np.asarray(clusters))
     if (codes < 0).any():
-        raise InvalidData("Some rows have no user.", cure="Drop or name them in 01_prep.")
+        raise InvalidData(f"Some rows have no {cluster}.", cure="Drop or name them in 01_prep.")
     if len(names) < 2:
-        raise InvalidData("All rows are of one user: that says nothing about others.", cure="Test on rows of several users.")
+        raise InvalidData(f"All rows are of one {cluster}: that says nothing about others.", cure=f"Test on rows of several {cluster}s.")
     sizes = np.bincount(codes)
     return sizes, np.bincount(codes, weights=values).astype(np.int64)
 

@@ -51,7 +51,7 @@ def _run_error(record: RunRecord) -> MlkitError:
 def _named(failure: Failure, where: str) -> MlkitError | None:
     """The mlkit error of the failure's name, if it is one."""
     kind = getattr(errors, failure.ename, None)
-    return kind(f"{failure.evalue}{where}") if isinstance(kind, type) and issubclass(kind, MlkitError) else None
+    return kind(f"{failure.evalue}{where}", cure=failure.cure or None) if isinstance(kind, type) and issubclass(kind, MlkitError) else None
 
 
 def _where(record: RunRecord, failure: Failure) -> str:

@@ -53,12 +53,16 @@ class CellRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """What ended a run early: the exception's name and text, in the cell of that `cell_number` (None outside of cells)."""
+    """What ended a run early: the exception's name and text, in the cell of that `cell_number` (None outside of cells).
+
+    `cure` is what an error of mlkit's own says to do next.
+    """
 
     cell_number: int | None
     heading: str
     ename: str
     evalue: str
+    cure: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

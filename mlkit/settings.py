@@ -1,7 +1,7 @@
 """Names and places: what the lab's names are, where the project lies, where steps leave their results."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from mlkit.errors import NotFound, UsageError
@@ -10,20 +10,31 @@ ENVIRONMENTS = ("dev", "qa", "production")
 ENDPOINT_TEMPLATE = Path("CloudFormation") / "sagemaker_prediction_endpoint.yaml"
 PIPELINE_TEMPLATE = Path("CloudFormation") / "codepipeline.yaml"
 DATALAKE_TEMPLATE = Path("CloudFormation") / "datalake.yaml"
+PROJECT_FILE = Path("mlkit.yml")
+_DATASET = re.compile(r"[a-z][a-z0-9-]{0,38}[a-z0-9]")
 _INITIALS = re.compile(r"[a-z][a-z0-9-]{0,18}[a-z0-9]")
 
 
 @dataclass(frozen=True, kw_only=True)
 class LabNames:
-    """The names that the lab derives from a reader's initials; they hold for a lake made by template or by hand."""
+    """The names that the lab derives from a reader's initials; they hold for a lake made by template or by hand.
+
+    Only the database is called after the data set; for all other names `dataset` may be left out.
+    """
 
     initials: str
+    dataset: str = ""
 
     def __post_init__(self) -> None:
         if not _INITIALS.fullmatch(self.initials):
             raise UsageError(
                 f"your_initials is {self.initials!r}: 2 to 20 lower-case letters, digits or hyphens, starting with a letter, are needed",
                 cure="Choose initials such as `abc`; they become part of a bucket name, which is why the characters are few.",
+            )
+        if self.dataset and not _DATASET.fullmatch(self.dataset):
+            raise UsageError(
+                f"dataset is {self.dataset!r}: 2 to 40 lower-case letters, digits or hyphens, starting with a letter, are needed",
+                cure="Choose a word such as `movielens`; it becomes part of the database's name.",
             )
 
     @property
@@ -32,7 +43,9 @@ class LabNames:
 
     @property
     def database(self) -> str:
-        return f"{self.initials}-ml-lab-movielens"
+        if not self.dataset:
+            raise ValueError("these names were made without a data set, after which a database is called")
+        return f"{self.initials}-ml-lab-{self.dataset}"
 
     @property
     def workgroup(self) -> str:
@@ -65,6 +78,20 @@ def checked_environment(environment: str) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
+class About:
+    """What a project is about, from its mlkit.yml.
+
+    `kind` is the part of mlkit that knows such data, `dataset` and `table` say where it lies in the lake, `source` is what
+    `mlkit data load` loads unless told otherwise.
+    """
+
+    kind: str
+    dataset: str
+    table: str
+    source: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Project:
     """The folder that holds notebooks/ and CloudFormation/."""
 
@@ -87,6 +114,27 @@ class Project:
         return cls.find(Path.cwd())
 
     @property
+    def about(self) -> About:
+        """What mlkit.yml says. Raises NotFound where there is none, UsageError when it says something else."""
+        import yaml
+
+        path, cure = self.root / PROJECT_FILE, "It holds four lines: kind, dataset, table and source, each with a word."
+        try:
+            values = yaml.safe_load(path.read_text())
+        except FileNotFoundError as error:
+            raise NotFound(f"{path} does not exist, so nobody knows what this project is about", cure=cure) from error
+        except yaml.YAMLError as error:
+            raise UsageError(f"{path} is not YAML: {error}", cure=cure) from error
+        members = [field.name for field in fields(About)]
+        if not isinstance(values, dict) or set(values) != set(members) or not all(isinstance(v, str) and v for v in values.values()):
+            raise UsageError(f"{path} does not say {', '.join(members)}, or says more", cure=cure)
+        return About(**values)
+
+    def names(self, initials: str) -> LabNames:
+        """The names of this project's lake, pipeline and endpoints."""
+        return LabNames(initials=initials, dataset=self.about.dataset)
+
+    @property
     def handoff(self) -> Path:
         return self.root / "handoff"
 
@@ -100,8 +148,9 @@ class Project:
         return self.root / ".mlkit" / "steps"
 
     @property
-    def ratings_cache(self) -> Path:
-        return self.root / ".mlkit" / "ratings"
+    def data_cache(self) -> Path:
+        """Data sets that were fetched, so that they are fetched once."""
+        return self.root / ".mlkit" / "data"
 
     def configuration(self, environment: str) -> Path:
         return self.root / "CloudFormation" / f"configuration_{checked_environment(environment)}.json"

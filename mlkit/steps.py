@@ -81,7 +81,7 @@ def project_code(root: Path) -> dict[str, str]:
     own = code_digests(root)
     if library == (root / "mlkit").resolve():
         return own
-    return {**own, **{f"imported {name}": value for name, value in code_digests(library.parent, ("mlkit",)).items()}}
+    return {**own, **{f"imported {name}": value for name, value in code_digests(library.parent, ("mlkit",), files=()).items()}}
 
 
 def lock_digests(root: Path) -> dict[str, str]:
@@ -232,7 +232,9 @@ def changed_files(record: RunRecord, root: Path) -> list[str]:
     own, changed = output_files(record), []
     for file in (record.activity or Activity()).files:
         path = root / file.path
-        if file.role == "input" and file.path not in own and not (path.is_file() and sha256(path.read_bytes()) == file.sha256):
+        if file.role != "input" or own.get(file.path) == file.sha256:
+            continue  # what it left itself and then read is no input
+        if not path.is_file() or sha256(path.read_bytes()) != file.sha256:
             changed.append(file.path)
     return changed
 
@@ -240,7 +242,7 @@ def changed_files(record: RunRecord, root: Path) -> list[str]:
 def in_project(files: Mapping[str, bytes], root: Path) -> dict[Path, bytes]:
     """The files by where they belong. Raises InvalidData for a path that leaves the project."""
     for path in files:
-        if _is_outside(path) or not (root / path).resolve().is_relative_to(root.resolve()):
+        if not (root / path).resolve().is_relative_to(root.resolve()):
             raise InvalidData(f"The kept run would write {path}, which is not in the project")
     return {root / path: data for path, data in files.items()}
 

@@ -1,29 +1,22 @@
 """An environment's endpoint: deploy it, prove what it serves, ask it for predictions, take it down."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from mlkit import handoff, tables
 from mlkit.aws.inputs import ENDPOINT, EXECUTION, STACK, tell_input
-from mlkit.aws.objects import digest_object, read_object, read_verified
+from mlkit.aws.objects import digest_object
 from mlkit.aws.session import EXECUTION_TAG, Session, aws_errors
 from mlkit.aws.stacks import Stack, delete_stack, deploy_stack
-from mlkit.aws.training import feature_index_uri
 from mlkit.errors import NotFound, WrongModel
-from mlkit.features import FeatureIndex
 from mlkit.handoff import TrainedModel
-from mlkit.inference_formats import decode_recordio_predictions, encode_request
-from mlkit.recordio import Rows
+from mlkit.inference_formats import Predictions
 from mlkit.settings import ENDPOINT_TEMPLATE, ENVIRONMENTS, LabNames, Project
 
-RECORDIO = "application/x-recordio-protobuf"
-BATCH_ROWS = 20_000  # about 1.2 MB of RecordIO: well under InvokeEndpoint's limit
 # How long the old fleet stays while the new one is watched: only production has callers to protect.
 BAKE_SECONDS = {"dev": 0, "qa": 0, "production": 60}
 
@@ -92,7 +85,7 @@ class Served:
 def describe_endpoint(aws: Session, name: str) -> Served:
     """Follow the endpoint to its model. Raises NotFound when there is no such endpoint."""
     sagemaker = aws.client("sagemaker")
-    with aws_errors(cure="`mlkit deploy ENVIRONMENT` brings it up after 02_train."):
+    with aws_errors(missing="`mlkit deploy ENVIRONMENT` brings it up after 02_train."):
         endpoint = sagemaker.describe_endpoint(EndpointName=name)
         variant = sagemaker.describe_endpoint_config(EndpointConfigName=endpoint["EndpointConfigName"])["ProductionVariants"][0]
         container = sagemaker.describe_model(ModelName=variant["ModelName"])["PrimaryContainer"]
@@ -125,6 +118,15 @@ def prove_endpoint(aws: Session, environment: str, trained: TrainedModel) -> Ser
 
 
 @dataclass(frozen=True, kw_only=True)
+class Codec:
+    """How an algorithm's endpoint is spoken to: the type of the request's body, the type of the answer, how an answer is read."""
+
+    content_type: str
+    accept: str
+    decode: Callable[[bytes], Predictions]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Answers:
     """What a classifier answered: `(rows,)` probabilities of label 1 and `(rows,)` predicted labels, 0 or 1."""
 
@@ -132,52 +134,22 @@ class Answers:
     labels: npt.NDArray[np.int64]
 
 
-def model_index(aws: Session, trained: TrainedModel) -> FeatureIndex:
-    """The index that belongs to the model, checked by its digest."""
-    return FeatureIndex.from_parquet(read_verified(aws, trained.feature_index))
+def ask_endpoint(aws: Session, endpoint: str, bodies: Iterable[bytes], codec: Codec, *, rows: int, variant: str | None = None) -> Answers:
+    """Scores and labels for `rows` encoded rows, in their order, one call for each of `bodies`.
 
-
-def predict_rows(aws: Session, endpoint: str, rows: Rows, *, variant: str | None = None) -> Answers:
-    """Scores and labels for encoded rows, in their order, asked for in batches of RecordIO. Raises WrongModel for a regressor."""
+    Raises WrongModel for an endpoint whose model is no classifier, or that answers for more or fewer rows.
+    """
     target = {"TargetVariant": variant} if variant else {}
     answers = []
-    for batch in _batches(rows):
+    for body in bodies:
         with aws_errors():
             answer = aws.client("sagemaker-runtime").invoke_endpoint(
-                EndpointName=endpoint, Body=encode_request(batch), ContentType=RECORDIO, Accept=RECORDIO, **target
+                EndpointName=endpoint, Body=body, ContentType=codec.content_type, Accept=codec.accept, **target
             )
-        answers.append(decode_recordio_predictions(answer["Body"].read()))
-    if any(answer.labels is None for answer in answers):
+        answers.append(codec.decode(answer["Body"].read()))
+    together = Predictions.concatenate(answers)
+    if together.labels is None:
         raise WrongModel(f"Endpoint {endpoint} answers without labels: its model is no classifier")
-    labels = np.concatenate([answer.labels for answer in answers if answer.labels is not None])
-    return Answers(scores=np.concatenate([answer.scores for answer in answers]), labels=labels.astype(np.int64))
-
-
-def predict(aws: Session, endpoint: str, users: Any, movies: Any) -> pd.DataFrame:
-    """What an application calls: ids in, one row each out (user, movie, score, predicted_label, unseen).
-
-    The index is the one beside the endpoint's model. An id that the model never saw is left out of its row: bias and the other
-    id decide, and `unseen` says which was unknown.
-    """
-    served = describe_endpoint(aws, endpoint)
-    index = FeatureIndex.from_parquet(read_object(aws, feature_index_uri(served.model_data_url)))
-    predictions = predict_rows(aws, endpoint, index.encode(users, movies).rows)
-    unknown_user, unknown_movie = index.unknown(users, movies)
-    unseen = np.select([unknown_user & unknown_movie, unknown_user, unknown_movie], ["user, movie", "user", "movie"], default="")
-    return tables.Table(
-        {"user": list(users), "movie": list(movies), "score": predictions.scores, "predicted_label": predictions.labels, "unseen": unseen}
-    )
-
-
-def _batches(rows: Rows) -> Iterator[Rows]:
-    count = len(rows.indptr) - 1
-    for start in range(0, count, BATCH_ROWS):
-        stop = min(start + BATCH_ROWS, count)
-        first, last = rows.indptr[start], rows.indptr[stop]
-        yield Rows(
-            indptr=rows.indptr[start : stop + 1] - first,
-            keys=rows.keys[first:last],
-            values=rows.values[first:last],
-            labels=None,
-            feature_dim=rows.feature_dim,
-        )
+    if len(together) != rows:
+        raise WrongModel(f"Endpoint {endpoint} answered for {len(together):,} of {rows:,} rows")
+    return Answers(scores=together.scores, labels=together.labels.astype(np.int64))

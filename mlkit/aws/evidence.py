@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from mlkit.aws.objects import list_objects, read_object, split_uri
+from mlkit.aws.objects import list_objects, object_errors, read_object, split_uri
 from mlkit.aws.session import Session, aws_errors
 from mlkit.errors import MlkitError
 from mlkit.records import Earlier, RunRecord
@@ -14,15 +14,16 @@ class EvidenceStore:
     """Keeps files below `s3_uri`, the prefix of one attempt; other attempts are its siblings."""
 
     def __init__(self, aws: Session, s3_uri: str) -> None:
+        split_uri(s3_uri)  # refuses what is no address
         self.aws = aws
         self.s3_uri = s3_uri.rstrip("/")
-        split_uri(self.s3_uri)  # refuses what is no address
 
     def put(self, name: str, data: bytes) -> None:
         """Put the bytes below the prefix, in place of what was put under that name before."""
-        bucket, key = split_uri(f"{self.s3_uri}/{name}")
+        address = f"{self.s3_uri}/{name}"
+        bucket, key = split_uri(address)
         suffix = name[name.rfind(".") :]
-        with aws_errors():
+        with object_errors(address):
             self.aws.client("s3").put_object(
                 Bucket=bucket, Key=key, Body=data, ContentType=_CONTENT_TYPES.get(suffix, "text/plain"), ChecksumAlgorithm="SHA256"
             )

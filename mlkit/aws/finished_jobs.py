@@ -18,7 +18,7 @@ _IN_NAME = 8  # hex digits of the key: a tuning job's name has 32 characters in 
 
 
 def job_key(kind: str, prepared: PreparedData, request: Mapping[str, Any]) -> str:
-    """SHA-256 of all that decides what the job makes: its request, the objects of its channels, the index of ids, code and locks.
+    """SHA-256 of all that decides what the job makes: its request, the objects of its channels, the encoding, code and locks.
 
     `kind` is `training` or `tuning`. Where the objects lie is not in it, since each preparation has a prefix of its own.
     """
@@ -27,8 +27,8 @@ def job_key(kind: str, prepared: PreparedData, request: Mapping[str, Any]) -> st
         "kind": kind,
         "request": dict(request),
         "bucket": prepared.bucket,
-        "feature_index": prepared.feature_index.sha256,
-        "channels": {"train": _objects(prepared.train), "test": _objects(prepared.validation)},
+        "encoding": prepared.encoding.sha256,
+        "channels": {"train": _objects(prepared.train), "validation": _objects(prepared.validation)},
         "code": project_code(root),
         "locks": lock_digests(root),
     }

@@ -8,17 +8,15 @@ from typing import Any
 import pandas as pd
 
 from mlkit import tables
+from mlkit.algorithms import MAXIMIZE, Algorithm
 from mlkit.aws.session import Session, aws_errors
-
-OBJECTIVE = "test:binary_classification_accuracy"
-_EPOCH_METRIC = re.compile(r"#quality_metric: .*epoch=(\d+), train binary_classification_cross_entropy <loss>=([0-9.eE+-]+)")
-_QUALITY = re.compile(r"^(train|test):(binary_\w+|rmse)$")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trained:
     """A finished training job, and the tuning job that started it, if one did; `reused` when an earlier run paid for it."""
 
+    algorithm: Algorithm
     training_job: str
     tuning_job: str | None
     model_data_url: str
@@ -35,16 +33,23 @@ class Trained:
             "billable seconds": self.billable_seconds,
             "taken over": "yes: an earlier run's job with the same key" if self.reused else "no",
             "model": self.model_data_url,
-            **{name: round(value, 4) for name, value in sorted(self.metrics.items()) if _QUALITY.search(name)},
+            **{name: round(value, 4) for name, value in sorted(self.metrics.items()) if name in self.algorithm.quality_metrics},
         }
         return tables.facts(rows)
 
+    def maximizes(self, objective: str) -> bool:
+        """Whether more of the metric is better."""
+        return self.algorithm.direction(objective) == MAXIMIZE
 
-def trained_by(job: Mapping[str, Any], *, tuning_job: str | None, jobs: tables.Table, reused: bool = False) -> Trained:
+
+def trained_by(
+    job: Mapping[str, Any], algorithm: Algorithm, *, tuning_job: str | None, jobs: tables.Table, reused: bool = False
+) -> Trained:
     """From DescribeTrainingJob's answer."""
     metrics = {item["MetricName"]: float(item["Value"]) for item in job.get("FinalMetricDataList", [])}
     hyperparameters = {key: value for key, value in job["HyperParameters"].items() if not key.startswith("_")}
     return Trained(
+        algorithm=algorithm,
         training_job=job["TrainingJobName"],
         tuning_job=tuning_job,
         model_data_url=job["ModelArtifacts"]["S3ModelArtifacts"],
@@ -56,10 +61,10 @@ def trained_by(job: Mapping[str, Any], *, tuning_job: str | None, jobs: tables.T
     )
 
 
-def job_row(job: Mapping[str, Any]) -> dict[str, Any]:
+def job_row(job: Mapping[str, Any], algorithm: Algorithm) -> dict[str, Any]:
     """The line of the one job, as `tuning_jobs` has one for each."""
     metrics = {item["MetricName"]: float(item["Value"]) for item in job.get("FinalMetricDataList", [])}
-    return {"job": job["TrainingJobName"], "status": job["TrainingJobStatus"], "objective": metrics.get(OBJECTIVE)}
+    return {"job": job["TrainingJobName"], "status": job["TrainingJobStatus"], "objective": metrics.get(algorithm.objective)}
 
 
 def tuning_jobs(aws: Session, name: str) -> tables.Table:
@@ -81,8 +86,9 @@ def tuning_jobs(aws: Session, name: str) -> tables.Table:
 
 
 def training_history(aws: Session, trained: Trained) -> pd.DataFrame:
-    """Each epoch's metrics on the training rows, read from the job's log: columns epoch, train (cross entropy in nats)."""
-    rows = []
+    """The loss after each epoch (pass or boosting round), from the job's log: columns epoch, train, validation where it was measured."""
+    patterns = {name: re.compile(pattern) for name, pattern in trained.algorithm.history.items()}
+    found: dict[int, dict[str, float]] = {}
     with aws_errors():
         pages = (
             aws.client("logs")
@@ -91,8 +97,8 @@ def training_history(aws: Session, trained: Trained) -> pd.DataFrame:
         )
         for page in pages:
             for event in page["events"]:
-                match = _EPOCH_METRIC.search(event["message"])
-                if match:
-                    rows.append({"epoch": int(match[1]) + 1, "train": float(match[2])})
-    history = pd.DataFrame(rows, columns=["epoch", "train"])
-    return history.drop_duplicates("epoch", keep="last").sort_values("epoch", ignore_index=True)
+                for name, pattern in patterns.items():
+                    if match := pattern.search(event["message"]):
+                        found.setdefault(int(match["step"]) + 1, {})[name] = float(match["value"])
+    history = pd.DataFrame.from_dict(found, orient="index", columns=list(patterns)).sort_index()
+    return history.rename_axis("epoch").reset_index()

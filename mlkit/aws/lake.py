@@ -1,40 +1,45 @@
 """The data lake under the lab's names, whether the template made it or a person did."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from mlkit import tables
 from mlkit.aws.inputs import EXPORT, TABLE, find_export, tell_input
+from mlkit.aws.objects import split_uri
 from mlkit.aws.queries import Workgroup
 from mlkit.aws.session import Session, aws_errors
-from mlkit.errors import InvalidData, NotFound
+from mlkit.errors import NotFound
 from mlkit.settings import LabNames
-from mlkit.splits import RatingsTable
+from mlkit.sql import identifier
 
-RATINGS_KEY = "movielens-data/u.data/ratings.tsv"
 _NO_LAKE = "Deploy CloudFormation/datalake.yaml with the same YourInitials, or make bucket, database and table by hand under these names."
 
 
 @dataclass(frozen=True, kw_only=True)
 class Lake:
-    """Where the ratings are and where queries run."""
+    """Where the rows are and where queries run. `columns` maps the table's columns to their Glue types, in its order."""
 
     aws: Session
     names: LabNames
-    table: RatingsTable
-    workgroup: Workgroup
+    table: str
+    columns: Mapping[str, str]
     location: str
+    workgroup: Workgroup
 
     @property
     def bucket(self) -> str:
         return self.names.bucket
 
+    @property
+    def database(self) -> str:
+        return self.names.database
+
     def summary(self) -> tables.Table:
         """What was found, for the notebook to show."""
         rows = {
             "bucket": self.bucket,
-            "table": self.table.name,
+            "table": f"{identifier(self.database)}.{identifier(self.table)}",
             "location": self.location,
             "workgroup": self.workgroup.name,
             "region": self.aws.region,
@@ -42,29 +47,26 @@ class Lake:
         return tables.facts(rows)
 
 
-def find_lake(aws: Session, your_initials: str, *, table: str = "u_data") -> Lake:
+def find_lake(aws: Session, your_initials: str, *, dataset: str, table: str) -> Lake:
     """The lake under the lab's names. Raises NotFound naming what is missing: bucket, database or table."""
-    names = LabNames(initials=your_initials)
-    with aws_errors(cure=_NO_LAKE):
+    names = LabNames(initials=your_initials, dataset=dataset)
+    with aws_errors(missing=_NO_LAKE):
         try:
             aws.client("s3").head_bucket(Bucket=names.bucket)
         except aws.client("s3").exceptions.ClientError as error:
             if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
                 raise NotFound(f"There is no bucket {names.bucket}", cure=_NO_LAKE) from error
             raise
-        described = aws.client("glue").get_table(DatabaseName=names.database, Name=table)["Table"]
-    ratings = RatingsTable(database=names.database, table=table)
-    columns = {column["Name"]: column["Type"] for column in described["StorageDescriptor"]["Columns"]}
-    for column in (ratings.user, ratings.movie, ratings.rating, ratings.timestamp):
-        if column not in columns:
-            raise InvalidData(
-                f"{ratings.name} has no column {column}; it has {', '.join(columns)}",
-                cure="The lab's table has userid, movieid, rating and timestamp.",
-            )
+    columns, location = describe_table(aws, names, table)
     tell_input(aws, TABLE, f"{names.database}.{table}")
-    return Lake(
-        aws=aws, names=names, table=ratings, workgroup=_find_workgroup(aws, names), location=described["StorageDescriptor"]["Location"]
-    )
+    return Lake(aws=aws, names=names, table=table, columns=columns, location=location, workgroup=_find_workgroup(aws, names))
+
+
+def describe_table(aws: Session, names: LabNames, table: str) -> tuple[dict[str, str], str]:
+    """The table's columns with their Glue types, in its order, and its location. Raises NotFound."""
+    with aws_errors(missing=_NO_LAKE):
+        storage = aws.client("glue").get_table(DatabaseName=names.database, Name=table)["Table"]["StorageDescriptor"]
+    return {column["Name"]: column["Type"] for column in storage["Columns"]}, str(storage["Location"])
 
 
 def _find_workgroup(aws: Session, names: LabNames) -> Workgroup:
@@ -92,18 +94,12 @@ def find_execution_role(aws: Session, your_initials: str, execution_role: str = 
     )
 
 
-def upload_ratings(aws: Session, your_initials: str, file: Path, *, on_progress: Callable[[int], None] | None = None) -> str:
-    """Put the file where the lab's table looks, in place of what `mlkit data load` put there before. Returns its address."""
-    bucket = LabNames(initials=your_initials).bucket
-    with aws_errors(cure=_NO_LAKE):
-        aws.client("s3").upload_file(str(file), bucket, RATINGS_KEY, Callback=on_progress)
-    return f"s3://{bucket}/{RATINGS_KEY}"
-
-
-def rating_type(aws: Session, your_initials: str, table: str = "u_data") -> str:
-    """The Glue type of the table's rating column."""
-    names = LabNames(initials=your_initials)
-    with aws_errors(cure=_NO_LAKE):
-        described = aws.client("glue").get_table(DatabaseName=names.database, Name=table)["Table"]
-    types = {column["Name"]: column["Type"] for column in described["StorageDescriptor"]["Columns"]}
-    return str(types.get(RatingsTable(database=names.database).rating, "missing"))
+def upload_table(
+    aws: Session, names: LabNames, table: str, file: Path, name: str, *, on_progress: Callable[[int], None] | None = None
+) -> str:
+    """Put the file as the object `name` where the table looks, in place of an earlier one of that name. Returns its address."""
+    address = f"{describe_table(aws, names, table)[1].rstrip('/')}/{name}"
+    bucket, key = split_uri(address)
+    with aws_errors(missing=_NO_LAKE):
+        aws.client("s3").upload_file(str(file), bucket, key, Callback=on_progress)
+    return address

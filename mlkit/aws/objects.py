@@ -3,24 +3,35 @@
 import hashlib
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from mlkit.aws.session import Session, aws_errors
-from mlkit.errors import InvalidData, UsageError
+from mlkit.errors import InvalidData, NotFound, UsageError
 from mlkit.handoff import StoredObject
 
 
 def split_uri(s3_uri: str) -> tuple[str, str]:
     """(bucket, key). Raises UsageError for anything but s3://bucket/key."""
-    match = re.fullmatch(r"s3://([^/]+)/?(.*)", s3_uri)
+    match = re.fullmatch(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(.*))?", s3_uri)
     if not match:
         raise UsageError(f"{s3_uri!r} is not an S3 address", cure="Use s3://bucket/key.")
-    return match[1], match[2]
+    return match[1], match[2] or ""
+
+
+@contextmanager
+def object_errors(s3_uri: str) -> Iterator[None]:
+    """As `aws_errors`; what does not exist is named by its address, since S3's own words name neither bucket nor key."""
+    try:
+        with aws_errors():
+            yield
+    except NotFound as error:
+        raise NotFound(f"{s3_uri}: {error}", cure="Check the address, the region and the credentials.") from error.__cause__
 
 
 def read_object(aws: Session, s3_uri: str) -> bytes:
     bucket, key = split_uri(s3_uri)
-    with aws_errors():
+    with object_errors(s3_uri):
         body: bytes = aws.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
     return body
 
@@ -36,7 +47,7 @@ def read_verified(aws: Session, stored: StoredObject) -> bytes:
 def write_object(aws: Session, s3_uri: str, data: bytes, *, content_type: str = "application/octet-stream") -> StoredObject:
     """Store the bytes with a checksum that S3 verifies on arrival."""
     bucket, key = split_uri(s3_uri)
-    with aws_errors():
+    with object_errors(s3_uri):
         aws.client("s3").put_object(Bucket=bucket, Key=key, Body=data, ContentType=content_type, ChecksumAlgorithm="SHA256")
     return StoredObject(s3_uri=s3_uri, sha256=hashlib.sha256(data).hexdigest(), size_bytes=len(data))
 
@@ -45,7 +56,7 @@ def digest_object(aws: Session, s3_uri: str) -> StoredObject:
     """The object's size and SHA-256, read in pieces so that its size does not matter."""
     bucket, key = split_uri(s3_uri)
     digest, size = hashlib.sha256(), 0
-    with aws_errors():
+    with object_errors(s3_uri):
         for piece in aws.client("s3").get_object(Bucket=bucket, Key=key)["Body"].iter_chunks(8 << 20):
             digest.update(piece)
             size += len(piece)
@@ -55,6 +66,6 @@ def digest_object(aws: Session, s3_uri: str) -> StoredObject:
 def list_objects(aws: Session, s3_uri: str) -> Iterator[dict[str, Any]]:
     """The objects below a prefix, as ListObjectsV2 describes them."""
     bucket, prefix = split_uri(s3_uri)
-    with aws_errors():
+    with object_errors(s3_uri):
         for page in aws.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
             yield from page.get("Contents", [])

@@ -38,7 +38,8 @@ def seal(
     bucket = split_uri(staging)[0]
     files = [_copy_once(aws, f"s3://{bucket}/{key}", f"{base}/{key}") for key in staged]
     model = _copy_once(aws, trained.model.s3_uri, f"{base}/models/{trained.model.sha256}/model.tar.gz")
-    index = _copy_once(aws, trained.feature_index.s3_uri, f"{base}/models/{trained.model.sha256}/feature_index.parquet")
+    name = trained.encoding.s3_uri.rpartition("/")[2]
+    encoding = _copy_once(aws, trained.encoding.s3_uri, f"{base}/models/{trained.model.sha256}/{name}")
     if model.sha256 != trained.model.sha256:
         raise InvalidData(f"{trained.model.s3_uri} is not the file that the training job wrote")
     manifest = Manifest(
@@ -51,7 +52,7 @@ def seal(
         model_sha256=model.sha256,
         verdict=tested.verdict,
         configurations=configuration_digests(root),
-        files=tuple(sorted([*files, model, index], key=lambda file: file.s3_uri)),
+        files=tuple(sorted([*files, model, encoding], key=lambda file: file.s3_uri)),
     )
     data = manifest.to_bytes()
     address = f"{base}/{execution}/{action}/{attempt}/manifest.json"

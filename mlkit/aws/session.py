@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import boto3
+from boto3.exceptions import Boto3Error
 from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
@@ -36,6 +37,7 @@ _MISSING = {"NoSuchBucket", "NoSuchKey", "EntityNotFoundException", "ResourceNot
 _BUSY = {"ThrottlingException", "Throttling", "TooManyRequestsException", "SlowDown", "ServiceUnavailable", "InternalServerError"}
 
 
+_SIGN_IN = 'Sign in and choose a region (`aws configure`), or use the local AWS: `mlkit local up`, then `eval "$(mlkit local env)"`.'
 EXECUTION_TAG = "mlkit:pipeline-execution"
 
 _PATIENT = Config(retries={"mode": "standard", "max_attempts": 5}, connect_timeout=10, user_agent_extra="mlkit")
@@ -59,7 +61,7 @@ class Session:
     @property
     def region(self) -> str:
         if self.boto_session.region_name is None:
-            raise AwsUnavailable("No AWS region is set", cure='Set AWS_DEFAULT_REGION. Without an AWS account: eval "$(mlkit local env)".')
+            raise AwsUnavailable("No AWS region is set", cure=_SIGN_IN, retry=False)
         return str(self.boto_session.region_name)
 
     def hurried(self) -> "Session":
@@ -72,27 +74,31 @@ class Session:
 
 
 @contextmanager
-def aws_errors(cure: str | None = None) -> Iterator[None]:
-    """Inside, an SDK's error becomes the MlkitError that says the same; `cure` replaces the class's own."""
+def aws_errors(*, missing: str | None = None, cure: str | None = None) -> Iterator[None]:
+    """Inside, an SDK's error becomes the MlkitError that says the same.
+
+    `missing` is the cure when something does not exist, `cure` the one for all errors, in place of their own.
+    """
     try:
         yield
     except MlkitError:
         raise
     except ClientError as error:
-        raise translate(error, cure) from error
+        raise translate(error, cure, missing=missing) from error
+    except Boto3Error as error:
+        if isinstance(error.__context__, ClientError):  # boto3's own transfers hide what AWS answered
+            raise translate(error.__context__, cure, missing=missing) from error
+        raise MlkitError(str(error), cure=cure or "Check the call's values.") from error
     except (NoCredentialsError, PartialCredentialsError, NoRegionError, ProfileNotFound) as error:
-        raise AwsUnavailable(
-            str(error),
-            cure=cure or 'Configure credentials and a region, or use the local AWS: `mlkit local up`, then `eval "$(mlkit local env)"`.',
-        ) from error
+        raise AwsUnavailable(str(error), cure=cure or _SIGN_IN, retry=False) from error
     except (ConnectionError, HTTPClientError) as error:
         raise AwsUnavailable(str(error), cure=cure) from error
     except BotoCoreError as error:
         raise MlkitError(str(error), cure=cure or "Check the call's values.") from error
 
 
-def translate(error: ClientError, cure: str | None = None) -> MlkitError:
-    """The MlkitError for an answer of AWS: by its code, with its text and the operation's name."""
+def translate(error: ClientError, cure: str | None = None, *, missing: str | None = None) -> MlkitError:
+    """The MlkitError for an answer of AWS: by its code, with its text and the operation's name; cures as in `aws_errors`."""
     code = str(error.response.get("Error", {}).get("Code", ""))
     text = f"{error.operation_name}: {error.response.get('Error', {}).get('Message') or code}"
     if code in _DENIED:
@@ -100,7 +106,7 @@ def translate(error: ClientError, cure: str | None = None) -> MlkitError:
     if code in _UNKNOWN_CALLER:
         return AccessDenied(f"{text} ({code})", cure=cure or "The credentials are unknown or expired: sign in again, or `mlkit local env`.")
     if code in _MISSING or "Could not find" in text or "does not exist" in text:
-        return NotFound(text, cure=cure)
+        return NotFound(text, cure=cure or missing)
     if code in _BUSY:
         return AwsUnavailable(text, cure=cure or "AWS asks to slow down: try again in a minute.")
     return MlkitError(f"{text} ({code})", cure=cure or "Read AWS's message; it names the member that is wrong.")

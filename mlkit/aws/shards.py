@@ -14,7 +14,7 @@ from mlkit import tables
 from mlkit.aws.lake import Lake
 from mlkit.aws.objects import read_object, write_object
 from mlkit.aws.queries import Unloaded, unload
-from mlkit.errors import InvalidData
+from mlkit.errors import InvalidData, UsageError
 from mlkit.handoff import Channel, StoredObject
 from mlkit.sql import MAX_SHARDS, SPLITS, unload_sql
 
@@ -38,8 +38,10 @@ def new_run(lake: Lake) -> tuple[str, str]:
 
 
 def shards_for(rows: int, rows_per_shard: int) -> int:
-    """How many files each split becomes: `rows` / `rows_per_shard`, at most 32."""
-    return min(MAX_SHARDS, max(1, -(-rows // max(1, rows_per_shard))))
+    """How many files each split becomes: `rows` / `rows_per_shard`, at most 32. Raises UsageError below one row."""
+    if rows_per_shard < 1:
+        raise UsageError(f"rows_per_shard is {rows_per_shard}", cure="Give at least 1; 1000000 suits most tables.")
+    return min(MAX_SHARDS, max(1, -(-rows // rows_per_shard)))
 
 
 def unload_shards(lake: Lake, run_uri: str, select: str) -> Unloaded:
@@ -82,7 +84,7 @@ def write_shards(
     """Stream Athena's files, one shard at a time, into one file for each split, its rows sorted by the columns `order`.
 
     `check` sees the splits of each shard before they are written and raises what is wrong with them. Raises InvalidData when a
-    split is empty.
+    split is empty, or when all rows of `train` have the same label.
     """
     written: dict[str, list[tuple[StoredObject, int, int]]] = {name: [] for name in SPLITS}
     for number, files in sorted(_by_shard(unloaded).items()):
@@ -123,10 +125,14 @@ def _sorted(lake: Lake, uris: Sequence[str], order: Sequence[str]) -> pa.Table:
 def _channel(s3_uri: str, name: str, written: Format, items: Sequence[tuple[StoredObject, int, int]]) -> Channel:
     if not items:
         raise InvalidData(f"The {name} split is empty", cure="The table holds too few rows for these shares of it.")
+    rows, positives = sum(rows for _, rows, _ in items), sum(positives for *_, positives in items)
+    if name == "train" and positives in (0, rows):
+        told = f"All {rows:,} rows of the train split have label {int(positives > 0)}: there is nothing to learn"
+        raise InvalidData(told, cure="Look at the table, and at the parameter that decides what label 1 is.")
     return Channel(
         s3_uri=s3_uri,
         content_type=written.content_type,
-        rows=sum(rows for _, rows, _ in items),
-        positives=sum(positives for *_, positives in items),
+        rows=rows,
+        positives=positives,
         objects=tuple(item for item, *_ in items),
     )

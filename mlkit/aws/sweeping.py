@@ -18,7 +18,7 @@ class Leftover:
 
 def job_prefix(pipeline_execution_id: str) -> str:
     """How the names of an execution's jobs begin, since jobs can be listed by name."""
-    return f"fm-{pipeline_execution_id.split('-')[0]}-"
+    return f"ml-{pipeline_execution_id.split('-')[0]}-"
 
 
 def find_leftovers(aws: Session, pipeline_execution_id: str, your_initials: str) -> list[Leftover]:

@@ -1,4 +1,4 @@
-"""02_train's verbs: one training job, or a tuning job, of SageMaker's built-in Factorization Machines, through the SDK."""
+"""02_train's verbs: one training job, or a tuning job, of one of SageMaker's built-in algorithms, through the SDK."""
 
 import logging
 import secrets
@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from mlkit import handoff, journal, tables
+from mlkit.algorithms import Algorithm, Hyperparameters
 from mlkit.aws.finished_jobs import KEY_TAG, find_training_job, find_tuning_job, in_name, is_reusing, job_key, tell_reused
 from mlkit.aws.inputs import REGION, tell_input
-from mlkit.aws.job_results import OBJECTIVE, Trained, job_row, trained_by, tuning_jobs
+from mlkit.aws.job_results import Trained, job_row, trained_by, tuning_jobs
 from mlkit.aws.objects import digest_object, read_verified, write_object
 from mlkit.aws.session import Session, aws_errors
 from mlkit.aws.sweeping import job_prefix
@@ -18,18 +19,16 @@ from mlkit.errors import TrainingJobFailed, UsageError
 from mlkit.handoff import PreparedData, StoredObject, TrainedModel
 from mlkit.settings import Project
 
-ALGORITHM = "factorization-machines"
 _POLL_S = 0.5
 _INSTANCES = 1
-_CONTENT_TYPE = "application/x-recordio-protobuf"
 
 
-def image_uri(aws: Session) -> str:
+def image_uri(aws: Session, algorithm: Algorithm) -> str:
     """The registry's address of the built-in algorithm in the session's region."""
     from sagemaker.core import image_uris  # the SDK takes seconds to import: only where it is used
 
     tell_input(aws, REGION)
-    return str(image_uris.retrieve(ALGORITHM, aws.region))
+    return str(image_uris.retrieve(algorithm.name, aws.region, version=algorithm.version))
 
 
 def load_prepared_data(project: Project) -> PreparedData:
@@ -49,56 +48,46 @@ def describe_prepared_data(prepared: PreparedData) -> tables.Table:
     return tables.facts(rows)
 
 
-def fm_hyperparameters(prepared: PreparedData, *, num_factors: int, epochs: int, mini_batch_size: int, **others: Any) -> dict[str, str]:
-    """Hyperparameters as the service takes them, all text.
-
-    https://docs.aws.amazon.com/sagemaker/latest/dg/fact-machines-hyperparameters.html
-    """
-    values = {
-        "feature_dim": prepared.feature_dim,
-        "predictor_type": "binary_classifier",
-        "num_factors": num_factors,
-        "epochs": epochs,
-        "mini_batch_size": mini_batch_size,
-        **others,
-    }
-    return {name: str(value) for name, value in values.items()}
-
-
 def run_training_job(
-    aws: Session, prepared: PreparedData, hyperparameters: Mapping[str, str], *, role: str, instance_type: str, max_runtime_s: int = 3600
+    aws: Session, prepared: PreparedData, hyperparameters: Hyperparameters, *, role: str, instance_type: str, max_runtime_s: int = 3600
 ) -> Trained:
     """Run one training job to its end, or take over a finished one with the same key. Raises TrainingJobFailed with SageMaker's reason."""
+    algorithm = hyperparameters.algorithm
     key = job_key("training", prepared, _request(aws, hyperparameters, role, instance_type, max_runtime_s))
     if is_reusing() and (job := find_training_job(aws, key)):
         tell_reused("training", job["TrainingJobName"], job)
-        return trained_by(job, tuning_job=None, jobs=tables.Table([job_row(job)]), reused=True)
+        return trained_by(job, algorithm, tuning_job=None, jobs=tables.Table([job_row(job, algorithm)]), reused=True)
     trainer = _trainer(aws, prepared, hyperparameters, role, instance_type, max_runtime_s, key)
     with aws_errors():
-        trainer.train(input_data_config=_channels(prepared), wait=False, logs=False)
+        trainer.train(input_data_config=_channels(prepared, algorithm), wait=False, logs=False)
     name = str(trainer._latest_training_job.training_job_name)
     job = _wait(lambda: aws.client("sagemaker").describe_training_job(TrainingJobName=name), "TrainingJobStatus", name)
-    return trained_by(job, tuning_job=None, jobs=tables.Table([job_row(job)]))
+    return trained_by(job, algorithm, tuning_job=None, jobs=tables.Table([job_row(job, algorithm)]))
 
 
 def run_tuning_job(
     aws: Session,
     prepared: PreparedData,
-    hyperparameters: Mapping[str, str],
+    hyperparameters: Hyperparameters,
     *,
     role: str,
     instance_type: str,
     ranges: Mapping[str, Sequence[float]],
     max_jobs: int,
     max_parallel_jobs: int,
-    objective: str = OBJECTIVE,
+    objective: str = "",
     max_runtime_s: int = 3600,
 ) -> Trained:
     """Search the ranges ([low, high]; integers when both ends are) and return the best job by the objective on the validation split.
 
-    A finished search with the same key is taken over instead, if whoever runs the notebook wants that.
+    Whether more is better follows from the objective; without one it is the algorithm's usual one. A finished search with the same key
+    is taken over instead, if whoever runs the notebook wants that.
     """
-    kept = {name: value for name, value in hyperparameters.items() if name not in ranges}
+    algorithm = hyperparameters.algorithm
+    objective = objective or algorithm.objective
+    kept = Hyperparameters(
+        algorithm=algorithm, values={name: value for name, value in hyperparameters.values.items() if name not in ranges}
+    )
     search = {"objective": objective, "ranges": dict(ranges), "max_jobs": max_jobs, "max_parallel_jobs": max_parallel_jobs}
     key = job_key("tuning", prepared, {**_request(aws, kept, role, instance_type, max_runtime_s), **search})
     client = aws.client("sagemaker")
@@ -106,7 +95,7 @@ def run_tuning_job(
     reused = tuning is not None
     if tuning is None:
         trainer = _trainer(aws, prepared, kept, role, instance_type, max_runtime_s, key)
-        name = _start_tuning(aws, trainer, prepared, ranges, max_jobs, max_parallel_jobs, objective, key)
+        name = _start_tuning(aws, trainer, prepared, algorithm, ranges, max_jobs, max_parallel_jobs, objective, key)
         tuning = _wait(
             lambda: client.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name), "HyperParameterTuningJobStatus", name
         )
@@ -117,23 +106,22 @@ def run_tuning_job(
         job = client.describe_training_job(TrainingJobName=best)
         if reused:
             tell_reused("tuning", name, job)
-        return trained_by(job, tuning_job=name, jobs=tuning_jobs(aws, name), reused=reused)
+        return trained_by(job, algorithm, tuning_job=name, jobs=tuning_jobs(aws, name), reused=reused)
 
 
 def save_trained_model(aws: Session, prepared: PreparedData, trained: Trained, *, role: str, project: Project) -> TrainedModel:
-    """Put the feature index next to the model and write handoff/trained_model.json."""
-    index_bytes = read_verified(aws, prepared.feature_index)
-    index = write_object(aws, feature_index_uri(trained.model_data_url), index_bytes)
+    """Put the encoding next to the model and write handoff/trained_model.json."""
+    name = prepared.encoding.s3_uri.rpartition("/")[2]
+    encoding = write_object(aws, encoding_uri(trained.model_data_url, name), read_verified(aws, prepared.encoding))
     model: StoredObject = digest_object(aws, trained.model_data_url)
     value = TrainedModel(
         your_initials=prepared.your_initials,
         training_job=trained.training_job,
         tuning_job=trained.tuning_job,
-        image_uri=image_uri(aws),
+        image_uri=image_uri(aws, trained.algorithm),
         execution_role=role,
         model=model,
-        feature_index=index,
-        feature_dim=prepared.feature_dim,
+        encoding=encoding,
         hyperparameters=trained.hyperparameters,
         metrics=trained.metrics,
         billable_seconds=trained.billable_seconds,
@@ -144,21 +132,22 @@ def save_trained_model(aws: Session, prepared: PreparedData, trained: Trained, *
     return value
 
 
-def feature_index_uri(model_data_url: str) -> str:
-    """The index lies next to the model that was trained with it."""
-    return model_data_url.rsplit("/", 1)[0] + "/feature_index.parquet"
+def encoding_uri(model_data_url: str, name: str) -> str:
+    """The encoding lies next to the model that was trained with it."""
+    return f"{model_data_url.rpartition('/')[0]}/{name}"
 
 
-def _request(aws: Session, hyperparameters: Mapping[str, str], role: str, instance_type: str, max_runtime_s: int) -> dict[str, Any]:
+def _request(aws: Session, hyperparameters: Hyperparameters, role: str, instance_type: str, max_runtime_s: int) -> dict[str, Any]:
     """What `_trainer` asks for, but for names and places."""
     instances = {"instance_type": instance_type, "instance_count": _INSTANCES}
-    return {"image": image_uri(aws), "role": role, "hyperparameters": dict(hyperparameters), "max_runtime_s": max_runtime_s, **instances}
+    image, values = image_uri(aws, hyperparameters.algorithm), dict(hyperparameters.values)
+    return {"image": image, "role": role, "hyperparameters": values, "max_runtime_s": max_runtime_s, **instances}
 
 
 def _trainer(
     aws: Session,
     prepared: PreparedData,
-    hyperparameters: Mapping[str, str],
+    hyperparameters: Hyperparameters,
     role: str,
     instance_type: str,
     max_runtime_s: int,
@@ -175,9 +164,9 @@ def _trainer(
             sagemaker_session=SdkSession(
                 boto_session=aws.boto_session, sagemaker_client=aws.client("sagemaker"), default_bucket=prepared.bucket
             ),
-            training_image=image_uri(aws),
+            training_image=image_uri(aws, hyperparameters.algorithm),
             role=role,
-            hyperparameters=dict(hyperparameters),
+            hyperparameters=dict(hyperparameters.values),
             base_job_name=_job_prefix(aws, key),
             tags=[Tag(key=KEY_TAG, value=key)],
             compute=Compute(instance_type=instance_type, instance_count=_INSTANCES, volume_size_in_gb=10),
@@ -186,20 +175,19 @@ def _trainer(
         )
 
 
-def _channels(prepared: PreparedData) -> list[Any]:
-    """`train`, and `test` fed with the validation split: the held-out test rows are the gate's alone."""
+def _channels(prepared: PreparedData, algorithm: Algorithm) -> list[Any]:
+    """`train`, and what the algorithm measures itself on: the validation split, since the held-out test rows are the gate's alone."""
     from sagemaker.core.shapes import Channel, DataSource, S3DataSource
 
-    sources = {"train": prepared.train.s3_uri, "test": prepared.validation.s3_uri}
     return [
         Channel(
             channel_name=name,
-            content_type=_CONTENT_TYPE,
+            content_type=channel.content_type,
             data_source=DataSource(
-                s3_data_source=S3DataSource(s3_data_type="S3Prefix", s3_uri=uri, s3_data_distribution_type="FullyReplicated")
+                s3_data_source=S3DataSource(s3_data_type="S3Prefix", s3_uri=channel.s3_uri, s3_data_distribution_type="FullyReplicated")
             ),
         )
-        for name, uri in sources.items()
+        for name, channel in (("train", prepared.train), (algorithm.validation_channel, prepared.validation))
     ]
 
 
@@ -227,6 +215,7 @@ def _start_tuning(
     aws: Session,
     trainer: Any,
     prepared: PreparedData,
+    algorithm: Algorithm,
     ranges: Mapping[str, Sequence[float]],
     max_jobs: int,
     max_parallel_jobs: int,
@@ -240,13 +229,13 @@ def _start_tuning(
         trainer,
         objective,
         {name: _range(name, ends) for name, ends in ranges.items()},
-        objective_type="Maximize" if objective.endswith(("accuracy", "f_beta")) else "Minimize",
+        objective_type=algorithm.direction(objective),
         max_jobs=max_jobs,
         max_parallel_jobs=max_parallel_jobs,
     )
     name = f"{_job_prefix(aws, key)}-{datetime.now(UTC):%H%M%S}"
     with aws_errors():
-        tuner.tune(inputs=_channels(prepared), job_name=name, wait=False)
+        tuner.tune(inputs=_channels(prepared, algorithm), job_name=name, wait=False)
     return name
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from mlkit.cli.console import out
+from mlkit.errors import NotFound
 
 
 def check(project: Annotated[Path, typer.Argument(help="The project's folder.", file_okay=False, exists=True)] = Path()) -> None:
@@ -19,6 +20,8 @@ def check(project: Annotated[Path, typer.Argument(help="The project's folder.", 
     from mlkit.contract import check_project
 
     checked = check_project(project.resolve())
+    if not checked.buildspecs:
+        raise NotFound(f"{project.resolve()} has no buildspec to check", cure="Name the project's folder: `mlkit check FOLDER`.")
     checked.raise_problems()
     runs = "1 run of a notebook" if checked.runs == 1 else f"{checked.runs} runs of notebooks"
     out.print(f"Fits: {runs} in {checked.buildspecs} buildspec{'' if checked.buildspecs == 1 else 's'}")

@@ -2,26 +2,44 @@
 
 import os
 import re
+import textwrap
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
-from mlkit.errors import MlkitError
+from mlkit.errors import NEXT, MlkitError
 
+WHOLE_WORDS: dict[str, Any] = {"break_long_words": False, "break_on_hyphens": False}
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def show_error(error: MlkitError) -> None:
-    """What happened, then what to do; never a stack trace."""
-    err.print(f"[bold red]Error:[/] {plain(str(error))}")
-    if error.cure:
-        err.print(f"  [bold]Next:[/] {plain(error.cure)}")
+    """What happened, then what to do; never a stack trace. A terminal's lines end between words, a log's do not end."""
+    message, cure = [f"Error: {error}"], [f"{NEXT}{error.cure}"] if error.cure else []
+    if err.is_terminal:
+        message = [part for line in message[0].splitlines() for part in textwrap.wrap(line, err.width, **WHOLE_WORDS)]
+        cure = [part for line in cure for part in wrapped_commands(line, err.width - 2)]
+    told = Text("\n".join([*message, *(f"  {line}" for line in cure)]))
+    told.highlight_regex(r"\AError:", "bold red")
+    told.highlight_regex(r"(?m)^  Next:", "bold")
+    err.print(told)
     if error.retry:
         err.print("  The same command may succeed if it is run again.")
+
+
+def wrapped_commands(text: str, width: int) -> list[str]:
+    """The text in lines; where a line ends inside `a command`, it ends as a shell wants it, so that it can be copied."""
+    done, inside = [], False
+    for line in textwrap.wrap(text, width - 2, subsequent_indent="  ", **WHOLE_WORDS):
+        inside ^= line.count("`") % 2 == 1
+        done.append(f"{line} \\" if inside else line)
+    return done
 
 
 @contextmanager

@@ -13,6 +13,8 @@ import typer
 from rich.text import Text
 
 from mlkit.cli import console
+from mlkit.cli.console import WHOLE_WORDS, wrapped_commands
+from mlkit.errors import NotFound, UsageError
 from mlkit.settings import LabNames, Project
 
 if TYPE_CHECKING:
@@ -40,7 +42,8 @@ def doctor(
     """
     from mlkit.doctor.checking import examine, exit_code
 
-    start, project, names = time.monotonic(), Project.here(), LabNames(initials=your_initials)
+    start, project = time.monotonic(), Project.here()
+    names = _names(project, your_initials)
     with ExitStack() as environment:
         found = examine(_groups(project, names, aws, environment))
         findings = list(found if as_json else _shown(found))
@@ -52,6 +55,14 @@ def doctor(
     else:
         console.out.print(f"\n{', '.join(f'{counts[name]} {name}' for name in _STYLES if counts[name])} in {elapsed:.1f} s")
     raise typer.Exit(code)
+
+
+def _names(project: Project, your_initials: str) -> LabNames:
+    """Without a database's name where the project does not say what it is about: that is a finding of its own."""
+    try:
+        return project.names(your_initials)
+    except (NotFound, UsageError):
+        return LabNames(initials=your_initials)
 
 
 def _groups(project: Project, names: LabNames, an_account: bool, environment: ExitStack) -> Iterator["Group"]:
@@ -105,7 +116,7 @@ def lines(finding: "Finding") -> list[Text]:
     detail, indent = finding.detail + slow, _DETAIL_AT
     if any(len(word) > _WIDTH - indent for word in detail.split()):
         indent = _NEXT_AT  # below its name, where a line is longer
-    wrapped = textwrap.wrap(detail, _WIDTH - indent, **_WHOLE_WORDS)
+    wrapped = textwrap.wrap(detail, _WIDTH - indent, **WHOLE_WORDS)
     head, more = (wrapped[0], wrapped[1:]) if indent == _DETAIL_AT and wrapped else ("", wrapped)
     outcome = finding.outcome.value
     first = Text.assemble("  ", (f"{outcome:<8}", _STYLES[outcome]), f"{finding.check:<{_DETAIL_AT - _NEXT_AT}}", head)
@@ -114,15 +125,3 @@ def lines(finding: "Finding") -> list[Text]:
     if finding.next_step:
         told += [Text(" " * _NEXT_AT + line) for line in wrapped_commands(f"next: {finding.next_step}", _WIDTH - _NEXT_AT)]
     return told
-
-
-def wrapped_commands(text: str, width: int) -> list[str]:
-    """The text in lines; where a line ends inside `a command`, it ends as a shell wants it, so that it can be copied."""
-    done, inside = [], False
-    for line in textwrap.wrap(text, width - 2, subsequent_indent="  ", **_WHOLE_WORDS):
-        inside ^= line.count("`") % 2 == 1
-        done.append(f"{line} \\" if inside else line)
-    return done
-
-
-_WHOLE_WORDS: dict[str, Any] = {"break_long_words": False, "break_on_hyphens": False}

@@ -1,6 +1,7 @@
 """mlkit evidence ... | exports | sweep: what the pipeline's own actions call, and people by hand."""
 
 import os
+import re
 import shlex
 from pathlib import Path
 from typing import Annotated
@@ -8,8 +9,10 @@ from typing import Annotated
 import typer
 
 from mlkit.cli.console import out
+from mlkit.errors import UsageError
 from mlkit.settings import Project
 
+_EXECUTION_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 app = typer.Typer(no_args_is_help=True, help="Seal an execution's evidence; verify that what was approved is what is deployed.")
 Exports = Annotated[Path, typer.Option(help="File that gets `export NAME=value` lines, for the shell to read.")]
 
@@ -102,6 +105,9 @@ def sweep(
     from mlkit.aws.sweeping import find_leftovers
     from mlkit.aws.sweeping import sweep as end
 
+    if not _EXECUTION_ID.fullmatch(execution):
+        cure = "`aws codepipeline list-pipeline-executions --pipeline-name PIPELINE` lists the ids."
+        raise UsageError(f"{execution!r} is not the id of a pipeline execution", cure=cure)
     aws = Session()
     leftovers = find_leftovers(aws, execution, your_initials)
     for leftover in leftovers:

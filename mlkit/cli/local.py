@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from mlkit.cli.alone import alone
 from mlkit.cli.console import out
 from mlkit.cli.server import start
 from mlkit.errors import UsageError
@@ -16,8 +17,14 @@ from mlkit.settings import Project
 app = typer.Typer(no_args_is_help=True, help="The local AWS: start it, look at it, use it.")
 
 
+Port = Annotated[
+    int | None,
+    typer.Option(min=0, max=65535, help="Port on 127.0.0.1; without it 4566, or a free one when that is taken.", show_default=False),
+]
+
+
 @app.command()
-def up(port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 4566) -> None:
+def up(port: Port = None) -> None:
     """Start the local AWS in the background, unless it runs.
 
     Example: mlkit local up
@@ -61,10 +68,18 @@ def reset(yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = Fals
     from mlkit.local import lifecycle
 
     home = Project.here().local_home
-    if not yes and not typer.confirm(f"Delete everything in {home}?"):
+    if not yes and not _confirmed(f"Delete everything in {home}?"):
         raise UsageError("Nothing was deleted", cure="Add --yes to delete without the question.")
     lifecycle.reset(home)
     out.print(f"{home} is gone.")
+
+
+def _confirmed(question: str) -> bool:
+    """Without somebody to answer, the answer is no."""
+    try:
+        return typer.confirm(question)
+    except typer.Abort:
+        return False
 
 
 @app.command()
@@ -116,7 +131,7 @@ Initials = Annotated[str, typer.Option("--your-initials", help="Prefix of the la
 @app.command()
 def run(
     your_initials: Initials = "mlkit",
-    port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 4566,
+    port: Port = None,
     worktree: Annotated[bool, typer.Option("--worktree", help="Run uncommitted files too, not only HEAD.")] = False,
     approve: Annotated[str | None, typer.Option(help="Approve for production with this comment, without being asked.")] = None,
     tune: Annotated[str, typer.Option(help="The stack's parameter Tune: notebook, true or false.")] = "notebook",
@@ -130,7 +145,9 @@ def run(
 
     parameters = {"Tune": tune, "MinMatchRate": min_match_rate}
     options = pipeline.Options(your_initials=your_initials, port=port, worktree=worktree, approve=approve, parameters=parameters)
-    pipeline.run(Project.here(), options)
+    project = Project.here()
+    with alone(project):
+        pipeline.run(project, options)
 
 
 @app.command()
@@ -170,7 +187,7 @@ def stop(your_initials: Initials = "mlkit") -> None:
 def walk(
     tune: Annotated[bool, typer.Option("--tune", help="Tune instead of training once.")] = False,
     your_initials: Initials = "mlkit",
-    port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 4566,
+    port: Port = None,
 ) -> None:
     """Run the three notebooks from the working tree without a pipeline, with the dev endpoint between the second and the third.
 
@@ -178,4 +195,26 @@ def walk(
     """
     from mlkit.cli.walk import walk as walk_through
 
-    walk_through(Project.here(), your_initials=your_initials, tune=tune, port=port)
+    project = Project.here()
+    with alone(project):
+        walk_through(project, your_initials=your_initials, tune=tune, port=port)
+
+
+@app.command()
+def repository(
+    name: Annotated[str, typer.Argument(metavar="OWNER/REPO", help="As the pipeline's Source names it: GitHubUser/Repo.")],
+    worktree: Annotated[bool, typer.Option("--worktree", help="Take uncommitted files too, not only what a branch holds.")] = False,
+) -> None:
+    """Let this project's git repository stand for a repository on GitHub, which the local AWS does not reach.
+
+    Example: mlkit local repository you/mlkit
+    """
+    from mlkit.local.codeconnections import repositories
+
+    project = Project.here()
+    if name.count("/") != 1 or not all(name.split("/")):
+        raise UsageError(
+            f"{name!r} is not OWNER/REPO", cure="Give what the pipeline's stack has as GitHubUser and Repo, with a slash between."
+        )
+    repositories.register(project.local_home / "codeconnections", name, project.root, worktree=worktree)
+    out.print(f"On this local AWS, {project.root} stands for {name}.")

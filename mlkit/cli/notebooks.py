@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperCommand
 
 from mlkit.cli.console import Elapsed, out, plain, show_table
-from mlkit.errors import UsageError
+from mlkit.errors import NotFound, UsageError
 from mlkit.parameters import Typed
 
 if TYPE_CHECKING:
@@ -59,6 +59,9 @@ def run(
 
     Example: mlkit run notebooks/02_train.ipynb -p tune True
     """
+    for option, seconds in (("--cell-timeout", cell_timeout), ("--run-timeout", run_timeout)):
+        if seconds is not None and not seconds > 0:
+            raise UsageError(f"{option} is {seconds:g}", cure="Give seconds above 0, or leave it out for no limit.")
     given, sources = _given(file, setting or [], parameter or [])
     store = _evidence_store(evidence) if evidence else None
     target = executed or Path("executed") / notebook.name
@@ -221,15 +224,29 @@ def _decided(joined: list[str]) -> dict[str, str]:
     return {name: value for name, value in _once(joined).items() if value != "notebook"}
 
 
+def _yaml_problem(error: Any) -> str:
+    """What is wrong, and in which line, in one line."""
+    mark = getattr(error, "problem_mark", None)
+    where = f"line {mark.line + 1}: " if mark else ""
+    return f"{where}{getattr(error, 'problem', None) or str(error).splitlines()[0]}"
+
+
 def _from_file(path: Path | None) -> dict[str, Any]:
     if path is None:
         return {}
     import yaml
 
     try:
-        values = yaml.safe_load(path.read_text())
-    except (OSError, yaml.YAMLError) as error:
-        raise UsageError(f"{path} cannot be read: {error}", cure="Write one `name: value` a line.") from error
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise NotFound(f"There is no file {path}", cure="Check the path; -f takes a YAML file of parameters.") from error
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}", cure="-f takes a YAML file of parameters.") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not text in UTF-8", cure="Save it as UTF-8.") from error
+    except yaml.YAMLError as error:
+        raise UsageError(f"{path} is not YAML: {_yaml_problem(error)}", cure="Write one `name: value` a line.") from error
     if not isinstance(values, dict) or not all(isinstance(name, str) for name in values):
-        raise UsageError(f"{path} does not hold parameters", cure="Write one `name: value` a line.")
+        kind = "a list" if isinstance(values, list) else "empty" if values is None else "no mapping of names"
+        raise UsageError(f"{path} is {kind}, not parameters by name", cure="Write one `name: value` a line.")
     return values

@@ -25,7 +25,7 @@ class Options:
     """What a run is asked for; empty values leave the stack's parameters as they are."""
 
     your_initials: str
-    port: int
+    port: int | None
     worktree: bool
     approve: str | None
     parameters: dict[str, str]
@@ -35,30 +35,32 @@ def run(project: Project, options: Options) -> None:
     """Deploy both stacks, run the pipeline from the repository's HEAD, and end with a table, the match rate and where to look."""
     from mlkit.local import lifecycle
 
+    head(project.root)  # without one there is nothing to run, and nothing is to be started for it
     with step("Local AWS"):
         running = start(project, options.port)
         out.print(f"  {running.endpoint_url}, account {running.account}, {running.region}")
     with console.environment(lifecycle.environment(project.local_home)):
         from mlkit.aws.session import Session
 
-        aws, names = Session(), LabNames(initials=options.your_initials)
+        aws, names = Session(), project.names(options.your_initials)
         pipeline = _deploy(aws, project, names, options)
         _follow_to_the_end(aws, project, names, pipeline, options)
 
 
 def _deploy(aws: Any, project: Project, names: LabNames, options: Options) -> str:
     from mlkit.aws.stacks import deploy_stack
-    from mlkit.cli.data import load_ratings
+    from mlkit.cli.kinds import commands_of
 
     capabilities = ("CAPABILITY_IAM",)
     with step("Data lake (CloudFormation/datalake.yaml)"):
         lake = {"YourInitials": names.initials}
         deploy_stack(aws, names.datalake_stack, project.root / DATALAKE_TEMPLATE, lake, capabilities=capabilities, on_event=StackEvents())
-    with step("Ratings"):
-        load_ratings(project, "ml-100k", names.initials)
+    with step("Data"):
+        commands_of(project).load_table(project, project.about.source, names.initials)
     with step("Pipeline (CloudFormation/codepipeline.yaml)"):
         given = {"Email": "approver@example.com", "GitHubUser": OWNER, "Repo": REPO, "Branch": BRANCH, "BakeSeconds": "0"}
-        parameters = {"YourInitials": names.initials, "ConnectionArn": _connection(aws), **given, **options.parameters}
+        about = {"YourInitials": names.initials, "Dataset": names.dataset}
+        parameters = {**about, "ConnectionArn": _connection(aws), **given, **options.parameters}
         template = project.root / PIPELINE_TEMPLATE
         stack = deploy_stack(aws, names.pipeline_stack, template, parameters, capabilities=capabilities, on_event=StackEvents())
     return stack.outputs["Pipeline"]
@@ -206,7 +208,7 @@ def show_report(aws: Any, pipeline: str, execution: str, report: dict[str, Any])
                 out.print(f"  {console.plain(line)}")
     if rate := report["match_rate"]:
         interval = f"95% interval {rate['low']:.4f} to {rate['high']:.4f}"
-        out.print(f"[bold]Match rate {rate['value']:.4f}[/] on {rate['rows']:,} held-out ratings ({interval})")
+        out.print(f"[bold]Match rate {rate['value']:.4f}[/] on {rate['rows']:,} held-out rows ({interval})")
     out.print(f"Simulated: {report['simulated']}")
     out.print(f"Evidence: {report['evidence_uri'] or 'nothing was sealed'}")
     out.print(f"Endpoints: {', '.join(report['endpoints']) or 'none'}")

@@ -1,4 +1,4 @@
-"""The whole walk on the local AWS: lake, ratings, three notebooks, an endpoint, a match rate."""
+"""The whole walk on the local AWS: lake, data, three notebooks, an endpoint, a match rate."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -8,7 +8,7 @@ from mlkit.cli.console import StackEvents, out, show_table, step
 from mlkit.settings import DATALAKE_TEMPLATE, LabNames, Project
 
 
-def walk(project: Project, *, your_initials: str, tune: bool, port: int) -> None:
+def walk(project: Project, *, your_initials: str, tune: bool, port: int | None) -> None:
     """Run everything and end with the times, the match rate and where the executed notebooks are."""
     from mlkit.cli.server import start
     from mlkit.local import lifecycle
@@ -18,7 +18,7 @@ def walk(project: Project, *, your_initials: str, tune: bool, port: int) -> None
         running = start(project, port)
         out.print(f"  {running.endpoint_url}, account {running.account}, {running.region}")
     with console.environment(lifecycle.environment(project.local_home)):
-        evidence = _walk(project, LabNames(initials=your_initials), tune, timings)
+        evidence = _walk(project, project.names(your_initials), tune, timings)
     show_table([{"step": name, "seconds": f"{seconds:.1f}"} for name, seconds in timings.items()], title="What took how long")
     _show_result(project, evidence)
 
@@ -28,7 +28,7 @@ def _walk(project: Project, names: LabNames, tune: bool, timings: dict[str, floa
     from mlkit.aws.evidence import EvidenceStore
     from mlkit.aws.session import Session
     from mlkit.aws.stacks import deploy_stack
-    from mlkit.cli.data import load_ratings
+    from mlkit.cli.kinds import commands_of
     from mlkit.cli.notebooks import run_and_keep
 
     aws = Session()
@@ -41,8 +41,8 @@ def _walk(project: Project, names: LabNames, tune: bool, timings: dict[str, floa
             capabilities=("CAPABILITY_IAM",),
             on_event=StackEvents(),
         )
-    with step("Ratings", timings):
-        load_ratings(project, "ml-100k", names.initials)
+    with step("Data", timings):
+        commands_of(project).load_table(project, project.about.source, names.initials)
     evidence = f"s3://{names.bucket}/executed/{datetime.now(UTC):%Y%m%dT%H%M%SZ}/"
     store = EvidenceStore(aws, evidence)
     parameters: dict[str, dict[str, Any]] = {
@@ -66,7 +66,7 @@ def _show_result(project: Project, evidence: str) -> None:
     result = handoff.load(TestResult, project.handoff, "test_result", made_by="notebooks/03_test_endpoint.ipynb")
     baselines = ", ".join(f"{name} {value:.4f}" for name, value in result.baselines.items())
     out.print(
-        f"\n[bold]Match rate {result.match_rate:.4f}[/] on {result.rows:,} held-out ratings "
+        f"\n[bold]Match rate {result.match_rate:.4f}[/] on {result.rows:,} held-out rows "
         f"({result.confidence:.0%} interval {result.low:.4f} to {result.high:.4f}): {result.verdict} at {result.min_match_rate}"
     )
     out.print(f"Beside it: {baselines}")

@@ -78,10 +78,13 @@ class Account:
 
         return find_execution_role(self.aws, self.names.initials, str(self.parameter("02_train", "execution_role")))
 
+    def parameters(self, notebook: str) -> dict[str, Any]:
+        """The notebook's parameters with their defaults, which a run without -p takes."""
+        return {parameter.name: parameter.default for parameter in read_parameters(self.project.root / "notebooks" / f"{notebook}.ipynb")}
+
     def parameter(self, notebook: str, name: str) -> Any:
-        """A notebook parameter's default, which is what a run without -p takes."""
-        found = {parameter.name: parameter.default for parameter in read_parameters(self.project.root / "notebooks" / f"{notebook}.ipynb")}
-        return found[name]
+        """One parameter's default."""
+        return self.parameters(notebook)[name]
 
     @property
     def deploy_lake(self) -> str:
@@ -90,7 +93,7 @@ class Account:
 
     @property
     def deploy_pipeline(self) -> str:
-        more = " Email=you@example.com GitHubUser=you ConnectionArn=arn:..."
+        more = f" Dataset={self.names.dataset} Email=you@example.com GitHubUser=you ConnectionArn=arn:..."
         return self._deploy(PIPELINE_TEMPLATE.as_posix(), self.names.pipeline_stack, more)
 
     def _deploy(self, template: str, stack: str, more: str) -> str:

@@ -16,6 +16,7 @@ from mlkit.errors import AccessDenied, InvalidData, NotFound, QueryFailed
 
 _HEAD_BYTES = 1024
 _ROWS = 3
+_COLUMNS = 4  # of the table, told
 _NUMBERS = ("tinyint", "smallint", "int", "integer", "bigint", "float", "double")
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 _OTHERS = "Choose initials of your own with --your-initials: bucket names are unique across AWS."
@@ -66,7 +67,7 @@ def stack(account: Account) -> Finding:
 
 
 def database(account: Account) -> Finding:
-    with aws_errors(cure=account.deploy_lake):
+    with aws_errors(missing=account.deploy_lake):
         account.aws.client("glue").get_database(Name=account.names.database)
     return ok(account.names.database)
 
@@ -74,14 +75,16 @@ def database(account: Account) -> Finding:
 def table(account: Account) -> Finding:
     """The table as 01_prep looks for it, with the columns that it reads."""
     from mlkit.aws.lake import find_lake
+    from mlkit.kinds import check_columns
 
-    found = find_lake(account.aws, account.names.initials, table=account.table_name)
-    types = {column["Name"]: column["Type"] for column in account.table["StorageDescriptor"]["Columns"]}
-    read = (found.table.user, found.table.movie, found.table.rating, found.table.timestamp)
-    return ok(f"{account.table_name} with {', '.join(f'{name} {types[name]}' for name in read)}")
+    found = find_lake(account.aws, account.names.initials, dataset=account.names.dataset, table=account.table_name)
+    check_columns(account.project, found, account.parameters("01_prep"))
+    told = [f"{name} {kind}" for name, kind in found.columns.items()]
+    more = f" and {len(told) - _COLUMNS} more" if len(told) > _COLUMNS else ""
+    return ok(f"{account.table_name} with {', '.join(told[:_COLUMNS])}{more}")
 
 
-def ratings(account: Account) -> Finding:
+def rows(account: Account) -> Finding:
     """The first rows, read from the table's location by its own delimiter: a query would cost."""
     location = account.table["StorageDescriptor"]["Location"]
     bucket_name, _, prefix = location.removeprefix("s3://").partition("/")
@@ -89,7 +92,7 @@ def ratings(account: Account) -> Finding:
     listed = s3.list_objects_v2(Bucket=bucket_name, Prefix=prefix)
     files = [item for item in listed.get("Contents", []) if item["Size"]]
     if not files:
-        return fail(f"nothing below {location}", f"`mlkit data load ml-100k --your-initials {account.names.initials}`", InvalidData)
+        return fail(f"nothing below {location}", f"`mlkit data load --your-initials {account.names.initials}`", InvalidData)
     size = sum(item["Size"] for item in files) / 1e6
     some = "at least " if listed["IsTruncated"] else ""
     told = f"{some}{len(files)} {'object' if len(files) == 1 else 'objects'}, {size:.1f} MB"
@@ -97,12 +100,12 @@ def ratings(account: Account) -> Finding:
     delimiter = _delimiter(account.table)
     if delimiter is None or files[0]["Key"].endswith((".gz", ".bz2", ".zst")):
         return skipped(f"{told}; not plain text, so its rows are not shown")
-    rows = _rows(head, delimiter, _header_lines(account.table), whole=files[0]["Size"] <= _HEAD_BYTES)
-    wrong = _mismatch(rows, account.table["StorageDescriptor"]["Columns"], delimiter)
+    found = _rows(head, delimiter, _header_lines(account.table), whole=files[0]["Size"] <= _HEAD_BYTES)
+    wrong = _mismatch(found, account.table["StorageDescriptor"]["Columns"], delimiter)
     if wrong:
         cure = f"`mlkit data load` writes what the table reads; {files[0]['Key']} is something else, or the table's delimiter is wrong."
         return fail(f"{told}; {wrong}", cure, InvalidData)
-    return ok(f"{told}, first rows: {' | '.join(' '.join(row) for row in rows)}")
+    return ok(f"{told}, first rows: {' | '.join(' '.join(row) for row in found)}")
 
 
 def workgroup(account: Account) -> Finding:
@@ -159,8 +162,8 @@ CHECKS = (
     Check(name="initials", run=initials),
     Check(name="bucket", run=bucket, needs=("identity",)),
     Check(name="lake stack", run=stack, needs=("identity", "bucket"), optional=True),
-    Check(name="database", run=database, needs=("identity",)),
+    Check(name="database", run=database, needs=("identity", "project")),
     Check(name="table", run=table, needs=("database",)),
-    Check(name="ratings", run=ratings, needs=("table",)),
+    Check(name="rows", run=rows, needs=("table",)),
     Check(name="workgroup", run=workgroup, needs=("identity",)),
 )

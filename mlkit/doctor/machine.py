@@ -1,4 +1,4 @@
-"""Checks of this machine: Python, disk, git, installed packages, the notebooks' kernel."""
+"""Checks of this machine: Python, disk, what the project is about, git, installed packages, the notebooks' kernel."""
 
 import ast
 import os
@@ -43,6 +43,14 @@ def disk(project: Project) -> Finding:
     if least < _ENOUGH_GB:
         return warn(told, f"Some {_ENOUGH_GB:.0f} GB are comfortable; `du -sh .mlkit executed` shows what runs have left.")
     return ok(told)
+
+
+def about(project: Project) -> Finding:
+    """What mlkit.yml says; without it nobody knows which data to load and where they lie in the lake."""
+    from mlkit.kinds import kind_of
+
+    kind, found = kind_of(project), project.about
+    return ok(f"{found.dataset}, table {found.table}, of kind {kind}")
 
 
 def git(project: Project) -> Finding:
@@ -117,6 +125,7 @@ def _git(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 CHECKS = (
     Check(name="python", run=python),
     Check(name="disk", run=disk),
+    Check(name="project", run=about),
     Check(name="git", run=git),
     Check(name="kernel", run=kernel),
 )

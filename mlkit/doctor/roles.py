@@ -36,7 +36,7 @@ def trust(account: Account) -> Finding:
 
 def caller_may_train(account: Account) -> Finding:
     """What 02_train asks in the caller's name."""
-    job = f"arn:{account.partition}:sagemaker:{account.aws.region}:{account.id}:training-job/fm-doctor"
+    job = f"arn:{account.partition}:sagemaker:{account.aws.region}:{account.id}:training-job/ml-doctor"
     questions: list[Question] = [
         ("sagemaker:CreateTrainingJob", job, {}),
         ("iam:PassRole", account.execution_role, {"iam:PassedToService": _SAGEMAKER}),

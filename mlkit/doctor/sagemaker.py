@@ -16,9 +16,10 @@ _TOLD = 3
 def image(account: Account) -> Finding:
     """The built-in algorithm's address in this region; the SDK knows it without a call."""
     from mlkit.aws.training import image_uri
+    from mlkit.kinds import algorithm_of
 
     try:
-        registry, _, name = image_uri(account.aws).partition("/")
+        registry, _, name = image_uri(account.aws, algorithm_of(account.project)).partition("/")
     except ValueError as error:
         return fail(str(error), "Choose a region that has the algorithm, for example `export AWS_DEFAULT_REGION=us-east-1`.", NotFound)
     return ok(f"{name} from {registry}")
@@ -76,5 +77,5 @@ CHECKS = (
     Check(name="training quota", run=training_quota, needs=("identity",), optional=True),
     Check(name="endpoint quota", run=endpoint_quota, needs=("identity",), optional=True),
     Check(name="endpoints", run=endpoints, needs=("identity",), optional=True),
-    Check(name="image", run=image, needs=("region",)),
+    Check(name="image", run=image, needs=("region", "project")),
 )

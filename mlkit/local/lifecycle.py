@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlkit.errors import LocalAwsFailed
+from mlkit.local import ports
 from mlkit.local.home import Home
 
 _START_TIMEOUT_S = 60.0
@@ -35,12 +36,19 @@ class Status:
     running: Running | None
 
 
-def up(home: Path, port: int = 4566, *, account: str = "123456789012", region: str = "us-east-1") -> Running:
-    """Start it in the background unless it runs, and wait until it answers. Raises LocalAwsFailed with the end of its log."""
+def up(home: Path, port: int | None = None, *, account: str = "123456789012", region: str = "us-east-1") -> Running:
+    """Start it in the background unless it runs, and wait until it answers.
+
+    0 takes a free port; None the usual one, or a free one when that is taken. Raises LocalAwsFailed when a named port is taken, or with
+    the end of its log.
+    """
     place = Home(path=home.resolve())
     if (found := _running(place)) is not None:
         return found
-    pid = _spawn(place, ["--port", str(port), "--account", account, "--region", region])
+    if port and not ports.is_free(port):
+        raise _port_is_taken(port)
+    options = ["--account", account, "--region", region, *(["--port", str(port)] if port is not None else [])]
+    pid = _spawn(place, options)
     deadline = time.monotonic() + _START_TIMEOUT_S
     while time.monotonic() < deadline:
         if (found := _running(place)) is not None:
@@ -50,6 +58,12 @@ def up(home: Path, port: int = 4566, *, account: str = "123456789012", region: s
         time.sleep(0.02)
     os.kill(pid, signal.SIGTERM)
     raise LocalAwsFailed(f"The local AWS did not answer within {_START_TIMEOUT_S:.0f} s; see {place.log}.")
+
+
+def _port_is_taken(port: int) -> LocalAwsFailed:
+    holder = ports.holder(port)
+    stop = f"`mlkit local down` in {holder.folder}" if holder.home else "stop what holds it"
+    return LocalAwsFailed(f"Port {port} on 127.0.0.1 is taken by {holder}.", cure=f"Leave out --port to get a free one, or {stop}.")
 
 
 def _spawn(place: Home, options: list[str]) -> int:

@@ -14,7 +14,7 @@ from pathlib import Path
 import uvicorn
 
 from mlkit.errors import LocalAwsFailed
-from mlkit.local import resources
+from mlkit.local import ports, resources
 from mlkit.local.checkpoint import Checkpoint
 from mlkit.local.deployments import Deployments
 from mlkit.local.emulated_calls import EmulatedCalls
@@ -109,16 +109,14 @@ def _element(xml: str, name: str) -> str:
     return match[1]
 
 
-def listen(port: int) -> socket.socket:
-    """The one listening socket. Raises LocalAwsFailed when the port is taken."""
-    # With the protocol named, asyncio sends without delay; otherwise every answer waits 40 ms for the client's acknowledgement.
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+def listen(port: int | None) -> socket.socket:
+    """The one listening socket; without a port it is the usual one, or a free one. Raises LocalAwsFailed when a named port is taken."""
     try:
-        listener.bind(("127.0.0.1", port))
+        listener = ports.bind(ports.PORT if port is None else port)
     except OSError as error:
-        listener.close()
-        raise LocalAwsFailed(f"Port {port} on 127.0.0.1 is in use.", cure="Choose another with --port, or stop what uses it.") from error
+        if port is not None:
+            raise LocalAwsFailed(f"Port {port} on 127.0.0.1 is in use.") from error
+        listener = ports.bind(0)
     listener.listen(128)
     return listener
 
@@ -156,7 +154,7 @@ class _Server(uvicorn.Server):
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--home", type=Path, required=True, help="folder of the state")
-    parser.add_argument("--port", type=int, default=4566, help="0 takes a free one")
+    parser.add_argument("--port", type=int, help=f"0 takes a free one; without it {ports.PORT}, or a free one when that is taken")
     parser.add_argument("--account", default="123456789012")
     parser.add_argument("--region", default="us-east-1")
     parser.add_argument("--background", action="store_true", help="leave the terminal's session")

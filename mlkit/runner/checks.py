@@ -20,7 +20,8 @@ def only_one(executed: Path) -> Iterator[None]:
         name = hashlib.sha256(str(executed.resolve()).encode()).hexdigest()[:16]
         lock = open(Path(tempfile.gettempdir()) / f"mlkit-{os.getuid()}-{name}.lock", "w")  # noqa: SIM115  closed by `with lock`
     except OSError as problem:
-        raise SaveFailed(f"{executed.parent} cannot be written to: {problem.strerror or problem}") from problem
+        cure = "Name another place for the executed notebook."
+        raise SaveFailed(f"{executed.parent} cannot be written to: {problem.strerror or problem}", cure=cure) from problem
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

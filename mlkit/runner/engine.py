@@ -14,6 +14,7 @@ from nbformat.v4 import new_output
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, NotebookExecutionManager, papermill_engines
 
+from mlkit.errors import cure_told
 from mlkit.records import Status
 from mlkit.runner.cells import is_run
 from mlkit.runner.session import RunStopped, Session
@@ -107,13 +108,13 @@ class StoppableClient(PapermillNotebookClient):  # type: ignore[misc]
                     raise RunStopped
 
     def _run_cell(self, cell: Any, index: int) -> Status:
-        session = self.session
+        session, cure = self.session, ""
         try:
             with session.time_limit(session.cell_timeout_s, "the cell"):
                 self.execute_cell(cell, index)
                 self._resolve_references(cell, index)
         except CellExecutionError as problem:
-            status, ename, evalue = Status.FAILED, problem.ename, problem.evalue
+            status, ename, evalue, cure = Status.FAILED, problem.ename, problem.evalue, cure_told(problem.traceback)
         except DeadKernelError:
             status, ename, evalue = Status.DIED, "KernelDied", session.death()
         else:
@@ -122,7 +123,7 @@ class StoppableClient(PapermillNotebookClient):  # type: ignore[misc]
             status, ename, evalue = session.stop_status, "Interrupted", session.stop_reason
         if status is not Status.FAILED:
             session.signal_kernel(signal.SIGKILL)  # the clean-up of a killed kernel is instant
-        session.fail(status, cell, ename, evalue)
+        session.fail(status, cell, ename, evalue, cure)
         return status
 
     def _resolve_references(self, cell: Any, index: int) -> None:

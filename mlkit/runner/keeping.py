@@ -40,6 +40,7 @@ class Keeper:
         self.store, self.screener, self._is_stopped = store, screener, is_stopped
         self.redactions: dict[Redaction, None] = {}
         self._notebook = b""
+        self._earlier = {path: _content(path) for path in (self.executed, self.record_path)}
         self._unsaved: OSError | None = None
         self._storing = threading.Lock()
 
@@ -85,9 +86,16 @@ class Keeper:
                 raise _unsaved(self.record_path, self._unsaved)
             self._store_unless_stopped(record, 0.0)
         except MlkitError:
-            for path in (self.executed, self.record_path):
-                path.unlink(missing_ok=True)
+            self._take_back()
             raise
+
+    def _take_back(self) -> None:
+        """What lay here before this run is there again."""
+        for path, before in self._earlier.items():
+            if before is None:
+                path.unlink(missing_ok=True)
+            elif _content(path) != before:
+                self._write(path, before)
 
     def keep_unfinished(self, notebook: Any, record: RunRecord) -> None:
         """Save and store what there is by now. A failure waits for the end, which tells of it if it lasts."""
@@ -161,10 +169,18 @@ class Keeper:
         return None
 
 
+def _content(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None
+
+
 def _unsaved(path: Path, problem: OSError) -> SaveFailed:
-    return SaveFailed(f"{path} cannot be written: {problem.strerror or problem}")
+    cure = "Free some space (`df -h .`), or name another place for the executed notebook."
+    return SaveFailed(f"{path} cannot be written: {problem.strerror or problem}", cure=cure)
 
 
 def _with(record: RunRecord, problems: list[MlkitError]) -> RunRecord:
-    kept = tuple(Failure(cell_number=None, heading="", ename=type(one).__name__, evalue=str(one)) for one in problems)
+    kept = tuple(Failure(cell_number=None, heading="", ename=type(one).__name__, evalue=str(one), cure=one.cure) for one in problems)
     return dataclasses.replace(record, not_kept=kept)

@@ -86,6 +86,8 @@ def run_notebook(source: Path, executed: Path, parameters: Mapping[str, Any], op
     given = bind(declared, parameters)
     if executed.resolve() == source.resolve():
         raise UsageError(f"The executed notebook would replace its source {source}.", cure="Name another file for it.")
+    if executed.is_dir():
+        raise UsageError(f"The executed notebook cannot be the folder {executed}.", cure=f"Name a file in it: {executed / source.name}")
     with only_one(executed):
         return _Run(source, executed, declared, given, kernel, options).go()
 

@@ -126,9 +126,9 @@ class Session:
             self.fail(self.stop_status, None, "Interrupted", self.stop_reason)
             raise RunStopped
 
-    def fail(self, status: Status, cell: Any, ename: str, evalue: str) -> None:
+    def fail(self, status: Status, cell: Any, ename: str, evalue: str, cure: str = "") -> None:
         self.status = status
-        self.failure = (cell, Failure(cell_number=None, heading="", ename=ename, evalue=evalue))
+        self.failure = (cell, Failure(cell_number=None, heading="", ename=ename, evalue=evalue, cure=cure))
 
     def death(self) -> str:
         """How the kernel's process ended, for people."""

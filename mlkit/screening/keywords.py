@@ -35,10 +35,10 @@ _PUBLIC = re.compile(
     re.IGNORECASE,
 )
 _ASSIGNED = re.compile(
-    r"(?:\\?['\"`]|&quot;)?\]?[ \t]*"
+    r"(?:\\*['\"`]|&quot;)?\]?[ \t]*"
     r"(?::[ \t]*[A-Za-z_][\w.\[\], |\t]*?(?==[^=]))?"  # an annotation
     r"(?P<operator>:=|=>|[=!]={1,2}|=|:|,)[ \t]*[rbfuRBFU]{0,2}"
-    r"(?P<quote>\\?(?:\"\"\"|'''|['\"`])|&quot;)(?P<value>(?:(?!(?P=quote))(?:\\.|[^\\\n]))+)(?P=quote)"
+    r"(?P<quote>\\*(?:\"\"\"|'''|['\"`])|&quot;)(?P<value>(?:(?!(?P=quote))(?:\\.|[^\\\n]))+)(?P=quote)"
 )
 _BARE = re.compile(r"(?P<operator>=|[ \t]*:[ \t]*|[ \t]+=[ \t]+)(?P<value>[^\s'\"`;,&<>()\[\]{}|\\=]{6,}={0,2})(?!=)")
 _OPTION = re.compile(r"[ =](?P<value>[^\s'\"`;,&<>()\[\]{}|\\=]{6,}={0,2})(?!=)")

@@ -10,7 +10,7 @@ from mlkit.screening import keywords, rules
 from mlkit.screening.encoded import base64_texts, decoded, png_texts
 from mlkit.screening.known import SHORTEST, KnownValues
 from mlkit.screening.needles import lower
-from mlkit.screening.views import Piece, View, joined, seen, unbroken, unquoted
+from mlkit.screening.views import Piece, View, joined, seen, unbroken
 
 ROUNDS = 3  # a finding may hide another beside it, where rules share a delimiter
 _WINDOW = 4000  # characters of each output that are read together with its neighbours'
@@ -208,9 +208,6 @@ def _looks(view: View, kind: Kind) -> Iterator[Found]:
         lowered = lower(one.text)
         yield from (_found(one, hit) for hit in rules.find(one.text, lowered))
         yield from _assigned(one, lowered, kind)
-    if '\\"' in shown.text or "\\'" in shown.text:
-        bare = unquoted(shown)
-        yield from _assigned(bare, lower(bare.text), kind)
     for start, end, inside in base64_texts(shown.text):
         rule = _inside(inside, depth=1)
         if rule is not None:

@@ -16,7 +16,6 @@ _MARKUP = re.compile(
 _CLOSE = {"<!-": re.compile("-->"), "<sc": re.compile(r"</script\s*>", re.IGNORECASE), "<st": re.compile(r"</style\s*>", re.IGNORECASE)}
 _INLINE = frozenset(("a", "b", "code", "em", "font", "i", "mark", "small", "span", "strong", "tspan", "u"))
 _LINE_BREAK = re.compile(r"[ \t]*['\"]?[ \t]*(?:\r?\n|\\n)[ \t]*(?:[bru]?['\"])?")
-_ESCAPED_QUOTE = re.compile(r"\\+(?=['\"])")
 
 
 class Segment(NamedTuple):
@@ -131,11 +130,6 @@ def seen(view: View, *, markup: bool) -> View:
     if markup:
         view = view.edited(_markup(view.text))
     return view
-
-
-def unquoted(view: View) -> View:
-    r"""The view without the backslashes before quotes, as in JSON inside of JSON: `\"password\": \"...\"`."""
-    return view.edited((found.start(), found.end(), "") for found in _ESCAPED_QUOTE.finditer(view.text))
 
 
 def unbroken(view: View) -> View:

@@ -38,10 +38,10 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """A copy of the project with a filled lake on a local AWS of its own."""
-    from mlkit.aws.lake import upload_ratings
     from mlkit.aws.session import Session
     from mlkit.aws.stacks import deploy_stack
     from mlkit.cli.console import environment
+    from mlkit.movielens.lake import upload_ratings
 
     root = Path(__file__).parents[2]
     folder = tmp_path_factory.mktemp("jupyter")

@@ -34,7 +34,7 @@ from mlkit.settings import DATALAKE_TEMPLATE, PIPELINE_TEMPLATE, LabNames, Proje
 
 ROOT = Path(__file__).parents[2]
 PROJECT = Project(root=ROOT)
-NAMES = LabNames(initials="doctor")
+NAMES = LabNames(initials="doctor", dataset="movielens")
 BUCKET = NAMES.bucket
 RATINGS = "movielens-data/u.data/ratings.tsv"
 HEADER = "userid\tmovieid\trating\ttimestamp\n"
@@ -79,7 +79,7 @@ def looking(**key: str) -> ReadingSession:
 
 
 def account(initials: str = NAMES.initials, **more: Any) -> Account:
-    return Account(names=LabNames(initials=initials), project=PROJECT, **{"make_session": looking, **more})
+    return Account(names=PROJECT.names(initials), project=PROJECT, **{"make_session": looking, **more})
 
 
 def findings(subject: Account, checks: Sequence[Check] = ASKING) -> dict[str, Finding]:
@@ -101,7 +101,7 @@ def test_with_lake_and_pipeline_nothing_fails(deployed: str) -> None:
     assert {name for name, outcome in outcomes(found).items() if outcome is Outcome.SKIPPED} == NOT_OFFERED
     assert {name for name, outcome in outcomes(found).items() if outcome is Outcome.WARN} == {"initials"}
     assert exit_code(found.values()) == 0
-    assert found["ratings"].detail == "1 object, 0.0 MB, first rows: 0 1 3 881250949 | 1 2 3 881250949 | 2 3 3 881250949"
+    assert found["rows"].detail == "1 object, 0.0 MB, first rows: 0 1 3 881250949 | 1 2 3 881250949 | 2 3 3 881250949"
     assert found["subscription"].detail == "a@example.com hears of approvals"
     assert all(finding.detail.startswith("not offered here: The local AWS") for name, finding in found.items() if name in NOT_OFFERED)
 
@@ -113,7 +113,7 @@ def test_without_a_lake_the_first_failure_says_how_to_deploy_it() -> None:
     assert exit_code(found.values()) == errors.NotFound.exit_code
     assert "aws cloudformation deploy --template-file CloudFormation/datalake.yaml" in found["database"].next_step
     assert found["bucket"].detail == "nobody-ml-id-lab is free; the lake's stack makes it"
-    assert found["ratings"].detail == "needs table"
+    assert found["rows"].detail == "needs table"
     assert found["connection"].detail == "needs pipeline stack"
     assert "`mlkit local run`" in alone("lake stack", account("nobody", deploys="mlkit local run")).next_step
 
@@ -127,9 +127,9 @@ def test_a_bucket_that_a_deleted_stack_left_is_told_before_a_deployment_stops_at
 
 def test_an_empty_table_names_the_command_that_fills_it(deployed: str, aws: Callable[[str], Any]) -> None:
     with replaced(aws("s3"), None):
-        found = alone("ratings", account())
+        found = alone("rows", account())
     assert found.exit_code == errors.InvalidData.exit_code
-    assert found.next_step == "`mlkit data load ml-100k --your-initials doctor`"
+    assert found.next_step == "`mlkit data load --your-initials doctor`"
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_an_empty_table_names_the_command_that_fills_it(deployed: str, aws: Call
 )
 def test_rows_that_the_table_cannot_read_are_shown(deployed: str, aws: Callable[[str], Any], content: str, told: str) -> None:
     with replaced(aws("s3"), content):
-        found = alone("ratings", account())
+        found = alone("rows", account())
     assert (found.outcome, found.exit_code) == (Outcome.FAIL, errors.InvalidData.exit_code)
     assert told in found.detail
 

@@ -14,6 +14,7 @@ from finished_runs import FILES, make_project
 
 from mlkit import journal, recordio
 from mlkit.activity_log import ActivityLog
+from mlkit.algorithms import Hyperparameters
 from mlkit.aws.finished_jobs import KEY_TAG, find_training_job, in_name, is_intact, job_key
 from mlkit.aws.objects import write_object
 from mlkit.aws.session import Session
@@ -21,12 +22,18 @@ from mlkit.aws.sweeping import job_prefix
 from mlkit.aws.training import run_training_job, run_tuning_job
 from mlkit.errors import TrainingJobFailed
 from mlkit.handoff import Channel, PreparedData
+from mlkit.inference_formats import RECORDIO
+from mlkit.movielens.training import ALGORITHM
 from mlkit.steps import REUSE
 
 HYPERPARAMETERS = {"feature_dim": "8", "num_factors": "2", "predictor_type": "binary_classifier", "mini_batch_size": "64", "epochs": "2"}
 INSTANCE = "ml.c5.xlarge"
 pytestmark = pytest.mark.filterwarnings("ignore")  # the SDK's own
 REQUEST = {"image": "i", "role": "r", "hyperparameters": {"epochs": "2"}, "instance_type": INSTANCE, "max_runtime_s": 60}
+
+
+def hyperparameters_of(**changed):
+    return Hyperparameters(algorithm=ALGORITHM, values={**HYPERPARAMETERS, **changed})
 
 
 class Training:
@@ -47,15 +54,13 @@ class Training:
             bucket=self.bucket,
             database="d",
             table="t",
-            positive_rating=4.0,
-            split="hashed",
-            salt="s",
             feature_dim=8,
-            feature_index=index,
+            encoding=index,
             train=train,
             validation=validation,
             test=validation,
             query_execution_ids={},
+            details={},
         )
 
     def channel(self, prefix, rows):
@@ -68,15 +73,15 @@ class Training:
             labels=(keys.sum(axis=1) % 2).astype(np.float32),
         )
         stored = write_object(self.session, f"{prefix}shard-00000.recordio", recordio.encode(encoded))
-        return Channel(s3_uri=prefix, rows=rows, positives=1, objects=(stored,))
+        return Channel(s3_uri=prefix, content_type=RECORDIO, rows=rows, positives=1, objects=(stored,))
 
     def train(self, prepared=None, **hyperparameters):
         request = {"role": self.role, "instance_type": INSTANCE, "max_runtime_s": 600}
-        return run_training_job(self.session, prepared or self.prepared, {**HYPERPARAMETERS, **hyperparameters}, **request)
+        return run_training_job(self.session, prepared or self.prepared, hyperparameters_of(**hyperparameters), **request)
 
     def tune(self, **changed):
         request = {"ranges": {"epochs": [1, 3]}, "max_jobs": 2, "max_parallel_jobs": 2, **changed}
-        return run_tuning_job(self.session, self.prepared, HYPERPARAMETERS, role=self.role, instance_type=INSTANCE, **request)
+        return run_tuning_job(self.session, self.prepared, hyperparameters_of(), role=self.role, instance_type=INSTANCE, **request)
 
     def described(self, name):
         return self.client("sagemaker").describe_training_job(TrainingJobName=name)
@@ -127,7 +132,7 @@ def test_a_failed_job_is_never_taken_over(training, monkeypatch):
     for _ in range(2):
         with pytest.raises(TrainingJobFailed):
             training.train(feature_dim="3")
-    jobs = training.client("sagemaker").list_training_jobs(NameContains="fm-hand-", StatusEquals="Failed", MaxResults=100)
+    jobs = training.client("sagemaker").list_training_jobs(NameContains="ml-hand-", StatusEquals="Failed", MaxResults=100)
     mine = [job for job in jobs["TrainingJobSummaries"] if training.described(job["TrainingJobName"])["RoleArn"] == training.role]
     assert len(mine) == 2
 
@@ -172,7 +177,7 @@ def test_a_role_needs_lists_and_tags_to_find_a_job_and_is_told_so(training, as_r
     key = training.client("sagemaker").list_tags(ResourceArn=arn)["Tags"][0]["Value"]
     finding = [
         allow("sagemaker:ListTrainingJobs"),
-        allow(["sagemaker:ListTags", "sagemaker:DescribeTrainingJob"], arn.rpartition("/")[0] + "/fm-*"),
+        allow(["sagemaker:ListTags", "sagemaker:DescribeTrainingJob"], arn.rpartition("/")[0] + "/ml-*"),
         allow("s3:GetObject", f"arn:aws:s3:::{training.bucket}/models/*"),
     ]
     client = as_role(*finding)
@@ -196,7 +201,7 @@ def test_the_key_is_of_the_request_the_data_the_index_the_code_and_the_lock(trai
     def key(kind="training", prepared=prepared, **request):
         return job_key(kind, prepared, {**REQUEST, **request})
 
-    index = dataclasses.replace(prepared, feature_index=dataclasses.replace(prepared.feature_index, sha256="0" * 64))
+    index = dataclasses.replace(prepared, encoding=dataclasses.replace(prepared.encoding, sha256="0" * 64))
     changed = [
         key(),
         *(key(**{name: "other"}) for name in REQUEST),

@@ -111,7 +111,7 @@ def test_up_finds_the_one_that_runs(home):
 
 def test_a_port_in_use_is_a_clear_error(home, tmp_path, local_aws):
     port = int(local_aws.endpoint_url.rpartition(":")[2])
-    with pytest.raises(LocalAwsFailed, match=f"Port {port} on 127.0.0.1 is in use"):
+    with pytest.raises(LocalAwsFailed, match=f"Port {port} on 127.0.0.1 is taken by the local AWS of {local_aws.home} "):
         lifecycle.up(tmp_path / "other", port=port)
 
 

@@ -99,6 +99,14 @@ def test_another_execution_finds_nothing_and_a_run_without_its_record_is_none(se
     assert place.folders("train") == []
 
 
+def test_the_record_is_written_last_so_that_half_a_run_is_none(session, as_role, bucket, tmp_path, monkeypatch, capsys):
+    project = make_project(tmp_path)
+    monkeypatch.setattr(session, "client", as_role(allow("s3:PutObject", f"arn:aws:s3:::{bucket}/*/record.json")))
+    keep(finished(project), executed_of(project), project, S3Place(session, f"s3://{bucket}/steps"))
+    assert "kept for no later --reuse: PutObject" in capsys.readouterr().out
+    assert S3Place(Session(boto3.Session()), f"s3://{bucket}/steps").folders("train") == []
+
+
 def test_objects_as_they_were_are_unchanged(session, aws, versioned):
     one, two = put(aws, versioned, "one"), put(aws, versioned, "two")
     put(aws, versioned, "two")  # the same bytes as another version

@@ -210,7 +210,8 @@ class FaultyRun:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         if self.process is not None:
-            self.process.communicate()
+            self.process.wait()
+            self.process.stdout.close()
 
     def job_status(self) -> str | None:
         """The training job's status; None when it was never made."""

@@ -240,10 +240,11 @@ def copy_project(target: Path, folders: tuple[str, ...] = ("notebooks", "CloudFo
     ignored = shutil.ignore_patterns("configuration_*.json", ".ipynb_checkpoints", "__pycache__")
     for folder in folders:
         shutil.copytree(ROOT / folder, target / folder, ignore=ignored)
+    shutil.copy(ROOT / "mlkit.yml", target)
     project = Project(root=target)
-    cached = Project(root=ROOT).ratings_cache
+    cached = Project(root=ROOT).data_cache
     if cached.is_dir():
-        shutil.copytree(cached, project.ratings_cache)
+        shutil.copytree(cached, project.data_cache)
     return project
 
 

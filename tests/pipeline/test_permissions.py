@@ -29,7 +29,7 @@ phases:
       - aws s3 cp --no-progress train.recordio s3://perm-ml-id-lab/prepared/train.recordio
       - aws sagemaker list-training-jobs --name-contains fm-perm --status-equals Completed
       - aws sagemaker create-training-job --cli-input-json file://job.json
-      - DESCRIBE="aws sagemaker describe-training-job --training-job-name fm-perm --query TrainingJobStatus --output text"
+      - DESCRIBE="aws sagemaker describe-training-job --training-job-name ml-perm --query TrainingJobStatus --output text"
       - while STATUS=$($DESCRIBE) && [ "$STATUS" = InProgress ]; do sleep 0.2; done
       - test "$STATUS" = Completed
 artifacts:
@@ -173,8 +173,8 @@ class Deployed:
 
 def files(role: str) -> dict[str, str | bytes]:
     """The tiny repository: the same buildspecs by name, the same endpoint template, 256 rows."""
-    job = training_job("fm-perm", role, f"s3://{LAKE}/prepared/", f"s3://{LAKE}/models/")
-    model = f"s3://{LAKE}/models/fm-perm/output/model.tar.gz"
+    job = training_job("ml-perm", role, f"s3://{LAKE}/prepared/", f"s3://{LAKE}/models/")
+    model = f"s3://{LAKE}/models/ml-perm/output/model.tar.gz"
     configurations = {
         f"CloudFormation/configuration_{environment}.json": json.dumps(
             {

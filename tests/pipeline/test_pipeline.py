@@ -234,7 +234,7 @@ def test_no_training_job_goes_on_when_its_build_is_ended(pipeline: Piped, end: s
         assert run.process.wait(60) == PipelineFailed.exit_code
         assert pipeline.status(run.execution) == ("Stopped" if end == "stop" else "Failed")
         until(lambda: not pipeline.left())
-    (job,) = pipeline.client("sagemaker").list_training_jobs(NameContains=f"fm-{run.execution[:8]}-")["TrainingJobSummaries"]
+    (job,) = pipeline.client("sagemaker").list_training_jobs(NameContains=f"ml-{run.execution[:8]}-")["TrainingJobSummaries"]
     assert job["TrainingJobStatus"] == "Stopped"
     until(lambda: not pipeline.builds())  # the sweeper is one of them
     assert pipeline.production() == before

@@ -81,7 +81,7 @@ def test_an_endpoint_comes_changes_in_place_and_goes_and_models_that_it_had_stay
     assert before["EndpointName"] == after["EndpointName"] == "serve-ml-lab-dev"
     assert before["ModelName"] != after["ModelName"]
     assert sagemaker.describe_endpoint(EndpointName="serve-ml-lab-dev")["EndpointConfigName"] == after["EndpointConfigName"]
-    assert delete(cloudformation, "serve-endpoint") == ["MovieLensEndpointConfig", "MovieLensModel"]  # those that were replaced
+    assert delete(cloudformation, "serve-endpoint") == ["MlkitEndpointConfig", "MlkitModel"]  # those that were replaced
     left = {model["ModelName"] for model in sagemaker.list_models()["Models"]}
     assert before["ModelName"] in left
     assert after["ModelName"] not in left

@@ -18,7 +18,9 @@ from mlkit.aws.session import EXECUTION_TAG
 from mlkit.settings import ENVIRONMENTS, Project
 
 ROOT = Path(__file__).parents[2]
-NAMES = ("codepipeline", "datalake", "sagemaker_prediction_endpoint")
+PATHS = {path.stem: path for path in (ROOT / "CloudFormation").glob("*.yaml")}
+PATHS |= {f"{path.parts[-3]}-{path.stem}": path for path in ROOT.glob("examples/*/CloudFormation/*.yaml")}
+NAMES = sorted(PATHS)
 BUILDSPECS = sorted((ROOT / "buildspecs").glob("*.yml"))
 
 # Actions that AWS authorises on no resource of its own, or on something that cannot be named beforehand.
@@ -32,7 +34,7 @@ UNAVOIDABLE = {
 
 
 def load(name: str) -> dict[str, Any]:
-    template, problems = decode(str(ROOT / "CloudFormation" / f"{name}.yaml"))
+    template, problems = decode(str(PATHS[name]))
     assert not problems
     return template
 
@@ -191,7 +193,7 @@ def test_a_build_has_a_role_a_log_and_a_time_limit_of_its_own(name, key):
 def test_only_the_endpoint_is_named_and_what_it_may_go_back_to_stays():
     resources = TEMPLATES["sagemaker_prediction_endpoint"]["Resources"]
     assert resources["Endpoint"]["Properties"]["EndpointName"] == {"Ref": "EndpointName"}
-    for key, member in (("MovieLensModel", "ModelName"), ("MovieLensEndpointConfig", "EndpointConfigName")):
+    for key, member in (("MlkitModel", "ModelName"), ("MlkitEndpointConfig", "EndpointConfigName")):
         assert member not in resources[key]["Properties"]
         assert resources[key]["UpdateReplacePolicy"] == "Retain"
 
@@ -200,6 +202,12 @@ def test_only_the_endpoint_is_named_and_what_it_may_go_back_to_stays():
 def test_no_arn_names_a_partition_or_an_account(name):
     resources = TEMPLATES[name]["Resources"]
     assert not [text for text in strings(resources) if re.search(r"arn:aws|:[0-9]{12}:", text)]
+
+
+@pytest.mark.parametrize("name", ["codepipeline", "sagemaker_prediction_endpoint"])
+def test_the_templates_that_every_project_shares_know_no_data_set_and_no_algorithm(name):
+    text = PATHS[name].read_text().replace("    Default: movielens\n", "").lower()
+    assert not [word for word in ("movie", "rating", "factorization", "xgboost", "breast", "fm-") if word in text]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -277,6 +285,6 @@ def test_the_configuration_that_training_writes_is_the_endpoint_template_s(tmp_p
 
 def test_cfn_lint_has_no_finding():
     program = str(Path(sys.executable).with_name("cfn-lint"))
-    files = [str(ROOT / "CloudFormation" / f"{name}.yaml") for name in NAMES]
+    files = list(map(str, PATHS.values()))
     done = subprocess.run([program, *files], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "")

@@ -32,7 +32,7 @@ def test_the_match_rate_on_all_held_out_rows_is_that_of_the_algorithm(walked):
     assert 0.68 < result.match_rate < 0.73
     assert 0.57 < result.baselines["majority class"] < 0.59
     assert result.low < result.match_rate < result.high
-    assert f"Match rate {result.match_rate:.4f} on 9,430 held-out ratings" in walked.output
+    assert f"Match rate {result.match_rate:.4f} on 9,430 held-out rows" in walked.output
 
 
 def test_the_splits_have_the_lab_s_sizes(walked):
@@ -175,7 +175,7 @@ def test_the_aws_command_line_works_unchanged(walked):
 def test_a_lake_made_by_hand_under_the_lab_s_names_works(walked, tmp_path):
     s3, glue = walked.client("s3"), walked.client("glue")
     s3.create_bucket(Bucket="hand-ml-id-lab")
-    source = walked.project.ratings_cache / "by-hand.tsv"
+    source = walked.project.data_cache / "by-hand.tsv"
     pairs = ((user, movie) for user in range(1, 40) for movie in range(30))
     source.write_text("".join(f"{user}\t{movie}\t{1 + (user + movie) % 5}\t{880000000 + movie}\n" for user, movie in pairs))
     glue.create_database(DatabaseInput={"Name": "hand-ml-lab-movielens"})

@@ -167,6 +167,7 @@ QUERIES = [
     ("SELECT stars FROM ratings ORDER BY stars DESC NULLS FIRST LIMIT 2", "- 5"),
     ("SELECT movie FROM ratings ORDER BY 1 DESC, stars OFFSET 1 LIMIT 2", "20 20"),
     ("SELECT count(*), count(stars), count(DISTINCT user), count_if(stars > 3) FROM ratings", "5 4 3 2"),
+    ("SELECT count_if(stars > 3) FROM ratings WHERE stars > 9", "0"),
     ("SELECT sum(stars), avg(stars), min(stars), max(stars) FROM ratings", "13 3.25 1 5"),
     ("SELECT avg(x), sum(x) FROM (VALUES 1.5, 2.0) AS t(x)", "1.8 3.5"),
     ("SELECT max_by(movie, stars), min_by(movie, stars) FROM ratings", "10 20"),

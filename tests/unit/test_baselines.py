@@ -68,5 +68,5 @@ def test_the_table_shows_the_tested_model_first_then_both_baselines():
     train, labels, _ = ratings(1000)
     test, test_labels, users = ratings(500, seed=9)
     table = baseline_table(train, labels, test, test_labels, users, model_scores={"this model": np.full(500, 0.9)})
-    assert table["model"].tolist() == ["this model", "linear, no factors", "majority class"]
+    assert table["model"].tolist() == ["this model", "logistic regression", "majority class"]
     assert table["match rate"][1] > table["match rate"][2]

@@ -9,6 +9,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from matplotlib.image import imread
 
 from mlkit import charts
+from mlkit.movielens.charts import chart_ratings, chart_ratings_per_user
 
 RANDOM = np.random.default_rng(4)
 LABELS = RANDOM.integers(0, 2, 400)
@@ -17,8 +18,9 @@ COMPARED = pd.DataFrame({"model": ["this model", "majority"], "match rate": [0.7
 JOBS = pd.DataFrame({"job": ["a", "b", "c"], "objective": [0.6, None, 0.7]})
 
 ALL = {
-    "ratings": lambda: charts.ratings(pd.DataFrame({"rating": [5, 1, 4], "rows": [30, 10, 60]})),
-    "ratings_per_user": lambda: charts.ratings_per_user([20, 30, 700, 65]),
+    "ratings": lambda: chart_ratings(pd.DataFrame({"rating": [5, 1, 4], "ratings": [30, 10, 60]})),
+    "ratings_per_user": lambda: chart_ratings_per_user([20, 30, 700, 65]),
+    "classes": lambda: charts.classes({"benign": 357, "malignant": 212}, "malignant"),
     "metric_by_epoch": lambda: charts.metric_by_epoch(pd.DataFrame({"epoch": [1, 2], "train": [0.69, 0.6], "validation": [0.69, 0.65]})),
     "tuning_jobs": lambda: charts.tuning_jobs(JOBS, "test:binary_classification_accuracy"),
     "scores_by_label": lambda: charts.scores_by_label(SCORES, LABELS),
@@ -58,7 +60,9 @@ def test_every_chart_is_shown_as_one_png_with_an_alternative_text(chart):
 
 
 def test_charts_do_not_touch_pyplot():
-    code = "import sys; from mlkit import charts; charts.ratings_per_user([1, 2]).png(); assert 'matplotlib.pyplot' not in sys.modules"
+    code = (
+        "import sys; from mlkit import charts; charts.calibration([0.1, 0.9], [0, 1]).png(); assert 'matplotlib.pyplot' not in sys.modules"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -18,10 +19,12 @@ def commands(app: typer.main.Typer) -> list[tuple[list[str], object]]:
     group = typer.main.get_command(app)
     found: list[tuple[list[str], object]] = []
 
-    def collect(path: list[str], command: object) -> None:
-        for name, inner in getattr(command, "commands", {}).items():
-            collect([*path, name], inner)
-        if path and not getattr(command, "commands", {}):
+    def collect(path: list[str], command: Any) -> None:
+        context = command.context_class(command)
+        names = command.list_commands(context) if hasattr(command, "list_commands") else []
+        for name in names:
+            collect([*path, name], command.get_command(context, name))
+        if path and not names:
             found.append((path, command))
 
     collect([], group)

@@ -13,7 +13,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from mlkit import errors
-from mlkit.cli.doctor import lines, wrapped_commands
+from mlkit.cli.console import wrapped_commands
+from mlkit.cli.doctor import lines
 from mlkit.doctor import credentials, machine, packages, roles, sagemaker, stacks
 from mlkit.doctor.checking import Check, Group, examine, exit_code
 from mlkit.doctor.findings import Finding, Outcome, fail, ok, skipped, warn
@@ -312,6 +313,7 @@ def test_no_settings_and_no_local_aws_is_one_line_and_no_failure(tmp_path: Path)
     folder = tmp_path / "project"
     (folder / "CloudFormation").mkdir(parents=True)
     (folder / ENDPOINT_TEMPLATE).touch()
+    (folder / "mlkit.yml").write_text((ROOT / "mlkit.yml").read_text())
     for name in (packages.ALL, packages.BUILD):
         (folder / name).write_text("")
     git(folder, "init")
@@ -328,3 +330,14 @@ def test_no_settings_and_no_local_aws_is_one_line_and_no_failure(tmp_path: Path)
     assert found["local AWS"]["outcome"] == "skipped"
     assert not any("Credentials" in item["group"] for item in report["findings"])
     assert (done.returncode, report["exit_code"], report["counts"].get("fail", 0)) == (0, 0, 0)
+
+
+def test_a_project_that_does_not_say_what_it_is_about_is_found_out_on_this_machine(tmp_path: Path) -> None:
+    (check,) = [check for check in machine.CHECKS if check.name == "project"]
+    (found,) = examine([Group(title="This machine", subject=Project(root=tmp_path), checks=[check])])
+    assert (found.outcome, found.exit_code) == (Outcome.FAIL, errors.NotFound.exit_code)
+    assert "kind, dataset, table and source" in found.next_step
+    (tmp_path / "mlkit.yml").write_text("{kind: astrology, dataset: stars, table: t, source: s}")
+    (found,) = examine([Group(title="This machine", subject=Project(root=tmp_path), checks=[check])])
+    assert "astrology" in found.detail
+    assert "movielens, tabular" in found.next_step

@@ -16,7 +16,7 @@ def stored(name: str = "object") -> StoredObject:
 
 
 def channel(rows: int = 10) -> Channel:
-    return Channel(s3_uri="s3://bucket/train/", rows=rows, positives=6, objects=(stored("a"), stored("b")))
+    return Channel(s3_uri="s3://bucket/train/", content_type="text/csv", rows=rows, positives=6, objects=(stored("a"), stored("b")))
 
 
 def prepared() -> PreparedData:
@@ -26,15 +26,13 @@ def prepared() -> PreparedData:
         bucket="abc-ml-id-lab",
         database="abc-ml-lab-movielens",
         table="u_data",
-        positive_rating=4.0,
-        split="hashed",
-        salt="s",
         feature_dim=12,
-        feature_index=stored("index"),
+        encoding=stored("index"),
         train=channel(),
         validation=channel(3),
         test=channel(2),
         query_execution_ids={"profile": "q-1"},
+        details={"positive_rating": 4.0, "split": "hashed"},
     )
 
 
@@ -79,7 +77,7 @@ def test_text_that_is_not_json_is_refused(tmp_path: Path) -> None:
 def test_a_failed_save_leaves_the_old_file(tmp_path: Path) -> None:
     path = handoff.save(prepared(), tmp_path, "prepared_data")
     before = path.read_text()
-    broken = PreparedData(**{**vars(prepared()), "positive_rating": float("nan")})
+    broken = PreparedData(**{**vars(prepared()), "details": {"positive_rating": float("nan")}})
     with pytest.raises(ValueError, match="JSON"):
         handoff.save(broken, tmp_path, "prepared_data")
     assert path.read_text() == before

@@ -83,7 +83,7 @@ def test_more_confidence_is_a_wider_interval():
 
 def test_rows_of_a_single_user_are_refused():
     with pytest.raises(InvalidData, match="one user"):
-        match_rate([1, 0], [1, 1], [7, 7])
+        match_rate([1, 0], [1, 1], [7, 7], cluster="user")
 
 
 def test_no_rows_are_refused():
@@ -98,7 +98,7 @@ def test_labels_other_than_0_and_1_are_refused():
 
 def test_a_missing_user_is_refused():
     with pytest.raises(InvalidData, match="no user"):
-        match_rate([1, 1, 1], [1, 1, 0], [1.0, float("nan"), 2.0])
+        match_rate([1, 1, 1], [1, 1, 0], [1.0, float("nan"), 2.0], cluster="user")
 
 
 def test_the_paired_difference_is_as_wide_as_the_variance_between_users():
@@ -115,3 +115,9 @@ def test_two_models_that_agree_on_ten_rows_are_not_proved_equal():
     found = paired_difference([1] * 10, [1] * 10, [1] * 10, range(10))
     # Bonett & Price: one pair added to each discordant cell, 1.96 * sqrt((2/12) / 12)
     assert (found.low, found.high) == pytest.approx((-0.231, 0.231), abs=5e-4)
+
+
+def test_the_figures_name_what_the_rows_are_clustered_by():
+    labels, clusters = [1, 1, 0, 0], [1, 1, 2, 2]
+    assert "4 rows of 2 users" in str(match_rate(labels, labels, clusters, cluster="user"))
+    assert str(match_rate(labels, labels, range(4), cluster="row")).endswith("4 rows)")

@@ -21,10 +21,11 @@ def subcommand(words: list[str]) -> str:
     command = typer.main.get_command(cli.app)
     path = []
     for word in words:
-        inner = getattr(command, "commands", {})
-        if word not in inner:
+        context = command.context_class(command)
+        inner = command.get_command(context, word) if hasattr(command, "get_command") else None
+        if inner is None:
             break
-        command = inner[word]
+        command = inner
         path.append(word)
     return " ".join(path)
 

@@ -104,6 +104,16 @@ def test_another_parameter_runs_again_and_the_old_one_is_still_there(
     assert again(project, epochs=3) is not None
 
 
+def test_an_older_run_of_the_same_step_is_taken_over_behind_a_newer_one_of_another(project: Project, kept: RunRecord) -> None:
+    newer = finished(project, parameters={"epochs": 4}, started="2026-02-01T12:00:00+00:00")
+    keep(newer, executed_of(project), project, open_place("", project))
+    for epochs, started in ((3, STARTED), (4, newer.started)):
+        record = again(project, epochs=epochs)
+        assert record is not None
+        assert record.reused is not None
+        assert record.reused.started == started
+
+
 def test_a_damaged_copy_runs_again_and_leaves_nothing_half_done(
     project: Project, kept: RunRecord, capsys: pytest.CaptureFixture[str]
 ) -> None:

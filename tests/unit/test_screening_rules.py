@@ -51,7 +51,11 @@ SECRETS = {
     "CloudantDetector": [("cloudant_key = '{}'", hexadecimal(64)), ("https://ann:{}@ann.cloudant.com", hexadecimal(64))],
     "DiscordBotTokenDetector": [("bot {} x", f"M{invented(23)}.{invented(6)}.{invented(27)}")],
     "GitHubTokenDetector": [("{}", f"gh{kind}_{invented(36)}") for kind in "pousr"] + [("url {}.", "github" + "_pat_" + invented(82))],
-    "GitLabTokenDetector": [("{} x", f"glpa{'t'}-{invented(20)}"), ("{} x", "glptt" + f"-{hexadecimal(40)}")],
+    "GitLabTokenDetector": [
+        ("{} x", f"glpa{'t'}-{invented(20)}"),
+        ("{} x", "glptt" + f"-{hexadecimal(40)}"),
+        ("{} x", "glcbt" + f"-4f_{invented(20)}"),
+    ],
     "IbmCloudIamDetector": [("ibm_api_key: {} x", invented(44))],
     "IbmCosHmacDetector": [("cos_secret_access_key={} x", hexadecimal(48))],
     "JwtTokenDetector": [("Cookie: {}; x", jwt()), ('"{}"', jwt(6000))],

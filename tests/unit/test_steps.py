@@ -7,9 +7,11 @@ import pytest
 from finished_runs import FILES, STARTED, activity, executed_of, finished, make_project, notebook_of
 
 from mlkit.errors import InvalidData, InvalidParameters, NotFound
+from mlkit.evidence import sha256
+from mlkit.movielens.splits import RatingsTable, SplitRule, feature_index_sql, histogram_sql, profile_sql, splits_sql
 from mlkit.records import Activity, Earlier, Failure, FileRecord, InputRecord, QueryRecord, Redaction, Status
 from mlkit.settings import Project
-from mlkit.splits import RatingsTable, SplitRule, feature_index_sql, histogram_sql, profile_sql, splits_sql, unload_sql
+from mlkit.sql import unload_sql
 from mlkit.steps import KEEP_LAST, LocalPlace, Step, changed_files, identify, in_project, keep_run, kept_runs, replace_files, untold_tables
 from mlkit.steps import why_not_kept as reason
 
@@ -169,6 +171,15 @@ def test_an_input_that_changed_or_went_is_named_and_an_own_result_is_none(projec
     assert changed_files(record, project.root) == ["handoff/prepared.json"]
     (project.root / "handoff/prepared.json").unlink()
     assert changed_files(record, project.root) == ["handoff/prepared.json"]
+
+
+@pytest.mark.parametrize(("content", "changed"), [("model 1\n", []), ("model 0\n", ["handoff/model.json"])], ids=["own", "another's"])
+def test_a_file_that_a_run_read_and_left_is_an_input_only_as_it_was_before(project: Project, content: str, changed: list[str]) -> None:
+    did = activity(project)
+    read = FileRecord(role="input", path="handoff/model.json", sha256=sha256(content.encode()))
+    record = finished(project, did=dataclasses.replace(did, files=(read, *did.files)))
+    (project.root / "handoff/model.json").unlink()
+    assert changed_files(record, project.root) == changed
 
 
 @pytest.mark.parametrize("path", ["../outside.json", "/outside.json", "link/outside.json"])

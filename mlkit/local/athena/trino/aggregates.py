@@ -6,7 +6,7 @@ from mlkit.local.athena.trino.types import Type
 
 AGGREGATES = read("""
 count(T) -> bigint = count({0}){over}
-count_if(boolean) -> bigint = count_if({0}){over}
+count_if(boolean) -> bigint = count(CASE WHEN {0} THEN 1 END){over}
 sum(bigint) -> bigint = sum({0}){over}
 sum(D) -> sum(D) = sum({0}){over}
 sum(real) -> real = sum({0}){over}

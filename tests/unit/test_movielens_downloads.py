@@ -7,10 +7,10 @@ import zipfile
 
 import pytest
 
-from mlkit import downloads
-from mlkit.downloads import DATASETS, Dataset, fetch_grouplens, fetch_package, installers, licence, load
 from mlkit.errors import DownloadFailed, InvalidData, UsageError
-from mlkit.ratings import HalfStars
+from mlkit.movielens import downloads
+from mlkit.movielens.downloads import DATASETS, Dataset, fetch_grouplens, fetch_package, installers, licence, load
+from mlkit.movielens.ratings import HalfStars
 
 ROWS = "196\t242\t3\t881250949\n186\t302\t3\t891717742\n"
 TERMS = "Neither the University nor any of the researchers\ncan guarantee the correctness of the data."

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from mlkit.errors import DownloadFailed, InvalidData, UsageError
-from mlkit.ratings import HalfStars, Ratings, convert, row_digest
+from mlkit.movielens.ratings import HalfStars, Ratings, convert, row_digest
 
 NOTICE = """\
 MovieLens is GroupLens' data (University of Minnesota), for research: no redistribution without permission, no commercial use

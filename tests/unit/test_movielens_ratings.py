@@ -4,7 +4,7 @@ import zipfile
 import pytest
 
 from mlkit.errors import InvalidData, NotFound
-from mlkit.ratings import HalfStars, convert, row_digest
+from mlkit.movielens.ratings import HalfStars, convert, row_digest
 
 ROWS = [(196, 242, 3, 881250949), (186, 302, 3, 891717742), (196, 377, 1, 878887116)]
 CANONICAL = "userid\tmovieid\trating\ttimestamp\n196\t242\t3\t881250949\n186\t302\t3\t891717742\n196\t377\t1\t878887116\n"
@@ -147,7 +147,7 @@ def test_half_stars_that_are_kept_need_a_double_column(tmp_path):
 
 @pytest.mark.parametrize("delimiter", ["\t", "::"])
 def test_rows_are_streamed_in_blocks_that_cut_lines_anywhere(tmp_path, monkeypatch, delimiter):
-    monkeypatch.setattr("mlkit.ratings._BLOCK_BYTES", 100)
+    monkeypatch.setattr("mlkit.movielens.ratings._BLOCK_BYTES", 100)
     rows = [(n % 7, n, n % 5 + 1, 10**8 + n) for n in range(1, 500)]
     seen = []
     found = converted(tmp_path, "u.data", lines(delimiter, rows=rows), on_rows=seen.append)

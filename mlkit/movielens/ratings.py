@@ -13,6 +13,8 @@ was given, and the preparation counts and treats them. Half stars are refused un
 a bigint rating, where Athena would read 3.5 as null.
 """
 
+import codecs
+import errno
 import hashlib
 import io
 import math
@@ -27,7 +29,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from mlkit.errors import InvalidData, NotFound
+from mlkit.errors import InvalidData, NotFound, SaveFailed
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -72,7 +74,8 @@ def convert(
 ) -> Ratings:
     """Writes `source` as the canonical table `target` and says what it holds; `on_rows` is told the rows so far.
 
-    The same rows give the same bytes. Raises NotFound, or InvalidData that names the line; then there is no target.
+    The same rows give the same bytes. Raises NotFound, InvalidData that names the line, or SaveFailed on a full disk; then there is
+    no target.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.name}.partial")
@@ -82,7 +85,11 @@ def convert(
         partial.replace(target)
     except _Unreadable as problem:
         with opened(source) as (stream, name):
-            raise InvalidData(_first_bad_line(stream, name, str(problem)), cure=_CURE) from problem
+            raise InvalidData(_first_bad_line(stream, name), cure=_CURE) from problem
+    except OSError as problem:
+        if problem.errno != errno.ENOSPC:
+            raise
+        raise SaveFailed(f"{target.parent} has no room for the ratings: {problem.strerror}") from problem
     finally:
         partial.unlink(missing_ok=True)
     return found
@@ -103,13 +110,19 @@ def opened(source: Path) -> Iterator[tuple[IO[bytes], str]]:
         with path.open("rb") as stream:
             yield stream, str(path)
     elif not source.exists():
-        raise NotFound(f"There is no file or folder {source}.", cure="Give a file, a folder, or one of the names that --help lists.")
+        raise NotFound(
+            f"There is no file or folder {source}.", cure="Give one that is there, or a name that `mlkit data load --help` lists."
+        )
     elif zipfile.is_zipfile(source):
         with zipfile.ZipFile(source) as archive:
             name = _only([name for name in sorted(archive.namelist()) if is_ratings(PurePosixPath(name).name)], str(source))
             with archive.open(name) as stream:
                 yield stream, f"{source}/{name}"
     else:
+        if source.suffix == ".zip":
+            raise InvalidData(
+                f"{source} is no zip, or not a whole one.", cure="Fetch it again, or name a file or folder that holds the ratings."
+            )
         with source.open("rb") as stream:
             yield stream, str(source)
 
@@ -133,6 +146,8 @@ def _only(found: list[Any], where: str) -> Any:
 
 def _layout(first_line: bytes, name: str) -> tuple[str, bool]:
     """The delimiter, and whether the first line is a header."""
+    if first_line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise InvalidData(f"{name} is text in UTF-16.", cure="Save it as UTF-8; a spreadsheet program calls that `CSV UTF-8`.")
     try:
         text = first_line.decode("utf-8-sig").strip()
     except UnicodeDecodeError as problem:
@@ -254,12 +269,15 @@ def _union(known: npt.NDArray[np.int64], column: Any) -> npt.NDArray[np.int64]:
 
 
 def _half_star(name: str, row: int, rating: float) -> InvalidData:
-    cure = "Choose a rule: round-down (whole stars; `4 or more` keeps its meaning) or keep (the table's rating column must be a double)."
+    cure = (
+        "Choose `mlkit data load --half-stars round-down` (4 or more keeps its meaning), or deploy the lake with RatingType=double, "
+        "which keeps them."
+    )
     return InvalidData(f"{name}: rating number {row + 1:,} is {rating:g}, but the table's rating column holds whole numbers.", cure=cure)
 
 
-def _first_bad_line(stream: IO[bytes], name: str, reason: str) -> str:
-    """Which line is wrong, and how; `reason` when every line looks right."""
+def _first_bad_line(stream: IO[bytes], name: str) -> str:
+    """Which line is wrong, and how; when every one looks right, there is none."""
     first = stream.readline()
     delimiter, header = _layout(first, name)
     columns = [_NAMES.get(one, one) for one in first.decode("utf-8-sig").strip().split(delimiter)] if header else list(COLUMNS)
@@ -268,7 +286,7 @@ def _first_bad_line(stream: IO[bytes], name: str, reason: str) -> str:
         problem = _line_problem(line, delimiter, columns)
         if problem:
             return f"{name}, line {number:,}: {problem}: {line[:80].decode('utf-8', 'replace').rstrip()!r}."
-    return f"{name}: {reason}"
+    return f"{name} holds no ratings."
 
 
 def _from_first(first: bytes, stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
@@ -294,4 +312,6 @@ def _line_problem(line: bytes, delimiter: str, columns: list[str]) -> str:
             return f"{column} is {value!r}, not a number"
         if column != "rating" and number != int(number):
             return f"{column} is {value!r}, not a whole number"
+        if abs(number) >= 2**63:
+            return f"{column} is {value!r}, more than a bigint column holds"
     return ""

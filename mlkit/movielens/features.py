@@ -1,4 +1,4 @@
-"""The example's features: a rating becomes a one-hot user and a one-hot movie. All that knows of movies is here and in the notebooks.
+"""Ratings as features: each becomes a one-hot user and a one-hot movie.
 
 The index (id -> column) belongs to the model that was trained with it and travels next to it: encoded with another
 index the same model would answer noise.
@@ -18,6 +18,7 @@ from mlkit.errors import InvalidData, UsageError
 from mlkit.recordio import Rows
 
 USER, MOVIE = "user", "movie"
+INDEX_FILE = "feature_index.parquet"
 _SCHEMA = pa.schema([("field", pa.string()), ("id", pa.string()), ("column", pa.int64())])
 
 

@@ -3,7 +3,7 @@ import pyarrow as pa
 import pytest
 
 from mlkit.errors import InvalidData, UsageError
-from mlkit.features import MOVIE, USER, FeatureIndex
+from mlkit.movielens.features import MOVIE, USER, FeatureIndex
 
 
 def index(users: tuple[str, ...] = ("3", "7", "x9"), movies: tuple[str, ...] = ("3", "50")) -> FeatureIndex:

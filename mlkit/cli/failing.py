@@ -1,0 +1,44 @@
+"""What the command line tells of an exception: one error with a next step, whoever raised it."""
+
+import errno
+
+from typer import Abort
+from typer._click.exceptions import ClickException, NoArgsIsHelpError, UsageError  # Typer has a click of its own and publishes neither
+
+from mlkit import errors
+from mlkit.errors import MlkitError, SaveFailed
+
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+
+
+def as_error(problem: Exception) -> MlkitError | None:
+    """The error that says the same; None for what only a mistake in mlkit can raise."""
+    match problem:
+        case MlkitError():
+            return problem
+        case NoArgsIsHelpError():
+            return errors.UsageError("", cure="")  # the help is printed already
+        case UsageError() if problem.ctx is not None:
+            return errors.UsageError(problem.format_message(), cure=f"`{problem.ctx.command_path} --help` shows what it takes.")
+        case ClickException():
+            return errors.UsageError(problem.format_message())
+        case Abort():
+            return errors.UsageError("There was no answer", cure="`--help` tells which option answers beforehand.")
+        case OSError(errno=number) if number in _DISK:
+            return SaveFailed(f"{problem.filename or 'A file'} cannot be written: {problem.strerror}")
+    return _from_the_sdk(problem)
+
+
+def _from_the_sdk(problem: Exception) -> MlkitError | None:
+    """The error for an answer of AWS that no code was prepared for."""
+    if type(problem).__module__.partition(".")[0] not in ("boto3", "botocore"):
+        return None
+    from mlkit.aws.session import aws_errors
+
+    try:
+        with aws_errors():
+            raise problem
+    except MlkitError as error:
+        return error
+    except Exception:
+        return None

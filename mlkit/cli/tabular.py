@@ -1,0 +1,101 @@
+"""mlkit data ... | predict, where the data are a table of numbers with a label."""
+
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated
+
+import typer
+
+from mlkit.cli.console import out, plain, show_table
+from mlkit.settings import LabNames, Project
+
+app = typer.Typer()
+data = typer.Typer(no_args_is_help=True, help="The table: load it into the lake.")
+app.add_typer(data, name="data")
+
+FILE = "table.csv"
+Initials = Annotated[str, typer.Option("--your-initials", help="Prefix of the lab's names.", envvar="MLKIT_YOUR_INITIALS")]
+
+
+@data.callback()
+def _data() -> None:
+    """A group also while it has one command."""
+
+
+@data.command()
+def load(
+    source: Annotated[str, typer.Argument(help="A CSV file, or a Python program that writes one; by default mlkit.yml's source.")] = "",
+    your_initials: Initials = "mlkit",
+) -> None:
+    """Put a CSV file where the lake's table looks, in place of the one that this command put there before.
+
+    Its first line names the table's columns in their order. A program is called with the path of the file to write.
+
+    Example: mlkit data load
+    """
+    project = Project.here()
+    load_table(project, source or project.about.source, your_initials)
+
+
+def load_table(project: Project, source: str, your_initials: str) -> str:
+    """Check the file against the table's columns and upload it. Returns the object's address."""
+    from mlkit.aws.lake import describe_table, upload_table
+    from mlkit.aws.session import Session
+    from mlkit.tabular.files import check_file
+
+    aws, names, table = Session(), project.names(your_initials), project.about.table
+    columns, _ = describe_table(aws, names, table)
+    with TemporaryDirectory() as folder:
+        file = _written(project, project.root / source, Path(folder) / FILE)
+        rows = check_file(file, columns)
+        out.print(f"  {rows:,} rows of {len(columns)} columns")
+        address = upload_table(aws, names, table, file, FILE)
+    out.print(f"  {address}")
+    return address
+
+
+def _written(project: Project, source: Path, target: Path) -> Path:
+    """The file itself; of a program, what it wrote."""
+    from mlkit.errors import DownloadFailed, NotFound
+
+    if not source.is_file():
+        raise NotFound(f"There is no file {source}", cure="Name a CSV file, or a Python program that writes one.")
+    if source.suffix != ".py":
+        return source
+    command = [sys.executable, str(source), str(target)]
+    done = subprocess.run(command, cwd=project.root, capture_output=True, text=True, check=False)
+    out.print(plain(done.stdout.rstrip()))
+    if done.returncode or not target.is_file():
+        reason = (done.stderr.strip().splitlines() or [f"it ended with {done.returncode} and wrote no file"])[-1]
+        raise DownloadFailed(f"{source.name} wrote no table: {reason}", cure=f"Run it by hand: `python {source.name} table.csv`.")
+    return target
+
+
+@app.command()
+def predict(
+    rows: Annotated[Path, typer.Argument(help="A CSV file with the model's columns, in any order, under their names.")],
+    environment: Annotated[str, typer.Option("--environment", help="dev, qa or production")] = "dev",
+    your_initials: Initials = "mlkit",
+) -> None:
+    """Ask an endpoint for the class of each row of a CSV file.
+
+    Example: mlkit predict rows.csv
+    """
+    import pandas as pd
+
+    from mlkit.aws.session import Session
+    from mlkit.errors import NotFound, UsageError
+    from mlkit.tabular.testing import predict as ask
+
+    try:
+        frame = pd.read_csv(rows)
+    except FileNotFoundError as error:
+        raise NotFound(f"There is no file {rows}", cure="Give a CSV file whose first line names its columns.") from error
+    except ValueError as error:
+        raise UsageError(
+            f"{rows} is no CSV table: {error}", cure="Its first line names the columns, each other line is one row."
+        ) from error
+    answer = ask(Session(), LabNames(initials=your_initials).endpoint(environment), frame)
+    show_table(answer.to_dict("records"))

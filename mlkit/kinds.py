@@ -1,0 +1,33 @@
+"""Which part of mlkit knows the data of a project: the one place that lists them all, by the word in mlkit.yml."""
+
+import importlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from mlkit.algorithms import Algorithm
+from mlkit.errors import UsageError
+from mlkit.settings import Project
+
+if TYPE_CHECKING:
+    from mlkit.aws.lake import Lake
+
+KINDS = {"movielens": "mlkit.movielens", "tabular": "mlkit.tabular"}
+
+
+def kind_of(project: Project) -> str:
+    """The project's kind. Raises NotFound without mlkit.yml, UsageError for a kind that nobody knows."""
+    kind = project.about.kind
+    if kind not in KINDS:
+        raise UsageError(f"mlkit.yml says kind: {kind}, which is none", cure=f"Choose one of: {', '.join(KINDS)}.")
+    return kind
+
+
+def algorithm_of(project: Project) -> Algorithm:
+    """The built-in algorithm that the project trains."""
+    algorithm: Algorithm = importlib.import_module(f"{KINDS[kind_of(project)]}.training").ALGORITHM
+    return algorithm
+
+
+def check_columns(project: Project, lake: "Lake", parameters: Mapping[str, Any]) -> None:
+    """Raises InvalidData or UsageError when 01_prep with these parameters could not read the lake's table."""
+    importlib.import_module(f"{KINDS[kind_of(project)]}.lake").check_columns(lake, parameters)

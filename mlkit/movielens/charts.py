@@ -1,0 +1,51 @@
+"""How the ratings are distributed, over the stars and over the users."""
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from matplotlib.ticker import LogLocator, NullFormatter
+
+from mlkit.charts import BLACK, BLUE, ORANGE, Chart, thousands
+
+
+def chart_ratings(counts: pd.DataFrame, positive_from: float = 4) -> Chart:
+    """How often each rating was given: `counts` has the columns `rating` and `ratings`; ratings from `positive_from` on are label 1."""
+    counts = counts.sort_values("rating")
+    values, rows = counts["rating"].astype(float).to_numpy(), counts["ratings"].astype(int).to_numpy()
+    positive = values >= positive_from
+    share = rows[positive].sum() / rows.sum()
+    alt = f"Bars of rows per rating; {share:.1%} of {rows.sum():,} rows are rated {positive_from:g} or more."
+    chart = Chart("How are the ratings distributed?", x="rating (stars)", y="rows", alt=alt)
+    width = 0.8 * min(np.diff(values).min(initial=1), 1)
+    parts = ((~positive, ORANGE, "//", f"label 0: below {positive_from:g}"), (positive, BLUE, "", f"label 1: {positive_from:g} or more"))
+    for mask, colour, hatch, name in parts:
+        part = f"{name} ({rows[mask].sum() / rows.sum():.1%})"
+        bars = chart.plot_area.bar(values[mask], rows[mask], width, color=colour, hatch=hatch, edgecolor="white", label=part)
+        chart.plot_area.bar_label(bars, fmt=_short if rows.max() >= 100_000 else "{:,.0f}", fontsize=9, padding=2)
+    chart.plot_area.set_xticks(values)
+    thousands(chart.plot_area, "y")
+    chart.plot_area.margins(y=0.1)
+    chart.add_legend()
+    return chart
+
+
+def chart_ratings_per_user(counts: npt.ArrayLike) -> Chart:
+    """How many ratings each user gave: `counts` is one number per user; the axis is logarithmic."""
+    numbers = np.asarray(counts, dtype=np.int64)
+    median = float(np.median(numbers))
+    alt = f"Histogram of ratings per user, {len(numbers):,} users: {numbers.min():,} to {numbers.max():,}, median {median:,.0f}."
+    chart = Chart("How many ratings has a user?", x="ratings per user (logarithmic)", y="users", alt=alt)
+    edges = np.geomspace(max(1, numbers.min()), numbers.max() + 1, 31)
+    chart.plot_area.hist(numbers, bins=list(edges), color=BLUE, edgecolor="white")
+    chart.plot_area.set_xscale("log")
+    chart.plot_area.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    chart.plot_area.xaxis.set_major_formatter("{x:,.0f}")
+    chart.plot_area.xaxis.set_minor_formatter(NullFormatter())
+    chart.plot_area.axvline(median, color=BLACK, linestyle="--", label=f"median {median:,.0f}")
+    thousands(chart.plot_area, "y")
+    chart.add_legend()
+    return chart
+
+
+def _short(number: float) -> str:
+    return f"{number / 1e6:.2f} M" if number >= 1e6 else f"{number / 1e3:.0f} k"

@@ -1,0 +1,50 @@
+"""The lab's table of ratings in the lake: its columns, and the file that `mlkit data load` puts there."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from mlkit.aws import lake
+from mlkit.aws.lake import Lake
+from mlkit.aws.session import Session
+from mlkit.errors import InvalidData
+from mlkit.movielens.splits import RatingsTable
+from mlkit.settings import LabNames
+
+DATASET = "movielens"
+TABLE = "u_data"
+FILE = "ratings.tsv"
+
+
+def find_lake(aws: Session, your_initials: str, *, table: str = TABLE) -> Lake:
+    """The lake with the lab's ratings. Raises NotFound naming what is missing: bucket, database or table; InvalidData for a column."""
+    found = lake.find_lake(aws, your_initials, dataset=DATASET, table=table)
+    check_columns(found)
+    return found
+
+
+def check_columns(found: Lake, parameters: Mapping[str, Any] | None = None) -> None:
+    """Raises InvalidData unless the table has the lab's columns, whatever the `parameters` of 01_prep."""
+    ratings = ratings_table(found)
+    for column in ratings.columns:
+        if column not in found.columns:
+            raise InvalidData(
+                f"{ratings.name} has no column {column}; it has {', '.join(found.columns)}",
+                cure="The lab's table has userid, movieid, rating and timestamp.",
+            )
+
+
+def ratings_table(found: Lake) -> RatingsTable:
+    """The lake's table by the lab's column names."""
+    return RatingsTable(database=found.database, table=found.table)
+
+
+def upload_ratings(aws: Session, your_initials: str, file: Path, *, on_progress: Callable[[int], None] | None = None) -> str:
+    """Put the file where the lab's table looks, in place of what `mlkit data load` put there before. Returns its address."""
+    return lake.upload_table(aws, LabNames(initials=your_initials, dataset=DATASET), TABLE, file, FILE, on_progress=on_progress)
+
+
+def rating_type(aws: Session, your_initials: str, table: str = TABLE) -> str:
+    """The Glue type of the table's rating column."""
+    names = LabNames(initials=your_initials, dataset=DATASET)
+    return lake.describe_table(aws, names, table)[0].get(RatingsTable(database=names.database).rating, "missing")

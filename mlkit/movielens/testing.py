@@ -1,0 +1,162 @@
+"""03_test_endpoint's verbs for ratings: held-out ratings to the endpoint, what plain models make of them, the lab's own check."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+from scipy.sparse import csr_array, vstack
+
+from mlkit import gates, tables
+from mlkit.aws.endpoints import Answers, Codec, Served, ask_endpoint, describe_endpoint
+from mlkit.aws.evaluation import BASELINE_ROWS, Tested, read_test_rows, window
+from mlkit.aws.objects import read_object, read_verified
+from mlkit.aws.session import Session
+from mlkit.aws.training import encoding_uri
+from mlkit.baselines import baseline_table
+from mlkit.errors import InvalidData
+from mlkit.handoff import TrainedModel
+from mlkit.inference_formats import RECORDIO, decode_recordio_predictions, encode_request
+from mlkit.intervals import MatchRate
+from mlkit.movielens.features import INDEX_FILE, Encoded, FeatureIndex
+from mlkit.recordio import Rows, decode
+
+MODEL = "factorization machine"
+CODEC = Codec(content_type=RECORDIO, accept=RECORDIO, decode=decode_recordio_predictions)
+BATCH_ROWS = 20_000  # about 1.2 MB of RecordIO: well under InvokeEndpoint's limit
+
+
+@dataclass(frozen=True, kw_only=True)
+class TestRows:
+    """Held-out rows with raw ids: each model encodes them with its own index."""
+
+    __test__ = False  # not a pytest class
+
+    users: pa.Array
+    movies: pa.Array
+    labels: npt.NDArray[np.int64]
+    label_names: tuple[str, str] = ("below 4 stars", "4 or more")
+    cluster: str = "user"
+
+    @property
+    def clusters(self) -> npt.NDArray[Any]:
+        """The user of each row: rows of one user are alike, so intervals are taken over users."""
+        return np.asarray(self.users.to_numpy(zero_copy_only=False))
+
+
+def load_test_rows(aws: Session, trained: TrainedModel, *, test_rows: int = 0, test_offset: int = 0) -> TestRows:
+    """The held-out rows of the model's own preparation, all of them or `test_rows` from `test_offset` on."""
+    table = window(read_test_rows(aws, trained), test_rows=test_rows, test_offset=test_offset)
+    users, movies = (table[name].combine_chunks() for name in ("user_id", "movie_id"))
+    stars = f"{trained.prepared_data.details['positive_rating']:g}"
+    names = (f"below {stars} stars", f"{stars} or more")
+    return TestRows(users=users, movies=movies, labels=table["label"].to_numpy().astype(np.int64), label_names=names)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TestedRatings(Tested):
+    """What the endpoint answered for the held-out rows, encoded with the model's own index."""
+
+    __test__ = False
+
+    rows: TestRows
+    encoded: Encoded
+
+    def sample(self, count: int = 10, offset: int = 0) -> pd.DataFrame:
+        """Some rows for people to look at."""
+        part = slice(offset, offset + count)
+        frame = {
+            "user": self.rows.users.to_pylist()[part],
+            "movie": self.rows.movies.to_pylist()[part],
+            "true label": self.rows.labels[part],
+            "predicted label": self.predictions.labels[part],
+            "score": self.predictions.scores[part].round(4),
+        }
+        return pd.DataFrame(frame)
+
+
+def test_endpoint(aws: Session, served: Served, trained: TrainedModel, rows: TestRows) -> TestedRatings:
+    """Ask the endpoint for every row. Unknown ids are left out of their rows and counted (`encoded.unseen_users`, `unseen_movies`)."""
+    index = FeatureIndex.from_parquet(read_verified(aws, trained.encoding))
+    encoded = index.encode(rows.users, rows.movies, labels=rows.labels)
+    answers = predict_rows(aws, served.endpoint, encoded.rows, variant=served.variant)
+    return TestedRatings(rows=rows, encoded=encoded, predictions=answers, served=served)
+
+
+test_endpoint.__test__ = False  # type: ignore[attr-defined]
+
+
+def compare_with_baselines(aws: Session, trained: TrainedModel, tested: TestedRatings, confidence: float = 0.95) -> pd.DataFrame:
+    """The model beside a linear model and the majority class, all on the same rows: match rate, interval, log loss."""
+    train, labels = _train_rows(aws, trained)
+    return baseline_table(
+        train,
+        labels,
+        tested.encoded.rows.to_csr(),
+        tested.rows.labels,
+        tested.rows.clusters,
+        model_scores={MODEL: tested.predictions.scores},
+        linear="linear, no factors",
+        confidence=confidence,
+    )
+
+
+def lab_check(aws: Session, trained: TrainedModel, served: Served, rate: MatchRate, *, min_match_rate: float = 0.8) -> pd.DataFrame:
+    """The lab's own check (ten rows from the thousandth on, 80 %) on our rows, and how often a model like this one passes it by luck."""
+    held_out = trained.prepared_data.test.rows
+    if held_out < 1010:
+        return tables.facts({"the lab's rows": f"only {held_out} rows are held out; the lab took rows 1000 to 1009"})
+    tested = test_endpoint(aws, served, trained, load_test_rows(aws, trained, test_rows=10, test_offset=1000))
+    matches = int((tested.predictions.labels == tested.rows.labels).sum())
+    odds = gates.lab_odds(rate.value, 10, min_match_rate)
+    return tables.facts(
+        {
+            "matches in the lab's ten rows": matches,
+            "the lab's rule says": "passes" if matches / 10 >= min_match_rate else "fails",
+            f"a model of match rate {rate.value:.3f} passes": f"{odds:.0%} of the time",
+        }
+    )
+
+
+def predict_rows(aws: Session, endpoint: str, rows: Rows, *, variant: str | None = None) -> Answers:
+    """Scores and labels for encoded rows, in their order, asked for in batches of RecordIO. Raises WrongModel for a regressor."""
+    return ask_endpoint(aws, endpoint, map(encode_request, _batches(rows)), CODEC, rows=len(rows), variant=variant)
+
+
+def predict(aws: Session, endpoint: str, users: Any, movies: Any) -> pd.DataFrame:
+    """What an application calls: ids in, one row each out (user, movie, score, predicted_label, unseen).
+
+    The index is the one beside the endpoint's model. An id that the model never saw is left out of its row: bias and the other
+    id decide, and `unseen` says which was unknown.
+    """
+    served = describe_endpoint(aws, endpoint)
+    index = FeatureIndex.from_parquet(read_object(aws, encoding_uri(served.model_data_url, INDEX_FILE)))
+    predictions = predict_rows(aws, endpoint, index.encode(users, movies).rows)
+    unknown_user, unknown_movie = index.unknown(users, movies)
+    unseen = np.select([unknown_user & unknown_movie, unknown_user, unknown_movie], ["user, movie", "user", "movie"], default="")
+    return tables.Table(
+        {"user": list(users), "movie": list(movies), "score": predictions.scores, "predicted_label": predictions.labels, "unseen": unseen}
+    )
+
+
+def _batches(rows: Rows) -> Iterator[Rows]:
+    for start in range(0, len(rows), BATCH_ROWS):
+        yield rows[start : start + BATCH_ROWS]
+
+
+def _train_rows(aws: Session, trained: TrainedModel) -> tuple[csr_array, npt.NDArray[np.float32]]:
+    """Features and labels of the first shards, as many as the baseline needs."""
+    blocks: list[csr_array] = []
+    labels: list[npt.NDArray[np.float32]] = []
+    for item in trained.prepared_data.train.objects:
+        rows = decode(read_verified(aws, item))
+        if rows.labels is None:
+            raise InvalidData("A shard has no labels", cure="Run 01_prep again.")
+        blocks.append(rows.to_csr())
+        labels.append(rows.labels)
+        if sum(map(len, labels)) >= BASELINE_ROWS:
+            break
+    return vstack(blocks, format="csr"), np.concatenate(labels)

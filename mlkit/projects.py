@@ -1,0 +1,186 @@
+"""A project of a team's own from the same parts: which files it holds, and how it is made or brought up to date, wholly or not at all."""
+
+import contextlib
+import functools
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlkit import __version__, git
+from mlkit.errors import NotFound, UsageError
+from mlkit.settings import DATALAKE_TEMPLATE, ENDPOINT_TEMPLATE, PIPELINE_TEMPLATE, PROJECT_FILE
+from mlkit.steps import LOCKS, replace_files
+from mlkit.wheels import VENDOR, Wheel, build_wheel, carried_wheel
+
+_SKELETON = Path(__file__).parent / "skeleton"
+_SHARED = ("buildspecs/*.yml", str(PIPELINE_TEMPLATE), str(ENDPOINT_TEMPLATE), *LOCKS)
+_EXAMPLE = ("notebooks/*.ipynb", str(DATALAKE_TEMPLATE), str(PROJECT_FILE), "*.py")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_THE_CHECKOUTS_OWN = "movielens"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Where parts come from: a checkout of mlkit, or a project that carries mlkit's wheel. `examples` maps names to folders."""
+
+    root: Path
+    examples: Mapping[str, Path]
+    default: str
+    wheel: Callable[[], Wheel]
+
+    def example(self, name: str | None) -> str:
+        """The name itself if there is such an example; without one, the default. Raises UsageError."""
+        if name is None or name in self.examples:
+            return name or self.default
+        raise UsageError(f"{self.root} has no example {name!r}", cure=f"There is: {', '.join(sorted(self.examples))}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """A project's files by path: what all projects share, byte for byte, and what becomes the team's."""
+
+    shared: Mapping[str, bytes]
+    own: Mapping[str, bytes]
+    example: str
+    wheel: Wheel
+
+    @property
+    def message(self) -> str:
+        """What the commit says."""
+        return f"{self.example} with mlkit {__version__}\n\n{VENDOR}/{self.wheel.name} has sha256 {self.wheel.sha256}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """`commit` is empty where nothing was committed; `repository` is one that the project lies in and that is not its own."""
+
+    files: tuple[str, ...]
+    commit: str = ""
+    repository: Path | None = None
+
+
+def find_source(library: Path, start: Path) -> Source:
+    """The checkout that `library`, the folder of this mlkit, belongs to; else the project at or above `start`. Raises NotFound."""
+    checkout = library.parent
+    if (checkout / "setup.cfg").is_file() and (checkout / "examples").is_dir():
+        found = {path.parent.name: path.parent for path in sorted(checkout.glob(f"examples/*/{PROJECT_FILE}"))}
+        examples = {**found, _THE_CHECKOUTS_OWN: checkout}
+        return Source(root=checkout, examples=examples, default=next(iter(examples)), wheel=functools.partial(build_wheel, checkout))
+    for root in (start, *start.parents):
+        if (root / ENDPOINT_TEMPLATE).is_file() and (root / VENDOR).is_dir():
+            return Source(root=root, examples={root.name: root}, default=root.name, wheel=functools.partial(carried_wheel, root))
+    raise NotFound(
+        "There is nothing here that a project could be made from",
+        cure="Call `mlkit new` in a checkout of mlkit, or in a project that was made by it.",
+    )
+
+
+def collect(source: Source, *, example: str | None, name: str) -> Parts:
+    """Read every part. Raises UsageError for a name that no repository can have or an example that is not there."""
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            f"{name!r} cannot be a project's name: it needs letters, digits, dots, hyphens or underscores, as GitHub has them",
+            cure="Give another with --name.",
+        )
+    example, wheel = source.example(example), source.wheel()
+    skeleton = {path.relative_to(_SKELETON).as_posix(): path.read_bytes() for path in _SKELETON.rglob("*") if _is_part(path)}
+    readme = skeleton.pop("README.md").decode().replace("PROJECT_NAME", name).replace("MLKIT_VERSION", __version__)
+    own = {"README.md": readme.encode(), ".gitignore": skeleton.pop("gitignore"), **_read(source.examples[example], _EXAMPLE)}
+    shared = {**skeleton, **_read(source.root, _SHARED), f"{VENDOR}/{wheel.name}": wheel.content}
+    return Parts(shared=shared, own=own, example=example, wheel=wheel)
+
+
+def make(target: Path, parts: Parts, *, with_git: bool) -> Written:
+    """Make the project in a folder that does not exist or is empty; a failure leaves nothing. Raises UsageError."""
+    if target.is_file() or (target.is_dir() and any(path.name != ".git" for path in target.iterdir())):
+        raise UsageError(f"{target} is not empty", cure="Name a folder that does not exist, or add --refresh to a project of mlkit.")
+    files = {**parts.shared, **parts.own}
+    if with_git:
+        git.check_git()
+    repository = git.surrounding(target) if with_git else None
+    try:
+        with _scratch(target) as made:
+            replace_files({made / path: content for path, content in files.items()})
+            commit = ""
+            if with_git and repository is None:
+                git.init(made)
+                commit = git.commit(made, files, parts.message)
+            _move(made, target)
+    except OSError as error:
+        raise UsageError(f"{target} cannot be made: {error.strerror or error}", cure="Name a folder where you may write.") from error
+    return Written(files=tuple(files), commit=commit, repository=repository)
+
+
+def refresh(target: Path, parts: Parts, *, with_example: bool, with_git: bool) -> Written:
+    """Bring a project's shared parts, and its example's where asked, to what they are now, and commit that. Raises UsageError.
+
+    What somebody changed and committed is replaced too, and stays in the repository's history; what is not committed is refused.
+    """
+    if not (target / ENDPOINT_TEMPLATE).is_file() or not (target / VENDOR).is_dir():
+        raise UsageError(f"{target} is no project that `mlkit new` made", cure="Leave out --refresh to make one in an empty folder.")
+    wanted = {**parts.shared, **(parts.own if with_example else {})}
+    old = [path for path in (target / VENDOR).glob("mlkit-*.whl") if path.name != parts.wheel.name]
+    differing = {path: content for path, content in wanted.items() if _content(target / path) != content}
+    changed = (*differing, *(path.relative_to(target).as_posix() for path in old))
+    if not changed:
+        return Written(files=())
+    repository = git.top_level(target) if with_git else None
+    if repository is not None and (open_changes := git.uncommitted(target)):
+        raise UsageError(f"{target} has changes that are not committed: {open_changes[0]}", cure="Commit them first, or take them back.")
+    replace_files({target / path: content for path, content in differing.items()})
+    for path in old:
+        path.unlink()
+    if repository != target:
+        return Written(files=changed, repository=repository)
+    return Written(files=changed, commit=git.commit(target, changed, parts.message))
+
+
+def _read(root: Path, patterns: tuple[str, ...]) -> dict[str, bytes]:
+    """The files of all patterns by path below `root`. Raises NotFound when nothing fits one that names a file."""
+    found: dict[str, bytes] = {}
+    for pattern in patterns:
+        paths = sorted(root.glob(pattern))
+        if not paths and "*" not in pattern:
+            raise NotFound(f"{root / pattern} does not exist, and every project needs it", cure="`git checkout` brings it back.")
+        found |= {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
+    return found
+
+
+def _is_part(path: Path) -> bool:
+    return path.is_file() and "__pycache__" not in path.parts
+
+
+def _content(path: Path) -> bytes | None:
+    return path.read_bytes() if path.is_file() else None
+
+
+@contextlib.contextmanager
+def _scratch(target: Path) -> Iterator[Path]:
+    """A folder on the target's disk, to be moved there."""
+    there = next(path for path in (target, *target.parents) if path.is_dir())
+    scratch = Path(tempfile.mkdtemp(prefix=".mlkit-new-", dir=there))
+    try:
+        made = scratch / "project"
+        made.mkdir()
+        yield made
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _move(made: Path, target: Path) -> None:
+    """Put the folder where it belongs; an empty one that is there stays the same folder, since a shell may be in it."""
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        made.rename(target)
+        return
+    moved = []
+    try:
+        for path in sorted(made.iterdir()):
+            moved.append(path.rename(target / path.name))
+    except BaseException:
+        for path in moved:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        raise

@@ -1,0 +1,64 @@
+"""Which columns of a table are what: the key that tells rows apart, the label with its two classes, the numbers that are features."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from mlkit.errors import InvalidData, UsageError
+from mlkit.sql import identifier
+
+_NUMBER = re.compile(r"(tinyint|smallint|int|integer|bigint|float|real|double|decimal(\(\d+(,\s*\d+)?\))?)")
+_WORD = re.compile(r"(string|char\(\d+\)|varchar(\(\d+\))?|boolean|tinyint|smallint|int|integer|bigint)")
+RESERVED = ("row_key", "label", "order_hash", "split", "shard")  # what the preparation adds to the features
+
+
+def is_number(kind: str) -> bool:
+    """Whether a column of this Glue type holds numbers."""
+    return _NUMBER.fullmatch(kind) is not None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelledTable:
+    """A table with one row per thing: `key` names the thing, `label` says its class, `features` are numbers.
+
+    A row whose label is `positive` gets label 1, a row of the other class label 0.
+    """
+
+    database: str
+    table: str
+    key: str
+    label: str
+    positive: str
+    features: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        return f"{identifier(self.database)}.{identifier(self.table)}"
+
+
+def choose(types: Mapping[str, str], *, key: str, label: str, left_out: Sequence[str]) -> tuple[str, ...]:
+    """The features among the columns (name -> Glue type), in the table's order: all but the key, the label and what is left out.
+
+    Raises InvalidData naming every column that is no number, and key or label of a type whose text would not be exact; UsageError
+    for a name that the table does not have.
+    """
+    has = f"the table has {', '.join(types)}"
+    for role, name in (("key", key), ("label", label), *(("left_out", name) for name in left_out)):
+        if name not in types:
+            raise UsageError(f"{role} names the column {name!r}, but {has}", cure="Name a column of the table.")
+    if key == label:
+        raise UsageError(f"key and label are both {key!r}", cure="The key tells rows apart; the label is what is to be predicted.")
+    for role, name in (("key", key), ("label", label)):
+        if not _WORD.fullmatch(types[name]):
+            raise InvalidData(f"The {role} {name} is a {types[name]}", cure="Text, whole numbers and booleans can be compared exactly.")
+    features = tuple(name for name in types if name not in (key, label, *left_out))
+    odd = [f"{name} ({types[name]})" for name in features if not is_number(types[name])]
+    if odd:
+        raise InvalidData(
+            f"No numbers are in {', '.join(odd)}", cure="Leave these columns out (left_out), or make numbers of them in the table."
+        )
+    if taken := [name for name in features if name in RESERVED]:
+        raise InvalidData(f"Features cannot be called {', '.join(taken)}", cure="The preparation uses these names: rename the columns.")
+    if not features:
+        raise InvalidData(f"No feature is left: {has}", cure="A model needs at least one column of numbers.")
+    return features

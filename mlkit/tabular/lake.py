@@ -1,0 +1,45 @@
+"""A table of labelled rows in the lake, with the parts that its columns play."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mlkit import tables
+from mlkit.aws.lake import Lake, find_lake
+from mlkit.tabular.columns import LabelledTable, choose
+
+__all__ = ["Source", "check_columns", "choose_columns", "find_lake"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """The lake's table with the parts that its columns play."""
+
+    lake: Lake
+    table: LabelledTable
+
+    def summary(self) -> tables.Table:
+        """What was chosen, for the notebook to show."""
+        kinds = {name: self.lake.columns[name] for name in self.table.features}
+        facts = {
+            **self.lake.summary()["value"],
+            "key": f"{self.table.key} ({self.lake.columns[self.table.key]})",
+            "label": f"{self.table.label} ({self.lake.columns[self.table.label]}), 1 for {self.table.positive}",
+            "features": f"{len(kinds)}: {', '.join(sorted(set(kinds.values())))}",
+        }
+        return tables.facts(facts)
+
+
+def choose_columns(lake: Lake, *, key: str, label: str, positive: str, left_out: Sequence[str] = ()) -> Source:
+    """The table's columns in their parts; every column but key, label and what is `left_out` is a feature.
+
+    Raises InvalidData naming each feature that is no number: categories are not encoded.
+    """
+    features = choose(lake.columns, key=key, label=label, left_out=left_out)
+    table = LabelledTable(database=lake.database, table=lake.table, key=key, label=label, positive=positive, features=features)
+    return Source(lake=lake, table=table)
+
+
+def check_columns(lake: Lake, parameters: Mapping[str, Any]) -> None:
+    """Raises what `choose_columns` raises for these parameters of 01_prep."""
+    choose(lake.columns, **{name: parameters[name] for name in ("key", "label", "left_out")})

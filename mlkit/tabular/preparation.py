@@ -1,0 +1,192 @@
+"""01_prep's verbs for a table of labelled rows: look at it, let Athena split it, write what XGBoost reads."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from mlkit import handoff, tables
+from mlkit.aws.objects import write_object
+from mlkit.aws.queries import Unloaded, query
+from mlkit.aws.shards import PARQUET, Channels, Format, new_run, shards_for, to_parquet, unload_shards, write_shards
+from mlkit.errors import InvalidData, UsageError
+from mlkit.handoff import PreparedData, StoredObject
+from mlkit.settings import Project
+from mlkit.tabular.encoding import CSV, FILE, Encoding, to_csv
+from mlkit.tabular.lake import Source
+from mlkit.tabular.splits import SplitRule, classes_sql, features_sql, profile_sql, splits_sql
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profile:
+    """What Athena counted. `usable` rows remain when rows with gaps, copies and contradictions are left out.
+
+    `classes` maps each class to its usable rows.
+    """
+
+    table_rows: int
+    rows_with_nulls: int
+    rows_not_finite: int
+    copies: int
+    contradictory_rows: int
+    usable: int
+    classes: Mapping[str, int]
+    query_execution_id: str
+
+    @property
+    def bad_rows(self) -> int:
+        return self.table_rows - self.usable
+
+    def summary(self) -> tables.Table:
+        names = ("table_rows", "rows_with_nulls", "rows_not_finite", "copies", "contradictory_rows", "usable")
+        return tables.facts({**{name: getattr(self, name) for name in names}, **{f"class {k}": v for k, v in self.classes.items()}})
+
+
+def profile_table(source: Source) -> Profile:
+    """Count rows and classes, and what cannot be used. Raises InvalidData unless there are two classes, the positive one among them."""
+    lake, table = source.lake, source.table
+    counts, query_id = query(lake.aws, lake.workgroup, profile_sql(table))
+    found = query(lake.aws, lake.workgroup, classes_sql(table))[0]
+    classes = {str(name): int(rows) for name, rows in zip(found["class"], found["rows"], strict=True)}
+    profile = Profile(query_execution_id=query_id, classes=classes, **{str(k): int(v) for k, v in counts.iloc[0].items()})
+    if profile.usable == 0:
+        raise InvalidData(
+            f"{table.name} has {profile.table_rows} rows, of which none is usable",
+            cure=f"Put rows below {lake.location}, for example with `mlkit data load`.",
+        )
+    if len(classes) != 2 or table.positive not in classes:
+        told = ", ".join(f"{name!r} ({rows} rows)" for name, rows in list(classes.items())[:5])
+        raise InvalidData(
+            f"{table.label} holds {len(classes)} classes: {told}; two are needed, {table.positive!r} among them",
+            cure="Choose another label or positive class, or leave other classes out with a view.",
+        )
+    return profile
+
+
+def check_bad_rows(profile: Profile, rule: str) -> str:
+    """What happens to rows that cannot be used: `drop` leaves them out, `refuse` raises InvalidData."""
+    if rule not in ("drop", "refuse"):
+        raise UsageError(f"bad_rows is {rule!r}", cure='Choose "drop" or "refuse".')
+    if rule == "refuse" and profile.bad_rows:
+        raise InvalidData(
+            f"{profile.rows_with_nulls} rows have nulls, {profile.rows_not_finite} numbers that are none, {profile.copies} are copies, "
+            f"{profile.contradictory_rows} share their key with a different row",
+            cure='Correct the table, or choose bad_rows="drop".',
+        )
+    return f"{profile.bad_rows} of {profile.table_rows} rows dropped (of copies one stays, of contradictory rows none)"
+
+
+def describe_features(source: Source) -> pd.DataFrame:
+    """One line per feature: its lowest, mean and highest value over the usable rows."""
+    row = query(source.lake.aws, source.lake.workgroup, features_sql(source.table))[0].iloc[0].astype(float).to_numpy()
+    figures = row.reshape(len(source.table.features), 3)
+    return pd.DataFrame(figures, columns=["lowest", "mean", "highest"], index=pd.Index(source.table.features, name="feature"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One preparation: a prefix of its own, so that nothing that a model refers to is ever overwritten."""
+
+    run_id: str
+    s3_uri: str
+    rule: SplitRule
+
+
+def start_run(source: Source, *, salt: str, test_fraction: float, validation_fraction: float, usable: int, rows_per_shard: int) -> Run:
+    """Choose the run's prefix and its number of shards: `usable` / `rows_per_shard`, at most 32."""
+    rule = SplitRule(
+        salt=salt, test_fraction=test_fraction, validation_fraction=validation_fraction, shards=shards_for(usable, rows_per_shard)
+    )
+    run_id, s3_uri = new_run(source.lake)
+    return Run(run_id=run_id, s3_uri=s3_uri, rule=rule)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredEncoding:
+    """The encoding with the object that holds it."""
+
+    encoding: Encoding
+    stored: StoredObject
+
+    def summary(self) -> tables.Table:
+        zero, one = self.encoding.class_names
+        facts = {"columns": len(self.encoding.columns), "label 0": zero, "label 1": one}
+        return tables.facts({**facts, "sha256": self.stored.sha256, "object": self.stored.s3_uri})
+
+
+def store_encoding(source: Source, run: Run, profile: Profile) -> StoredEncoding:
+    """Fix the order of the columns and the meaning of the labels, and store them as one object."""
+    (negative,) = set(profile.classes) - {source.table.positive}
+    encoding = Encoding(
+        key=source.table.key, label=source.table.label, classes=(negative, source.table.positive), columns=source.table.features
+    )
+    stored = write_object(source.lake.aws, f"{run.s3_uri}{FILE}", encoding.to_bytes(), content_type="application/json")
+    return StoredEncoding(encoding=encoding, stored=stored)
+
+
+def unload_splits(source: Source, run: Run) -> Unloaded:
+    """Let Athena label, split and shard every row; the files are listed by UNLOAD's manifest."""
+    return unload_shards(source.lake, run.s3_uri, splits_sql(source.table, run.rule))
+
+
+def write_channels(source: Source, run: Run, unloaded: Unloaded, stored: StoredEncoding) -> Channels:
+    """Stream Athena's files, one shard at a time, into CSV with the label first (train, validation) and Parquet (test).
+
+    Each shard is sorted by the salted hash. Raises InvalidData when a row is in two splits or a split is empty.
+    """
+
+    def numbers(table: pa.Table) -> bytes:
+        return to_csv(stored.encoding.matrix(table), table["label"].to_numpy())
+
+    def raw(table: pa.Table) -> bytes:
+        return to_parquet(table.select(["row_key", "label", *source.table.features]))
+
+    shard = Format(suffix="csv", content_type=CSV, encode=numbers)
+    formats = {"train": shard, "validation": shard, "test": Format(suffix="parquet", content_type=PARQUET, encode=raw)}
+    order = ("order_hash", "row_key")
+    return write_shards(source.lake, run.s3_uri, unloaded, order=order, formats=formats, check=check_disjoint)
+
+
+def check_disjoint(splits: Mapping[str, pa.Table]) -> None:
+    """Raises InvalidData when a key is in two splits, or twice in one."""
+    keys = np.concatenate([table["row_key"].to_numpy() for table in splits.values()])
+    if len(pd.unique(keys)) != len(keys):
+        raise InvalidData("The splits overlap: a row is in two of them", cure="The table changed during prep: run 01_prep again.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableDetails:
+    """What the hand-over says of this data set beyond what every data set has."""
+
+    positive: str
+    salt: str
+    test_fraction: float
+    validation_fraction: float
+
+
+def save_prepared_data(
+    source: Source, run: Run, stored: StoredEncoding, channels: Channels, profile: Profile, unloaded: Unloaded, project: Project
+) -> PreparedData:
+    """Write handoff/prepared_data.json, which 02_train reads."""
+    lake, rule = source.lake, run.rule
+    details = TableDetails(
+        positive=source.table.positive, salt=rule.salt, test_fraction=rule.test_fraction, validation_fraction=rule.validation_fraction
+    )
+    prepared = PreparedData(
+        run_id=run.run_id,
+        your_initials=lake.names.initials,
+        bucket=lake.bucket,
+        database=lake.database,
+        table=lake.table,
+        feature_dim=len(stored.encoding.columns),
+        encoding=stored.stored,
+        train=channels.train,
+        validation=channels.validation,
+        test=channels.test,
+        query_execution_ids={"profile": profile.query_execution_id, "splits": unloaded.query_execution_id},
+        details=asdict(details),
+    )
+    handoff.save(prepared, project.handoff, "prepared_data")
+    return prepared

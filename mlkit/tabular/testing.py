@@ -1,0 +1,145 @@
+"""03_test_endpoint's verbs for a table of labelled rows: held-out rows to the endpoint, what a plain model makes of them, new rows."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+
+from mlkit import tables
+from mlkit.aws.endpoints import Answers, Codec, Served, ask_endpoint, describe_endpoint
+from mlkit.aws.evaluation import BASELINE_ROWS, Tested, read_test_rows, window
+from mlkit.aws.objects import read_object, read_verified
+from mlkit.aws.session import Session
+from mlkit.aws.training import encoding_uri
+from mlkit.baselines import baseline_table, predicted_labels
+from mlkit.errors import InvalidData
+from mlkit.handoff import TrainedModel
+from mlkit.inference_formats import Predictions
+from mlkit.tabular.encoding import CSV, FILE, Encoding, Matrix, batches, from_csv
+
+MODEL = "XGBoost"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TestRows:
+    """Held-out rows with raw values: each model encodes them with its own order of columns. Rows are independent of each other."""
+
+    __test__ = False  # not a pytest class
+
+    keys: npt.NDArray[np.object_]
+    labels: npt.NDArray[np.int64]
+    label_names: tuple[str, str]
+    features: pa.Table
+    cluster: str = "row"
+
+    @property
+    def clusters(self) -> npt.NDArray[np.int64]:
+        """Each row by itself."""
+        return np.arange(len(self.labels))
+
+
+def load_test_rows(aws: Session, trained: TrainedModel, *, test_rows: int = 0, test_offset: int = 0) -> TestRows:
+    """The held-out rows of the model's own preparation, all of them or `test_rows` from `test_offset` on."""
+    table = window(read_test_rows(aws, trained), test_rows=test_rows, test_offset=test_offset)
+    return TestRows(
+        keys=table["row_key"].to_numpy(),
+        labels=table["label"].to_numpy().astype(np.int64),
+        label_names=model_encoding(aws, trained).class_names,
+        features=table.drop_columns(["row_key", "label"]),
+    )
+
+
+def model_encoding(aws: Session, trained: TrainedModel) -> Encoding:
+    """The encoding that belongs to the model, checked by its digest."""
+    return Encoding.from_bytes(read_verified(aws, trained.encoding))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TestedTable(Tested):
+    """What the endpoint answered for the held-out rows: `matrix` is what it was sent."""
+
+    __test__ = False
+
+    rows: TestRows
+    matrix: Matrix
+
+    def sample(self, count: int = 10, offset: int = 0) -> pd.DataFrame:
+        """Some rows for people to look at."""
+        part, names = slice(offset, offset + count), np.array(self.rows.label_names)
+        frame = {
+            "row": self.rows.keys[part],
+            "true class": names[self.rows.labels[part]],
+            "predicted class": names[self.predictions.labels[part]],
+            f"score of {names[1]}": self.predictions.scores[part].round(4),
+        }
+        return pd.DataFrame(frame)
+
+
+def test_endpoint(aws: Session, served: Served, trained: TrainedModel, rows: TestRows) -> TestedTable:
+    """Ask the endpoint for every row, its columns in the order of the model's own encoding."""
+    matrix = model_encoding(aws, trained).matrix(rows.features)
+    return TestedTable(rows=rows, matrix=matrix, predictions=_ask(aws, served.endpoint, matrix, served.variant), served=served)
+
+
+test_endpoint.__test__ = False  # type: ignore[attr-defined]
+
+
+def compare_with_baselines(aws: Session, trained: TrainedModel, tested: TestedTable, confidence: float = 0.95) -> pd.DataFrame:
+    """The model beside logistic regression on standardised columns and the majority class, on the same rows: match rate, log loss."""
+    train, labels = _train_rows(aws, trained)
+    centre, spread = train.mean(axis=0), train.std(axis=0)
+    spread[spread == 0] = 1  # a column that never varies
+    return baseline_table(
+        (train - centre) / spread,
+        labels,
+        (tested.matrix - centre) / spread,
+        tested.rows.labels,
+        tested.rows.clusters,
+        model_scores={MODEL: tested.predictions.scores},
+        confidence=confidence,
+    )
+
+
+def predict(aws: Session, endpoint: str, rows: pd.DataFrame) -> tables.Table:
+    """What an application calls: rows with the model's columns in any order; for each its key (where given), score and class.
+
+    The encoding is the one beside the endpoint's model. Raises InvalidData for rows that lack a column or a number.
+    """
+    served = describe_endpoint(aws, endpoint)
+    encoding = Encoding.from_bytes(read_object(aws, encoding_uri(served.model_data_url, FILE)))
+    answers = _ask(aws, endpoint, encoding.matrix(rows))
+    names = np.array(encoding.class_names)
+    keys = {encoding.key: rows[encoding.key].to_numpy()} if encoding.key in rows else {}
+    return tables.Table({**keys, "score": answers.scores, f"predicted {encoding.label}": names[answers.labels]})
+
+
+def decode(data: bytes) -> Predictions:
+    """The probabilities of label 1 in an answer of XGBoost, separated by commas or line ends; above one half is label 1."""
+    try:
+        scores = np.array(data.decode().replace(",", " ").split(), dtype=np.float32)
+    except ValueError as error:
+        raise InvalidData(
+            f"the answer is no list of numbers: {data[:80]!r}", cure="Is the endpoint's model an XGBoost classifier?"
+        ) from error
+    return Predictions(scores=scores, labels=predicted_labels(scores).astype(np.float32))
+
+
+CODEC = Codec(content_type=CSV, accept=CSV, decode=decode)
+
+
+def _ask(aws: Session, endpoint: str, matrix: Matrix, variant: str | None = None) -> Answers:
+    return ask_endpoint(aws, endpoint, batches(matrix), CODEC, rows=len(matrix), variant=variant)
+
+
+def _train_rows(aws: Session, trained: TrainedModel) -> tuple[Matrix, npt.NDArray[np.int64]]:
+    blocks, labels, count = [], [], 0
+    for item in trained.prepared_data.train.objects:
+        matrix, label = from_csv(read_verified(aws, item))
+        blocks.append(matrix)
+        labels.append(label)
+        count += len(matrix)
+        if count >= BASELINE_ROWS:
+            break
+    return np.concatenate(blocks), np.concatenate(labels)

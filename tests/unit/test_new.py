@@ -1,0 +1,341 @@
+"""`mlkit new`: a whole project or nothing, the shared parts byte for byte, and nothing of a team's lost when they are refreshed."""
+
+import dataclasses
+import os
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+
+import mlkit
+from mlkit import git
+from mlkit.contract import check_project
+from mlkit.errors import NotFound, UsageError
+from mlkit.evidence import code_digests, code_sha256
+from mlkit.projects import Parts, collect, find_source, make, refresh
+from mlkit.settings import Project
+from mlkit.wheels import build_wheel, carried_wheel
+
+ROOT = Path(__file__).parents[2]
+LIBRARY = ROOT / "mlkit"
+
+
+@pytest.fixture(scope="module")
+def parts() -> Parts:
+    return collect(find_source(LIBRARY, ROOT), example=None, name="churn")
+
+
+@pytest.fixture
+def project(parts: Parts, tmp_path: Path) -> Path:
+    make(tmp_path / "churn", parts, with_git=True)
+    return tmp_path / "churn"
+
+
+def run_new(*arguments: str, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-P", "-c", "from mlkit.cli import main; main()", "new", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env={**os.environ, **variables}, timeout=120, check=False)
+
+
+def ask_git(folder: Path, *arguments: str) -> str:
+    return subprocess.run(["git", "-C", str(folder), *arguments], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def commit(folder: Path, message: str) -> None:
+    ask_git(folder, "add", "--all")
+    ask_git(folder, "-c", "user.name=A", "-c", "user.email=a@example.org", "commit", "--quiet", "--no-gpg-sign", "--message", message)
+
+
+def files(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file() and ".git" not in path.parts}
+
+
+SHARED = [
+    *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "buildspecs").iterdir()),
+    *("CloudFormation/codepipeline.yaml", "CloudFormation/sagemaker_prediction_endpoint.yaml"),
+    *("requirements.lock", "requirements-build.lock"),
+]
+
+
+@pytest.mark.parametrize("path", SHARED)
+def test_shared_parts_are_the_repositorys_byte_for_byte(project: Path, path: str) -> None:
+    assert (project / path).read_bytes() == (ROOT / path).read_bytes()
+
+
+@pytest.mark.parametrize(("example", "folder"), [("breast_cancer", ROOT / "examples" / "breast_cancer"), ("movielens", ROOT)])
+def test_notebooks_lake_and_project_file_are_the_examples(example: str, folder: Path, parts: Parts, tmp_path: Path) -> None:
+    source = dataclasses.replace(find_source(LIBRARY, ROOT), wheel=lambda: parts.wheel)
+    make(tmp_path / "p", collect(source, example=example, name="p"), with_git=False)
+    names = ["mlkit.yml", "CloudFormation/datalake.yaml", *(f"notebooks/{path.name}" for path in (folder / "notebooks").glob("*.ipynb"))]
+    assert len(names) == 5
+    for name in names:
+        assert (tmp_path / "p" / name).read_bytes() == (folder / name).read_bytes()
+    check_project(tmp_path / "p").raise_problems()
+    assert Project(root=tmp_path / "p").about.kind in ("tabular", "movielens")
+
+
+def test_the_first_commit_holds_everything_on_main(project: Path) -> None:
+    assert set(ask_git(project, "ls-files").splitlines()) == files(project)
+    assert ask_git(project, "status", "--porcelain") == ""
+    assert ask_git(project, "rev-parse", "--abbrev-ref", "HEAD") == "main"
+    assert {"load_data.py", "Makefile", ".gitignore", "README.md", "tests/test_project.py"} <= files(project)
+
+
+def test_the_wheel_is_committed_whatever_a_user_ignores(parts: Parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "ignored").write_text("*.whl\nvendor/\n")
+    (tmp_path / "config").write_text(f"[core]\n\texcludesFile = {tmp_path / 'ignored'}\n")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "config"))
+    make(tmp_path / "churn", parts, with_git=True)
+    assert f"vendor/{parts.wheel.name}" in ask_git(tmp_path / "churn", "ls-files").splitlines()
+
+
+def test_without_an_identity_in_git_the_first_commit_is_mlkits(parts: Parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM"):
+        monkeypatch.setenv(name, os.devnull)
+    make(tmp_path / "churn", parts, with_git=True)
+    assert ask_git(tmp_path / "churn", "log", "-1", "--format=%an") == "mlkit"
+    assert "user" not in (tmp_path / "churn" / ".git" / "config").read_text()
+
+
+def test_a_variable_of_a_git_hook_does_not_lead_to_another_repository(
+    parts: Parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask_git(tmp_path, "init", "--quiet", "other")
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "other" / ".git"))
+    assert make(tmp_path / "churn", parts, with_git=True).commit
+    assert (tmp_path / "churn" / ".git").is_dir()
+
+
+def test_the_wheel_depends_on_the_files_alone(parts: Parts, tmp_path: Path) -> None:
+    copy = tmp_path / "elsewhere"
+    shutil.copytree(LIBRARY, copy / "mlkit")
+    for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, copy / name)
+    for path in copy.rglob("*.py"):
+        path.chmod(0o600)
+        os.utime(path, (0, 0))
+    (copy / "build" / "lib" / "mlkit").mkdir(parents=True)
+    (copy / "build" / "lib" / "mlkit" / "left_over.py").touch()
+    assert build_wheel(copy) == parts.wheel
+
+
+def test_the_wheel_holds_the_whole_library_and_makes_projects_itself(parts: Parts) -> None:
+    names = set(zipfile.ZipFile(BytesIO(parts.wheel.content)).namelist())
+    library = {path.relative_to(ROOT).as_posix() for path in LIBRARY.rglob("*") if path.is_file() and "__pycache__" not in path.parts}
+    assert library <= names
+    assert {"mlkit/skeleton/Makefile", "mlkit/skeleton/tests/test_project.py"} <= library
+
+
+def test_the_seal_covers_wheel_project_file_and_modules(project: Path) -> None:
+    wheel = project / "vendor" / carried_wheel(project).name
+    (project / "features.py").write_text("ANSWER = 42\n")
+    assert {f"vendor/{wheel.name}", "mlkit.yml", "load_data.py", "features.py"} <= set(code_digests(project))
+    for path in (wheel, project / "mlkit.yml", project / "features.py"):
+        before = code_sha256(project)
+        path.write_bytes(path.read_bytes() + b"#")
+        assert code_sha256(project) != before, path
+
+
+def test_what_else_lies_beside_an_installed_library_is_none_of_its_digest(tmp_path: Path) -> None:
+    (tmp_path / "mlkit").mkdir()
+    for name in ("mlkit/a.py", "six.py"):
+        (tmp_path / name).touch()
+    assert set(code_digests(tmp_path, ("mlkit",), files=())) == {"mlkit/a.py"}
+
+
+def test_a_folder_that_is_not_empty_is_left_as_it_is(parts: Parts, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").touch()
+    for target in (tmp_path, tmp_path / "notes.txt"):
+        with pytest.raises(UsageError, match="is not empty"):
+            make(target, parts, with_git=True)
+    assert files(tmp_path) == {"notes.txt"}
+
+
+def test_an_empty_folder_stays_the_same_folder(parts: Parts, tmp_path: Path) -> None:
+    before = tmp_path.stat().st_ino
+    make(tmp_path, parts, with_git=True)
+    assert tmp_path.stat().st_ino == before
+    assert ask_git(tmp_path, "status", "--porcelain") == ""
+
+
+def test_a_failed_commit_leaves_nothing(parts: Parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise UsageError("git failed")
+
+    monkeypatch.setattr(git, "commit", fail)
+    for target in (tmp_path / "a" / "b" / "churn", tmp_path):
+        with pytest.raises(UsageError, match="git failed"):
+            make(target, parts, with_git=True)
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_a_move_that_fails_takes_back_what_was_moved(parts: Parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, moved = Path.rename, []
+
+    def rename(path: Path, target: Path) -> Path:
+        moved.append(path)
+        if len(moved) == 4:
+            raise OSError(28, "No space left on device")
+        return real(path, target)
+
+    monkeypatch.setattr(Path, "rename", rename)
+    with pytest.raises(UsageError, match="No space left"):
+        make(tmp_path, parts, with_git=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_inside_of_another_repository_nothing_is_committed(parts: Parts, tmp_path: Path) -> None:
+    ask_git(tmp_path, "init", "--quiet")
+    written = make(tmp_path / "models" / "churn", parts, with_git=True)
+    assert (written.commit, written.repository) == ("", tmp_path)
+    assert not (tmp_path / "models" / "churn" / ".git").exists()
+
+
+def test_where_another_repository_ignores_it_a_project_has_its_own(parts: Parts, tmp_path: Path) -> None:
+    ask_git(tmp_path, "init", "--quiet")
+    (tmp_path / ".gitignore").write_text(".mlkit/\n")
+    assert make(tmp_path / ".mlkit" / "examples" / "x", parts, with_git=True).commit
+    assert ask_git(tmp_path / ".mlkit" / "examples" / "x", "log", "--oneline")
+
+
+def test_a_fresh_clone_is_filled_and_left_to_its_owner_to_commit(parts: Parts, tmp_path: Path) -> None:
+    ask_git(tmp_path, "init", "--quiet", "churn")
+    written = make(tmp_path / "churn", parts, with_git=True)
+    assert (written.commit, written.repository) == ("", tmp_path / "churn")
+    assert "Makefile" in files(tmp_path / "churn")
+
+
+def test_the_command_ends_with_two_commands_to_type(tmp_path: Path) -> None:
+    done = run_new("models/churn", "--name", "churn-2", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-2:] == ["  cd models/churn", "  make run"]
+    readme = (tmp_path / "models" / "churn" / "README.md").read_text()
+    assert readme.startswith("# churn-2\n")
+    assert "PROJECT_NAME" not in readme
+    assert f"(mlkit {mlkit.__version__})" in readme
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["my model"], "cannot be a project's name"),
+        (["churn", "--name", "../x"], "cannot be a project's name"),
+        (["churn", "--example", "iris"], "no example 'iris'"),
+        (["churn", "--refresh", "--example", "iris"], "no example 'iris'"),
+    ],
+)
+def test_bad_names_are_refused_with_the_good_ones(arguments: list[str], said: str, tmp_path: Path) -> None:
+    done = run_new(*arguments, cwd=tmp_path)
+    assert (done.returncode, list(tmp_path.iterdir())) == (2, [])
+    assert said in done.stderr
+    assert "Next: Give another with --name" in done.stderr or "breast_cancer, movielens" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_without_git_only_a_project_without_git_is_made(parts: Parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(UsageError, match="git is not installed"):
+        make(tmp_path / "churn", parts, with_git=True)
+    assert list(tmp_path.iterdir()) == []
+    make(tmp_path / "churn", parts, with_git=False)
+    assert "Makefile" in files(tmp_path / "churn")
+    assert not (tmp_path / "churn" / ".git").exists()
+
+
+class TestRefresh:
+    def test_nothing_new_is_no_commit(self, project: Path, parts: Parts) -> None:
+        before = ask_git(project, "rev-parse", "HEAD")
+        assert refresh(project, parts, with_example=True, with_git=True).files == ()
+        assert ask_git(project, "rev-parse", "HEAD") == before
+
+    def test_shared_parts_change_and_the_teams_stay(self, project: Path, parts: Parts) -> None:
+        (project / "buildspecs" / "test_endpoint.yml").write_text("version: 0.2\n")
+        (project / "notebooks" / "02_train.ipynb").write_text("{}")
+        (project / "README.md").write_text("ours")
+        commit(project, "ours")
+        written = refresh(project, parts, with_example=False, with_git=True)
+        assert (written.files, bool(written.commit)) == (("buildspecs/test_endpoint.yml",), True)
+        assert (project / "README.md").read_text() == "ours"
+        assert (project / "notebooks" / "02_train.ipynb").read_text() == "{}"
+        assert ask_git(project, "status", "--porcelain") == ""
+
+    def test_with_the_example_its_files_come_back_too(self, project: Path, parts: Parts) -> None:
+        (project / "notebooks" / "02_train.ipynb").write_text("{}")
+        commit(project, "ours")
+        assert refresh(project, parts, with_example=True, with_git=True).files == ("notebooks/02_train.ipynb",)
+        assert ask_git(project, "show", "HEAD~1:notebooks/02_train.ipynb") == "{}"
+
+    def test_another_wheel_takes_the_place_of_the_old_one(self, project: Path, parts: Parts) -> None:
+        newer = dataclasses.replace(parts.wheel, name="mlkit-9.9.9-py3-none-any.whl", content=b"newer")
+        shared = {**{path: content for path, content in parts.shared.items() if "vendor/" not in path}, f"vendor/{newer.name}": b"newer"}
+        refresh(project, dataclasses.replace(parts, shared=shared, wheel=newer), with_example=False, with_git=True)
+        assert carried_wheel(project) == newer
+        assert ask_git(project, "status", "--porcelain") == ""
+
+    def test_what_is_not_committed_is_never_overwritten(self, project: Path, parts: Parts) -> None:
+        (project / "Makefile").write_text("run:\n")
+        with pytest.raises(UsageError, match=r"not committed: Makefile"):
+            refresh(project, parts, with_example=False, with_git=True)
+        assert (project / "Makefile").read_text() == "run:\n"
+
+    def test_a_folder_of_something_else_is_refused(self, tmp_path: Path, parts: Parts) -> None:
+        (tmp_path / "notes.txt").touch()
+        with pytest.raises(UsageError, match="is no project that"):
+            refresh(tmp_path, parts, with_example=False, with_git=True)
+        assert files(tmp_path) == {"notes.txt"}
+
+
+class TestFromAnInstalledLibrary:
+    INSTALLED = Path("/usr/lib/python3/site-packages/mlkit")
+
+    def test_a_project_passes_on_its_own_parts_and_wheel(self, project: Path, tmp_path: Path, parts: Parts) -> None:
+        (project / "buildspecs" / "test_endpoint.yml").write_text("version: 0.2\n")
+        found = collect(find_source(self.INSTALLED, project / "notebooks"), example=None, name="second")
+        assert found.wheel == parts.wheel
+        assert found.shared["buildspecs/test_endpoint.yml"] == b"version: 0.2\n"
+        make(tmp_path / "second", found, with_git=True)
+        assert files(tmp_path / "second") == files(project)
+
+    def test_two_wheels_are_refused(self, project: Path) -> None:
+        (project / "vendor" / "mlkit-0.0.1-py3-none-any.whl").touch()
+        with pytest.raises(UsageError, match="more than one wheel"):
+            collect(find_source(self.INSTALLED, project), example=None, name="second")
+
+    def test_elsewhere_there_is_nothing_to_make_it_from(self, tmp_path: Path) -> None:
+        with pytest.raises(NotFound, match="nothing here"):
+            find_source(self.INSTALLED, tmp_path)
+
+
+def test_setup_and_builds_install_as_the_repository_does(project: Path) -> None:
+    ours, theirs = ((folder / "Makefile").read_text() for folder in (ROOT, project))
+    for line in ("UV_VERSION := .*", r"\$\(PYTHON\) -m pip install .*", r"@\$\(BUILD_UV\) (?:venv|pip sync) .*", "export UV_.*"):
+        assert re.findall(line, theirs) == re.findall(line, ours) != []
+    shown = subprocess.run(["make", "-n", "build-environment"], cwd=project, capture_output=True, text=True, check=True).stdout
+    assert f"--no-deps vendor/{carried_wheel(project).name}" in shown
+
+
+def test_the_teams_readme_names_targets_and_files_that_exist(project: Path) -> None:
+    readme = (project / "README.md").read_text()
+    targets = re.findall(r"^([a-z-]+):", (project / "Makefile").read_text(), re.M)
+    assert set(re.findall(r"(?:^\$ |`)make ([a-z-]+)", readme, re.M)) == {"run", "test"} <= set(targets)
+    for path in re.findall(r"`((?:notebooks|CloudFormation|buildspecs|vendor|tests)/[\w./]*)`", readme):
+        assert (project / path).exists(), path
+
+
+def test_make_run_with_an_example_makes_and_runs_a_project_of_its_own() -> None:
+    shown = subprocess.run(["make", "-n", "run", "EXAMPLE=breast_cancer"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert "mlkit new .mlkit/examples/breast_cancer --example breast_cancer --refresh\n" in shown
+    assert "cd .mlkit/examples/breast_cancer && " in shown
+    plain = subprocess.run(["make", "-n", "run"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert plain.endswith('.venv/bin/mlkit local run --approve "make run"\n')
+    assert "mlkit new" not in plain
+
+
+def test_the_commit_says_what_the_project_began_with(project: Path, parts: Parts) -> None:
+    said = ask_git(project, "log", "-1", "--format=%B")
+    assert said.startswith(f"breast_cancer with mlkit {mlkit.__version__}\n")
+    assert said.endswith(f"vendor/{carried_wheel(project).name} has sha256 {parts.wheel.sha256}")

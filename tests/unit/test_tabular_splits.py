@@ -1,0 +1,35 @@
+import pytest
+import sqlglot
+
+from mlkit.errors import UsageError
+from mlkit.records import Activity, InputRecord, QueryRecord
+from mlkit.sql import unload_sql
+from mlkit.steps import untold_tables
+from mlkit.tabular.columns import LabelledTable
+from mlkit.tabular.splits import SplitRule, classes_sql, features_sql, profile_sql, splits_sql
+
+TABLE = LabelledTable(database="abc-ml-lab-masses", table="t", key="id", label="outcome", positive="it's bad", features=("a", "b"))
+STATEMENTS = [profile_sql(TABLE), classes_sql(TABLE), features_sql(TABLE), splits_sql(TABLE, SplitRule(salt="s", shards=32))]
+
+
+@pytest.mark.parametrize("statement", STATEMENTS)
+def test_every_statement_is_one_trino_select(statement):
+    assert [type(expression).__name__ for expression in sqlglot.parse(statement, read="trino")] == ["Select"]
+
+
+@pytest.mark.parametrize("statement", [*STATEMENTS, unload_sql(STATEMENTS[-1], "s3://bucket/x/")])
+def test_every_statement_reads_the_one_table_that_a_run_tells(statement):
+    query = QueryRecord(query_execution_id="q", sql=statement)
+    assert untold_tables(Activity(queries=(query,))) == ["abc-ml-lab-masses.t"]
+    told = InputRecord(name="glue table abc-ml-lab-masses.t", sha256="0")
+    assert untold_tables(Activity(queries=(query,), inputs=(told,))) == []
+
+
+def test_a_class_with_a_quote_in_its_name_stays_a_literal():
+    assert "class = 'it''s bad'" in STATEMENTS[-1]
+
+
+@pytest.mark.parametrize("rule", [{"salt": "it's"}, {"salt": "s", "test_fraction": 0}, {"salt": "s", "validation_fraction": 1.0}])
+def test_a_rule_that_cannot_be_is_refused(rule):
+    with pytest.raises(UsageError):
+        SplitRule(**rule)
