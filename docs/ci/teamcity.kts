@@ -1,0 +1,48 @@
+// .teamcity/settings.kts - an AWS connection of the project gives the credentials (build feature "AWS Credentials").
+import jetbrains.buildServer.configs.kotlin.*
+import jetbrains.buildServer.configs.kotlin.buildFeatures.provideAwsCredentials
+import jetbrains.buildServer.configs.kotlin.buildSteps.script
+
+version = "2025.03"
+
+project {
+    params {
+        param("env.YOUR_INITIALS", "abc")
+        param("env.SAGEMAKER_VALIDATE_ROLE", "false")
+        param("env.EVIDENCE", "s3://abc-ml-id-lab/executed/%teamcity.build.id%")
+    }
+    buildType(Qa)
+    buildType(Production)
+}
+
+object Qa : BuildType({
+    name = "Build, train, QA"
+    vcs { root(DslContext.settingsRoot) }
+    artifactRules = "executed => executed\nhandoff => handoff\nCloudFormation => CloudFormation"
+    features { provideAwsCredentials { awsConnectionId = "model_builds" } }
+    steps {
+        script { scriptContent = """make build-environment""" }
+        script { scriptContent = """.venv/bin/mlkit run notebooks/01_prep.ipynb -p your_initials "${'$'}YOUR_INITIALS" --evidence "${'$'}EVIDENCE/prep/"""" }
+        script { scriptContent = """.venv/bin/mlkit run notebooks/02_train.ipynb --evidence "${'$'}EVIDENCE/train/"""" }
+        script { scriptContent = """.venv/bin/mlkit deploy qa""" }
+        script { scriptContent = """.venv/bin/mlkit run notebooks/03_test_endpoint.ipynb -p environment qa --evidence "${'$'}EVIDENCE/qa/"""" }
+        script {
+            scriptContent = """.venv/bin/mlkit undeploy qa --your-initials "${'$'}YOUR_INITIALS""""
+            executionMode = BuildStep.ExecutionMode.ALWAYS
+        }
+    }
+})
+
+// Started by hand: whoever may start it approves.
+object Production : BuildType({
+    name = "Production"
+    type = BuildTypeSettings.Type.DEPLOYMENT
+    vcs { root(DslContext.settingsRoot) }
+    dependencies { dependency(Qa) { snapshot {}; artifacts { artifactRules = "handoff => handoff\nCloudFormation => CloudFormation" } } }
+    features { provideAwsCredentials { awsConnectionId = "model_builds" } }
+    steps {
+        script { scriptContent = """make build-environment""" }
+        script { scriptContent = """.venv/bin/mlkit deploy production""" }
+        script { scriptContent = """.venv/bin/mlkit run notebooks/03_test_endpoint.ipynb -p environment production --evidence "${'$'}EVIDENCE/production/"""" }
+    }
+})

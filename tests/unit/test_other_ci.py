@@ -1,0 +1,36 @@
+"""The examples for other CI tools give the commands of docs/other-ci.md, in its order. tests/pipeline/test_walk.py runs them."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+DOCS = Path(__file__).parents[2] / "docs"
+EXAMPLES = ("Jenkinsfile", "circleci.yml", "github-actions.yml", "teamcity.kts")
+COMMAND = re.compile(r"(?:make build-environment|\.venv/bin/mlkit (?:run|deploy|undeploy) [^`\n]*)")
+
+
+def commands(name: str) -> list[str]:
+    """The commands of the example as a shell gets them."""
+    text = (DOCS / "ci" / name).read_text().replace("${'$'}", "$").replace("', when: always", "`")
+    raw = re.sub(r'"""(?!")', "`", text)  # Kotlin's raw text ends at the last three of four quotes
+    return [found.group().rstrip(" ,'") for found in COMMAND.finditer(raw)]
+
+
+def told() -> list[str]:
+    """The commands of the table in docs/other-ci.md."""
+    rows = re.findall(r"^\| .*? \| `(.+?)`", (DOCS / "other-ci.md").read_text(), flags=re.MULTILINE)
+    return [row for row in rows if COMMAND.fullmatch(row)]
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_every_tool_runs_the_same_commands(name):
+    production = '.venv/bin/mlkit run notebooks/03_test_endpoint.ipynb -p environment production --evidence "$EVIDENCE/production/"'
+    once = list(dict.fromkeys(commands(name)))
+    assert once == [*told(), production]
+
+
+@pytest.mark.parametrize("name", ["circleci.yml", "github-actions.yml"])
+def test_what_should_be_yaml_is(name):
+    assert yaml.safe_load((DOCS / "ci" / name).read_text())
