@@ -21,7 +21,8 @@ def only_one(executed: Path) -> Iterator[None]:
         lock = open(Path(tempfile.gettempdir()) / f"mlkit-{os.getuid()}-{name}.lock", "w")  # noqa: SIM115  closed by `with lock`
     except OSError as problem:
         cure = "Name another place for the executed notebook."
-        raise SaveFailed(f"{executed.parent} cannot be written to: {problem.strerror or problem}", cure=cure) from problem
+        reason = "it is a file" if isinstance(problem, FileExistsError | NotADirectoryError) else problem.strerror or problem
+        raise SaveFailed(f"{executed.parent} cannot be written to: {reason}", cure=cure) from problem
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

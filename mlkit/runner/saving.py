@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 PAUSE_S = 0.1  # at least, between two saves
 SHARE = 4  # a save is followed by a pause of this many times its length, so that it takes a fifth of one core at most
+AGE_SHARE = 0.02  # the longer a run lasts, the longer the pauses: a bucket with versions keeps each save
 LONGEST_PAUSE_S = 5.0
 TRIES = 5
 
@@ -32,11 +33,13 @@ class Saver:
             self._thread.join(within_s)
 
     def _run(self) -> None:
+        first = time.monotonic()
         while self._wanted.wait() and not self._stopped.is_set():
             self._wanted.clear()
             began = time.monotonic()
             self._save_whole()
-            self._stopped.wait(min(LONGEST_PAUSE_S, max(PAUSE_S, SHARE * (time.monotonic() - began))))
+            now = time.monotonic()
+            self._stopped.wait(min(LONGEST_PAUSE_S, max(PAUSE_S, SHARE * (now - began), AGE_SHARE * (now - first))))
 
     def _save_whole(self) -> None:
         """The notebook changes while it is read: a dictionary that grew in between is read again."""

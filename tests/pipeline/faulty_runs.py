@@ -23,7 +23,7 @@ from mlkit.records import RunRecord
 
 IMAGE = "382416733822.dkr.ecr.us-east-1.amazonaws.com/factorization-machines:1"
 NAME = "notebook.ipynb"
-PATIENCE_S = 60  # many times what anything here takes
+PATIENCE_S = 120  # many times what anything here takes
 ID = "FAULT_ID"  # the variable that all processes of a run inherit
 
 # A child that outlives its cell and a job that nobody waits for: neither may outlive the run.
