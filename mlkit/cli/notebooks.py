@@ -62,7 +62,7 @@ def run(
     for option, seconds in (("--cell-timeout", cell_timeout), ("--run-timeout", run_timeout)):
         if seconds is not None and not seconds > 0:
             raise UsageError(f"{option} is {seconds:g}", cure="Give seconds above 0, or leave it out for no limit.")
-    given, sources = _given(file, setting or [], parameter or [])
+    given, sources = _given(notebook, file, setting or [], parameter or [])
     store = _evidence_store(evidence) if evidence else None
     target = executed or Path("executed") / notebook.name
     run_and_keep(
@@ -78,9 +78,18 @@ def run(
     )
 
 
-def _given(file: Path | None, settings: list[str], parameters: list[str]) -> tuple[dict[str, Any], dict[str, str]]:
-    """The values by name, and where each comes from; -p wins over -o, -o over the file."""
-    from_file, decided, direct = _from_file(file), _decided(settings), _once(parameters)
+def _given(notebook: Path, file: Path | None, settings: list[str], parameters: list[str]) -> tuple[dict[str, Any], dict[str, str]]:
+    """The values by name, and where each comes from; -p wins over -o, -o over the file.
+
+    With -o, what is pushed is what runs unless somebody set the stack or the execution otherwise: the value `notebook` leaves the
+    parameter alone. It must exist all the same, so it is passed on where it does not, to be refused.
+    """
+    from mlkit.parameters import read_parameters
+
+    from_file, settled, direct = _from_file(file), _once(settings), _once(parameters)
+    left = {name for name, value in settled.items() if value == "notebook"}
+    misnamed = left - {one.name for one in read_parameters(notebook)} if left else set()
+    decided = {name: value for name, value in settled.items() if name not in left or name in misnamed}
     sources = {**dict.fromkeys(from_file, f"-f {file}"), **dict.fromkeys(decided, "-o"), **dict.fromkeys(direct, "-p")}
     return {**from_file, **decided, **direct}, sources
 
@@ -217,11 +226,6 @@ def _once(joined: list[str]) -> dict[str, str]:
     if twice:
         raise UsageError(f"-p {twice[0]} is given twice", cure="Give each parameter once.")
     return dict(pairs)
-
-
-def _decided(joined: list[str]) -> dict[str, str]:
-    """Settings of a stack or an execution that somebody made: what is pushed is what runs, unless one of them says otherwise."""
-    return {name: value for name, value in _once(joined).items() if value != "notebook"}
 
 
 def _yaml_problem(error: Any) -> str:

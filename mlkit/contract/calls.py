@@ -23,6 +23,7 @@ _LEAVES_IT = "notebook"  # `-o NAME notebook` leaves a parameter to the notebook
 @dataclass(kw_only=True)
 class Call:
     """One notebook's run. `given` are parameters whose values are known, `unknown` those whose are not; `more` may be given besides.
+    `left` are those that are left to the notebook.
 
     `reads_text` is false for papermill, which passes any text on as it is.
     """
@@ -31,6 +32,7 @@ class Call:
     notebook: str
     given: dict[str, Any] = field(default_factory=dict)
     unknown: set[str] = field(default_factory=set)
+    left: set[str] = field(default_factory=set)
     files: list[str] = field(default_factory=list)
     more: bool = False
     reads_text: bool = True
@@ -96,6 +98,7 @@ def _source(call: Call, kind: str, value: str) -> None:
 
 def _take(call: Call, pairs: dict[str, dict[str, Any]]) -> None:
     """Put the pairs together; the later kinds win."""
+    call.left = {name for name, value in pairs["setting"].items() if value == _LEAVES_IT and UNKNOWN not in name}
     settings = {name: value for name, value in pairs["setting"].items() if value != _LEAVES_IT}
     for kind, values in (("setting", settings), ("typed", pairs["typed"]), ("guessed", pairs["guessed"]), ("raw", pairs["raw"])):
         for name, value in values.items():

@@ -56,8 +56,9 @@ def _misfits(parameters: Iterable[Parameter], call: Call, given: dict[str, Any],
             free.add(parameter.name)
             yield f"Parameter `{parameter.name}` is {parameter.type}, and papermill would pass the text {value!r}: write it as Python does."
     loose = [replace(one, type=_ANY if one.name in free else one.type, required=one.required and not more) for one in parameters]
+    misnamed = call.left - {one.name for one in loose}
     try:
-        bind(loose, {**given, **dict.fromkeys(sorted(free), "")})
+        bind(loose, {**given, **dict.fromkeys(sorted(free | misnamed), "")})
     except InvalidParameters as problem:
         yield from str(problem).splitlines()
 

@@ -464,6 +464,11 @@ def test_the_later_source_wins_as_it_does_when_the_notebook_runs():
     assert call_of(["mlkit", "run", "a.ipynb", "-p", "x", "1", "-o", "x", "2", "-o", "y", "notebook"]).given == {"x": "1"}
 
 
+def test_a_parameter_that_is_left_to_the_notebook_must_exist(make):
+    [problem] = run(make, "mlkit run notebooks/train.ipynb -o tine notebook")
+    assert "There is no parameter `tine`. Did you mean `tune`?" in problem
+
+
 def test_the_command_says_what_fits_or_ends_with_the_parameters_exit_code(make, tmp_path):
     assert run(make, "mlkit run notebooks/train.ipynb") == []
     result = CliRunner().invoke(cli.app, ["check", str(tmp_path)])
