@@ -71,8 +71,9 @@ def versions(project: Project) -> Finding:
         return fail(f"{', '.join(told)}; pinned: {', '.join(wrong)}", _REPAIR)
     if found.get("mlkit") != mlkit.__version__:
         return warn(f"{', '.join(told)}, but installed as {found.get('mlkit', 'nothing')}", _REPAIR)
-    home = Path(mlkit.__file__).resolve().parent
-    if home != (project.root / "mlkit").resolve():
+    home, own = Path(mlkit.__file__).resolve().parent, (project.root / "mlkit").resolve()
+    # A project without the library's source has it from the wheel that it carries, in its own environment.
+    if home != own and (own.is_dir() or not home.is_relative_to(project.root.resolve() / ".venv")):
         return warn(
             f"{', '.join(told)}; mlkit from {home}, not from this project", "`make setup` in this project, then its .venv/bin/mlkit."
         )

@@ -155,6 +155,14 @@ def test_mlkit_from_another_folder_is_told(tmp_path: Path) -> None:
     assert "not from this project" in found.detail
 
 
+def test_a_project_without_the_librarys_source_has_it_from_its_own_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "requirements.lock").write_text("")
+    monkeypatch.setattr(packages.mlkit, "__file__", str(tmp_path / ".venv/lib/python3.11/site-packages/mlkit/__init__.py"))
+    assert packages.versions(Project(root=tmp_path)).outcome is Outcome.OK
+    (tmp_path / "mlkit").mkdir()
+    assert "not from this project" in packages.versions(Project(root=tmp_path)).detail
+
+
 def git(folder: Path, *arguments: str) -> None:
     who = ["-c", "user.name=A", "-c", "user.email=a@example.com"]
     subprocess.run(["git", "-C", str(folder), *who, *arguments], check=True, capture_output=True)

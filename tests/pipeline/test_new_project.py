@@ -1,0 +1,84 @@
+"""A project that `mlkit new` made lives on its own: its checks pass, builds install the wheel that it carries, its pipeline succeeds."""
+
+import json
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from project_pipeline import FirstRun, Piped, git, plain_environment, run_in, script
+
+from mlkit.cli.server import build_environment
+from mlkit.evidence import Manifest, code_sha256
+from mlkit.local import lifecycle
+from mlkit.records import RunRecord
+from mlkit.settings import Project
+
+pytestmark = pytest.mark.timeout(400)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Piped:
+    root = tmp_path_factory.mktemp("new") / "tumours"
+    run_in(root.parent, [script("mlkit"), "new", root.name], plain_environment())
+    return Piped(project=Project(root=root))
+
+
+@pytest.fixture(scope="module")
+def ran(made: Piped) -> Iterator[FirstRun]:
+    root = made.project.root
+    try:
+        done = run_in(root, [script("mlkit"), "local", "run", "--port", "0", "--approve", "ok"], plain_environment())
+        report = json.loads((root / ".mlkit" / "last_run.json").read_text())
+        commit = git(root, "rev-parse", "HEAD")
+        yield FirstRun(pipeline=made, commit=commit, report=report, production=made.production(), left=made.left(), printed=done.stdout)
+    finally:
+        lifecycle.down(made.project.local_home)
+
+
+def test_check_passes(made: Piped) -> None:
+    done = run_in(made.project.root, [script("mlkit"), "check"], plain_environment())
+    assert re.search(r"Fits: 3 runs of notebooks in \d buildspecs", done.stdout)
+
+
+def test_the_tests_that_it_brings_pass_and_find_a_renamed_parameter(made: Piped, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    git(tmp_path, "clone", "--quiet", str(made.project.root), str(copy))
+    tests = [script("pytest"), "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "tests"]
+    assert "9 passed" in run_in(copy, tests, plain_environment()).stdout
+    notebook = copy / "notebooks" / "02_train.ipynb"
+    notebook.write_text(notebook.read_text().replace("tune: bool", "search: bool"))
+    done = run_in(copy, tests, plain_environment(), check=False)
+    assert (done.returncode, "1 failed" in done.stdout, "no parameter `tune`" in done.stdout) == (1, True, True)
+
+
+def test_a_build_installs_the_wheel_that_it_carries_and_finds_the_teams_modules(made: Piped, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    git(tmp_path, "clone", "--quiet", str(made.project.root), str(copy))
+    run_in(copy, ["make", "build-environment"], {**os.environ, **build_environment(made.project)})
+    look = "import mlkit, load_data; print(mlkit.__file__); print(load_data.__file__)"
+    python = copy / ".venv" / "bin" / "python"
+    found = subprocess.run([python, "-P", "-c", look], cwd=tmp_path, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert Path(found[0]).is_relative_to(copy / ".venv")
+    assert Path(found[1]) == copy / "load_data.py"
+
+
+def test_its_pipeline_succeeds_and_leaves_nothing_but_production(ran: FirstRun) -> None:
+    assert ran.report["status"] == "Succeeded"
+    assert {action["status"] for action in ran.report["actions"]} == {"Succeeded"}
+    assert len(ran.report["actions"]) == 11
+    assert ran.report["endpoints"] == ["mlkit-ml-lab-production"]
+    assert ran.left == []
+    assert 0.9 < ran.report["match_rate"]["value"] <= 1
+
+
+def test_the_seal_and_the_record_have_the_digest_of_a_code_with_the_wheel(ran: FirstRun) -> None:
+    pipeline, execution = ran.pipeline, ran.report["pipeline_execution_id"]
+    bucket, _, key = ran.report["evidence_uri"].removeprefix("s3://").partition("/")
+    sealed = Manifest.from_bytes(pipeline.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read())
+    trained = pipeline.staged(execution, "Build_and_Train.ModelTraining")
+    record = RunRecord.from_json(trained["02_train.record.json"].decode())
+    expected = code_sha256(pipeline.project.root)
+    assert (sealed.code_sha256, record.origin.code_sha256) == (expected, expected)
