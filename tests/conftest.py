@@ -56,7 +56,10 @@ class LocalAws:
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_aws_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """The user's own profile, endpoint and keys are out of reach of every test."""
+    """The user's own profile, endpoint and keys are out of reach of every test, unless an account is named for tests/live."""
+    if os.environ.get("MLKIT_LIVE_ACCOUNT"):
+        yield
+        return
     patch = pytest.MonkeyPatch()
     for name in [name for name in os.environ if name.startswith(_OWN)]:
         patch.delenv(name)
