@@ -67,8 +67,10 @@ def load_notebook(notebook: Path) -> dict[str, Any]:
         content = json.loads(notebook.read_text(encoding="utf-8"))
     except (FileNotFoundError, IsADirectoryError):
         raise NotFound(f"There is no notebook {notebook}.", cure="Check the path; the notebooks are in notebooks/.") from None
+    except UnicodeDecodeError as problem:
+        raise InvalidNotebook(f"{notebook} is not a notebook: it is not text in UTF-8.") from problem
     except ValueError as problem:
-        raise InvalidNotebook(f"{notebook} is not a notebook: {problem}.") from problem
+        raise InvalidNotebook(f"{notebook} is not a notebook: it is not JSON ({problem}).") from problem
     if not isinstance(content, dict) or not isinstance(content.get("cells"), list) or content.get("nbformat") != 4:
         raise InvalidNotebook(f"{notebook} is not a notebook of format 4: it has no list of cells, or another `nbformat`.")
     return content

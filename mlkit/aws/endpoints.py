@@ -12,7 +12,7 @@ from mlkit.aws.inputs import ENDPOINT, EXECUTION, STACK, tell_input
 from mlkit.aws.objects import digest_object
 from mlkit.aws.session import EXECUTION_TAG, Session, aws_errors
 from mlkit.aws.stacks import Stack, delete_stack, deploy_stack
-from mlkit.errors import NotFound, WrongModel
+from mlkit.errors import InvalidData, NotFound, WrongModel
 from mlkit.handoff import TrainedModel
 from mlkit.inference_formats import Predictions
 from mlkit.settings import ENDPOINT_TEMPLATE, ENVIRONMENTS, LabNames, Project
@@ -137,8 +137,10 @@ class Answers:
 def ask_endpoint(aws: Session, endpoint: str, bodies: Iterable[bytes], codec: Codec, *, rows: int, variant: str | None = None) -> Answers:
     """Scores and labels for `rows` encoded rows, in their order, one call for each of `bodies`.
 
-    Raises WrongModel for an endpoint whose model is no classifier, or that answers for more or fewer rows.
+    Raises WrongModel for an endpoint whose model is no classifier, or that answers for more or fewer rows; InvalidData without rows.
     """
+    if rows == 0:
+        raise InvalidData("There are no rows to ask for", cure="Give at least one row.")
     target = {"TargetVariant": variant} if variant else {}
     answers = []
     for body in bodies:

@@ -109,4 +109,4 @@ def translate(error: ClientError, cure: str | None = None, *, missing: str | Non
         return NotFound(text, cure=cure or missing)
     if code in _BUSY:
         return AwsUnavailable(text, cure=cure or "AWS asks to slow down: try again in a minute.")
-    return MlkitError(f"{text} ({code})", cure=cure or "Read AWS's message; it names the member that is wrong.")
+    return MlkitError(f"{text} ({code})", cure=cure or "Read AWS's message; it says what is wrong.")

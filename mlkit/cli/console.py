@@ -15,6 +15,7 @@ from rich.text import Text
 from mlkit.errors import NEXT, MlkitError
 
 WHOLE_WORDS: dict[str, Any] = {"break_long_words": False, "break_on_hyphens": False}
+_TIED = "\0"  # a space at which no line may end
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -34,9 +35,11 @@ def show_error(error: MlkitError) -> None:
 
 
 def wrapped_commands(text: str, width: int) -> list[str]:
-    """The text in lines; where a line ends inside `a command`, it ends as a shell wants it, so that it can be copied."""
+    """The text in lines; a short `command` stays whole, a long one's lines end as a shell wants it, so that it can be copied."""
     done, inside = [], False
-    for line in textwrap.wrap(text, width - 2, subsequent_indent="  ", **WHOLE_WORDS):
+    whole = re.sub(r"`[^`]{1,40}`", lambda command: command[0].replace(" ", _TIED), text)
+    for line in textwrap.wrap(whole, width - 2, subsequent_indent="  ", **WHOLE_WORDS):
+        line = line.replace(_TIED, " ")
         inside ^= line.count("`") % 2 == 1
         done.append(f"{line} \\" if inside else line)
     return done

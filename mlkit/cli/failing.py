@@ -37,7 +37,7 @@ def _from_the_sdk(problem: Exception) -> MlkitError | None:
 
     try:
         with aws_errors():
-            raise problem
+            raise problem  # noqa: TRY301  the context manager is what translates it
     except MlkitError as error:
         return error
     except Exception:

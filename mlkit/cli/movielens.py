@@ -55,7 +55,7 @@ def convert(project: Project, source: str, target: Path, *, keep_half_stars: boo
     from mlkit.movielens.ratings import convert as convert_file
 
     if half_stars not in ("refuse", "round-down"):
-        raise UsageError(f"--half-stars {half_stars}", cure="Choose refuse or round-down.")
+        raise UsageError(f"--half-stars is {half_stars!r}", cure="Choose refuse or round-down.")
     rule = HalfStars.KEEP if keep_half_stars else HalfStars(half_stars)
     target.parent.mkdir(parents=True, exist_ok=True)
     say = Elapsed()

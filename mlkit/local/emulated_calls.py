@@ -10,6 +10,7 @@ from mlkit.local.guard import Request, Signature
 from mlkit.local.messages import Receive, Send, read, replay, send_answer
 from mlkit.local.operations import reads_only
 from mlkit.local.protocol import error_answer
+from mlkit.local.room import check_room
 from mlkit.local.service import AwsError, Permission
 
 Scope = MutableMapping[str, Any]
@@ -34,6 +35,7 @@ class EmulatedCalls:
         if service != SERVICES[signature.service] or action is None:
             raise AwsError("UnknownOperationException", f"The local AWS knows no operation of {signature.service} in this request.")
         check_honoured(action, request, body)
+        check_room(self._emulator.settings.state_dir, action.partition(":")[2], int(request.headers.get("content-length", 0)))
         if service in ("events", "sns"):
             self._emulator.start_schedules()
         accepted = self._admit(request, signature, action, body)

@@ -14,6 +14,7 @@ from mlkit.local.emulator import Emulator
 from mlkit.local.guard import Request, Signature
 from mlkit.local.operations import reads_only
 from mlkit.local.protocol import Answer
+from mlkit.local.room import check_room
 from mlkit.local.service import AwsError, Operation, Service
 from mlkit.local.shapes import answer_problems, problems
 
@@ -48,6 +49,7 @@ class EngineCalls:
             raise AwsError("UnknownOperationException", f"The local AWS does not honour {engine.name}:{operation.name}.")
         members = protocol.parse(operation, request, body)
         _check_request(engine.name, operation, members)
+        check_room(self._emulator.settings.state_dir, operation.name, len(body))
         return protocol.serialise(operation, await self._do(engine.name, operation, ours, signature, members))
 
     async def _do(

@@ -9,9 +9,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlkit.errors import LocalAwsFailed
+from mlkit.errors import LocalAwsFailed, SaveFailed
 from mlkit.local import ports
 from mlkit.local.home import Home
+from mlkit.local.room import RESERVE_BYTES
 
 _START_TIMEOUT_S = 60.0
 _STOP_TIMEOUT_S = 30.0
@@ -54,10 +55,16 @@ def up(home: Path, port: int | None = None, *, account: str = "123456789012", re
         if (found := _running(place)) is not None:
             return found
         if _has_ended(pid):
-            raise LocalAwsFailed(f"The local AWS did not start: {_last_line(place.log)}")
+            raise _not_started(place)
         time.sleep(0.02)
     os.kill(pid, signal.SIGTERM)
     raise LocalAwsFailed(f"The local AWS did not answer within {_START_TIMEOUT_S:.0f} s; see {place.log}.")
+
+
+def _not_started(place: Home) -> LocalAwsFailed | SaveFailed:
+    if (free := shutil.disk_usage(place.path).free) < RESERVE_BYTES:
+        return SaveFailed(f"The local AWS did not start: the disk of {place.path} has {free / 1e6:.1f} MB left.")
+    return LocalAwsFailed(f"The local AWS did not start: {_last_line(place.log)}")
 
 
 def _port_is_taken(port: int) -> LocalAwsFailed:

@@ -154,9 +154,9 @@ def test_a_positive_class_that_does_not_occur_is_refused_with_those_that_do(make
 
 
 def test_an_empty_split_is_refused(make_source, tmp_path):
-    source = make_source(["1,good,1,1", "2,bad,2,2"])
-    with pytest.raises(InvalidData, match="split is empty"):
-        written(source, profile_table(source), tmp_path)
+    source = make_source(GOOD[:20])
+    with pytest.raises(InvalidData, match="The train split is empty"):
+        written(source, profile_table(source), tmp_path, test_fraction=0.9999)
 
 
 def test_a_lake_that_is_not_there_is_told_by_its_bucket(make_source):

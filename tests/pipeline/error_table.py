@@ -1,0 +1,123 @@
+"""docs/errors.md: the exit codes, and one line for each kind of bad input with the words that it was really answered with."""
+
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from bad_input import Done, Row, World
+from project_pipeline import ROOT
+
+from mlkit import errors
+
+WRITES = bool(os.environ.get("MLKIT_WRITE_REFERENCE"))
+DOCUMENT = ROOT / "docs" / "errors.md"
+INTRODUCTION = """# Errors
+
+Each error says what happened, most often why, and after `Next:` what to type. The exit code is the kind's, so a script can tell them apart.
+A user's mistake shows no stack trace, and what is refused leaves nothing half done.
+
+The tests make this page (`make reference`): each line below was typed, and what it says was printed. `/project` is the project's folder.
+
+## Exit codes
+
+0 is success, 1 an answer of AWS that has no code of its own, 130 Ctrl-C. *Again*: the same command may succeed if it is run once more.
+
+{codes}
+"""
+HEAD = "| what | typed | exit | what is said | next step | left behind |\n|---|---|---|---|---|---|\n"
+ORDER = (
+    "What is typed",
+    "Parameters",
+    "Notebooks",
+    "Evidence",
+    "Data",
+    "Credentials and rights",
+    "Endpoints",
+    "The local AWS",
+    "In the cells of the notebooks",
+    "The pipeline",
+)
+_KEPT = {
+    "executed/*": "the executed notebook and its record",
+    "handoff/*": "the hand-over",
+    ".mlkit/steps/*": "the finished run, for `--reuse`",
+    ".mlkit/last_run.json": "the report",
+    "s3://mlkit-ml-id-lab/athena-results/*": "query results",
+    "s3://mlkit-ml-id-lab/prepared/*": "objects under the run's own prefix",
+}
+
+
+def exit_codes() -> str:
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.MlkitError)]
+    lines = ["| exit | error | meaning | again | next step, unless the error says another |", "|---|---|---|---|---|"]
+    for kind in sorted(kinds, key=lambda kind: kind.exit_code):
+        if kind is not errors.MlkitError:
+            meaning = (kind.__doc__ or "").strip().splitlines()[0]
+            cells = [str(kind.exit_code), f"`{kind.__name__}`", meaning, "yes" if kind.retry else "", kind.cure]
+            lines.append(f"| {' | '.join(_cell(cell) for cell in cells)} |")
+    return "\n".join(lines)
+
+
+def line_of(world: World, row: Row, done: Done) -> str:
+    said, following = _told(row, done)
+    left = ", ".join(_KEPT.get(pattern, f"`{pattern}`") for pattern in row.leaves) or "nothing"
+    cells = [row.what, f"`{row.typed}`", str(row.exit_code), _plain(world, said), _plain(world, following), left]
+    return f"| {' | '.join(_cell(cell) for cell in cells)} |"
+
+
+def _told(row: Row, done: Done) -> tuple[str, str]:
+    """What is said, and the next step, each in one line. Of other words than an error's, the lines about it."""
+    error = re.search(r"^Error: (.+?)(?:\n  Next: (.+?))?(?:\n  The same command .+)?\s*\Z", done.err, re.DOTALL | re.MULTILINE)
+    if error:
+        return _joined(error[1]), _joined(error[2] or "")
+    finding = re.search(rf"^  (?:ok|warn|fail|skipped) .*(?:\n {{25}}.*)*?{re.escape(row.says)}.*(?:\n {{10,}}.*)*", done.out, re.MULTILINE)
+    if finding:
+        said, _, following = finding[0].partition(" next: ")
+        return _joined(said), _joined(following)
+    lines = [line for line in (done.out + done.cells).splitlines() if row.says in line]
+    return _joined(re.sub(r"^\s*[0-9.]+ s  ", "", "\n".join(lines), flags=re.MULTILINE)), ""
+
+
+def _joined(text: str) -> str:
+    return " ".join(text.replace(" \\\n", "\n").split())
+
+
+def _plain(world: World, text: str) -> str:
+    """The text without what is another one each time."""
+    text = text.replace(str(world.project.root), "/project").replace(str(world.fresh), "/project").replace(str(world.nowhere), "/elsewhere")
+    for pattern, name in (
+        (r"Narrow-[0-9a-f]{8}", "ROLE"),
+        (r"(127\.0\.0\.1:)\d+", r"\1PORT"),
+        (r"process \d+ \(.*?\)", "process PID"),
+        (r"/loading-\w+", ""),
+        (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "ID"),
+        (r"\b[0-9a-f]{10,40}\b", "COMMIT"),
+        (r"\d+\.\d s\b", "N s"),
+        (r"fm-\w+-\w+-\w+-\d+", "JOB"),
+    ):
+        text = re.sub(pattern, name, text)
+    return text
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+@contextmanager
+def kept_lines(sections: Mapping[str, Sequence[Row]]) -> Iterator[dict[str, dict[str, str]]]:
+    """The document's lines by section and row; where references are written, what the tests put there is the document's afterwards."""
+    tables = _tables()
+    lines = {name: {line.split(" | ")[0].removeprefix("| "): line for line in tables.get(name, [])} for name in sections}
+    yield lines
+    if WRITES:
+        tables |= {name: [lines[name][row.what] for row in rows if row.what in lines[name]] for name, rows in sections.items()}
+        body = "".join(f"\n## {name}\n\n{HEAD}" + "".join(f"{line}\n" for line in tables.get(name, [])) for name in ORDER)
+        DOCUMENT.write_text(INTRODUCTION.format(codes=exit_codes()) + body)
+
+
+def _tables() -> dict[str, list[str]]:
+    """The document's tables of rows, by title, without their heads."""
+    text = DOCUMENT.read_text() if DOCUMENT.exists() else ""
+    found = re.findall(r"^## (.+)\n\n((?:\|.*\n)+)", text, re.MULTILINE)
+    return {title: table.splitlines()[2:] for title, table in found if title in ORDER}

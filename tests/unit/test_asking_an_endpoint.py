@@ -1,0 +1,52 @@
+"""Whatever the algorithm: every row gets its answer, in its place, or the model is the wrong one."""
+
+import io
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from mlkit.aws.endpoints import Codec, ask_endpoint
+from mlkit.errors import InvalidData, WrongModel
+from mlkit.inference_formats import Predictions
+
+
+def decode(body):
+    scores = np.frombuffer(body, np.uint8).astype(np.float32) / 10
+    return Predictions(scores=scores, labels=(scores > 0.5).astype(np.float32))
+
+
+CODEC = Codec(content_type="a/in", accept="a/out", decode=decode)
+
+
+def session(answer, asked):
+    def invoke_endpoint(**request):
+        asked.append(request)
+        return {"Body": io.BytesIO(answer(request["Body"]))}
+
+    return SimpleNamespace(client=lambda _: SimpleNamespace(invoke_endpoint=invoke_endpoint))
+
+
+def test_batches_are_asked_for_one_by_one_and_put_together_in_order():
+    asked = []
+    answers = ask_endpoint(session(lambda body: body, asked), "e", [bytes([1, 9]), bytes([7])], CODEC, rows=3, variant="v")
+    assert answers.labels.tolist() == [0, 1, 1]
+    assert answers.scores.tolist() == pytest.approx([0.1, 0.9, 0.7])
+    assert asked[0] == {"EndpointName": "e", "Body": bytes([1, 9]), "ContentType": "a/in", "Accept": "a/out", "TargetVariant": "v"}
+
+
+@pytest.mark.parametrize("answer", [lambda body: body[1:], lambda body: body + body])
+def test_an_endpoint_that_answers_for_other_rows_than_it_was_sent_is_refused(answer):
+    with pytest.raises(WrongModel, match=r"answered for \d of 3 rows"):
+        ask_endpoint(session(answer, []), "e", [bytes([1, 2, 3])], CODEC, rows=3)
+
+
+def test_a_model_that_gives_no_labels_is_no_classifier():
+    codec = Codec(content_type="a", accept="b", decode=lambda body: Predictions(scores=decode(body).scores, labels=None))
+    with pytest.raises(WrongModel, match="no classifier"):
+        ask_endpoint(session(lambda body: body, []), "e", [b"\x01"], codec, rows=1)
+
+
+def test_no_rows_are_not_asked_for():
+    with pytest.raises(InvalidData, match="no rows"):
+        ask_endpoint(session(lambda body: body, []), "e", [], CODEC, rows=0)
