@@ -75,4 +75,4 @@ clean:
 	rm -rf .venv .tools build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 reference: $(INSTALLED)
-	MLKIT_WRITE_REFERENCE=1 $(BIN)/pytest -n 0 tests/notebooks/test_reference.py
+	MLKIT_WRITE_REFERENCE=1 $(BIN)/pytest -n 0 tests/notebooks/test_reference.py tests/pipeline/test_bad_input.py tests/pipeline/test_bad_input_of_runs.py

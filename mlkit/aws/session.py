@@ -105,6 +105,8 @@ def translate(error: ClientError, cure: str | None = None, *, missing: str | Non
         return AccessDenied(text, cure=cure)
     if code in _UNKNOWN_CALLER:
         return AccessDenied(f"{text} ({code})", cure=cure or "The credentials are unknown or expired: sign in again, or `mlkit local env`.")
+    if "Could not assume role" in text:
+        return AccessDenied(text, cure=cure or "Look at the role's name and at its trust policy: the service must be its principal.")
     if code in _MISSING or "Could not find" in text or "does not exist" in text:
         return NotFound(text, cure=cure or missing)
     if code in _BUSY:

@@ -8,7 +8,7 @@ from typer._click.exceptions import ClickException, NoArgsIsHelpError, UsageErro
 from mlkit import errors
 from mlkit.errors import MlkitError, SaveFailed
 
-_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 def as_error(problem: Exception) -> MlkitError | None:
@@ -24,6 +24,8 @@ def as_error(problem: Exception) -> MlkitError | None:
             return errors.UsageError(problem.format_message())
         case Abort():
             return errors.UsageError("There was no answer", cure="`--help` tells which option answers beforehand.")
+        case PermissionError(filename=str(name)):
+            return errors.UsageError(f"{name}: {problem.strerror}", cure=f"`ls -ld {name}` shows who may read and write it.")
         case OSError(errno=number) if number in _DISK:
             return SaveFailed(f"{problem.filename or 'A file'} cannot be written: {problem.strerror}")
     return _from_the_sdk(problem)

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from mlkit.settings import DATALAKE_TEMPLATE, PIPELINE_TEMPLATE, LabNames, Proje
 
 OWNER, REPO, BRANCH = "local", "mlkit", "main"
 SIMULATED = "the e-mail to the approver (kept in .mlkit/local/mail.jsonl), the handshake with GitHub, encryption at rest"
+SOURCE_PROVIDER = "CodeStarSourceConnection"
 _POLL_S = 0.5
 
 
@@ -108,7 +110,18 @@ def _follow_to_the_end(aws: Any, project: Project, names: LabNames, pipeline: st
     report = write_report(aws, project, names, pipeline, execution, status)
     show_report(aws, pipeline, execution, report)
     if status != "Succeeded":
-        raise PipelineFailed(f"Pipeline execution {execution} ended as {status}", cure="The table above says which action, and why.")
+        raise _failure(execution, status, pipelines.action_runs(aws, pipeline, execution))
+
+
+def _failure(execution: str, status: str, runs: Sequence[Any]) -> PipelineFailed:
+    """What failed last, and what to do: a connection without its handshake shows in the Source action only."""
+    failed = [run for run in runs if run.status == "Failed"]
+    reason, cure = "", "The table above says which action, and why."
+    if failed:
+        reason = f": {failed[-1].stage}.{failed[-1].action}: {failed[-1].summary}"
+        if failed[-1].provider == SOURCE_PROVIDER and "is not available" in reason:
+            cure = "Finish the connection's handshake: console, Developer Tools, Settings, Connections, Update pending connection."
+    return PipelineFailed(f"Pipeline execution {execution} ended as {status}{reason}", cure=cure)
 
 
 def follow(aws: Any, pipeline: str, execution: str, *, approve: str | None) -> str:

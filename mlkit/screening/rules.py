@@ -214,8 +214,11 @@ def _has_digit(text: str, start: int, end: int) -> bool:
 
 
 def _stands_alone(text: str, start: int, end: int) -> bool:
-    """In an ARN, ten of the account's twelve digits and a name look like Telegram's token."""
-    return start == 0 or not text[start - 1].isdigit()
+    """In an ARN, ten of the account's twelve digits and a name look like Telegram's token; so does `...-12345678:UUID`, a build's id."""
+    return not _GOES_BEFORE.match(text[start - 1 : start]) and not _GOES_ON.match(text[end : end + 1])
+
+
+_GOES_BEFORE, _GOES_ON = re.compile(r"[0-9_\-]"), re.compile(r"[A-Za-z0-9_\-]")
 
 
 _BEFORE = {"OpenAIDetector": 300, "NpmDetector": 500}

@@ -98,6 +98,7 @@ FILES: dict[str, str | bytes] = {
     "mine/broken.yaml": "tune: [1, 2\n",
     "mine/latin1.yaml": "salt: caf\xe9\n".encode("latin-1"),
     "mine/plain.ipynb": json.dumps(NOTEBOOK),
+    "executed/plain.ipynb": "of an earlier run",
     "mine/untagged.ipynb": json.dumps({**NOTEBOOK, "cells": []}),
     "mine/cut.ipynb": '{"cells": [',
     "mine/utf16.ipynb": json.dumps(NOTEBOOK).encode("utf-16"),

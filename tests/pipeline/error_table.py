@@ -92,7 +92,7 @@ def _plain(world: World, text: str) -> str:
         (r"process \d+ \(.*?\)", "process PID"),
         (r"/loading-\w+", ""),
         (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "ID"),
-        (r"\b[0-9a-f]{10,40}\b", "COMMIT"),
+        (r"commit [0-9a-f]{7,40}\b", "commit COMMIT"),
         (r"\d+\.\d s\b", "N s"),
         (r"fm-\w+-\w+-\w+-\d+", "JOB"),
     ):

@@ -223,8 +223,9 @@ def test_all_that_is_required_and_missing_is_named_at_once_and_before_anything_r
 
 
 def test_a_required_parameter_given_wrong_is_told_once():
-    with pytest.raises(InvalidParameters, match=r"^Parameter `year` is int \(required\), not 'x': it is no whole number\.$"):
+    with pytest.raises(InvalidParameters) as caught:
         bind(parameters("year: int"), {"year": "x"})
+    assert str(caught.value) == "Parameter `year` is int (required), not 'x': it is no whole number."
 
 
 def test_a_required_parameter_may_be_given_none_where_its_type_allows_it():

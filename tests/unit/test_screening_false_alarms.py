@@ -41,6 +41,8 @@ LINES = [
     f"ETag: {hashlib.md5(b'x').hexdigest()}",
     str(uuid.UUID(SHA256[:32])),
     f"execution {uuid.UUID(SHA256[:32])}, query {uuid.UUID(SHA256[32:])}",
+    f"mlkit-ml-lab-pipeline-ModelTraining-38820681:{uuid.UUID(SHA256[:32])}",
+    f"mlkit-ml-lab-pipeline-ModelTraining-F70B12345678:{uuid.UUID(SHA256[:32])}",
     "arn:aws:iam::123456789012:role/service-role/AmazonSageMaker-ExecutionRole-20260101T000000",
     "arn:aws:codepipeline:us-east-1:123456789012:abc-ml-lab-pipeline-of-a-team-with-a-long-name",
     "arn:aws:secretsmanager:us-east-1:123456789012:secret:mlkit/db-AbCdEf",

@@ -1,0 +1,136 @@
+"""Errors as people and programs meet them: on the terminal, in a notebook's traceback, from the SDK and from the system."""
+
+import errno
+import traceback
+from pathlib import Path
+
+import boto3
+import pytest
+import typer
+from botocore.exceptions import ClientError, NoCredentialsError
+
+from mlkit import errors
+from mlkit.aws.objects import split_uri
+from mlkit.aws.session import aws_errors
+from mlkit.cli import console
+from mlkit.cli.alone import alone
+from mlkit.cli.failing import as_error
+from mlkit.errors import AccessDenied, AwsUnavailable, MlkitError, NotFound, SaveFailed, UsageError, cure_told
+from mlkit.local.room import RESERVE_BYTES, check_room
+from mlkit.local.service import AwsError
+from mlkit.settings import Project
+
+
+def answered(code: str, text: str = "no", operation: str = "GetTable") -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": text}}, operation)
+
+
+def test_a_traceback_ends_with_the_next_step_and_gives_it_back():
+    told = "".join(traceback.format_exception(NotFound("There is no lake", cure="Make one: `make lake`.")))
+    assert told.splitlines()[-1] == "Next: Make one: `make lake`."
+    assert cure_told(told) == "Make one: `make lake`."
+    assert cure_told("\x1b[31mNext: \x1b[0mlook") == "look"
+    assert cure_told("ValueError: Next: is no line of its own") == ""
+
+
+def test_what_is_missing_has_a_cure_that_no_refusal_takes_over():
+    with pytest.raises(NotFound) as missing, aws_errors(missing="Deploy the lake."):
+        raise answered("EntityNotFoundException")
+    assert missing.value.cure == "Deploy the lake."
+    with pytest.raises(AccessDenied) as denied, aws_errors(missing="Deploy the lake."):
+        raise answered("AccessDeniedException")
+    assert denied.value.cure == AccessDenied.cure
+    with pytest.raises(AwsUnavailable) as nobody, aws_errors(missing="Deploy the lake."):
+        raise NoCredentialsError
+    assert "mlkit local up" in nobody.value.cure
+    assert not nobody.value.retry
+
+
+def transfer():
+    """As boto3 does it."""
+    try:
+        raise answered("AccessDenied", operation="PutObject")
+    except ClientError:
+        raise boto3.exceptions.S3UploadFailedError("Failed to upload") from None
+
+
+def test_what_boto3_s_transfers_hide_is_what_aws_answered():
+    with pytest.raises(AccessDenied, match="PutObject: no"), aws_errors():
+        transfer()
+
+
+@pytest.mark.parametrize(
+    ("problem", "kind"),
+    [
+        (NotFound("x"), NotFound),
+        (OSError(errno.ENOSPC, "No space left on device", "a.csv"), SaveFailed),
+        (OSError(errno.EROFS, "Read-only file system"), SaveFailed),
+        (PermissionError(errno.EACCES, "Permission denied", "a.csv"), UsageError),
+        (typer.Abort(), UsageError),
+        (typer.BadParameter("no"), UsageError),
+        (answered("ThrottlingException"), AwsUnavailable),
+        (NoCredentialsError(), AwsUnavailable),
+    ],
+)
+def test_whoever_raised_it_it_is_one_error_with_a_next_step(problem: Exception, kind: type[MlkitError]):
+    error = as_error(problem)
+    assert type(error) is kind
+    assert error.cure
+
+
+@pytest.mark.parametrize("problem", [ValueError("x"), KeyError("x"), FileNotFoundError(errno.ENOENT, "no", "x"), RuntimeError("x")])
+def test_what_only_a_mistake_in_mlkit_raises_keeps_its_stack_trace(problem: Exception):
+    assert as_error(problem) is None
+
+
+def test_a_terminal_s_lines_end_between_words_and_short_commands_stay_whole(capsys, monkeypatch):
+    monkeypatch.setattr(
+        console, "err", console.Console(stderr=True, highlight=False, soft_wrap=True, width=60, force_terminal=True, color_system=None)
+    )
+    console.show_error(UsageError("many words " * 12, cure="Type what follows here, and look: `mlkit local up` and `mlkit local env`."))
+    lines = capsys.readouterr().err.splitlines()
+    assert max(map(len, lines)) <= 60
+    assert " ".join(" ".join(lines).split()) == (
+        "Error: " + "many words " * 12 + "Next: Type what follows here, and look: `mlkit local up` and `mlkit local env`."
+    )
+
+
+def test_a_log_s_lines_do_not_end(capsys, monkeypatch):
+    monkeypatch.setattr(console, "err", console.Console(stderr=True, highlight=False, soft_wrap=True, width=60, force_terminal=False))
+    console.show_error(UsageError("many [words] " * 12, cure="Look."))
+    assert capsys.readouterr().err.splitlines() == ["Error: " + ("many [words] " * 12), "  Next: Look."]
+
+
+@pytest.mark.parametrize("address", ["bucket/key", "s3://", "s3:///key", "s3://a/key", "s3://Bucket/key", "https://bucket/key"])
+def test_an_address_without_a_bucket_s_name_is_refused(address: str):
+    with pytest.raises(UsageError):
+        split_uri(address)
+
+
+def test_an_address_is_a_bucket_and_a_key():
+    assert split_uri("s3://my-bucket/a/b") == ("my-bucket", "a/b")
+    assert split_uri("s3://my-bucket") == ("my-bucket", "")
+
+
+def test_a_second_run_of_a_project_is_refused_and_the_next_one_is_not(tmp_path: Path):
+    project = Project(root=tmp_path)
+    with alone(project), pytest.raises(UsageError, match="Another run is at work"), alone(project):
+        pass
+    with alone(project):
+        pass
+
+
+def test_a_full_disk_refuses_what_changes_and_nothing_else(tmp_path: Path, monkeypatch):
+    free = RESERVE_BYTES + 100
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: type("Usage", (), {"free": free}))
+    check_room(tmp_path, "PutObject", 100)
+    for operation in ("GetObject", "ListBuckets", "DeleteObject", "StopTrainingJob"):
+        check_room(tmp_path, operation, 10**9)
+    with pytest.raises(AwsError, match="no room") as full:
+        check_room(tmp_path, "PutObject", 101)
+    assert full.value.status == 507  # which no SDK tries again
+
+
+def test_every_class_is_documented_in_one_line():
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, MlkitError)]
+    assert all((kind.__doc__ or "").strip() for kind in kinds)
