@@ -30,6 +30,7 @@ from mlkit.doctor.account import Account
 from mlkit.doctor.checking import Check, Group, examine, exit_code
 from mlkit.doctor.findings import Finding, Outcome
 from mlkit.doctor.reading import ReadingSession, WouldChange
+from mlkit.local import ports
 from mlkit.settings import DATALAKE_TEMPLATE, PIPELINE_TEMPLATE, LabNames, Project
 
 ROOT = Path(__file__).parents[2]
@@ -417,18 +418,19 @@ def test_the_port_s_holder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        monkeypatch.setattr(local_checks, "PORT", taken.getsockname()[1])
+        monkeypatch.setattr(ports, "PORT", taken.getsockname()[1])
         found = local_checks.port(Project(root=tmp_path))
-        assert found.outcome is Outcome.WARN
-        assert f"process {os.getpid()} (" in found.detail
+        assert found.outcome is Outcome.OK  # a free one is taken then
+        assert f"taken by {ports.holder(ports.PORT)}" in found.detail
+        assert str(os.getpid()) in found.detail
     assert local_checks.port(Project(root=tmp_path)).outcome is Outcome.OK
 
 
 def test_another_project_s_local_aws_on_the_port_is_named_by_its_folder(
     local_aws: LocalAws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(local_checks, "PORT", int(local_aws.endpoint_url.rpartition(":")[2]))
-    assert f"a local AWS of {local_aws.home}" in local_checks.port(Project(root=tmp_path)).detail
+    monkeypatch.setattr(ports, "PORT", int(local_aws.endpoint_url.rpartition(":")[2]))
+    assert f"the local AWS of {local_aws.home}" in local_checks.port(Project(root=tmp_path)).detail
 
 
 def test_the_command_tells_everything_in_80_columns(deployed: str, local_aws: LocalAws) -> None:
