@@ -39,7 +39,8 @@ $(INSTALLED): requirements.lock setup.cfg pyproject.toml | $(UV)
 build-environment: $(if $(shell command -v uv),,$(UV))
 	@$(BUILD_UV) venv --quiet --allow-existing --relocatable --python "$$(command -v $(PYTHON))" .venv
 	@$(BUILD_UV) pip sync --quiet --python .venv --require-hashes requirements-build.lock
-	@$(BUILD_UV) pip install --quiet --python .venv --no-deps --no-build-isolation .
+	@rm -rf build  # a workspace that was built in before would add modules that are gone
+	@$(BUILD_UV) pip install --quiet --python .venv --no-deps --no-build-isolation --reinstall .
 
 $(SDK_V2): tests/sdk-v2.lock | $(UV)
 	$(UV) pip install --quiet --target $@ --no-deps --require-hashes --requirement tests/sdk-v2.lock

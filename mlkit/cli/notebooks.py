@@ -114,6 +114,9 @@ def run_and_keep(
     steps: str = "",
 ) -> None:
     """Run with progress on the terminal, or take over a finished run; raise what ended the run early."""
+    from mlkit.parameters import bind, read_parameters
+
+    bind(read_parameters(notebook), given)  # a typing mistake is told before anything large is imported
     from mlkit.aws.session import Session
     from mlkit.outcomes import check_run
     from mlkit.runner import Progress, RunOptions, run_notebook

@@ -13,6 +13,9 @@ from mlkit.records import Origin
 from mlkit.settings import Project
 from mlkit.steps import lock_digests
 
+# Variables by which CodeBuild, Jenkins, GitHub Actions, CircleCI and TeamCity name a build.
+BUILDS = ("CODEBUILD_BUILD_ID", "BUILD_TAG", "GITHUB_RUN_ID", "CIRCLE_WORKFLOW_ID", "BUILD_NUMBER")
+
 
 def origin(project: Project | None, environ: Mapping[str, str] = os.environ) -> Origin:
     """All that can be told without a call to AWS. In CodeBuild there is no git; the build's variables name the commit."""
@@ -22,7 +25,7 @@ def origin(project: Project | None, environ: Mapping[str, str] = os.environ) -> 
         tree_clean=clean,
         code_sha256=code_sha256(project.root) if project else None,
         lock_sha256=lock_digests(project.root) if project else {},
-        build_id=environ.get("CODEBUILD_BUILD_ID"),
+        build_id=next((environ[name] for name in BUILDS if environ.get(name)), None),
         pipeline=environ.get("CODEBUILD_INITIATOR", "").removeprefix("codepipeline/") or None,
         pipeline_execution_id=environ.get("PIPELINE_EXECUTION_ID"),
         action=environ.get("ACTION"),

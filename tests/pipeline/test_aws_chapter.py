@@ -46,6 +46,7 @@ class Reader:
 def piped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Piped]:
     made = make_repository(tmp_path_factory.mktemp("chapter"))
     (made.project.root / ".venv").symlink_to(Path(sys.executable).parents[1])
+    (made.project.root / ".git" / "info" / "exclude").write_text(".venv\n")
     git(made.project.root, "add", "--all")
     made.push()
     lifecycle.up(made.project.local_home, port=0)
@@ -67,7 +68,8 @@ def test_the_chapter_leads_to_a_model_in_production_and_back(piped):
 
     def waits() -> bool:
         states = codepipeline.get_pipeline_state(name=name)["stageStates"]
-        assert "Failed" not in {state.get("latestExecution", {}).get("status") for state in states}
+        found = [action.get("latestExecution", {}) for state in states for action in state.get("actionStates", [])]
+        assert not (failed := [one.get("errorDetails") for one in found if one.get("status") == "Failed"]), failed
         return any(action.get("latestExecution", {}).get("token") for state in states for action in state.get("actionStates", []))
 
     until(waits)

@@ -44,7 +44,6 @@ CELLS = [
     Row("ids near 2^62", f"{PREP} -p table near_2_62", 0, "0 of 1200 rows dropped", leaves=ALL, notebook=EXECUTED),
     Row("ids that are text", f"{PREP} -p table named", 0, "0 of 1200 rows dropped", leaves=ALL, notebook=EXECUTED),
     Row("a number that makes no sense", f"{PREP} -p rows_per_shard 0", 2, "rows_per_shard is 0", leaves=QUERIES),
-    Row("a choice that there is not", f"{PREP} -p bad_rows keep", 2, "bad_rows is 'keep'", leaves=QUERIES),
     Row("no credentials", PREP, 42, "Unable to locate credentials", leaves=NOTEBOOK, given=no_keys),
     Row("no right to query", PREP, 41, "athena:StartQueryExecution", leaves=NOTEBOOK, given=may_all_but("athena:StartQueryExecution")),
     Row("a training before the preparation", TRAIN, 40, "prepared_data.json does not exist", leaves=NOTEBOOK, given=handed_over(None)),

@@ -55,6 +55,11 @@ def test_a_build_names_its_commit_itself_and_its_cleanness_is_not_known(tmp_path
     assert (found.pipeline_execution_id, found.action, found.region) == ("e1", "QA.Test", "eu-west-1")
 
 
+def test_other_tools_name_their_builds_too():
+    assert origin(None, {"BUILD_TAG": "jenkins-model-7", "BUILD_NUMBER": "7"}).build_id == "jenkins-model-7"
+    assert origin(None, {"BUILD_TAG": "", "GITHUB_RUN_ID": "42"}).build_id == "42"
+
+
 def test_lock_files_are_digested(tmp_path):
     made = project(tmp_path)
     before = lock_digests(made.root)
