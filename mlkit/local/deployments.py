@@ -111,9 +111,11 @@ class Deployments:
         if action not in _STARTING:
             return lambda: None
         stack_name, change_set = self._names(members)
-        role = role or self._roles.get(f"{stack_name}/{change_set}") or self._roles.get(stack_name)
+        is_new = action == "CreateStack" or members.get("ChangeSetType") == "CREATE"
+        kept = None if is_new else self._roles.get(f"{stack_name}/{change_set}") or self._roles.get(stack_name)
+        role = role or kept
         self._begin(stack_name, role, caller)
-        return lambda: self._remember(action, stack_name, change_set, role, caller)
+        return lambda: self._remember(action, stack_name, change_set, role, caller, is_new=is_new)
 
     def _begin(self, stack_name: str, role: str | None, caller: Caller) -> None:
         credentials = self._credentials(role, stack_name, caller)
@@ -138,10 +140,11 @@ class Deployments:
         except AwsError as error:
             raise AwsError("ValidationError", f"Role {role} is invalid or cannot be assumed") from error
 
-    def _remember(self, action: str, stack_name: str, change_set: str, role: str | None, caller: Caller) -> None:
+    def _remember(self, action: str, stack_name: str, change_set: str, role: str | None, caller: Caller, *, is_new: bool) -> None:
         self._callers[stack_name] = caller.credentials.access_key_id
-        if action == "CreateStack":
-            self._roles.pop(stack_name, None)
+        if is_new:  # nothing is left of a deleted stack of that name
+            for name in [name for name in self._roles if name.split("/")[0] == stack_name]:
+                del self._roles[name]
         if role is not None:
             self._roles[f"{stack_name}/{change_set}" if action == "CreateChangeSet" else stack_name] = role
 

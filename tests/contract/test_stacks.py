@@ -232,6 +232,16 @@ def test_the_stack_keeps_its_role_for_later_operations(aws, as_role, make_role):
     assert delete(others, name) == "DELETE_COMPLETE"
 
 
+def test_a_new_stack_has_nothing_of_a_deleted_one_of_its_name(aws, make_role):
+    role = make_role(allow("sns:*"), service="cloudformation.amazonaws.com")
+    name, _ = create(aws("cloudformation"), {"T": resource("AWS::SNS::Topic")}, RoleARN=role)
+    delete(aws("cloudformation"), name)
+    aws("iam").delete_role_policy(RoleName=role.split("/")[1], PolicyName="inline")
+    aws("iam").delete_role(RoleName=role.split("/")[1])
+    _, status = create(aws("cloudformation"), {"T": resource("AWS::SNS::Topic")}, name=name)
+    assert status == "CREATE_COMPLETE"
+
+
 def test_without_a_role_the_callers_own_rights_count(as_role):
     cloudformation = as_role(allow("cloudformation:*"), allow("sns:*"))("cloudformation")
     name, status = create(cloudformation, {"T": resource("AWS::SNS::Topic"), "K": {**resource("AWS::KMS::Key"), "DependsOn": "T"}})
