@@ -147,7 +147,8 @@ def _needles() -> tuple[Needles, Needles]:
 def _rules() -> tuple[Rule, ...]:
     from detect_secrets.core.plugins.util import get_mapping_from_secret_type_to_class  # 15 ms, and requests (0.1 s) if nobody has it yet
 
-    plugins = [plugin for plugin in get_mapping_from_secret_type_to_class().values() if plugin.__name__ not in LEFT_OUT]
+    known: list[Any] = list(get_mapping_from_secret_type_to_class().values())
+    plugins = [plugin for plugin in known if plugin.__name__ not in LEFT_OUT]
     return (*(rule for plugin in plugins for rule in _of_plugin(plugin)), *_own())
 
 
