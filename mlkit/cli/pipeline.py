@@ -2,10 +2,11 @@
 
 import json
 import os
+import select
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -142,22 +143,35 @@ def follow(aws: Any, pipeline: str, execution: str, *, approve: str | None) -> s
         approval = pipelines.pending_approval(aws, pipeline, execution)
         if approval is not None and approval.token not in asked:
             asked.add(approval.token)
-            _decide(aws, pipeline, approval, approve, say)
+            _decide(aws, pipeline, execution, approval, approve, say)
         time.sleep(_POLL_S)
 
 
-def _decide(aws: Any, pipeline: str, approval: Any, approve: str | None, say: Elapsed) -> None:
+def _decide(aws: Any, pipeline: str, execution: str, approval: Any, approve: str | None, say: Elapsed) -> None:
     from mlkit.aws import pipelines
 
     say(f"{approval.stage}.{approval.action} asks: {approval.message}")
     if approve is not None:
         pipelines.decide(aws, pipeline, approval, approved=True, comment=approve)
     elif sys.stdin.isatty():
-        answer = input("Approve for production? Type yes and a comment, or no and a reason: ").strip()
-        approved = answer.lower().startswith("yes")
-        pipelines.decide(aws, pipeline, approval, approved=approved, comment=answer or "no answer")
+        out.print("Approve for production? Type yes and a comment, or no and a reason: ", end="")
+        answer = _answer(lambda: pipelines.pending_approval(aws, pipeline, execution) is not None)
+        if answer is None:
+            say("decided elsewhere")
+        else:
+            approved = answer.lower().startswith("yes")
+            pipelines.decide(aws, pipeline, approval, approved=approved, comment=answer or "no answer")
     else:
         say('waits: mlkit local approve "comment", or mlkit local reject "reason", in another terminal')
+
+
+def _answer(is_waited_for: Callable[[], bool]) -> str | None:
+    """The line that is typed; None once nobody waits for it any more, since somebody else has decided."""
+    while is_waited_for():
+        if select.select([sys.stdin], [], [], 1.0)[0]:
+            return sys.stdin.readline().strip()
+    out.print()
+    return None
 
 
 def write_report(aws: Any, project: Project, names: LabNames, pipeline: str, execution: str, status: str) -> dict[str, Any]:
