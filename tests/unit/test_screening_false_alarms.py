@@ -157,7 +157,7 @@ def test_references_as_parameters_pass():
         "parameters": parameters,
         "start_time": "2026-11-22T10:59:53.347833",
         "version": "2.6.0",
-        "input_path": "/work/a/notebook.ipynb",
+        "input_path": "/home/a/notebook.ipynb",
     }
     assert_passes(new_notebook(cells=[cell], metadata={"papermill": about, "kernelspec": {"name": "python3", "display_name": "Python 3"}}))
 
