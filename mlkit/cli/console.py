@@ -22,9 +22,10 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 def show_error(error: MlkitError) -> None:
     """What happened, then what to do; never a stack trace. A terminal's lines end between words, a log's do not end."""
-    message, cure = [f"Error: {error}"], [f"{NEXT}{error.cure}"] if error.cure else []
+    message, cure = [f"Error: {_from_here(str(error))}"], [f"{NEXT}{_from_here(error.cure)}"] if error.cure else []
     if err.is_terminal:
-        message = [part for line in message[0].splitlines() for part in textwrap.wrap(line, err.width, **WHOLE_WORDS)]
+        tied = message[0].replace(" ", _TIED, 1)
+        message = [part.replace(_TIED, " ") for line in tied.splitlines() for part in textwrap.wrap(line, err.width, **WHOLE_WORDS)]
         cure = [part for line in cure for part in wrapped_commands(line, err.width - 2)]
     told = Text("\n".join([*message, *(f"  {line}" for line in cure)]))
     told.highlight_regex(r"\AError:", "bold red")
@@ -32,6 +33,12 @@ def show_error(error: MlkitError) -> None:
     err.print(told)
     if error.retry:
         err.print("  The same command may succeed if it is run again.")
+
+
+def _from_here(text: str) -> str:
+    """The text with the files below the working folder named from there, as they would be typed."""
+    here = os.getcwd().rstrip("/")
+    return re.sub(rf"(?<![\w/.-]){re.escape(here)}/(?=[\w.])", "", text) if here else text
 
 
 def wrapped_commands(text: str, width: int) -> list[str]:

@@ -1,6 +1,7 @@
 """Errors as people and programs meet them: on the terminal, in a notebook's traceback, from the SDK and from the system."""
 
 import errno
+import re
 import traceback
 from pathlib import Path
 
@@ -134,3 +135,23 @@ def test_a_full_disk_refuses_what_changes_and_nothing_else(tmp_path: Path, monke
 def test_every_class_is_documented_in_one_line():
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, MlkitError)]
     assert all((kind.__doc__ or "").strip() for kind in kinds)
+
+
+def test_a_file_below_the_working_folder_is_named_from_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.chdir(tmp_path)
+    console.show_error(
+        NotFound(
+            f"{tmp_path}/handoff/a.json does not exist; file://{tmp_path}/b and {tmp_path}-2/c do", cure=f"`mlkit run {tmp_path}/01.ipynb`"
+        )
+    )
+    told = capsys.readouterr().err
+    assert told == f"Error: handoff/a.json does not exist; file://{tmp_path}/b and {tmp_path}-2/c do\n  Next: `mlkit run 01.ipynb`\n"
+
+
+def test_a_long_address_stands_behind_the_word_error(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    monkeypatch.setattr(console.err, "_force_terminal", True)
+    monkeypatch.setattr(console.err, "no_color", True)
+    console.show_error(NotFound(f"/{'a' * 100} does not exist", cure="look"))
+    assert f"Error: /{'a' * 100}\ndoes not exist\n" in re.sub(r"\x1b\[\d*m", "", capsys.readouterr().err)

@@ -327,10 +327,11 @@ def test_the_teams_readme_names_targets_and_files_that_exist(project: Path) -> N
 
 
 def test_make_run_with_an_example_makes_and_runs_a_project_of_its_own() -> None:
-    shown = subprocess.run(["make", "-n", "run", "EXAMPLE=breast_cancer"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    typed = ["make", "--no-print-directory", "-n", "run"]
+    shown = subprocess.run([*typed, "EXAMPLE=breast_cancer"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert "mlkit new .mlkit/examples/breast_cancer --example breast_cancer --refresh\n" in shown
     assert "cd .mlkit/examples/breast_cancer && " in shown
-    plain = subprocess.run(["make", "-n", "run"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    plain = subprocess.run(typed, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert plain.endswith('.venv/bin/mlkit local run --approve "make run"\n')
     assert "mlkit new" not in plain
 
