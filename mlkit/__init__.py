@@ -28,6 +28,7 @@ _PUBLIC = {
         "check_tuning", "describe_prepared_data", "load_prepared_data", "run_training_job", "run_tuning_job", "save_trained_model",
     ],
     "mlkit.aws.job_results": ["training_history"],
+    "mlkit.bad_rows": ["check_bad_rows"],
     "mlkit.budget": ["check_budget"],
     "mlkit.aws.billing": ["describe_costs"],
     "mlkit.aws.endpoints": ["deploy", "load_trained_model", "prove_endpoint", "undeploy", "write_configurations"],
@@ -39,7 +40,7 @@ _PUBLIC = {
     "mlkit.movielens.charts": ["chart_ratings"],
     "mlkit.movielens.lake": ["find_lake"],
     "mlkit.movielens.preparation": [
-        "check_bad_rows", "count_ratings", "profile_ratings", "save_prepared_data", "start_run", "unload_feature_index", "unload_splits",
+        "count_ratings", "profile_ratings", "save_prepared_data", "start_run", "unload_feature_index", "unload_splits",
         "write_channels",
     ],
     "mlkit.movielens.testing": ["compare_with_baselines", "lab_check", "load_test_rows", "predict", "test_endpoint"],

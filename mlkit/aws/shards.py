@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Generic, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -19,6 +20,7 @@ from mlkit.handoff import Channel, StoredObject
 from mlkit.sql import MAX_SHARDS, SPLITS, unload_sql
 
 PARQUET = "application/x-parquet"
+Rule = TypeVar("Rule")
 _PARTITION = re.compile(r"/split=(\w+)/shard=(\d+)/[^/]+$")
 
 
@@ -31,10 +33,18 @@ class Format:
     encode: Callable[[pa.Table], bytes]
 
 
-def new_run(lake: Lake) -> tuple[str, str]:
-    """(id, prefix) of a preparation, so that nothing that a model refers to is ever overwritten."""
-    run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
-    return run_id, f"s3://{lake.bucket}/prepared/{run_id}/"
+@dataclass(frozen=True, kw_only=True)
+class Run(Generic[Rule]):
+    """One preparation: a prefix of its own, so that nothing that a model refers to is ever overwritten, and how it splits."""
+
+    run_id: str
+    s3_uri: str
+    rule: Rule
+
+    @classmethod
+    def start(cls, lake: Lake, rule: Rule) -> "Run[Rule]":
+        run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+        return cls(run_id=run_id, s3_uri=f"s3://{lake.bucket}/prepared/{run_id}/", rule=rule)
 
 
 def shards_for(rows: int, rows_per_shard: int) -> int:

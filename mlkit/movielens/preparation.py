@@ -12,8 +12,8 @@ from mlkit import handoff, tables
 from mlkit.aws.lake import Lake
 from mlkit.aws.objects import write_object
 from mlkit.aws.queries import Unloaded, query, unload
-from mlkit.aws.shards import PARQUET, Channels, Format, new_run, read_parquet, shards_for, to_parquet, unload_shards, write_shards
-from mlkit.errors import InvalidData, UsageError
+from mlkit.aws.shards import PARQUET, Channels, Format, Run, read_parquet, shards_for, to_parquet, unload_shards, write_shards
+from mlkit.errors import InvalidData
 from mlkit.handoff import PreparedData, StoredObject
 from mlkit.inference_formats import RECORDIO
 from mlkit.movielens.features import INDEX_FILE, MOVIE, USER, FeatureIndex, one_hot_rows
@@ -43,6 +43,17 @@ class Profile:
     def bad_rows(self) -> int:
         return self.table_rows - self.ratings
 
+    @property
+    def complaint(self) -> str:
+        return (
+            f"{self.rows_with_nulls} rows have nulls, {self.ratings_out_of_range} ratings are out of range, "
+            f"{self.duplicates} are duplicates"
+        )
+
+    @property
+    def what_stays(self) -> str:
+        return "of duplicates the newest rating stays"
+
     def summary(self) -> tables.Table:
         names = ("table_rows", "rows_with_nulls", "ratings_out_of_range", "duplicates", "ratings", "users", "movies")
         return tables.facts({name: getattr(self, name) for name in names})
@@ -61,31 +72,9 @@ def profile_ratings(lake: Lake) -> Profile:
     return profile
 
 
-def check_bad_rows(profile: Profile, rule: str) -> str:
-    """What happens to rows with nulls, ratings out of range and duplicates: `drop` leaves them out, `refuse` raises InvalidData."""
-    if rule not in ("drop", "refuse"):
-        raise UsageError(f"bad_rows is {rule!r}", cure='Choose "drop" or "refuse".')
-    if rule == "refuse" and profile.bad_rows:
-        raise InvalidData(
-            f"{profile.rows_with_nulls} rows have nulls, {profile.ratings_out_of_range} ratings are out of range, "
-            f"{profile.duplicates} are duplicates",
-            cure='Correct the table, or choose bad_rows="drop".',
-        )
-    return f"{profile.bad_rows} of {profile.table_rows} rows dropped (of duplicates the newest rating stays)"
-
-
 def count_ratings(lake: Lake) -> pd.DataFrame:
     """How often each rating was given: columns rating, ratings."""
     return query(lake.aws, lake.workgroup, histogram_sql(ratings_table(lake)))[0]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Run:
-    """One preparation: a prefix of its own, so that nothing that a model refers to is ever overwritten."""
-
-    run_id: str
-    s3_uri: str
-    rule: SplitRule
 
 
 def start_run(
@@ -98,7 +87,7 @@ def start_run(
     positive_rating: float,
     ratings: int,
     rows_per_shard: int,
-) -> Run:
+) -> Run[SplitRule]:
     """Choose the run's prefix and its number of shards: `ratings` / `rows_per_shard`, at most 32."""
     rule = SplitRule(
         salt=salt,
@@ -108,8 +97,7 @@ def start_run(
         positive_rating=positive_rating,
         shards=shards_for(ratings, rows_per_shard),
     )
-    run_id, s3_uri = new_run(lake)
-    return Run(run_id=run_id, s3_uri=s3_uri, rule=rule)
+    return Run.start(lake, rule)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +113,7 @@ class StoredIndex:
         return tables.facts({**counts, "sha256": self.stored.sha256, "object": self.stored.s3_uri})
 
 
-def unload_feature_index(lake: Lake, run: Run) -> StoredIndex:
+def unload_feature_index(lake: Lake, run: Run[SplitRule]) -> StoredIndex:
     """Let Athena number users and movies, and store the index (id -> column) as one Parquet object."""
     unloaded = unload(lake.aws, lake.workgroup, unload_sql(feature_index_sql(ratings_table(lake)), f"{run.s3_uri}athena/index/"))
     index = FeatureIndex.from_table(pa.concat_tables(read_parquet(lake, uri) for uri in unloaded.s3_uris))
@@ -133,12 +121,12 @@ def unload_feature_index(lake: Lake, run: Run) -> StoredIndex:
     return StoredIndex(index=index, stored=stored, query_execution_id=unloaded.query_execution_id)
 
 
-def unload_splits(lake: Lake, run: Run) -> Unloaded:
+def unload_splits(lake: Lake, run: Run[SplitRule]) -> Unloaded:
     """Let Athena label, split and shard every rating; the files are listed by UNLOAD's manifest."""
     return unload_shards(lake, run.s3_uri, splits_sql(ratings_table(lake), run.rule))
 
 
-def write_channels(lake: Lake, run: Run, unloaded: Unloaded, stored: StoredIndex) -> Channels:
+def write_channels(lake: Lake, run: Run[SplitRule], unloaded: Unloaded, stored: StoredIndex) -> Channels:
     """Stream Athena's files, one shard at a time, into RecordIO (train, validation) and Parquet (test).
 
     Each shard is sorted by the salted hash. Raises InvalidData when two splits share a (user, movie) pair, a column does not
@@ -174,7 +162,7 @@ class RatingsDetails:
 
 
 def save_prepared_data(
-    lake: Lake, run: Run, stored: StoredIndex, channels: Channels, profile: Profile, unloaded: Unloaded, project: Project
+    lake: Lake, run: Run[SplitRule], stored: StoredIndex, channels: Channels, profile: Profile, unloaded: Unloaded, project: Project
 ) -> PreparedData:
     """Write handoff/prepared_data.json, which 02_train reads."""
     queries = {"profile": profile.query_execution_id, "feature_index": stored.query_execution_id, "splits": unloaded.query_execution_id}

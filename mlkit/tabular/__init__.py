@@ -11,7 +11,6 @@ What a notebook needs beside these names - training, deploying, the gate - is in
 
 from mlkit.tabular.lake import choose_columns, find_lake
 from mlkit.tabular.preparation import (
-    check_bad_rows,
     describe_features,
     profile_table,
     save_prepared_data,
@@ -24,7 +23,6 @@ from mlkit.tabular.testing import compare_with_baselines, load_test_rows, predic
 from mlkit.tabular.training import xgboost_hyperparameters
 
 __all__ = [
-    "check_bad_rows",
     "choose_columns",
     "compare_with_baselines",
     "describe_features",

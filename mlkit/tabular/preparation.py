@@ -10,8 +10,8 @@ import pyarrow as pa
 from mlkit import handoff, tables
 from mlkit.aws.objects import write_object
 from mlkit.aws.queries import Unloaded, query
-from mlkit.aws.shards import PARQUET, Channels, Format, new_run, shards_for, to_parquet, unload_shards, write_shards
-from mlkit.errors import InvalidData, UsageError
+from mlkit.aws.shards import PARQUET, Channels, Format, Run, shards_for, to_parquet, unload_shards, write_shards
+from mlkit.errors import InvalidData
 from mlkit.handoff import PreparedData, StoredObject
 from mlkit.settings import Project
 from mlkit.tabular.encoding import CSV, FILE, Encoding, to_csv
@@ -39,6 +39,17 @@ class Profile:
     def bad_rows(self) -> int:
         return self.table_rows - self.usable
 
+    @property
+    def complaint(self) -> str:
+        return (
+            f"{self.rows_with_nulls} rows have nulls, {self.rows_not_finite} numbers that are none, {self.copies} are copies, "
+            f"{self.contradictory_rows} share their key with a different row"
+        )
+
+    @property
+    def what_stays(self) -> str:
+        return "of copies one stays, of contradictory rows none"
+
     def summary(self) -> tables.Table:
         names = ("table_rows", "rows_with_nulls", "rows_not_finite", "copies", "contradictory_rows", "usable")
         return tables.facts({**{name: getattr(self, name) for name in names}, **{f"class {k}": v for k, v in self.classes.items()}})
@@ -65,19 +76,6 @@ def profile_table(source: Source) -> Profile:
     return profile
 
 
-def check_bad_rows(profile: Profile, rule: str) -> str:
-    """What happens to rows that cannot be used: `drop` leaves them out, `refuse` raises InvalidData."""
-    if rule not in ("drop", "refuse"):
-        raise UsageError(f"bad_rows is {rule!r}", cure='Choose "drop" or "refuse".')
-    if rule == "refuse" and profile.bad_rows:
-        raise InvalidData(
-            f"{profile.rows_with_nulls} rows have nulls, {profile.rows_not_finite} numbers that are none, {profile.copies} are copies, "
-            f"{profile.contradictory_rows} share their key with a different row",
-            cure='Correct the table, or choose bad_rows="drop".',
-        )
-    return f"{profile.bad_rows} of {profile.table_rows} rows dropped (of copies one stays, of contradictory rows none)"
-
-
 def describe_features(source: Source) -> pd.DataFrame:
     """One line per feature: its lowest, mean and highest value over the usable rows."""
     row = query(source.lake.aws, source.lake.workgroup, features_sql(source.table))[0].iloc[0].astype(float).to_numpy()
@@ -85,22 +83,14 @@ def describe_features(source: Source) -> pd.DataFrame:
     return pd.DataFrame(figures, columns=["lowest", "mean", "highest"], index=pd.Index(source.table.features, name="feature"))
 
 
-@dataclass(frozen=True, kw_only=True)
-class Run:
-    """One preparation: a prefix of its own, so that nothing that a model refers to is ever overwritten."""
-
-    run_id: str
-    s3_uri: str
-    rule: SplitRule
-
-
-def start_run(source: Source, *, salt: str, test_fraction: float, validation_fraction: float, usable: int, rows_per_shard: int) -> Run:
+def start_run(
+    source: Source, *, salt: str, test_fraction: float, validation_fraction: float, usable: int, rows_per_shard: int
+) -> Run[SplitRule]:
     """Choose the run's prefix and its number of shards: `usable` / `rows_per_shard`, at most 32."""
     rule = SplitRule(
         salt=salt, test_fraction=test_fraction, validation_fraction=validation_fraction, shards=shards_for(usable, rows_per_shard)
     )
-    run_id, s3_uri = new_run(source.lake)
-    return Run(run_id=run_id, s3_uri=s3_uri, rule=rule)
+    return Run.start(source.lake, rule)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +106,7 @@ class StoredEncoding:
         return tables.facts({**facts, "sha256": self.stored.sha256, "object": self.stored.s3_uri})
 
 
-def store_encoding(source: Source, run: Run, profile: Profile) -> StoredEncoding:
+def store_encoding(source: Source, run: Run[SplitRule], profile: Profile) -> StoredEncoding:
     """Fix the order of the columns and the meaning of the labels, and store them as one object."""
     (negative,) = set(profile.classes) - {source.table.positive}
     encoding = Encoding(
@@ -126,12 +116,12 @@ def store_encoding(source: Source, run: Run, profile: Profile) -> StoredEncoding
     return StoredEncoding(encoding=encoding, stored=stored)
 
 
-def unload_splits(source: Source, run: Run) -> Unloaded:
+def unload_splits(source: Source, run: Run[SplitRule]) -> Unloaded:
     """Let Athena label, split and shard every row; the files are listed by UNLOAD's manifest."""
     return unload_shards(source.lake, run.s3_uri, splits_sql(source.table, run.rule))
 
 
-def write_channels(source: Source, run: Run, unloaded: Unloaded, stored: StoredEncoding) -> Channels:
+def write_channels(source: Source, run: Run[SplitRule], unloaded: Unloaded, stored: StoredEncoding) -> Channels:
     """Stream Athena's files, one shard at a time, into CSV with the label first (train, validation) and Parquet (test).
 
     Each shard is sorted by the salted hash. Raises InvalidData when a row is in two splits or a split is empty.
@@ -167,7 +157,7 @@ class TableDetails:
 
 
 def save_prepared_data(
-    source: Source, run: Run, stored: StoredEncoding, channels: Channels, profile: Profile, unloaded: Unloaded, project: Project
+    source: Source, run: Run[SplitRule], stored: StoredEncoding, channels: Channels, profile: Profile, unloaded: Unloaded, project: Project
 ) -> PreparedData:
     """Write handoff/prepared_data.json, which 02_train reads."""
     lake, rule = source.lake, run.rule

@@ -9,11 +9,11 @@ import pytest
 
 from mlkit.aws.objects import read_object
 from mlkit.aws.session import Session
+from mlkit.bad_rows import check_bad_rows
 from mlkit.errors import InvalidData, NotFound
 from mlkit.handoff import PreparedData
 from mlkit.settings import Project
 from mlkit.tabular import (
-    check_bad_rows,
     choose_columns,
     describe_features,
     find_lake,
