@@ -82,7 +82,7 @@ def test_the_first_commit_holds_everything_on_main(project: Path) -> None:
     assert set(ask_git(project, "ls-files").splitlines()) == files(project)
     assert ask_git(project, "status", "--porcelain") == ""
     assert ask_git(project, "rev-parse", "--abbrev-ref", "HEAD") == "main"
-    assert {"load_data.py", "Makefile", ".gitignore", "README.md", "tests/test_project.py"} <= files(project)
+    assert {"load_data.py", "Makefile", "uv.mk", ".gitignore", "README.md", "tests/test_project.py"} <= files(project)
 
 
 def test_the_wheel_is_committed_whatever_a_user_ignores(parts: Parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -312,7 +312,7 @@ class TestFromAnInstalledLibrary:
 
 def test_setup_and_builds_install_as_the_repository_does(project: Path) -> None:
     ours, theirs = ((folder / "Makefile").read_text() for folder in (ROOT, project))
-    for line in ("UV_VERSION := .*", r"\$\(PYTHON\) -m pip install .*", r"@\$\(BUILD_UV\) (?:venv|pip sync) .*", "export UV_.*"):
+    for line in (r"include .*?(uv\.mk)", r"\$\(UV\) (?:venv|pip sync) .*", r"@\$\(BUILD_UV\) (?:venv|pip sync) .*"):
         assert re.findall(line, theirs) == re.findall(line, ours) != []
     shown = subprocess.run(["make", "-n", "build-environment"], cwd=project, capture_output=True, text=True, check=True).stdout
     assert f"--no-deps vendor/{carried_wheel(project).name}" in shown
