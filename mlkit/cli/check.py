@@ -10,10 +10,11 @@ from mlkit.errors import NotFound
 
 
 def check(project: Annotated[Path, typer.Argument(help="The project's folder.", file_okay=False, exists=True)] = Path()) -> None:
-    """Check every run of a notebook in the buildspecs against the notebook's parameters, before a build does.
+    """Check every run of a notebook in the buildspecs against its parameters, and that the data has one name, before a build does.
 
     Refused are notebooks that do not exist, parameters that they do not have, values of another type - also those that the templates'
     parameters allow - and variables that nothing sets. What is known on AWS only, such as imports, is accepted.
+    The data set and the table of mlkit.yml are to be those of CloudFormation/datalake.yaml and of 01_prep's parameters.
 
     Example: mlkit check
     """

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mlkit.contract import about
 from mlkit.contract.calls import call_of
 from mlkit.contract.fitting import nearest, problems
 from mlkit.contract.located import Text, load
@@ -13,6 +14,7 @@ from mlkit.contract.shell import SOURCE, Setting, Shell, Start
 from mlkit.contract.templates import Build, Template, builds, items
 from mlkit.contract.words import UNKNOWN
 from mlkit.errors import InvalidParameters
+from mlkit.settings import PROJECT_FILE
 
 _BUILDSPECS = ("buildspecs/*.yml", "buildspecs/*.yaml", "buildspec.yml", "buildspec.yaml")
 _TEMPLATES = ("CloudFormation/*.yaml", "CloudFormation/*.yml", "CloudFormation/*.template")
@@ -62,12 +64,13 @@ class Checked:
 
 
 def check_project(root: Path) -> Checked:
-    """Checks each `mlkit run` and `papermill` of buildspecs/, buildspec.yml and the templates of CloudFormation/; runs nothing."""
+    """Checks each `mlkit run` and `papermill` of buildspecs/, buildspec.yml and the templates, and mlkit.yml's names; runs nothing."""
     checked = Checked()
     templates = list(_templates(root, checked))
     starts = builds(templates)
     for template in templates:
         checked.problems += [Problem(file=template.path, line=line, message=message) for line, message in template.problems]
+    checked.problems += [Problem(file=PROJECT_FILE.name, line=line, message=text) for line, text in about.misfits(root, templates)]
     by_file: dict[str, list[Build]] = {path.relative_to(root).as_posix(): [] for path in _files(root, _BUILDSPECS)}
     known = list(by_file)
     for build in starts:

@@ -483,3 +483,48 @@ def test_the_command_says_what_fits_or_ends_with_the_parameters_exit_code(make, 
 def test_what_yaml_does_not_allow_is_told(make, text):
     [problem] = make({"buildspecs/train.yml": text})
     assert "this is not YAML" in problem
+
+
+MLKIT_YML = "kind: tabular\ndataset: shop\ntable: sales\nsource: load_data.py\n"
+LAKE = """Resources:
+  Database: {Type: AWS::Glue::Database, Properties: {CatalogId: x, DatabaseInput: {Name: !Sub "${YourInitials}-ml-lab-shop"}}}
+  Table: {Type: AWS::Glue::Table, Properties: {CatalogId: x, DatabaseName: !Ref Database, TableInput: {Name: sales}}}
+"""
+NAMES = {
+    "mlkit.yml": MLKIT_YML,
+    "CloudFormation/datalake.yaml": LAKE,
+    "notebooks/01_prep.ipynb": notebook('dataset: str = "shop"\ntable: str = "sales"\n'),
+}
+
+
+@pytest.mark.parametrize(
+    ("changed", "problems"),
+    [
+        ({}, []),
+        ({"notebooks/01_prep.ipynb": notebook('your_initials: str = "x"\n')}, []),
+        (
+            {"CloudFormation/datalake.yaml": LAKE.replace("shop", "store")},
+            ["mlkit.yml:2: dataset is shop, but CloudFormation/datalake.yaml makes the database <initials>-ml-lab-store"],
+        ),
+        (
+            {"CloudFormation/datalake.yaml": LAKE.replace("sales", "sold")},
+            ["mlkit.yml:3: table is sales, but CloudFormation/datalake.yaml makes the table sold"],
+        ),
+        (
+            {"notebooks/01_prep.ipynb": notebook('dataset: str = "shop"\ntable: str = "sold"\n')},
+            ["mlkit.yml:3: table is sales, but notebooks/01_prep.ipynb reads 'sold' unless it is told otherwise"],
+        ),
+        ({"mlkit.yml": "kind: tabular\n"}, ["mlkit.yml:1: mlkit.yml does not say kind, dataset, table, source, or says more"]),
+        ({"mlkit.yml": "kind: [\n"}, ["mlkit.yml:1: mlkit.yml is not YAML"]),
+    ],
+    ids=["the same everywhere", "not asked for", "another database", "another table", "another parameter", "half of mlkit.yml", "no YAML"],
+)
+def test_the_data_has_one_name_in_mlkit_yml_lake_and_preparation(make, tmp_path, changed, problems):
+    found = make({**NAMES, **changed})
+    assert len(found) == len(problems)
+    for message, expected in zip(found, problems, strict=True):
+        assert expected in message.replace(f"{tmp_path}/", "")
+
+
+def test_an_example_s_data_has_one_name():
+    assert check_project(ROOT / "examples" / "breast_cancer").problems == []

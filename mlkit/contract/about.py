@@ -1,0 +1,62 @@
+"""One name for the data, in all places that say it: mlkit.yml, the lake's template and the preparation's parameters."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from mlkit.contract.located import load
+from mlkit.contract.templates import Template
+from mlkit.contract.words import UNKNOWN
+from mlkit.errors import InvalidNotebook, UsageError
+from mlkit.parameters import read_parameters
+from mlkit.settings import DATALAKE_TEMPLATE, PROJECT_FILE, Project
+
+_PREPARATION = Path("notebooks") / "01_prep.ipynb"
+
+
+def misfits(root: Path, templates: Iterable[Template]) -> Iterator[tuple[int, str]]:
+    """Lines of mlkit.yml, from 1, with what says otherwise. Nothing for a project without one: it is not of mlkit's making."""
+    if not (root / PROJECT_FILE).is_file():
+        return
+    try:
+        about = Project(root=root).about
+    except UsageError as problem:
+        yield 1, str(problem)
+        return
+    lines = {key: key.line for key in load((root / PROJECT_FILE).read_text())}
+    for name, message in [*_in_the_lake(about.dataset, about.table, templates), *_in_the_preparation(root, vars(about))]:
+        yield lines[name], f"{name} is {getattr(about, name)}, but {message}"
+
+
+def _in_the_lake(dataset: str, table: str, templates: Iterable[Template]) -> Iterator[tuple[str, str]]:
+    for template in templates:
+        if template.path != DATALAKE_TEMPLATE.as_posix():
+            continue
+        databases = _names(template, "AWS::Glue::Database", "DatabaseInput")
+        if databases and not any(name.endswith(f"-ml-lab-{dataset}") for name in databases):
+            yield "dataset", f"{template.path} makes the database {_one_of(databases)}"
+        tables = _names(template, "AWS::Glue::Table", "TableInput")
+        if tables and table not in tables:
+            yield "table", f"{template.path} makes the table {_one_of(tables)}"
+
+
+def _names(template: Template, kind: str, described_by: str) -> list[str]:
+    described = [properties.get(described_by, {}) for _, properties in template.resources(kind)]
+    return [value for one in described if isinstance(one, dict) for value in template.values(one.get("Name"))]
+
+
+def _in_the_preparation(root: Path, about: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """What 01_prep takes under the same name and with a default of its own."""
+    if not (root / _PREPARATION).is_file():
+        return
+    try:
+        parameters = read_parameters(root / _PREPARATION)
+    except InvalidNotebook:
+        return  # a run of it says so
+    for parameter in parameters:
+        if parameter.name in ("dataset", "table") and parameter.default != about[parameter.name]:
+            yield parameter.name, f"{_PREPARATION.as_posix()} reads {parameter.default!r} unless it is told otherwise"
+
+
+def _one_of(names: list[str]) -> str:
+    return " or ".join(names).replace(UNKNOWN, "<initials>")
