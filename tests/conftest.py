@@ -97,6 +97,21 @@ def aws(local_aws: LocalAws) -> Callable[[str], Any]:
     return local_aws.client
 
 
+@pytest.fixture
+def bucket(aws: Callable[[str], Any]) -> str:
+    """An empty bucket of the test's own."""
+    name = f"test-{uuid.uuid4().hex[:12]}"
+    aws("s3").create_bucket(Bucket=name)
+    return name
+
+
+@pytest.fixture
+def versioned(aws: Callable[[str], Any], bucket: str) -> str:
+    """The same bucket, which keeps every version."""
+    aws("s3").put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    return bucket
+
+
 def policy(*statements: Mapping[str, Any]) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
 

@@ -103,19 +103,6 @@ def runners_aws(local_aws, session, monkeypatch):
     return session
 
 
-@pytest.fixture
-def bucket(aws):
-    name = f"activity-{uuid.uuid4().hex[:12]}"
-    aws("s3").create_bucket(Bucket=name)
-    return name
-
-
-@pytest.fixture
-def versioned(aws, bucket):
-    aws("s3").put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
-    return bucket
-
-
 def sha256(data):
     return hashlib.sha256(data).hexdigest()
 

@@ -20,13 +20,6 @@ def deny(actions, resources="*"):
     return {**allow(actions, resources), "Effect": "Deny"}
 
 
-@pytest.fixture
-def bucket(aws):
-    name = f"denials-{uuid.uuid4().hex[:12]}"
-    aws("s3").create_bucket(Bucket=name)
-    return name
-
-
 def test_a_role_reaches_only_the_prefix_of_its_policy(bucket, as_role):
     s3 = as_role(allow("s3:PutObject", f"arn:aws:s3:::{bucket}/mine/*"))("s3")
     s3.put_object(Bucket=bucket, Key="mine/a", Body=b"1")

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import uuid
 
 import boto3
 import pytest
@@ -22,19 +21,6 @@ def session(local_aws, monkeypatch):
     for name, value in local_aws.environment.items():
         monkeypatch.setenv(name, value)
     return Session(boto3.Session())
-
-
-@pytest.fixture
-def bucket(aws):
-    name = f"kept-{uuid.uuid4().hex[:12]}"
-    aws("s3").create_bucket(Bucket=name)
-    return name
-
-
-@pytest.fixture
-def versioned(aws, bucket):
-    aws("s3").put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
-    return bucket
 
 
 @pytest.fixture

@@ -19,13 +19,6 @@ BUSY = ("Creating", "Updating", "RollingBack")
 
 
 @pytest.fixture
-def bucket(aws):
-    name = f"tiny-{uuid.uuid4().hex[:12]}"
-    aws("s3").create_bucket(Bucket=name)
-    return name
-
-
-@pytest.fixture
 def role(make_role, bucket):
     return make_role(allow("s3:GetObject", f"arn:aws:s3:::{bucket}/*"), allow("cloudwatch:DescribeAlarms"), allow("logs:*"))
 

@@ -21,8 +21,7 @@ def test_a_minimal_buildspec_has_aws_defaults():
     assert spec.phases == {"build": Phase(commands=("make",))}
 
 
-def test_every_key_of_a_full_buildspec_is_read():
-    spec = buildspec.parse("""
+FULL = """
 version: 0.2
 env:
   shell: bash
@@ -56,7 +55,11 @@ artifacts:
   secondary-artifacts:
     configuration: {files: [configuration.json]}
 cache: {paths: [/root/.cache/pip/**/*]}
-""")
+"""
+
+
+def test_every_key_of_a_full_buildspec_is_read():
+    spec = buildspec.parse(FULL)
     assert spec.shell == "bash"
     assert spec.variables == {"STAGE": "dev", "EMPTY": ""}
     assert spec.parameter_store == {"TOKEN": "/team/token"}
