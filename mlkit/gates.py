@@ -102,9 +102,9 @@ def check_gate(verdict: Verdict, on_inconclusive: Literal["stop", "ask"] = "stop
     if on_inconclusive not in ("stop", "ask"):
         raise ValueError(f"on_inconclusive is 'stop' or 'ask', not {on_inconclusive!r}")
     if verdict.outcome is Outcome.FAIL:
-        raise GateFailed(f"The model fails: {verdict.reason}. {verdict.advice}", cure=verdict.advice)
+        raise GateFailed(f"The model fails: {verdict.reason}.", cure=verdict.advice)
     if verdict.outcome is Outcome.INCONCLUSIVE and on_inconclusive == "stop":
-        raise GateInconclusive(f"The held-out rows cannot decide: {verdict.reason}. {verdict.advice}", cure=verdict.advice)
+        raise GateInconclusive(f"The held-out rows cannot decide: {verdict.reason}.", cure=verdict.advice)
     return verdict
 
 

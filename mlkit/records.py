@@ -210,13 +210,15 @@ class RunRecord:
     """One notebook run.
 
     `ended` is None while it runs, and for ever if it was cut off. `activity` is None when the kernel could not tell (another Python,
-    without mlkit); then `packages` is empty too. `not_kept` says why notebook or record could not be saved or stored. `cut_off` is
-    the previous attempt if that never ended; `reused` the earlier run whose results were taken over instead of running.
+    without mlkit); then `packages` is empty too. `stored` is the address that the executed notebook is stored at, its record beside
+    it; `not_kept` says why one of them could not be saved or stored. `cut_off` is the previous attempt if that never ended; `reused`
+    the earlier run whose results were taken over instead of running.
     """
 
     notebook: str
     notebook_sha256: str
     executed: str
+    stored: str | None = None
     kernel: str
     status: Status
     parameters: tuple[ParameterRecord, ...]

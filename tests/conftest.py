@@ -13,6 +13,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from mlkit.aws.session import Session
 from mlkit.local import lifecycle
 from mlkit.local.service import Credentials
 
@@ -95,6 +96,14 @@ def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
 def aws(local_aws: LocalAws) -> Callable[[str], Any]:
     """`aws("s3")` is the administrator's boto3 client of a service."""
     return local_aws.client
+
+
+@pytest.fixture
+def session(local_aws: LocalAws, monkeypatch: pytest.MonkeyPatch) -> Session:
+    """mlkit's own session, of a process whose environment points to the local AWS."""
+    for name, value in local_aws.environment.items():
+        monkeypatch.setenv(name, value)
+    return Session(boto3.Session())
 
 
 @pytest.fixture

@@ -18,9 +18,12 @@ class EvidenceStore:
         self.aws = aws
         self.s3_uri = s3_uri.rstrip("/")
 
+    def address(self, name: str) -> str:
+        return f"{self.s3_uri}/{name}"
+
     def put(self, name: str, data: bytes) -> None:
         """Put the bytes below the prefix, in place of what was put under that name before."""
-        address = f"{self.s3_uri}/{name}"
+        address = self.address(name)
         bucket, key = split_uri(address)
         suffix = name[name.rfind(".") :]
         with object_errors(address):

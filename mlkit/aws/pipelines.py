@@ -61,6 +61,19 @@ def status(aws: Session, pipeline: str, execution: str) -> str:
     return str(answer["pipelineExecution"]["status"])
 
 
+def names(aws: Session) -> list[str]:
+    """Every pipeline of the account and region."""
+    with aws_errors():
+        return [item["name"] for item in aws.client("codepipeline").get_paginator("list_pipelines").paginate().search("pipelines[]")]
+
+
+def newest_execution(aws: Session, pipeline: str) -> tuple[str, str] | None:
+    """Its id and status; None when the pipeline never ran."""
+    with aws_errors():
+        found = aws.client("codepipeline").list_pipeline_executions(pipelineName=pipeline, maxResults=1)["pipelineExecutionSummaries"]
+    return (found[0]["pipelineExecutionId"], found[0]["status"]) if found else None
+
+
 def action_runs(aws: Session, pipeline: str, execution: str, *, now: Callable[..., datetime] = datetime.now) -> list[ActionRun]:
     """The execution's actions in the order in which they began, retries included."""
     pages = aws.client("codepipeline").get_paginator("list_action_executions")

@@ -7,6 +7,7 @@ import typer
 from mlkit.cli import check, doctor, endpoints, evidence, local, new, notebooks
 from mlkit.cli.kinds import ProjectGroup
 
+_KEYBOARD = 130  # what Typer makes of Ctrl-C
 app = typer.Typer(
     cls=ProjectGroup,
     no_args_is_help=True,
@@ -31,9 +32,12 @@ def main() -> None:
     """Run the command line. A user's mistake ends with a message and an exit code, not with a stack trace."""
     from mlkit.cli.console import show_error
     from mlkit.cli.failing import as_error
+    from mlkit.errors import Interrupted
 
     try:
         code = app(standalone_mode=False)
+        if code == _KEYBOARD:
+            raise Interrupted("Interrupted from the keyboard", retry=False)  # noqa: TRY301  one place prints all errors
     except Exception as problem:
         error = as_error(problem)
         if error is None:

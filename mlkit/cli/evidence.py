@@ -76,6 +76,29 @@ def seal(
     out.print(f"Sealed as {digest}: {address}")
 
 
+@app.command()
+def fetch(
+    manifest: Annotated[str, typer.Argument(help="The manifest's s3:// address, as the approval's message ends with it.")],
+    to: Annotated[Path | None, typer.Option(help="The folder to make; by default executed/sealed-EXECUTION.")] = None,
+    seal_sha256: Annotated[
+        str | None, typer.Option(envvar="SEAL_SHA256", help="The seal of the approval's message, to compare with.")
+    ] = None,
+) -> None:
+    """Copy sealed evidence to this disk - notebooks, records, model - once every file is found to be as sealed.
+
+    Example: mlkit evidence fetch s3://evidence/.../manifest.json --seal-sha256 SHA256
+    """
+    from mlkit.aws.fetching import fetch_sealed
+    from mlkit.aws.session import Session
+
+    execution = manifest.rstrip("/").split("/")[-4] if manifest.count("/") > 5 else "evidence"
+    folder = to or Path("executed") / f"sealed-{execution}"
+    sealed, paths = fetch_sealed(Session(), manifest, folder, sha256=seal_sha256)
+    for path in paths:
+        out.print(f"  {path}")
+    out.print(f"{sealed.verdict}: {len(paths)} files, each as sealed by {sealed.action} on {sealed.sealed_at}")
+
+
 @app.command("verify-approval")
 def verify_approval(
     seal_uri: Annotated[str, typer.Option(envvar="SEAL_URI", help="Address of the manifest.")],

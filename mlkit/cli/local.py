@@ -48,15 +48,19 @@ def down() -> None:
 
 @app.command()
 def status() -> None:
-    """Say whether it runs, where, and where its state and log are.
+    """Say whether it runs, where, where its state and log are, and what its pipelines are at.
 
     Example: mlkit local status
     """
+    from mlkit.cli import pipeline
     from mlkit.local import lifecycle
 
-    found = lifecycle.status(Project.here().local_home)
+    project = Project.here()
+    found = lifecycle.status(project.local_home)
     state = f"running at {found.running.endpoint_url}, process {found.running.pid}" if found.running else "not running"
     out.print(f"local AWS: {state}\nstate:     {found.home}\nlog:       {found.log}")
+    if found.running:
+        pipeline.show_state(project)
 
 
 @app.command()

@@ -148,10 +148,18 @@ def run_and_keep(
     record = run_notebook(notebook, executed, given, options)
     if record.failure is not None and record.origin.pipeline_execution_id:
         _tell(record)
-    out.print(f"{notebook.name}: {record.status} in {record.usage.wall_s:.1f} s, see {executed}")
+    _show_end(record)
     if finished is not None:
         finished.keep(record)
     check_run(record)
+
+
+def _show_end(record: "RunRecord") -> None:
+    """What a log ends with: how it went, the gate's verdict where there is one, and where to look."""
+    verdict = f", verdict {record.activity.verdict}" if record.activity and record.activity.verdict else ""
+    out.print(plain(f"{Path(record.notebook).name}: {record.status} in {record.usage.wall_s:.1f} s{verdict}, see {record.executed}"))
+    if record.stored and not record.not_kept:
+        out.print(plain(f"  stored as {record.stored}"))
 
 
 class _Finished:
@@ -172,7 +180,8 @@ class _Finished:
         from mlkit.cli.reuse import take_over
         from mlkit.runner.provenance import origin
 
-        record = take_over(self.notebook, self.executed, self.bound, self.project, self.place, origin=origin(self.project))
+        stored = store.address(self.executed.name) if store else None
+        record = take_over(self.notebook, self.executed, self.bound, self.project, self.place, origin=origin(self.project), stored=stored)
         if record is not None and store is not None:
             for path in (self.executed, self.executed.with_suffix(".record.json")):
                 store.put(path.name, path.read_bytes())

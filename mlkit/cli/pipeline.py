@@ -1,25 +1,23 @@
 """mlkit local run | approve | reject | stop: the pipeline of CloudFormation/codepipeline.yaml on the local AWS."""
 
-import json
-import os
+import re
 import select
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlkit.cli import console
-from mlkit.cli.console import Elapsed, StackEvents, out, show_table, step
+from mlkit.cli import console, pipeline_report
+from mlkit.cli.console import Elapsed, StackEvents, out, step
+from mlkit.cli.pipeline_report import Execution
 from mlkit.cli.server import start
-from mlkit.errors import PipelineFailed, UsageError
+from mlkit.errors import UsageError
 from mlkit.settings import DATALAKE_TEMPLATE, PIPELINE_TEMPLATE, LabNames, Project
 
 OWNER, REPO, BRANCH = "local", "mlkit", "main"
-SIMULATED = "the e-mail to the approver (kept in .mlkit/local/mail.jsonl), the handshake with GitHub, encryption at rest"
-SOURCE_PROVIDER = "CodeStarSourceConnection"
 _POLL_S = 0.5
 
 
@@ -39,6 +37,7 @@ def run(project: Project, options: Options) -> None:
     from mlkit.local import lifecycle
 
     head(project.root)  # without one there is nothing to run, and nothing is to be started for it
+    check_parameters(project, options.parameters)
     with step("Local AWS"):
         running = start(project, options.port)
         out.print(f"  {running.endpoint_url}, account {running.account}, {running.region}")
@@ -46,11 +45,11 @@ def run(project: Project, options: Options) -> None:
         from mlkit.aws.session import Session
 
         aws, names = Session(), project.names(options.your_initials)
-        pipeline = _deploy(aws, project, names, options)
-        _follow_to_the_end(aws, project, names, pipeline, options)
+        outputs = _deploy(aws, project, names, options)
+        _follow_to_the_end(aws, project, names, outputs, options)
 
 
-def _deploy(aws: Any, project: Project, names: LabNames, options: Options) -> str:
+def _deploy(aws: Any, project: Project, names: LabNames, options: Options) -> Mapping[str, str]:
     from mlkit.aws.stacks import deploy_stack
     from mlkit.cli.kinds import commands_of
 
@@ -66,7 +65,7 @@ def _deploy(aws: Any, project: Project, names: LabNames, options: Options) -> st
         parameters = {**about, "ConnectionArn": _connection(aws), **given, **options.parameters}
         template = project.root / PIPELINE_TEMPLATE
         stack = deploy_stack(aws, names.pipeline_stack, template, parameters, capabilities=capabilities, on_event=StackEvents())
-    return stack.outputs["Pipeline"]
+    return stack.outputs
 
 
 def _connection(aws: Any) -> str:
@@ -76,6 +75,18 @@ def _connection(aws: Any) -> str:
         if known["ConnectionName"] == REPO:
             return str(known["ConnectionArn"])
     return str(client.create_connection(ProviderType="GitHub", ConnectionName=REPO)["ConnectionArn"])
+
+
+def check_parameters(project: Project, given: Mapping[str, str]) -> None:
+    """Raises UsageError for a value that the pipeline's template does not allow, before anything is deployed for it."""
+    from mlkit.contract.located import load
+
+    described = load((project.root / PIPELINE_TEMPLATE).read_text())["Parameters"]
+    for name, value in given.items():
+        allowed, pattern = described[name].get("AllowedValues", [value]), described[name].get("AllowedPattern", ".*")
+        if value not in allowed or not re.fullmatch(pattern, value):
+            needed = described[name].get("ConstraintDescription") or f"one of {', '.join(allowed)}."
+            raise UsageError(f"The stack's parameter {name} is {value!r}", cure=f"It takes {needed}")
 
 
 def head(root: Path) -> str:
@@ -92,75 +103,69 @@ def is_dirty(root: Path) -> bool:
     return bool(done.stdout.strip())
 
 
-def _follow_to_the_end(aws: Any, project: Project, names: LabNames, pipeline: str, options: Options) -> None:
+def _follow_to_the_end(aws: Any, project: Project, names: LabNames, outputs: Mapping[str, str], options: Options) -> None:
     from mlkit.aws import pipelines
     from mlkit.local.codeconnections import repositories
 
-    commit = head(project.root)
+    commit, pipeline = head(project.root), outputs["Pipeline"]
     repositories.register(project.local_home / "codeconnections", f"{OWNER}/{REPO}", project.root, worktree=options.worktree)
     if not options.worktree and is_dirty(project.root):
         out.print("Uncommitted changes are not part of this run; --worktree would take them too.")
-    execution = pipelines.start(aws, pipeline, commit=None if options.worktree else commit)
-    out.print(f"[bold]Pipeline execution[/] {execution} of {'the working tree' if options.worktree else f'commit {commit[:10]}'}")
+    started = pipelines.start(aws, pipeline, commit=None if options.worktree else commit)
+    execution = Execution(pipeline=pipeline, staging=f"s3://{outputs['StagingBucket']}", id=started, commit=commit)
+    out.print(f"[bold]Pipeline execution[/] {started} of {'the working tree' if options.worktree else f'commit {commit[:10]}'}")
     try:
-        status = follow(aws, pipeline, execution, approve=options.approve)
+        status = follow(aws, project, execution, approve=options.approve)
     except KeyboardInterrupt:
-        out.print("Stopping the execution and its builds ...")
-        pipelines.stop(aws, pipeline, execution, reason="stopped from the keyboard")
+        out.print("\nStopping the execution and its builds ...")
+        pipelines.stop(aws, pipeline, started, reason="stopped from the keyboard")
         raise
-    report = write_report(aws, project, names, pipeline, execution, status)
-    show_report(aws, pipeline, execution, report)
+    report = pipeline_report.write(aws, project, names, execution, status)
+    pipeline_report.show(aws, project, execution, report)
     if status != "Succeeded":
-        raise _failure(execution, status, pipelines.action_runs(aws, pipeline, execution))
+        raise pipeline_report.failure(aws, project, execution, status)
 
 
-def _failure(execution: str, status: str, runs: Sequence[Any]) -> PipelineFailed:
-    """What failed last, and what to do: a connection without its handshake shows in the Source action only."""
-    failed = [run for run in runs if run.status == "Failed"]
-    reason, cure = "", "The table above says which action, and why."
-    if failed:
-        reason = f": {failed[-1].stage}.{failed[-1].action}: {failed[-1].summary}"
-        if failed[-1].provider == SOURCE_PROVIDER and "is not available" in reason:
-            cure = "Finish the connection's handshake: console, Developer Tools, Settings, Connections, Update pending connection."
-    return PipelineFailed(f"Pipeline execution {execution} ended as {status}{reason}", cure=cure)
-
-
-def follow(aws: Any, pipeline: str, execution: str, *, approve: str | None) -> str:
+def follow(aws: Any, project: Project, execution: Execution, *, approve: str | None) -> str:
     """Tell each action's start and end with the elapsed time, decide or ask at an approval, and return how the execution ended."""
     from mlkit.aws import pipelines
 
     say, told, asked = Elapsed(), dict[int, str](), set[str]()
     while True:
-        status = pipelines.status(aws, pipeline, execution)
-        for number, one in enumerate(pipelines.action_runs(aws, pipeline, execution)):
+        status = pipelines.status(aws, execution.pipeline, execution.id)
+        for number, one in enumerate(pipelines.action_runs(aws, execution.pipeline, execution.id)):
             if told.get(number) != one.status:
                 told[number] = one.status
                 duration = f" in {one.duration_s:.1f} s" if one.status != "InProgress" else ""
-                reason = f": {one.summary}" if one.status == "Failed" else ""
+                reason = (
+                    f": {one.summary}" if one.status == "Failed" and one.provider != "CodeBuild" else ""
+                )  # a build's is told at the end
                 say(f"{one.stage}.{one.action} {one.status}{duration}{reason}")
         if status in pipelines.ENDED:
             return status
-        approval = pipelines.pending_approval(aws, pipeline, execution)
+        approval = pipelines.pending_approval(aws, execution.pipeline, execution.id)
         if approval is not None and approval.token not in asked:
             asked.add(approval.token)
-            _decide(aws, pipeline, execution, approval, approve, say)
+            for run in pipeline_report.fetch(aws, project, execution):
+                say(f"to be read: {run.path.relative_to(project.root).as_posix()}")
+            _decide(aws, execution, approval, approve, say)
         time.sleep(_POLL_S)
 
 
-def _decide(aws: Any, pipeline: str, execution: str, approval: Any, approve: str | None, say: Elapsed) -> None:
+def _decide(aws: Any, execution: Execution, approval: Any, approve: str | None, say: Elapsed) -> None:
     from mlkit.aws import pipelines
 
     say(f"{approval.stage}.{approval.action} asks: {approval.message}")
     if approve is not None:
-        pipelines.decide(aws, pipeline, approval, approved=True, comment=approve)
+        pipelines.decide(aws, execution.pipeline, approval, approved=True, comment=approve)
     elif sys.stdin.isatty():
         out.print("Approve for production? Type yes and a comment, or no and a reason: ", end="")
-        answer = _answer(lambda: pipelines.pending_approval(aws, pipeline, execution) is not None)
+        answer = _answer(lambda: pipelines.pending_approval(aws, execution.pipeline, execution.id) is not None)
         if answer is None:
             say("decided elsewhere")
         else:
             approved = answer.lower().startswith("yes")
-            pipelines.decide(aws, pipeline, approval, approved=approved, comment=answer or "no answer")
+            pipelines.decide(aws, execution.pipeline, approval, approved=approved, comment=answer or "no answer")
     else:
         say('waits: mlkit local approve "comment", or mlkit local reject "reason", in another terminal')
 
@@ -172,73 +177,6 @@ def _answer(is_waited_for: Callable[[], bool]) -> str | None:
             return sys.stdin.readline().strip()
     out.print()
     return None
-
-
-def write_report(aws: Any, project: Project, names: LabNames, pipeline: str, execution: str, status: str) -> dict[str, Any]:
-    """Write .mlkit/last_run.json and return its content."""
-    from mlkit.aws import pipelines
-
-    outputs = _variables(aws, pipeline, execution)
-    runs = pipelines.action_runs(aws, pipeline, execution)
-    actions = [_action(run) for run in runs]
-    tested = outputs.get("ProductionTest") or outputs.get("QATest") or {}
-    rate = {name: float(tested[key]) for name, key in (("value", "MATCH_RATE"), ("low", "LOW"), ("high", "HIGH"))} if tested else None
-    report = {
-        "status": status,
-        "pipeline_execution_id": execution,
-        "actions": actions,
-        "simulated": SIMULATED,
-        "match_rate": {**rate, "rows": int(tested["ROWS"])} if rate else None,
-        "tuned": outputs.get("Training", {}).get("TUNED") == "true",
-        "evidence_uri": (outputs.get("ProductionSeal") or outputs.get("QASeal") or {}).get("EVIDENCE_URI"),
-        "review_page": None,
-        "endpoints": _endpoints(aws, names),
-    }
-    path = project.root / ".mlkit" / "last_run.json"
-    path.parent.mkdir(exist_ok=True)
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(report, indent=2) + "\n")
-    os.replace(partial, path)
-    return report
-
-
-def _action(run: Any) -> dict[str, Any]:
-    """Every action of the pipeline acts; what is only recorded is told apart, under `simulated`."""
-    return {"stage": run.stage, "action": run.action, "status": run.status, "executed": "ran", "duration_s": round(run.duration_s, 3)}
-
-
-def _variables(aws: Any, pipeline: str, execution: str) -> dict[str, dict[str, str]]:
-    """Output variables by namespace, of the last try of each action."""
-    pages = aws.client("codepipeline").get_paginator("list_action_executions")
-    found = pages.paginate(pipelineName=pipeline, filter={"pipelineExecutionId": execution}).search("actionExecutionDetails[]")
-    named = sorted((item for item in found if item["input"].get("namespace")), key=lambda item: item["startTime"])
-    return {item["input"]["namespace"]: item.get("output", {}).get("outputVariables", {}) for item in named}
-
-
-def _endpoints(aws: Any, names: LabNames) -> list[str]:
-    listed = aws.client("sagemaker").list_endpoints(NameContains=f"{names.initials}-ml-lab-")["Endpoints"]
-    return sorted(item["EndpointName"] for item in listed)
-
-
-def show_report(aws: Any, pipeline: str, execution: str, report: dict[str, Any]) -> None:
-    """The table of actions, the end of a failed build's log, the match rate, and where to look."""
-    from mlkit.aws import pipelines
-
-    rows = [{"action": f"{a['stage']}.{a['action']}", "status": a["status"], "": a["executed"], "seconds": f"{a['duration_s']:.1f}"}
-            for a in report["actions"]]  # fmt: skip
-    if rows:
-        show_table(rows, title=f"Pipeline execution {execution}: {report['status']}")
-    for run in pipelines.action_runs(aws, pipeline, execution):
-        if run.status == "Failed" and run.provider == "CodeBuild" and run.external_id:
-            out.print(f"[bold]{run.stage}.{run.action}[/] said last:")
-            for line in pipelines.build_log(aws, run.external_id):
-                out.print(f"  {console.plain(line)}")
-    if rate := report["match_rate"]:
-        interval = f"95% interval {rate['low']:.4f} to {rate['high']:.4f}"
-        out.print(f"[bold]Match rate {rate['value']:.4f}[/] on {rate['rows']:,} held-out rows ({interval})")
-    out.print(f"Simulated: {report['simulated']}")
-    out.print(f"Evidence: {report['evidence_uri'] or 'nothing was sealed'}")
-    out.print(f"Endpoints: {', '.join(report['endpoints']) or 'none'}")
 
 
 def decide(project: Project, *, your_initials: str, approved: bool, comment: str) -> None:
@@ -273,6 +211,22 @@ def stop(project: Project, *, your_initials: str) -> None:
             out.print(f"Stopped {execution}")
     if not executions:
         out.print("Nothing was running.")
+
+
+def show_state(project: Project) -> None:
+    """One line per pipeline of the local AWS: its newest execution, and the approval that waits."""
+    from mlkit.aws import pipelines
+    from mlkit.aws.session import Session
+    from mlkit.local import lifecycle
+
+    with console.environment(lifecycle.environment(project.local_home)):
+        aws = Session()
+        for name in pipelines.names(aws):
+            newest = pipelines.newest_execution(aws, name)
+            state = f"execution {newest[0]} {newest[1]}" if newest else "never ran"
+            approval = pipelines.pending_approval(aws, name, newest[0]) if newest else None
+            waits = f"; {approval.stage}.{approval.action} waits for an answer: {approval.message}" if approval else ""
+            out.print(f"pipeline:  {name}\n           {state}{waits}")
 
 
 def _in_progress(aws: Any, pipeline: str) -> list[str]:

@@ -29,12 +29,20 @@ def open_place(steps: str, project: Project) -> Place:
 
 
 def take_over(
-    notebook: Path, executed: Path, parameters: Mapping[str, Any], project: Project, place: Place, *, origin: Origin | None = None
+    notebook: Path,
+    executed: Path,
+    parameters: Mapping[str, Any],
+    project: Project,
+    place: Place,
+    *,
+    origin: Origin | None = None,
+    stored: str | None = None,
 ) -> RunRecord | None:
     """The record of this run, for which an earlier one with the same key and unchanged inputs was taken over; None when there is none.
 
     The files that the earlier run left are back in the project then, and `executed` with its record beside it says on top whose it
-    is. One line tells what was taken over, or why not. `origin` is where this run comes from. Raises what reading the place raises.
+    is. One line tells what was taken over, or why not. `origin` is where this run comes from, `stored` where it
+    will be stored. Raises what reading the place raises.
     """
     began = time.monotonic()
     step = identify(notebook, parameters, project.root)
@@ -47,7 +55,8 @@ def take_over(
         try:
             differences = _differences(kept, step, project)
             if not differences:
-                record = _restore(kept, step, executed, project, origin or kept.record.origin, began)
+                record = replace(kept.record, origin=origin or kept.record.origin, executed=str(executed), stored=stored)
+                record = _restore(kept, record, step, executed, project, began)
                 _say(f"{notebook.name}: taken over from the run of {_moment(kept)}, since {_SAME}")
                 return record
         except (MlkitError, OSError) as problem:
@@ -91,14 +100,12 @@ def _differences(kept: Kept, step: Step, project: Project) -> list[str]:
     return found
 
 
-def _restore(kept: Kept, step: Step, executed: Path, project: Project, origin: Origin, began: float) -> RunRecord:
+def _restore(kept: Kept, record: RunRecord, step: Step, executed: Path, project: Project, began: float) -> RunRecord:
     files, notebook = kept.outputs(), kept.notebook()
     record = replace(
-        kept.record,
+        record,
         reused=Earlier(record=kept.address, started=kept.record.started),
-        executed=str(executed),
         started=datetime.now(UTC).isoformat(),
-        origin=origin,
         step_key=step.key,
         cut_off=None,
     )

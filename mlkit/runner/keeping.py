@@ -22,6 +22,9 @@ LAST_STORE_S = 8.0  # what a stopped run gives the store to take its notebook an
 class Store(Protocol):
     """What keeps executed notebooks elsewhere; `mlkit.aws.evidence` is the one for S3."""
 
+    def address(self, name: str) -> str:
+        """Where a file of that name is kept."""
+
     def put(self, name: str, data: bytes) -> None:
         """Keep the bytes under the name, in place of what was kept there before."""
 

@@ -264,6 +264,7 @@ class _Run:
             notebook=str(self.source),
             notebook_sha256=self.digest,
             executed=str(self.executed),
+            stored=self.options.store.address(self.executed.name) if self.options.store else None,
             kernel=self.kernel,
             status=status,
             parameters=self._parameters(),

@@ -17,13 +17,6 @@ from mlkit.records import Activity, InputRecord, ObjectRecord, QueryRecord
 
 
 @pytest.fixture
-def session(local_aws, monkeypatch):
-    for name, value in local_aws.environment.items():
-        monkeypatch.setenv(name, value)
-    return Session(boto3.Session())
-
-
-@pytest.fixture
 def table(aws, bucket):
     """A table with one object: (database, its name)."""
     database = bucket.replace("-", "_")

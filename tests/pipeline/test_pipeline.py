@@ -23,6 +23,7 @@ TUNING = {
     "max_parallel_jobs": 2,
 }
 pytestmark = pytest.mark.timeout(570)  # a test's fixtures may be two executions
+FIGURES = {"MATCH_RATE": "value", "LOW": "low", "HIGH": "high"}
 LONG = {"epochs": 100_000}
 ACTIONS = [
     "Source.Source",
@@ -39,6 +40,7 @@ class Failed:
 
     execution: str
     exit_code: int
+    said: str
     report: Mapping[str, Any]
     ended: Mapping[str, str]
     before: Mapping[str, Any]
@@ -47,6 +49,12 @@ class Failed:
 
 def last_report(pipeline: Piped) -> dict[str, Any]:
     return json.loads((pipeline.project.root / ".mlkit" / "last_run.json").read_text())
+
+
+def rate_of(report: Mapping[str, Any]) -> dict[str, str]:
+    """The report's figures as a build exports them."""
+    rate = report["match_rate"]
+    return {"VERDICT": rate["verdict"], "ROWS": str(rate["rows"]), **{key: f"{rate[name]:.4f}" for key, name in FIGURES.items()}}
 
 
 def parameter(pipeline: Piped, execution: str, action: str, notebook: str, name: str) -> tuple[Any, str]:
@@ -81,9 +89,11 @@ def test_the_first_execution_runs_every_action_of_four_stages(first_run: FirstRu
     assert {(item["status"], item["executed"]) for item in report["actions"]} == {("Succeeded", "ran")}
     assert all(item["duration_s"] > 0 for item in report["actions"])
     assert set(report) == {
-        *("status", "pipeline_execution_id", "actions", "simulated", "match_rate"),
-        *("tuned", "evidence_uri", "review_page", "endpoints"),
+        *("status", "pipeline_execution_id", "commit", "actions", "simulated", "match_rate"),
+        *("tuned", "executed", "evidence_uri", "review_page", "endpoints"),
     }
+    assert report["commit"] == first_run.commit
+    assert rate_of(report) == first_run.pipeline.variables(report["pipeline_execution_id"], "Production.TestEndpoint")
     rate = report["match_rate"]
     assert 0.65 < rate["low"] < rate["value"] < rate["high"] < 0.75
     assert rate["rows"] == 9430
@@ -137,7 +147,11 @@ def test_a_pushed_notebook_tunes_a_rejection_changes_nothing_and_a_retry_updates
         until(lambda: pipeline.approval() or run.process.poll() is not None)
         pipeline.run("mlkit", "local", "reject", "not today")
         assert run.process.wait(60) == PipelineFailed.exit_code
+    assert "Production.ApprovalGate: Rejected by" in run.log.read_text().split("Error: ")[-1]
+    assert "not today" in run.log.read_text().split("Error: ")[-1]
     report = last_report(pipeline)
+    assert [name for name in report["executed"] if not (pipeline.project.root / name).is_file()] == []
+    assert [Path(name).stem for name in report["executed"]] == ["01_prep", "02_train", "03_test_endpoint"]
     assert (report["status"], report["tuned"], report["pipeline_execution_id"]) == ("Failed", True, run.execution)
     assert parameter(pipeline, run.execution, "Build_and_Train.ModelTraining", "02_train", "tune") == (True, "default")
     assert pipeline.ended(run.execution)["Production.ApprovalGate"] == "Failed"
@@ -170,6 +184,7 @@ def gate_failed(pipeline: Piped) -> Failed:
     return Failed(
         execution=run.execution,
         exit_code=exit_code,
+        said=run.log.read_text().rpartition("Error: ")[2],
         report=last_report(pipeline),
         ended=ended,
         before=before,
@@ -180,7 +195,9 @@ def gate_failed(pipeline: Piped) -> Failed:
 def test_a_gate_that_cannot_be_met_stops_in_qa_and_the_stack_overrules_the_notebook(pipeline: Piped, gate_failed: Failed) -> None:
     execution = gate_failed.execution
     assert gate_failed.exit_code == PipelineFailed.exit_code
-    assert (gate_failed.report["status"], gate_failed.report["tuned"]) == ("Failed", False)
+    assert (gate_failed.report["status"], gate_failed.report["match_rate"]["verdict"]) == ("Failed", "FAIL")
+    assert "QA.TestEndpoint: The model fails: match rate" in gate_failed.said
+    assert "  Next: Compare it with the baselines" in gate_failed.said
     assert list(gate_failed.ended) == ACTIONS[:4]
     assert gate_failed.ended["QA.TestEndpoint"] == "Failed"
     assert gate_failed.production == gate_failed.before

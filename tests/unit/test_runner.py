@@ -45,6 +45,9 @@ class Stored:
         self.put_names: list[str] = []
         self.records: list[RunRecord] = []
 
+    def address(self, name: str) -> str:
+        return f"memory:/{name}"
+
     def put(self, name: str, data: bytes) -> None:
         self.put_names.append(name)
         if name.endswith(".record.json"):

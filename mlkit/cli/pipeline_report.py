@@ -1,0 +1,164 @@
+"""How an execution of the pipeline went: .mlkit/last_run.json, the table of its actions, why it failed, and where to look."""
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlkit.cli import console
+from mlkit.cli.console import out, show_table
+from mlkit.errors import MlkitError, PipelineFailed
+from mlkit.settings import LabNames, Project
+
+if TYPE_CHECKING:
+    from mlkit.aws.fetching import Executed
+    from mlkit.aws.pipelines import ActionRun
+
+SIMULATED = "the e-mail to the approver (kept in .mlkit/local/mail.jsonl), the handshake with GitHub, encryption at rest"
+SOURCE_PROVIDER = "CodeStarSourceConnection"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Execution:
+    """What a report is about; `staging` is the s3:// address below which builds store what they execute."""
+
+    pipeline: str
+    staging: str
+    id: str
+    commit: str
+
+
+def fetch(aws: Any, project: Project, execution: Execution) -> "list[Executed]":
+    """The notebooks that were executed so far, copied to executed/, below the first digits of the execution's id."""
+    from mlkit.aws.fetching import fetch_executed
+
+    return fetch_executed(aws, execution.staging, execution.id, folder(project, execution))
+
+
+def folder(project: Project, execution: Execution) -> Path:
+    return project.root / "executed" / execution.id[:8]
+
+
+def write(aws: Any, project: Project, names: LabNames, execution: Execution, status: str) -> dict[str, Any]:
+    """Write .mlkit/last_run.json and return its content."""
+    from mlkit.aws import pipelines
+
+    outputs = _variables(aws, execution)
+    executed = fetch(aws, project, execution)
+    report = {
+        "status": status,
+        "pipeline_execution_id": execution.id,
+        "commit": execution.commit,
+        "actions": [_action(run) for run in pipelines.action_runs(aws, execution.pipeline, execution.id)],
+        "simulated": SIMULATED,
+        "match_rate": _match_rate(executed),
+        "tuned": outputs.get("Training", {}).get("TUNED") == "true",
+        "executed": [run.path.relative_to(project.root).as_posix() for run in executed],
+        "evidence_uri": (outputs.get("ProductionSeal") or outputs.get("QASeal") or {}).get("EVIDENCE_URI"),
+        "review_page": None,
+        "endpoints": _endpoints(aws, names),
+    }
+    path = project.root / ".mlkit" / "last_run.json"
+    path.parent.mkdir(exist_ok=True)
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(report, indent=2) + "\n")
+    os.replace(partial, path)
+    return report
+
+
+def show(aws: Any, project: Project, execution: Execution, report: dict[str, Any]) -> None:
+    """The table of actions, the end of the log of a build that failed for want of a notebook's own reason, and where to look."""
+    rows = [{"action": f"{a['stage']}.{a['action']}", "status": a["status"], "": a["executed"], "seconds": f"{a['duration_s']:.1f}"}
+            for a in report["actions"]]  # fmt: skip
+    if rows:
+        show_table(rows, title=f"Pipeline execution {execution.id}: {report['status']}")
+    if rate := report["match_rate"]:
+        interval = f"95% interval {rate['low']:.4f} to {rate['high']:.4f}"
+        out.print(f"[bold]Match rate {rate['value']:.4f}[/] on {rate['rows']:,} held-out rows ({interval}): {rate['verdict']}")
+    out.print(f"Simulated: {report['simulated']}")
+    out.print(f"Executed notebooks: {_below(project, execution) if report['executed'] else 'none'}")
+    out.print(f"Evidence: {report['evidence_uri'] or 'nothing was sealed'}")
+    out.print(f"Endpoints: {', '.join(report['endpoints']) or 'none'}")
+
+
+def failure(aws: Any, project: Project, execution: Execution, status: str) -> PipelineFailed:
+    """What failed last, as the notebook said it where one did, and what to do."""
+    from mlkit.aws import pipelines
+
+    said = f"Pipeline execution {execution.id} ended as {status}"
+    failed = [run for run in pipelines.action_runs(aws, execution.pipeline, execution.id) if run.status == "Failed"]
+    if not failed:
+        return PipelineFailed(said, cure="The table above says how far it came.")
+    last = failed[-1]
+    where = f"{said}: {last.stage}.{last.action}: "
+    own = _notebooks_error(fetch(aws, project, execution), last, project)
+    if own is not None:
+        return PipelineFailed(f"{where}{own}", cure=own.cure)
+    if last.provider == SOURCE_PROVIDER and "is not available" in last.summary:
+        cure = "Finish the connection's handshake: console, Developer Tools, Settings, Connections, Update pending connection."
+        return PipelineFailed(f"{where}{last.summary}", cure=cure)
+    if last.provider == "Manual":
+        return PipelineFailed(f"{where}{last.summary}", cure="Production is as it was. Change what was objected to, commit, and run again.")
+    _show_log(aws, last)
+    return PipelineFailed(f"{where}{last.summary}", cure="The lines above are the end of its log.")
+
+
+def _notebooks_error(executed: "Sequence[Executed]", last: "ActionRun", project: Project) -> MlkitError | None:
+    """The error of the action's last run of a notebook; None when that went well, or there was none."""
+    from mlkit.outcomes import check_run
+
+    runs = [run for run in executed if run.action == f"{last.stage}.{last.action}"]
+    if not runs:
+        return None
+    try:
+        check_run(replace(runs[-1].record, executed=runs[-1].path.relative_to(project.root).as_posix()))
+    except MlkitError as error:
+        return error
+    return None
+
+
+def _show_log(aws: Any, run: "ActionRun") -> None:
+    from mlkit.aws import pipelines
+
+    lines = pipelines.build_log(aws, run.external_id) if run.provider == "CodeBuild" and run.external_id else []
+    if lines:
+        out.print(f"[bold]{run.stage}.{run.action}[/] said last:")
+    for line in lines:
+        out.print(f"  {console.plain(line)}")
+
+
+def _below(project: Project, execution: Execution) -> str:
+    return f"{folder(project, execution).relative_to(project.root).as_posix()}/"
+
+
+def _match_rate(executed: "Sequence[Executed]") -> dict[str, Any] | None:
+    """What the last test of the endpoint measured, whether or not the gate let it pass."""
+    from mlkit.records import Activity
+
+    tested = [run.record.activity or Activity() for run in executed]
+    last = next((one for one in reversed(tested) if "match_rate" in one.metrics), None)
+    if last is None:
+        return None
+    figures = {name: round(last.metrics[key], 4) for name, key in (("value", "match_rate"), ("low", "low"), ("high", "high"))}
+    return {**figures, "rows": int(last.metrics["rows"]), "verdict": last.verdict}
+
+
+def _action(run: "ActionRun") -> dict[str, Any]:
+    """Every action of the pipeline acts; what is only recorded is told apart, under `simulated`. `summary` is what failed or was said."""
+    shown = {"stage": run.stage, "action": run.action, "status": run.status, "executed": "ran"}
+    return {**shown, "duration_s": round(run.duration_s, 3), "summary": run.summary}
+
+
+def _variables(aws: Any, execution: Execution) -> dict[str, dict[str, str]]:
+    """Output variables by namespace, of the last try of each action."""
+    pages = aws.client("codepipeline").get_paginator("list_action_executions")
+    found = pages.paginate(pipelineName=execution.pipeline, filter={"pipelineExecutionId": execution.id}).search("actionExecutionDetails[]")
+    named = sorted((item for item in found if item["input"].get("namespace")), key=lambda item: item["startTime"])
+    return {item["input"]["namespace"]: item.get("output", {}).get("outputVariables", {}) for item in named}
+
+
+def _endpoints(aws: Any, names: LabNames) -> list[str]:
+    listed = aws.client("sagemaker").list_endpoints(NameContains=f"{names.initials}-ml-lab-")["Endpoints"]
+    return sorted(item["EndpointName"] for item in listed)
