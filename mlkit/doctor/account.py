@@ -8,7 +8,7 @@ from typing import Any
 
 from mlkit.aws.session import Session, aws_errors
 from mlkit.doctor.reading import ReadingSession
-from mlkit.errors import NotFound
+from mlkit.errors import AccessDenied, NotFound
 from mlkit.parameters import read_parameters
 from mlkit.settings import DATALAKE_TEMPLATE, PIPELINE_TEMPLATE, LabNames, Project
 
@@ -56,6 +56,19 @@ class Account:
         return self._stack(self.names.datalake_stack)
 
     @cached_property
+    def is_new(self) -> bool:
+        """Whether neither the lake's stack nor its bucket is there, so that what is missing was simply not made yet."""
+        try:
+            if self.lake_stack is None:
+                with aws_errors():
+                    self.aws.client("s3").head_bucket(Bucket=self.names.bucket)
+        except NotFound:
+            return True
+        except AccessDenied:
+            pass  # something may be there
+        return False
+
+    @cached_property
     def pipeline_stack(self) -> Mapping[str, Any] | None:
         return self._stack(self.names.pipeline_stack)
 
@@ -93,7 +106,7 @@ class Account:
 
     @property
     def deploy_pipeline(self) -> str:
-        more = f" Dataset={self.names.dataset} Email=you@example.com GitHubUser=you ConnectionArn=arn:..."
+        more = f" Dataset={self.names.dataset} Email=you@example.com GitHubUser=you Repo=the-repository ConnectionArn=arn:..."
         return self._deploy(PIPELINE_TEMPLATE.as_posix(), self.names.pipeline_stack, more)
 
     def _deploy(self, template: str, stack: str, more: str) -> str:

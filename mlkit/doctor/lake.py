@@ -55,11 +55,8 @@ def stack(account: Account) -> Finding:
     found = account.lake_stack
     if found is not None:
         return judge_stack(found)
-    try:
-        with aws_errors():
-            account.aws.client("s3").head_bucket(Bucket=account.names.bucket, ExpectedBucketOwner=account.id)
-    except NotFound:
-        return warn(f"no stack {account.names.datalake_stack}", account.deploy_lake)
+    if account.is_new:
+        return warn(f"no stack {account.names.datalake_stack} yet", account.deploy_lake)
     return warn(
         f"no stack {account.names.datalake_stack}, but its bucket is there: deploying would stop at it",
         "A lake made by hand needs no stack. Else use other initials, or delete the empty bucket.",
@@ -67,8 +64,13 @@ def stack(account: Account) -> Finding:
 
 
 def database(account: Account) -> Finding:
-    with aws_errors(missing=account.deploy_lake):
-        account.aws.client("glue").get_database(Name=account.names.database)
+    try:
+        with aws_errors(missing=account.deploy_lake):
+            account.aws.client("glue").get_database(Name=account.names.database)
+    except NotFound:
+        if account.is_new:
+            return skipped("comes with the lake")
+        raise
     return ok(account.names.database)
 
 

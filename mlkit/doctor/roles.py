@@ -8,14 +8,19 @@ from urllib.parse import unquote
 from mlkit.doctor.account import Account
 from mlkit.doctor.checking import Check
 from mlkit.doctor.findings import Finding, fail, ok, skipped
-from mlkit.errors import AccessDenied
+from mlkit.errors import AccessDenied, NotFound
 
 _SAGEMAKER = "sagemaker.amazonaws.com"
 Question = tuple[str, str, Mapping[str, str]]  # action, resource, context of the call
 
 
 def execution_role(account: Account) -> Finding:
-    return ok(account.execution_role.rpartition("/")[2])
+    try:
+        return ok(account.execution_role.rpartition("/")[2])
+    except NotFound:
+        if account.is_new:
+            return skipped("comes with the lake")
+        raise
 
 
 def trust(account: Account) -> Finding:

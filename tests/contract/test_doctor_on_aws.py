@@ -107,12 +107,11 @@ def test_with_lake_and_pipeline_nothing_fails(deployed: str) -> None:
     assert all(finding.detail.startswith("not offered here: The local AWS") for name, finding in found.items() if name in NOT_OFFERED)
 
 
-def test_without_a_lake_the_first_failure_says_how_to_deploy_it() -> None:
+def test_before_the_first_deployment_nothing_fails_and_the_next_step_is_to_deploy() -> None:
     found = findings(account("nobody"))
-    failed = [name for name, outcome in outcomes(found).items() if outcome is Outcome.FAIL]
-    assert failed == ["database", "execution role"]
-    assert exit_code(found.values()) == errors.NotFound.exit_code
-    assert "aws cloudformation deploy --template-file CloudFormation/datalake.yaml" in found["database"].next_step
+    assert exit_code(found.values()) == 0
+    assert "aws cloudformation deploy --template-file CloudFormation/datalake.yaml" in found["lake stack"].next_step
+    assert [found[name].detail for name in ("database", "execution role")] == ["comes with the lake"] * 2
     assert found["bucket"].detail == "nobody-ml-id-lab is free; the lake's stack makes it"
     assert found["rows"].detail == "needs table"
     assert found["connection"].detail == "needs pipeline stack"
@@ -124,6 +123,9 @@ def test_a_bucket_that_a_deleted_stack_left_is_told_before_a_deployment_stops_at
     found = alone("lake stack", account("left"))
     assert found.outcome is Outcome.WARN
     assert "deploying would stop at it" in found.detail
+    without = findings(account("left"))
+    assert [name for name, outcome in outcomes(without).items() if outcome is Outcome.FAIL] == ["database", "execution role"]
+    assert exit_code(without.values()) == errors.NotFound.exit_code
 
 
 def test_an_empty_table_names_the_command_that_fills_it(deployed: str, aws: Callable[[str], Any]) -> None:
