@@ -85,7 +85,7 @@ class Served:
 def describe_endpoint(aws: Session, name: str) -> Served:
     """Follow the endpoint to its model. Raises NotFound when there is no such endpoint."""
     sagemaker = aws.client("sagemaker")
-    with aws_errors(missing="`mlkit deploy ENVIRONMENT` brings it up after 02_train."):
+    with aws_errors(missing="`mlkit deploy ENVIRONMENT` brings it up after 02_train. One of other initials is named with --your-initials."):
         endpoint = sagemaker.describe_endpoint(EndpointName=name)
         variant = sagemaker.describe_endpoint_config(EndpointConfigName=endpoint["EndpointConfigName"])["ProductionVariants"][0]
         container = sagemaker.describe_model(ModelName=variant["ModelName"])["PrimaryContainer"]

@@ -13,6 +13,10 @@ from mlkit.errors import NotFound
 from mlkit.settings import LabNames
 from mlkit.sql import identifier
 
+_NO_TABLE = (
+    "`mlkit check` tells whether its name is the one in mlkit.yml and in the lake's template; deploy CloudFormation/datalake.yaml with the "
+    "same YourInitials, or make database and table by hand under these names."
+)
 _NO_LAKE = "Deploy CloudFormation/datalake.yaml with the same YourInitials, or make bucket, database and table by hand under these names."
 
 
@@ -64,7 +68,7 @@ def find_lake(aws: Session, your_initials: str, *, dataset: str, table: str) -> 
 
 def describe_table(aws: Session, names: LabNames, table: str) -> tuple[dict[str, str], str]:
     """The table's columns with their Glue types, in its order, and its location. Raises NotFound."""
-    with aws_errors(missing=_NO_LAKE):
+    with aws_errors(missing=_NO_TABLE):
         storage = aws.client("glue").get_table(DatabaseName=names.database, Name=table)["Table"]["StorageDescriptor"]
     return {column["Name"]: column["Type"] for column in storage["Columns"]}, str(storage["Location"])
 
