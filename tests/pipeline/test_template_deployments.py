@@ -19,7 +19,7 @@ def test_the_lake_comes_changes_and_goes_but_for_its_bucket(cloudformation, loca
     deploy(cloudformation, "gone-lake", text("datalake"), YourInitials="gone", RatingType="double")
     table = local_aws.client("glue").get_table(DatabaseName="gone-ml-lab-movielens", Name="u_data")["Table"]
     assert [column["Type"] for column in table["StorageDescriptor"]["Columns"]] == ["bigint", "bigint", "double", "bigint"]
-    assert delete(cloudformation, "gone-lake") == ["DataBucket"]
+    assert delete(cloudformation, "gone-lake") == ["DataBucket", "DataBucketPolicy"]
     assert "gone-ml-id-lab" in {bucket["Name"] for bucket in local_aws.client("s3").list_buckets()["Buckets"]}
 
 
@@ -34,13 +34,14 @@ def test_the_pipeline_comes_changes_and_goes_but_for_its_buckets_and_key(cloudfo
     assert {"name": "TUNE", "value": "true", "type": "PLAINTEXT"} in project["environment"]["environmentVariables"]
     shown = local_aws.client("codepipeline").get_pipeline(name=pipeline)["pipeline"]
     assert shown["stages"][3]["actions"][0]["timeoutInMinutes"] == 60
+    buckets = ("ArtifactBucket", "EvidenceBucket", "StagingBucket")
     with pytest.raises(ClientError, match="here-ml-lab-execution-role"):
         cloudformation.delete_stack(StackName="here-lake")
-    assert delete(cloudformation, "here-pipeline") == ["ArtifactBucket", "EvidenceBucket", "PipelineKey", "StagingBucket"]
+    assert delete(cloudformation, "here-pipeline") == sorted(["PipelineKey", *buckets, *(f"{name}Policy" for name in buckets)])
     kept = {bucket["Name"] for bucket in local_aws.client("s3").list_buckets()["Buckets"]}
-    assert {made[name] for name in ("ArtifactBucket", "EvidenceBucket", "StagingBucket")} <= kept
+    assert {made[name] for name in buckets} <= kept
     assert local_aws.client("kms").describe_key(KeyId=made["PipelineKey"])["KeyMetadata"]["KeyState"] == "Enabled"
-    assert delete(cloudformation, "here-lake") == ["DataBucket"]
+    assert delete(cloudformation, "here-lake") == ["DataBucket", "DataBucketPolicy"]
 
 
 def test_a_pipeline_with_a_token_keeps_it_in_a_secret_and_a_connection_is_not_asked_for(cloudformation, local_aws):

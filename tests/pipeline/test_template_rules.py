@@ -144,11 +144,17 @@ def test_a_bucket_is_encrypted_versioned_private_and_outlives_its_stack(name, ke
     assert properties["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
 
 
+def policy_of(name, bucket):
+    policies = [resource for resource in TEMPLATES[name]["Resources"].values() if resource["Type"] == "AWS::S3::BucketPolicy"]
+    [policy] = [resource for resource in policies if resource["Properties"]["Bucket"] == {"Ref": bucket}]
+    return policy
+
+
 @pytest.mark.parametrize(("name", "key"), of_type("AWS::S3::Bucket"))
-def test_a_bucket_is_reached_through_tls_only(name, key):
-    policies = [r["Properties"] for r in TEMPLATES[name]["Resources"].values() if r["Type"] == "AWS::S3::BucketPolicy"]
-    [policy] = [properties for properties in policies if properties["Bucket"] == {"Ref": key}]
-    [statement] = policy["PolicyDocument"]["Statement"]
+def test_a_bucket_is_reached_through_tls_only_for_as_long_as_it_stays(name, key):
+    policy = policy_of(name, key)
+    assert (policy["DeletionPolicy"], policy["UpdateReplacePolicy"]) == ("Retain", "Retain")
+    statement = policy["Properties"]["PolicyDocument"]["Statement"][0]
     assert (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", "s3:*")
     assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
     assert statement["Resource"] == [{"Fn::GetAtt": [key, "Arn"]}, {"Fn::Sub": f"${{{key}.Arn}}/*"}]
@@ -159,6 +165,10 @@ def test_evidence_is_write_once():
     assert properties["ObjectLockEnabled"] is True
     assert properties["ObjectLockConfiguration"]["Rule"]["DefaultRetention"] == {"Mode": "GOVERNANCE", "Days": {"Ref": "EvidenceDays"}}
     assert "LifecycleConfiguration" not in properties
+    statements_of_bucket = policy_of("codepipeline", "EvidenceBucket")["Properties"]["PolicyDocument"]["Statement"]
+    assert ("Deny", "*", "s3:BypassGovernanceRetention") in [
+        (one["Effect"], one["Principal"], one["Action"]) for one in statements_of_bucket
+    ]
 
 
 def test_artifacts_are_still_there_after_the_longest_wait_for_an_approval():
