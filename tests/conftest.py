@@ -1,58 +1,19 @@
 """One local AWS for each test process, in a folder of its own on a free port; nothing reaches beyond loopback."""
 
-import functools
-import json
 import os
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
-from botocore.config import Config
+from started import LocalAws, policy, start_local_aws
 
 from mlkit.aws.session import Session
 from mlkit.local import lifecycle
 from mlkit.local.service import Credentials
 
 _OWN = ("AWS_", "SAGEMAKER_")
-
-
-@functools.cache
-def _session() -> boto3.Session:
-    """One for all clients: it keeps botocore's models, which take longer to read than most tests to run."""
-    return boto3.Session()
-
-
-@dataclass(frozen=True, kw_only=True)
-class LocalAws:
-    """A running local AWS; `environment` is what `mlkit local env` prints."""
-
-    home: Path
-    endpoint_url: str
-    environment: Mapping[str, str]
-    account: str
-    region: str
-
-    @property
-    def credentials(self) -> Credentials:
-        """The administrator's."""
-        return Credentials(access_key_id=self.environment["AWS_ACCESS_KEY_ID"], secret_access_key=self.environment["AWS_SECRET_ACCESS_KEY"])
-
-    def client(self, service: str, credentials: Credentials | None = None, **config: Any) -> Any:
-        """A boto3 client; the administrator's unless other credentials are given. Errors are not retried."""
-        credentials = credentials or self.credentials
-        return _session().client(
-            service,
-            endpoint_url=self.endpoint_url,
-            region_name=self.region,
-            aws_access_key_id=credentials.access_key_id,
-            aws_secret_access_key=credentials.secret_access_key,
-            aws_session_token=credentials.session_token,
-            config=Config(retries={"total_max_attempts": 1}, **config),
-        )
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -71,18 +32,6 @@ def _no_aws_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[No
     patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     yield
     patch.undo()
-
-
-def start_local_aws(home: Path) -> LocalAws:
-    """Start one on a free port; the caller stops it with `lifecycle.down(home)`."""
-    running = lifecycle.up(home, port=0)
-    return LocalAws(
-        home=home,
-        endpoint_url=running.endpoint_url,
-        environment=lifecycle.environment(home),
-        account=running.account,
-        region=running.region,
-    )
 
 
 @pytest.fixture(scope="session")
@@ -119,14 +68,6 @@ def versioned(aws: Callable[[str], Any], bucket: str) -> str:
     """The same bucket, which keeps every version."""
     aws("s3").put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     return bucket
-
-
-def policy(*statements: Mapping[str, Any]) -> str:
-    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
-
-
-def allow(actions: str | list[str], resources: str | list[str] = "*", **more: Any) -> dict[str, Any]:
-    return {"Effect": "Allow", "Action": actions, "Resource": resources, **more}
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import uuid
 import boto3
 import numpy as np
 import pytest
-from conftest import allow
+from started import allow
 
 from mlkit import recordio
 from mlkit.activity_log import ActivityLog

@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from botocore.exceptions import ClientError
-from conftest import allow, start_local_aws
+from started import allow, start_local_aws
 
 from mlkit.local import lifecycle
 from mlkit.local.athena import hashing

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from codebuild_building import LOGS, Builder, context, spec, statuses
-from conftest import allow
+from started import allow
 
 
 @pytest.fixture(scope="module")

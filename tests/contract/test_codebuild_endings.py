@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from codebuild_building import Builder, context, spec, statuses
-from conftest import LocalAws, start_local_aws
+from started import LocalAws, start_local_aws
 from tiny_algorithm import ServedHost
 
 from mlkit.local import lifecycle

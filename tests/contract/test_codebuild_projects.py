@@ -7,7 +7,7 @@ import uuid
 import pytest
 from botocore.exceptions import ClientError
 from codebuild_building import ENVIRONMENT, Builder, spec
-from conftest import allow
+from started import allow
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from codepipeline_lab import Lab, action, make_lab, stage, statements, until
-from conftest import LocalAws, allow, policy, start_local_aws
+from started import LocalAws, allow, policy, start_local_aws
 
 from mlkit.local import lifecycle
 

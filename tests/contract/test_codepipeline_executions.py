@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from codepipeline_lab import Lab, action, git, make_lab, stage, statements, until
-from conftest import LocalAws, allow
+from started import LocalAws, allow
 
 from mlkit.local.codeconnections import repositories
 

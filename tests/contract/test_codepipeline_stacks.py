@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from codepipeline_lab import TEMPLATE, Lab, action, git, make_lab, stage, statements
-from conftest import LocalAws, allow
+from started import LocalAws, allow
 
 BROKEN = """
 Resources:

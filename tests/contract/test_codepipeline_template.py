@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 from codepipeline_lab import Lab, make_lab, stage, statements, until
-from conftest import LocalAws, policy, start_local_aws
+from started import LocalAws, policy, start_local_aws
 
 from mlkit.local import lifecycle
 

@@ -19,7 +19,7 @@ import boto3
 import botocore.session
 import pytest
 from botocore.stub import Stubber
-from conftest import LocalAws
+from started import LocalAws
 
 from mlkit import errors
 from mlkit.aws.session import Session

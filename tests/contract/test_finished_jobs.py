@@ -9,8 +9,8 @@ from pathlib import Path
 import boto3
 import numpy as np
 import pytest
-from conftest import allow
 from finished_runs import FILES, make_project
+from started import allow
 
 from mlkit import journal, recordio
 from mlkit.activity_log import ActivityLog

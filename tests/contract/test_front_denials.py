@@ -5,7 +5,7 @@ import uuid
 
 import pytest
 from botocore.exceptions import ClientError
-from conftest import allow, policy
+from started import allow, policy
 
 
 def denial(call, **arguments) -> str:

@@ -9,7 +9,7 @@ import time
 
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
-from conftest import allow, policy, start_local_aws
+from started import allow, policy, start_local_aws
 
 from mlkit.errors import LocalAwsFailed
 from mlkit.local import lifecycle

@@ -5,7 +5,7 @@ import uuid
 
 import pytest
 from botocore.exceptions import ClientError
-from conftest import allow
+from started import allow
 
 ACCOUNT = "us-east-1:123456789012"
 

@@ -6,8 +6,8 @@ import json
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from conftest import allow
 from finished_runs import activity, executed_of, finished, make_project, notebook_of
+from started import allow
 
 from mlkit.aws.inputs import EXECUTION, EXPORT, TABLE, changed_inputs, input_digest
 from mlkit.aws.session import Session

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from botocore.exceptions import ClientError
-from conftest import allow, start_local_aws
+from started import allow, start_local_aws
 
 from mlkit import recordio
 from mlkit.local import lifecycle

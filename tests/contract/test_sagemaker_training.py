@@ -9,7 +9,7 @@ import uuid
 from pathlib import Path
 
 import pytest
-from conftest import allow
+from started import allow
 from tiny_algorithm import IMAGE, ServedHost, TinyAlgorithm, call, wait_while
 
 from mlkit.local.sagemaker import SageMaker

@@ -4,7 +4,7 @@ import json
 import uuid
 
 import pytest
-from conftest import allow
+from started import allow
 from tiny_algorithm import IMAGE, ServedHost, TinyAlgorithm, call, wait_while
 
 from mlkit.local.sagemaker import SageMaker

@@ -6,7 +6,7 @@ import uuid
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from conftest import allow
+from started import allow
 
 import mlkit
 from mlkit import journal

@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 from botocore.exceptions import ClientError
-from conftest import allow
+from started import allow
 
 CLOUDFORMATION = "cloudformation.amazonaws.com"
 TRUST = {
