@@ -5,7 +5,7 @@ import pytest
 from mlkit.local.codebuild.buildspec import Buildspec
 from mlkit.local.codebuild.log import BuildLog
 from mlkit.local.codebuild.variables import Declared, declared, merged, parse_secret
-from mlkit.local.sagemaker.logs import OutputFile
+from mlkit.local.logs import OutputFile
 
 
 def plain(name, value):

@@ -22,7 +22,7 @@ from mlkit.local.codebuild.phases import FAULT, STOPPED, SUCCEEDED, TIMED_OUT
 from mlkit.local.codebuild.projects import PRINCIPAL, default_key
 from mlkit.local.codebuild.reports import Reports
 from mlkit.local.codebuild.workspace import Workspace, aws_variables
-from mlkit.local.sagemaker.logs import LogStream, OutputFile
+from mlkit.local.logs import LogStream, OutputFile
 from mlkit.local.service import AwsError, Credentials, Host
 
 

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from mlkit.local.sagemaker.logs import LogStream, OutputFile
+from mlkit.local.logs import LogStream, OutputFile
 
 _FLUSH_S = 0.4
 _ACCESS_KEY_ID = re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b")

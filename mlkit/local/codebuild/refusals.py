@@ -7,7 +7,7 @@ from typing import Any
 from mlkit.local.codebuild.buildspec import is_inline
 from mlkit.local.codebuild.objects import parse_location
 from mlkit.local.codebuild.variables import RESERVED
-from mlkit.local.sagemaker.refusals import ANY, Honoured, only, refuse_unhonoured
+from mlkit.local.refusals import ANY, Honoured, only, refuse_unhonoured
 from mlkit.local.service import AwsError
 
 __all__ = ["ANY", "PROJECT", "START", "Honoured", "check_members", "invalid", "only"]

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from mlkit.local.sagemaker.child import Child
+from mlkit.local.child import Child
 
 _POLL_S = 0.05
 

@@ -7,7 +7,7 @@ from typing import Any
 from mlkit.local.codepipeline.providers import Provider, provider_of
 from mlkit.local.codepipeline.records import names, run_order
 from mlkit.local.codepipeline.variables import EXECUTION, EXECUTION_KEYS, PIPELINE, Reference, references
-from mlkit.local.sagemaker.refusals import ANY, Honoured, only, refuse_unhonoured
+from mlkit.local.refusals import ANY, Honoured, only, refuse_unhonoured
 from mlkit.local.service import AwsError
 
 _ARTIFACT: Mapping[str, Honoured] = {"name": ANY}

@@ -4,7 +4,7 @@ import secrets
 import time
 from typing import Any
 
-from mlkit.local.sagemaker import refusals
+from mlkit.local import refusals
 from mlkit.local.sagemaker.endpoint import Deployment, Endpoint, deployment_of
 from mlkit.local.sagemaker.listing import page, select
 from mlkit.local.sagemaker.models import EndpointConfigs, Models

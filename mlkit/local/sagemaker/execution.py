@@ -11,10 +11,10 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from mlkit.local.child import Child
+from mlkit.local.logs import Delivery, LogStream, OutputFile
 from mlkit.local.sagemaker.algorithms import Algorithm
 from mlkit.local.sagemaker.artifacts import pack
-from mlkit.local.sagemaker.child import Child
-from mlkit.local.sagemaker.logs import Delivery, LogStream, OutputFile
 from mlkit.local.sagemaker.metrics import MetricReader
 from mlkit.local.sagemaker.objects import DataUnavailable, describe, download_channel, parse_uri
 from mlkit.local.sagemaker.training_job import TrainingJob, failure_reason

@@ -8,7 +8,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from mlkit.local.sagemaker import refusals
+from mlkit.local import refusals
 from mlkit.local.sagemaker.algorithms import Algorithm
 from mlkit.local.sagemaker.listing import page, select
 from mlkit.local.sagemaker.objects import parse_uri

@@ -8,8 +8,8 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from mlkit.local.logs import LogStream
 from mlkit.local.sagemaker.endpoint import Deployment, Endpoint
-from mlkit.local.sagemaker.logs import LogStream
 from mlkit.local.sagemaker.roles import Roles
 from mlkit.local.sagemaker.serving import Serving, ServingFailed
 from mlkit.local.service import AwsError, Host

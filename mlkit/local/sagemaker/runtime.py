@@ -4,7 +4,7 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
-from mlkit.local.sagemaker import refusals
+from mlkit.local import refusals
 from mlkit.local.sagemaker.algorithms import InvalidPayload, Predictor
 from mlkit.local.sagemaker.endpoint import Deployment, Endpoint, Variant
 from mlkit.local.sagemaker.engine import SageMaker

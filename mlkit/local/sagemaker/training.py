@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Condition, Event, RLock
 from typing import Any
 
-from mlkit.local.sagemaker import refusals
+from mlkit.local import refusals
 from mlkit.local.sagemaker.algorithms import Algorithm
 from mlkit.local.sagemaker.execution import INTERNAL_ERROR, Execution
 from mlkit.local.sagemaker.listing import page, select

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from threading import Event, Thread
 from typing import Any
 
-from mlkit.local.sagemaker import refusals
+from mlkit.local import refusals
 from mlkit.local.sagemaker.listing import page, select
 from mlkit.local.sagemaker.ranges import dimensions
 from mlkit.local.sagemaker.resources import TUNING_JOB, Table

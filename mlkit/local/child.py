@@ -1,4 +1,4 @@
-"""A training container's process: started, asked to stop, killed, and never left behind."""
+"""The process of a job or a build: started, asked to stop, killed, and never left behind."""
 
 import contextlib
 import os

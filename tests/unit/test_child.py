@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from mlkit.local.sagemaker import supervise
-from mlkit.local.sagemaker.child import Child
+from mlkit.local import supervise
+from mlkit.local.child import Child
 
 SLEEP = "import time; time.sleep(600)"
 PARENT = f"import subprocess, sys, time; print(subprocess.Popen([sys.executable, '-c', {SLEEP!r}]).pid, flush=True); time.sleep(600)"

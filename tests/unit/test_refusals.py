@@ -1,6 +1,6 @@
 import pytest
 
-from mlkit.local.sagemaker import refusals
+from mlkit.local import refusals
 from mlkit.local.service import AwsError
 
 HONOURED = {"Name": refusals.ANY, "Items": {"Mode": refusals.only("a", "b"), "Size": refusals.only(1)}}

@@ -1,7 +1,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlkit.local.sagemaker.logs import OutputFile, batches
+from mlkit.local.logs import OutputFile, batches
 
 
 def test_a_line_is_given_once_and_only_when_it_is_whole(tmp_path):
