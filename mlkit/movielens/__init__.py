@@ -1,6 +1,7 @@
 """Ratings of movies: prepared by Athena, learned by SageMaker's built-in Factorization Machines.
 
-    sources, ratings, downloads   a file, or the one in a folder or zip; any of MovieLens' layouts; the data sets by name
+    sources, ratings         the file that is meant, in any of MovieLens' layouts
+    downloads                the data sets by name
     features, splits         pure: ids to columns, the SQL that cleans, indexes and splits
     lake                     the lab's table of ratings
     preparation              01_prep's verbs
