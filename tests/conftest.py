@@ -13,7 +13,13 @@ from mlkit.aws.session import Session
 from mlkit.local import lifecycle
 from mlkit.local.service import Credentials
 
+_LONG = ("pipeline", "browser", "notebooks")
 _OWN = ("AWS_", "SAGEMAKER_")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files of the folders that take long begin first, lest one process waits for them alone at the end."""
+    items.sort(key=lambda item: item.path.parent.name not in _LONG)
 
 
 @pytest.fixture(scope="session", autouse=True)
