@@ -19,6 +19,7 @@ import boto3
 import psutil
 
 from mlkit.local import lifecycle
+from mlkit.records import RunRecord
 from mlkit.settings import LabNames, Project
 
 ROOT = Path(__file__).parents[2]
@@ -28,6 +29,21 @@ PROJECT_FILES = ("Makefile", "setup.cfg", "pyproject.toml", "README.md", "LICENS
 PATIENCE_S = 150  # several times what anything here takes
 RUNNING = ("InProgress", "Stopping")  # of a job
 QUICK = {"epochs": 30}  # fewer passes than the notebook's own, and still well above the gate
+
+TUNING = {
+    "tune": True,
+    "tune_epochs": [10, 30],
+    "tune_mini_batch_size": [500, 2000],
+    "tune_factors_wd": [1e-08, 0.001],
+    "max_jobs": 2,
+    "max_parallel_jobs": 2,
+}
+ACTIONS = [
+    "Source.Source",
+    "Build_and_Train.ModelTraining",
+    *(f"QA.{name}" for name in ("LaunchEndpoint", "TestEndpoint", "SealEvidence", "RemoveEndpoint")),
+    *(f"Production.{name}" for name in ("ApprovalGate", "VerifyApproval", "LaunchEndpoint", "TestEndpoint", "SealEvidence")),
+]
 
 
 @dataclass(frozen=True)
@@ -166,6 +182,31 @@ class Piped(OnLocalAws):
         s3, bucket = self.client("s3"), self.output("StagingBucket")
         listed = s3.list_objects_v2(Bucket=bucket, Prefix=f"{execution}/{name}/").get("Contents", [])
         return {Path(item["Key"]).name: s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read() for item in listed}
+
+    def last_report(self) -> dict[str, Any]:
+        return json.loads((self.project.root / ".mlkit" / "last_run.json").read_text())
+
+    def parameter(self, execution: str, action: str, notebook: str, name: str) -> tuple[Any, str]:
+        """The value that the executed notebook ran with, and where it came from."""
+        record = RunRecord.from_json(self.staged(execution, action)[f"{notebook}.record.json"].decode())
+        found = next(item for item in record.parameters if item.name == name)
+        return found.value, found.source
+
+    def retry(self, execution: str, stage: str) -> None:
+        request = {"pipelineName": self.name, "stageName": stage, "pipelineExecutionId": execution, "retryMode": "ALL_ACTIONS"}
+        assert self.client("codepipeline").retry_stage_execution(**request)["pipelineExecutionId"] == execution
+
+    def set_parameter(self, name: str, value: str) -> None:
+        """Update the pipeline's stack in this parameter alone."""
+        client = self.client("cloudformation")
+        (stack,) = client.describe_stacks(StackName=NAMES.pipeline_stack)["Stacks"]
+        parameters = [
+            {"ParameterKey": key, **({"ParameterValue": value} if key == name else {"UsePreviousValue": True})}
+            for key in (item["ParameterKey"] for item in stack["Parameters"])
+        ]
+        capabilities = ["CAPABILITY_IAM"]
+        client.update_stack(StackName=NAMES.pipeline_stack, UsePreviousTemplate=True, Parameters=parameters, Capabilities=capabilities)
+        client.get_waiter("stack_update_complete").wait(StackName=NAMES.pipeline_stack, WaiterConfig={"Delay": 1})
 
     def builds(self) -> list[psutil.Process]:
         """The processes of builds that run."""

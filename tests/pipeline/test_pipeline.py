@@ -3,83 +3,24 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
-from project_pipeline import NAMES, FirstRun, Piped, until
+from project_pipeline import ACTIONS, NAMES, TUNING, FirstRun, Piped, until
 
 from mlkit.errors import PipelineFailed
-from mlkit.records import RunRecord, Status
 
-TUNING = {
-    "tune": True,
-    "tune_epochs": [10, 30],
-    "tune_mini_batch_size": [500, 2000],
-    "tune_factors_wd": [1e-08, 0.001],
-    "max_jobs": 2,
-    "max_parallel_jobs": 2,
-}
 pytestmark = pytest.mark.timeout(570)  # a test's fixtures may be two executions
 FIGURES = {"MATCH_RATE": "value", "LOW": "low", "HIGH": "high"}
 LONG = {"epochs": 100_000}
-ACTIONS = [
-    "Source.Source",
-    "Build_and_Train.ModelTraining",
-    *(f"QA.{name}" for name in ("LaunchEndpoint", "TestEndpoint", "SealEvidence", "RemoveEndpoint")),
-    *(f"Production.{name}" for name in ("ApprovalGate", "VerifyApproval", "LaunchEndpoint", "TestEndpoint", "SealEvidence")),
-]
 NOTEBOOKS = {"Build_and_Train.ModelTraining": ["01_prep", "02_train"], "QA.TestEndpoint": ["03_test_endpoint"]}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Failed:
-    """An execution that failed in QA: how, and what its sweeper left."""
-
-    execution: str
-    exit_code: int
-    said: str
-    report: Mapping[str, Any]
-    ended: Mapping[str, str]
-    before: Mapping[str, Any]
-    production: Mapping[str, Any]
-
-
-def last_report(pipeline: Piped) -> dict[str, Any]:
-    return json.loads((pipeline.project.root / ".mlkit" / "last_run.json").read_text())
 
 
 def rate_of(report: Mapping[str, Any]) -> dict[str, str]:
     """The report's figures as a build exports them."""
     rate = report["match_rate"]
     return {"VERDICT": rate["verdict"], "ROWS": str(rate["rows"]), **{key: f"{rate[name]:.4f}" for key, name in FIGURES.items()}}
-
-
-def parameter(pipeline: Piped, execution: str, action: str, notebook: str, name: str) -> tuple[Any, str]:
-    """The value that the executed notebook ran with, and where it came from."""
-    record = RunRecord.from_json(pipeline.staged(execution, action)[f"{notebook}.record.json"].decode())
-    found = next(item for item in record.parameters if item.name == name)
-    return found.value, found.source
-
-
-def retry(pipeline: Piped, execution: str, stage: str) -> None:
-    request = {"pipelineName": pipeline.name, "stageName": stage, "pipelineExecutionId": execution, "retryMode": "ALL_ACTIONS"}
-    assert pipeline.client("codepipeline").retry_stage_execution(**request)["pipelineExecutionId"] == execution
-
-
-def set_parameter(pipeline: Piped, name: str, value: str) -> None:
-    """Update the pipeline's stack in this parameter alone."""
-    client = pipeline.client("cloudformation")
-    (stack,) = client.describe_stacks(StackName=NAMES.pipeline_stack)["Stacks"]
-    parameters = [
-        {"ParameterKey": key, **({"ParameterValue": value} if key == name else {"UsePreviousValue": True})}
-        for key in (item["ParameterKey"] for item in stack["Parameters"])
-    ]
-    capabilities = ["CAPABILITY_IAM"]
-    client.update_stack(StackName=NAMES.pipeline_stack, UsePreviousTemplate=True, Parameters=parameters, Capabilities=capabilities)
-    client.get_waiter("stack_update_complete").wait(StackName=NAMES.pipeline_stack, WaiterConfig={"Delay": 1})
 
 
 def test_the_first_execution_runs_every_action_of_four_stages(first_run: FirstRun) -> None:
@@ -149,17 +90,17 @@ def test_a_pushed_notebook_tunes_a_rejection_changes_nothing_and_a_retry_updates
         assert run.process.wait(60) == PipelineFailed.exit_code
     assert "Production.ApprovalGate: Rejected by" in run.log.read_text().split("Error: ")[-1]
     assert "not today" in run.log.read_text().split("Error: ")[-1]
-    report = last_report(pipeline)
+    report = pipeline.last_report()
     assert [name for name in report["executed"] if not (pipeline.project.root / name).is_file()] == []
     assert [Path(name).stem for name in report["executed"]] == ["01_prep", "02_train", "03_test_endpoint"]
     assert (report["status"], report["tuned"], report["pipeline_execution_id"]) == ("Failed", True, run.execution)
-    assert parameter(pipeline, run.execution, "Build_and_Train.ModelTraining", "02_train", "tune") == (True, "default")
+    assert pipeline.parameter(run.execution, "Build_and_Train.ModelTraining", "02_train", "tune") == (True, "default")
     assert pipeline.ended(run.execution)["Production.ApprovalGate"] == "Failed"
     assert any("Action ApprovalGate of stage Production failed" in mail and "not today" in mail for mail in pipeline.mails(run.execution))
     assert pipeline.production() == before
     assert pipeline.left() == []
 
-    retry(pipeline, run.execution, "Production")
+    pipeline.retry(run.execution, "Production")
     until(pipeline.approval)
     pipeline.run("mlkit", "local", "approve", "today")
     assert until(lambda: status if (status := pipeline.status(run.execution)) != "InProgress" else None) == "Succeeded"
@@ -170,72 +111,6 @@ def test_a_pushed_notebook_tunes_a_rejection_changes_nothing_and_a_retry_updates
     tuning = pipeline.client("sagemaker").describe_training_job(TrainingJobName=job)["TuningJobArn"].rpartition("/")[2]
     jobs = pipeline.client("sagemaker").list_training_jobs_for_hyper_parameter_tuning_job(HyperParameterTuningJobName=tuning)
     assert len(jobs["TrainingJobSummaries"]) == TUNING["max_jobs"]
-
-
-@pytest.fixture(scope="module")
-def gate_failed(pipeline: Piped) -> Failed:
-    """An execution whose gate no model can meet, of a notebook that would tune if the stack left it to it."""
-    pipeline.push(**TUNING)
-    before = pipeline.production()
-    with pipeline.running("--tune", "false", "--min-match-rate", "0.99") as run:
-        exit_code = run.process.wait()
-    ended = pipeline.ended(run.execution)
-    until(lambda: not pipeline.left())
-    return Failed(
-        execution=run.execution,
-        exit_code=exit_code,
-        said=run.log.read_text().rpartition("Error: ")[2],
-        report=last_report(pipeline),
-        ended=ended,
-        before=before,
-        production=pipeline.production(),
-    )
-
-
-def test_a_gate_that_cannot_be_met_stops_in_qa_and_the_stack_overrules_the_notebook(pipeline: Piped, gate_failed: Failed) -> None:
-    execution = gate_failed.execution
-    assert gate_failed.exit_code == PipelineFailed.exit_code
-    assert (gate_failed.report["status"], gate_failed.report["match_rate"]["verdict"]) == ("Failed", "FAIL")
-    assert "QA.TestEndpoint: The model fails: match rate" in gate_failed.said
-    assert "  Next: Compare it with the baselines" in gate_failed.said
-    assert list(gate_failed.ended) == ACTIONS[:4]
-    assert gate_failed.ended["QA.TestEndpoint"] == "Failed"
-    assert gate_failed.production == gate_failed.before
-    assert parameter(pipeline, execution, "Build_and_Train.ModelTraining", "02_train", "tune") == (False, "-o")
-    assert any("Action TestEndpoint of stage QA failed" in mail for mail in pipeline.mails(execution))
-
-
-def test_the_notebook_of_a_failed_gate_is_in_staging_and_its_cell_in_the_mail(pipeline: Piped, gate_failed: Failed) -> None:
-    s3, bucket = pipeline.client("s3"), pipeline.output("StagingBucket")
-    listed = s3.list_objects_v2(Bucket=bucket, Prefix=f"{gate_failed.execution}/QA.TestEndpoint/")["Contents"]
-    first = min((item for item in listed if item["Key"].endswith(".record.json")), key=lambda item: item["LastModified"])["Key"]
-    record = RunRecord.from_json(s3.get_object(Bucket=bucket, Key=first)["Body"].read().decode())
-    assert (record.status, record.failure.ename) == (Status.FAILED, "GateFailed")
-    body = s3.get_object(Bucket=bucket, Key=first.replace(".record.json", ".ipynb"))["Body"].read()
-    failed = [cell for cell in nbformat.reads(body.decode(), 4).cells if any(o.output_type == "error" for o in cell.get("outputs", []))]
-    assert "check_gate(" in failed[-1].source
-    told = f"03_test_endpoint.ipynb failed in cell {record.failure.cell_number}, under {record.failure.heading}, with GateFailed"
-    assert [mail for mail in pipeline.mails(gate_failed.execution) if told in mail]
-
-
-def test_a_build_killed_in_qa_leaves_no_endpoint_and_a_retry_goes_on_as_the_stack_now_says(pipeline: Piped, gate_failed: Failed) -> None:
-    execution = gate_failed.execution
-    before = pipeline.production()
-    set_parameter(pipeline, "MinMatchRate", "0.6")
-    retry(pipeline, execution, "QA")
-    until(lambda: any("notebooks/03_test_endpoint.ipynb" in (process.info["cmdline"] or []) for process in pipeline.builds()))
-    assert NAMES.endpoint("qa") in pipeline.left()
-    pipeline.kill_builds()
-    until(lambda: pipeline.status(execution) == "Failed")
-    until(lambda: not pipeline.left())
-
-    retry(pipeline, execution, "QA")
-    until(lambda: pipeline.approval() or pipeline.status(execution) != "InProgress")
-    assert {pipeline.ended(execution)[name] for name in ACTIONS[2:6]} == {"Succeeded"}
-    pipeline.run("mlkit", "local", "reject", "enough")
-    assert until(lambda: status if (status := pipeline.status(execution)) != "InProgress" else None) == "Failed"
-    assert pipeline.production() == before
-    assert pipeline.left() == []
 
 
 @pytest.mark.parametrize("end", ["kill -9", "stop"])
