@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from project_pipeline import ACTIONS, NAMES, TUNING, FirstRun, Piped, until
 
 from mlkit.errors import PipelineFailed
@@ -76,6 +77,10 @@ def test_what_was_approved_is_sealed_notebook_by_notebook(first_run: FirstRun) -
         for name, content in staged.items():
             (uri,) = (uri for uri in files if f"/{execution}/{action}/" in uri and Path(uri).name == name)
             assert files[uri] == hashlib.sha256(content).hexdigest()
+    one = json.loads(manifest)["files"][0]
+    key = one["s3_uri"].removeprefix(f"s3://{bucket}/")
+    with pytest.raises(ClientError, match=r"AccessDenied.*s3:BypassGovernanceRetention"):  # the administrator's client
+        s3.delete_object(Bucket=bucket, Key=key, VersionId=one["version_id"], BypassGovernanceRetention=True)
     last = json.loads(read(first_run.report["evidence_uri"]))
     assert last["action"] == "Production.SealEvidence"
     assert {item["s3_uri"] for item in last["files"]} > set(files)
