@@ -40,7 +40,7 @@ class World:
         }
         self.pipeline = Pipeline(name="p", arn="arn", created=0.0, updated=0.0, version=1, declarations={1: declaration})
         self.execution = Execution(id="x", version=1, mode="QUEUED", trigger_type="", trigger_detail="", started=0.0, updated=0.0)
-        self.run = ActionRun(id="r", stage="S", action="Ask", started=0.0, updated=0.0, expires=expires)
+        self.run = ActionRun(id="r", stage="S", action="Ask", started=0.0, updated=0.0, expires=expires, work={"token": "t"})
 
     def settle(self, pipeline: Pipeline, execution: Execution, run: ActionRun, result: Any) -> None:
         self.results.append(result)
@@ -60,9 +60,19 @@ def test_an_approval_that_was_let_go_of_does_not_expire(tmp_path: Path) -> None:
     world.runner.start(world.pipeline, world.execution, world.run)
     while (timer := world.runner._timers.get("r")) is None or not timer.is_alive():
         Event().wait(0.01)
+    assert world.run.token == "t"
     world.runner.end(world.run)
     timer.join()
     assert not world.settled.is_set()
+
+
+def test_a_question_that_cannot_be_put_to_anybody_cannot_be_answered(tmp_path: Path) -> None:
+    world = World(tmp_path, expires=1e12)
+    world.run.resolved = {"NotificationArn": "arn:aws:sns:us-east-1:123456789012:nobody"}
+    world.runner.start(world.pipeline, world.execution, world.run)
+    assert world.settled.wait(60)
+    assert isinstance(world.results[0], Exception)
+    assert world.run.token is None
 
 
 def test_an_action_that_cannot_begin_fails(tmp_path: Path) -> None:

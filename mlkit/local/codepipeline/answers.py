@@ -77,7 +77,7 @@ def _latest(run: ActionRun) -> Members:
         "status": run.status,
         "lastStatusChange": moment(run.updated),
         "summary": run.summary[:2048] if run.summary else None,
-        "token": run.token,
+        "token": run.token if run.status == "InProgress" else None,
         "lastUpdatedBy": run.updated_by,
         "externalExecutionId": run.external_id,
         "externalExecutionUrl": run.external_url,

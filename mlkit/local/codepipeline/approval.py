@@ -10,13 +10,12 @@ DEFAULT_MINUTES = 7 * 24 * 60
 
 
 def ask(job: Job) -> None:
-    """Publish the request, once. The action goes on until PutApprovalResult answers it."""
+    """Publish the request, once, and show its token: nobody answers what nobody could be asked. PutApprovalResult ends the action."""
     topic = job.configuration.get("NotificationArn")
-    if topic is None or job.work.get("notified"):
-        return
-    subject = f"APPROVAL NEEDED: AWS CodePipeline {job.pipeline} for action {job.action['name']}"
-    job.client("sns").publish(TopicArn=topic, Subject=subject[:100], Message=json.dumps(message(job)))
-    job.remember(work={**job.work, "notified": True})
+    if topic is not None and not job.work.get("notified"):
+        subject = f"APPROVAL NEEDED: AWS CodePipeline {job.pipeline} for action {job.action['name']}"
+        job.client("sns").publish(TopicArn=topic, Subject=subject[:100], Message=json.dumps(message(job)))
+    job.remember(work={**job.work, "notified": True}, token=job.work["token"])
 
 
 def message(job: Job) -> dict[str, Any]:

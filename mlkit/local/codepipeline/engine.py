@@ -158,8 +158,8 @@ class Engine:
         run.inputs = {name: execution.artifacts[name] for name in names(action.get("inputArtifacts"))}
         run.outputs = {name: artifact_key(store, name, _suffix()) for name in names(action.get("outputArtifacts"))}
         if action["actionTypeId"]["category"] == "Approval":
-            run.token, run.expires = str(uuid.uuid4()), now + 60 * int(action.get("timeoutInMinutes", _MINUTES))
-            run.work = {"token": run.token, "expires": run.expires}
+            run.expires = now + 60 * int(action.get("timeoutInMinutes", _MINUTES))
+            run.work = {"token": str(uuid.uuid4()), "expires": run.expires}  # shown once people were asked
         execution.runs.append(run)
         execution.updated = now
         self._events.action(pipeline, execution, run, action, "STARTED")
