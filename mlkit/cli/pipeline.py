@@ -120,10 +120,11 @@ def _follow_to_the_end(aws: Any, project: Project, names: LabNames, outputs: Map
         out.print("\nStopping the execution and its builds ...")
         pipelines.stop(aws, pipeline, started, reason="stopped from the keyboard")
         raise
-    report = pipeline_report.write(aws, project, names, execution, status)
-    pipeline_report.show(aws, project, execution, report)
+    executed = pipeline_report.fetch(aws, project, execution)
+    report = pipeline_report.write(aws, project, names, execution, status, executed)
+    pipeline_report.show(project, execution, report)
     if status != "Succeeded":
-        raise pipeline_report.failure(aws, project, execution, status)
+        raise pipeline_report.failure(aws, project, execution, status, executed)
 
 
 def follow(aws: Any, project: Project, execution: Execution, *, approve: str | None) -> str:

@@ -41,12 +41,11 @@ def folder(project: Project, execution: Execution) -> Path:
     return project.root / "executed" / execution.id[:8]
 
 
-def write(aws: Any, project: Project, names: LabNames, execution: Execution, status: str) -> dict[str, Any]:
+def write(aws: Any, project: Project, names: LabNames, execution: Execution, status: str, executed: "Sequence[Executed]") -> dict[str, Any]:
     """Write .mlkit/last_run.json and return its content."""
     from mlkit.aws import pipelines
 
     outputs = _variables(aws, execution)
-    executed = fetch(aws, project, execution)
     report = {
         "status": status,
         "pipeline_execution_id": execution.id,
@@ -68,8 +67,8 @@ def write(aws: Any, project: Project, names: LabNames, execution: Execution, sta
     return report
 
 
-def show(aws: Any, project: Project, execution: Execution, report: dict[str, Any]) -> None:
-    """The table of actions, the end of the log of a build that failed for want of a notebook's own reason, and where to look."""
+def show(project: Project, execution: Execution, report: dict[str, Any]) -> None:
+    """The table of actions, the match rate, and where to look."""
     rows = [{"action": f"{a['stage']}.{a['action']}", "status": a["status"], "": a["executed"], "seconds": f"{a['duration_s']:.1f}"}
             for a in report["actions"]]  # fmt: skip
     if rows:
@@ -83,8 +82,8 @@ def show(aws: Any, project: Project, execution: Execution, report: dict[str, Any
     out.print(f"Endpoints: {', '.join(report['endpoints']) or 'none'}")
 
 
-def failure(aws: Any, project: Project, execution: Execution, status: str) -> PipelineFailed:
-    """What failed last, as the notebook said it where one did, and what to do."""
+def failure(aws: Any, project: Project, execution: Execution, status: str, executed: "Sequence[Executed]") -> PipelineFailed:
+    """What failed last and what to do: as the notebook said it where one did, else with the end of the build's log shown."""
     from mlkit.aws import pipelines
 
     said = f"Pipeline execution {execution.id} ended as {status}"
@@ -93,7 +92,7 @@ def failure(aws: Any, project: Project, execution: Execution, status: str) -> Pi
         return PipelineFailed(said, cure="The table above says how far it came.")
     last = failed[-1]
     where = f"{said}: {last.stage}.{last.action}: "
-    own = _notebooks_error(fetch(aws, project, execution), last, project)
+    own = _notebooks_error(executed, last, project)
     if own is not None:
         return PipelineFailed(f"{where}{own}", cure=own.cure)
     if last.provider == SOURCE_PROVIDER and "is not available" in last.summary:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from bad_input import Done, Row, World
+from bad_input import Done, Row, World, carry_out, check
 from project_pipeline import ROOT
 
 from mlkit import errors
@@ -57,6 +57,17 @@ def exit_codes() -> str:
             cells = [str(kind.exit_code), f"`{kind.__name__}`", meaning, "yes" if kind.retry else "", kind.cure]
             lines.append(f"| {' | '.join(_cell(cell) for cell in cells)} |")
     return "\n".join(lines)
+
+
+def carried_out(section: str, row: Row, world: World, documented: dict[str, dict[str, str]]) -> Done:
+    """Carry the row out; what it says is what the page says, or becomes that where the page is written."""
+    done = carry_out(world, row)
+    check(row, done)
+    line = line_of(world, row, done)
+    if WRITES:
+        documented[section][row.what] = line
+    assert documented[section].get(row.what) == line
+    return done
 
 
 def line_of(world: World, row: Row, done: Done) -> str:

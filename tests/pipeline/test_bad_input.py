@@ -15,8 +15,6 @@ from bad_input import (
     an_uncommitted_file,
     another_pipeline_run,
     another_run_writes,
-    carry_out,
-    check,
     may,
     needs_a_disk,
     no_credentials,
@@ -24,7 +22,7 @@ from bad_input import (
     nobody_answers,
     old_keys,
 )
-from error_table import DOCUMENT, WRITES, exit_codes, kept_lines, line_of
+from error_table import DOCUMENT, WRITES, carried_out, exit_codes, kept_lines
 from faults import may_mount
 from project_pipeline import script
 
@@ -180,12 +178,7 @@ def documented() -> Iterator[dict[str, dict[str, str]]]:
 def test_row(section: str, row: Row, world: World, documented: dict[str, dict[str, str]]) -> None:
     if needs_a_disk(row):
         pytest.skip("no disk can be mounted here")
-    done = carry_out(world, row)
-    check(row, done)
-    line = line_of(world, row, done)
-    if WRITES:
-        documented[section][row.what] = line
-    assert documented[section].get(row.what) == line
+    carried_out(section, row, world, documented)
 
 
 def test_the_page_has_the_exit_codes_and_no_other_rows(documented: dict[str, dict[str, str]]) -> None:

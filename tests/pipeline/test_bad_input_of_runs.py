@@ -8,19 +8,16 @@ import pyarrow.parquet as pq
 import pytest
 from bad_input import (
     BIG,
-    Done,
     Row,
     World,
     an_unanswered_mail,
     an_uncommitted_file,
-    carry_out,
-    check,
     commit_all,
     handed_over,
     may_all_but,
     no_keys,
 )
-from error_table import WRITES, kept_lines, line_of
+from error_table import WRITES, carried_out, kept_lines
 
 from mlkit.local import lifecycle
 
@@ -89,16 +86,6 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 def documented() -> Iterator[dict[str, dict[str, str]]]:
     with kept_lines(SECTIONS) as lines:
         yield lines
-
-
-def carried_out(section: str, row: Row, world: World, documented: dict[str, dict[str, str]]) -> Done:
-    done = carry_out(world, row)
-    check(row, done)
-    line = line_of(world, row, done)
-    if WRITES:
-        documented[section][row.what] = line
-    assert documented[section].get(row.what) == line
-    return done
 
 
 @pytest.mark.parametrize("row", CELLS, ids=lambda row: row.what)
