@@ -60,11 +60,11 @@ class NotebookFailed(MlkitError):
 
 
 class KernelDied(MlkitError):
-    """The notebook's process ended in the middle of a cell, most often for want of memory."""
+    """The notebook's process ended before its last cell was done: too little memory, a crash in compiled code, `os._exit`."""
 
     exit_code = 13
     retry = True
-    cure = "The usual cause is memory: use fewer rows, more shards or a larger compute type."
+    cure = "Open the executed notebook at the cell that the banner names."
 
 
 class Interrupted(MlkitError):
@@ -87,6 +87,13 @@ class SaveFailed(MlkitError):
 
     exit_code = 16
     cure = "Look at the space (`df -h .`) and at who may write there."
+
+
+class RunnerFailed(MlkitError):
+    """The runner met something that it was not prepared for; the run's record says where."""
+
+    exit_code = 17
+    cure = "Please report it with the run's record; plain papermill may run the notebook meanwhile."
 
 
 class InvalidData(MlkitError):

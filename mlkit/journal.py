@@ -6,11 +6,14 @@ In JupyterLab, where no runner listens, telling does nothing. Each event is a JS
 
 import contextlib
 import json
+import math
 import os
 import threading
 from collections.abc import Mapping
 from multiprocessing.connection import Client, Connection
 from typing import Any
+
+from mlkit.errors import InvalidData
 
 ADDRESS = "MLKIT_JOURNAL"  # the variable that holds the path of the runner's socket
 
@@ -51,8 +54,16 @@ def tell(kind: str, **facts: Any) -> None:
 
 
 def log_metrics(metrics: Mapping[str, float]) -> None:
-    """Put figures into the run's record, by name; a name that is logged again takes the later value."""
-    tell("metrics", values={name: float(value) for name, value in metrics.items()})
+    """Put figures into the run's record, by name; a name that is logged again takes the later value.
+
+    Raises InvalidData for a figure that is not finite.
+    """
+    values = {name: float(value) for name, value in metrics.items()}
+    for name, value in values.items():
+        if not math.isfinite(value):
+            cure = "Look at what it is computed from: an empty table, a division by zero."
+            raise InvalidData(f"The metric `{name}` is {value}.", cure=cure)
+    tell("metrics", values=values)
 
 
 def log_verdict(verdict: str) -> None:

@@ -5,6 +5,7 @@ runner is killed: a kernel without its runner would work on, and pay, for nobody
 """
 
 import contextlib
+import json
 import os
 import signal
 import threading
@@ -22,6 +23,7 @@ def load_ipython_extension(shell: Any) -> None:
     del shell
     if not journal.is_listened_to():
         return
+    _keep_all_output()
     from mlkit.aws.activity import watch
 
     journal.tell("hello")
@@ -37,6 +39,31 @@ def resolve(names: Sequence[str], namespace: MutableMapping[str, Any]) -> None:
     for name in names:
         if isinstance(namespace.get(name), str):
             namespace[name] = resolve_secret(namespace[name])
+
+
+def _keep_all_output() -> None:
+    """Two kinds of output that ipykernel loses.
+
+    ZeroMQ drops what is published while a thousand messages wait to be sent. Text with half of a surrogate pair, which UTF-8 cannot
+    hold, is not sent at all, nor is what was printed just before it; as a JSON escape it can be.
+    """
+    import zmq
+    from ipykernel.kernelapp import IPKernelApp
+    from jupyter_client.jsonutil import json_default
+
+    if not IPKernelApp.initialized():
+        return
+    app = IPKernelApp.instance()
+    app.iopub_thread.schedule(lambda: app.iopub_thread.socket.setsockopt(zmq.SNDHWM, 0))  # a socket belongs to one thread
+    packed_as_utf8 = app.session.pack
+
+    def packed(content: Any) -> bytes:
+        try:
+            return bytes(packed_as_utf8(content))
+        except UnicodeEncodeError:
+            return json.dumps(content, default=json_default).encode()
+
+    app.session.pack = packed
 
 
 def _end_with_the_runner(address: str) -> None:

@@ -36,11 +36,10 @@ def _run_error(record: RunRecord) -> MlkitError:
     where = _where(record, failure)
     match record.status:
         case Status.FAILED:
-            banner = f"Open {record.executed} at the banner."
-            return _named(failure, f"\n({where})") or NotebookFailed(f"{where}: {failure.ename}: {failure.evalue}", cure=banner)
+            cure = failure.cure or f"Open {record.executed} at the banner."
+            return _named(failure, f"\n({where})") or NotebookFailed(f"{where}: {failure.ename}: {failure.evalue}", cure=cure)
         case Status.DIED:
-            cure = None if failure.cell_number else "Open the notebook in JupyterLab and see whether its kernel starts there."
-            return KernelDied(f"{where}: {failure.evalue}.", cure=cure)
+            return KernelDied(f"{where}: {failure.evalue}.", cure=failure.cure or None)
         case Status.TIMED_OUT:
             cure = "Give it more time, or less work; a fresh run starts from the beginning."
             return Interrupted(f"{where}: {failure.evalue}.", cure=cure)

@@ -1,5 +1,6 @@
 """The command line: each command is a thin call into the library; errors end it with one message and their own exit code."""
 
+import io
 import sys
 
 import typer
@@ -34,6 +35,8 @@ def main() -> None:
     from mlkit.cli.failing import as_error
     from mlkit.errors import Interrupted
 
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr is: what a notebook says may hold what UTF-8 cannot
     try:
         code = app(standalone_mode=False)
         if code == _KEYBOARD:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from mlkit.cli.addresses import Destination, local_notebook
 from mlkit.cli.console import Elapsed, out, plain, show_table
 from mlkit.errors import NotFound, UsageError
 from mlkit.parameters import Typed
@@ -37,12 +38,15 @@ class PapermillOptions(TyperCommand):
         return super().parse_args(ctx, joined)
 
 
-Notebook = Annotated[Path, typer.Argument(help="The notebook, for example notebooks/02_train.ipynb")]
+Notebook = Annotated[Path, typer.Argument(parser=local_notebook, metavar="NOTEBOOK", help="For example notebooks/02_train.ipynb")]
 
 
 def run(
     notebook: Notebook,
-    executed: Annotated[Path | None, typer.Argument(help="Where the executed notebook goes; by default executed/NAME.")] = None,
+    executed: Annotated[
+        str | None,
+        typer.Argument(help="Where the executed notebook goes: a file, or s3://bucket/key.ipynb. By default executed/NAME."),
+    ] = None,
     parameter: Annotated[list[str] | None, typer.Option("-p", "--parameter", metavar="NAME VALUE", help="May be repeated.")] = None,
     setting: Annotated[
         list[str] | None,
@@ -63,11 +67,11 @@ def run(
         if seconds is not None and not seconds > 0:
             raise UsageError(f"{option} is {seconds:g}", cure="Give seconds above 0, or leave it out for no limit.")
     given, sources = _given(notebook, file, setting or [], parameter or [])
-    store = _evidence_store(evidence) if evidence else None
-    target = executed or Path("executed") / notebook.name
+    destination = Destination.of(executed, notebook, evidence)
+    store = _evidence_store(destination.s3_prefix) if destination.s3_prefix else None
     run_and_keep(
         notebook,
-        target,
+        destination.path,
         given,
         sources=sources,
         store=store,

@@ -5,23 +5,16 @@ the middle of a notebook a success. Here the kernel's process decides. Imported 
 """
 
 import logging
-import os
-import signal
 from typing import Any
 
-from nbclient.exceptions import CellExecutionError, DeadKernelError
-from nbformat.v4 import new_output
-from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, NotebookExecutionManager, papermill_engines
 
-from mlkit.errors import cure_told
 from mlkit.records import Status
 from mlkit.runner.cells import is_run
-from mlkit.runner.session import RunStopped, Session
+from mlkit.runner.client import StoppableClient
+from mlkit.runner.session import Session
 
 NAME = "mlkit"
-SHUTDOWN_WAIT_S = 1.0  # until a kernel whose cells are all done is ended by signal; some never answer, and jupyter_client waits 5 s
-_PARAMETER_TAGS = {"parameters", "injected-parameters"}
 
 logging.getLogger("papermill").addHandler(logging.NullHandler())  # else Python prints the kernel's death a second time, bare
 
@@ -57,7 +50,7 @@ class HonestManager(NotebookExecutionManager):  # type: ignore[misc]
         self.session.on_cell(cell, None)
 
     def cell_ended(self, cell: Any, status: Status) -> None:
-        """Stamps a cell that was started."""
+        """Stamps a cell that was started; a second time when an error of it came later."""
         stamps = cell.metadata.papermill
         stamps["status"], stamps["exception"] = str(status), status is not Status.COMPLETED
         super().cell_complete(cell)
@@ -69,73 +62,11 @@ class HonestManager(NotebookExecutionManager):  # type: ignore[misc]
         stamps = self.nb.metadata.papermill
         stamps["end_time"], stamps["duration"] = self.end_time.isoformat(), (self.end_time - self.start_time).total_seconds()
         stamps["exception"] = True if self.session.status is not Status.COMPLETED else None
+        ended = {self.PENDING: Status.NOT_RUN, self.RUNNING: self.session.status}
         for cell in self.nb.cells:
-            if cell.metadata.papermill["status"] == self.PENDING:
-                cell.metadata.papermill["status"] = str(Status.NOT_RUN)
+            stamps = cell.metadata.papermill
+            stamps["status"] = str(ended.get(stamps["status"], stamps["status"]))
         self.save()
-
-
-class StoppableClient(PapermillNotebookClient):  # type: ignore[misc]
-    """nbclient that tells the session about its kernel and leaves when the kernel is gone."""
-
-    def __init__(self, manager: HonestManager, session: Session, **options: Any) -> None:
-        super().__init__(manager, **options)
-        self.session = session
-
-    def start_new_kernel(self, **options: Any) -> None:
-        self.session.check_going()
-        if getattr(self.km, "ipykernel", False):
-            self.extra_arguments += ["--IPKernelApp.log_level=ERROR", "--IPKernelApp.extra_extensions=mlkit.kernel"]
-        output, kernels_end = os.pipe()
-        try:
-            super().start_new_kernel(stdout=kernels_end, stderr=kernels_end, **options)
-        finally:
-            os.close(kernels_end)
-        self.km.shutdown_wait_time = SHUTDOWN_WAIT_S
-        self.session.started(self.km.provisioner.process, output)
-
-    def papermill_execute_cells(self) -> None:
-        reply = self.wait_for_reply(self.kc.kernel_info())
-        self.session.python = reply["content"]["language_info"].get("version")
-        for index, cell in enumerate(self.nb.cells):
-            self.nb_man.cell_start(cell, index)
-            if is_run(cell):
-                status = self._run_cell(cell, index)
-                self.nb_man.cell_ended(cell, status)
-                if status is Status.FAILED:
-                    return
-                if status is not Status.COMPLETED:
-                    raise RunStopped
-
-    def _run_cell(self, cell: Any, index: int) -> Status:
-        session, cure = self.session, ""
-        try:
-            with session.time_limit(session.cell_timeout_s, "the cell"):
-                self.execute_cell(cell, index)
-                self._resolve_references(cell, index)
-        except CellExecutionError as problem:
-            status, ename, evalue, cure = Status.FAILED, problem.ename, problem.evalue, cure_told(problem.traceback)
-        except DeadKernelError:
-            status, ename, evalue = Status.DIED, "KernelDied", session.death()
-        else:
-            return Status.COMPLETED
-        if session.stop_status is not None:
-            status, ename, evalue = session.stop_status, "Interrupted", session.stop_reason
-        if status is not Status.FAILED:
-            session.signal_kernel(signal.SIGKILL)  # the clean-up of a killed kernel is instant
-        session.fail(status, cell, ename, evalue, cure)
-        return status
-
-    def _resolve_references(self, cell: Any, index: int) -> None:
-        """After a cell of parameters: the secrets that they refer to take their place, in the kernel alone."""
-        if not self.session.references or not _PARAMETER_TAGS & set(cell.metadata.get("tags", [])):
-            return
-        code = f"__import__('mlkit.kernel').kernel.resolve({list(self.session.references)!r}, globals())"
-        reply = self.wait_for_reply(self.kc.execute(code, silent=True, store_history=False))["content"]
-        if reply["status"] != "ok":
-            error = {name: reply[name] for name in ("ename", "evalue", "traceback")}
-            cell.outputs.append(new_output("error", **error))  # type: ignore[no-untyped-call]
-            raise CellExecutionError.from_cell_and_msg(cell, reply)
 
 
 class Engine(NBClientEngine):  # type: ignore[misc]

@@ -12,11 +12,16 @@ from typing import Any, Protocol
 
 import nbformat
 
-from mlkit.errors import AwsUnavailable, MlkitError, SaveFailed
+from mlkit.errors import AwsUnavailable, MlkitError, RunnerFailed, SaveFailed
 from mlkit.records import Earlier, Failure, Redaction, RunRecord
 from mlkit.screening import Screener
 
 LAST_STORE_S = 8.0  # what a stopped run gives the store to take its notebook and record
+
+
+def utf8(json_text: str) -> bytes:
+    r"""JSON as UTF-8. Half of a surrogate pair, which UTF-8 cannot hold, becomes its JSON escape (`\ud83d`), which readers undo."""
+    return json_text.encode("utf-8", "backslashreplace")
 
 
 class Store(Protocol):
@@ -44,14 +49,14 @@ class Keeper:
         self.redactions: dict[Redaction, None] = {}
         self._notebook = b""
         self._earlier = {path: _content(path) for path in (self.executed, self.record_path)}
-        self._unsaved: OSError | None = None
+        self._unsaved: SaveFailed | None = None
         self._storing = threading.Lock()
 
     def save(self, notebook: Any) -> None:
-        """Write the notebook; a disk that is full now may not be so later."""
+        """Write the notebook. That it cannot be written is told at the end: a disk that is full now may not be so later."""
         clean, found = self.screener.notebook(notebook)
         self.redactions.update(dict.fromkeys(found))
-        self._notebook = nbformat.writes(nbformat.from_dict(clean)).encode()  # type: ignore[no-untyped-call]
+        self._notebook = utf8(nbformat.writes(nbformat.from_dict(clean)))  # type: ignore[no-untyped-call]
         self._unsaved = self._write(self.executed, self._notebook)
 
     def clean_record(self, record: RunRecord) -> RunRecord:
@@ -70,7 +75,7 @@ class Keeper:
             clean, found = self._clean_file(text, path.name)
             if found:
                 self.redactions.update(dict.fromkeys(found))
-                self._write(path, clean.encode())
+                self._write(path, utf8(clean))
 
     def _clean_file(self, text: str, name: str) -> tuple[str, Sequence[Redaction]]:
         try:
@@ -82,11 +87,11 @@ class Keeper:
     def begin(self, record: RunRecord) -> None:
         """A run whose evidence cannot be kept must not begin: raises SaveFailed, or what the store raises, and takes back what it wrote."""
         if self._unsaved is not None:
-            raise _unsaved(self.executed, self._unsaved)
+            raise self._unsaved
         try:
             self._write_record(self.clean_record(record))
             if self._unsaved is not None:
-                raise _unsaved(self.record_path, self._unsaved)
+                raise self._unsaved
             self._store_unless_stopped(record, 0.0)
         except MlkitError:
             self._take_back()
@@ -114,17 +119,19 @@ class Keeper:
         """Store, then write the record; what went wrong with either is in its `not_kept`."""
         problems: list[MlkitError] = []
         if self._unsaved is not None:
-            problems.append(_unsaved(self.executed, self._unsaved))
+            problems.append(self._unsaved)
         record = _with(self.clean_record(record), problems)
         try:
             if not self._store_unless_stopped(record, LAST_STORE_S):
                 problems.append(AwsUnavailable(f"The evidence could not be stored within {LAST_STORE_S:g} s"))
         except MlkitError as problem:
             problems.append(problem)
+        except Exception as problem:  # the record must get its end, whatever the store is made of
+            problems.append(RunnerFailed(f"The evidence could not be stored: {type(problem).__name__}: {problem}"))
         record = self.clean_record(_with(record, problems))
         self._write_record(record)
         if self._unsaved is not None and len(problems) == 0:
-            record = _with(record, [_unsaved(self.record_path, self._unsaved)])
+            record = _with(record, [self._unsaved])
         return record
 
     def _store_all(self, record: RunRecord) -> None:
@@ -132,7 +139,7 @@ class Keeper:
         if self.store is not None:
             with self._storing:
                 self.store.put(self.executed.name, self._notebook)
-                self.store.put(self.record_path.name, self.clean_record(record).to_json().encode())
+                self.store.put(self.record_path.name, utf8(self.clean_record(record).to_json()))
 
     def _store_unless_stopped(self, record: RunRecord, grace_s: float) -> bool:
         """Store, however long it takes; once the run is to stop, False after `grace_s`: the upload is left to end with the process."""
@@ -156,10 +163,10 @@ class Keeper:
         return bool(ended)
 
     def _write_record(self, record: RunRecord) -> None:
-        self._unsaved = self._write(self.record_path, record.to_json().encode()) or self._unsaved
+        self._unsaved = self._write(self.record_path, utf8(record.to_json())) or self._unsaved
 
     @staticmethod
-    def _write(path: Path, data: bytes) -> OSError | None:
+    def _write(path: Path, data: bytes) -> SaveFailed | None:
         """In one step, so that a reader never finds half of it."""
         partial = path.with_name(f".{path.name}.partial")
         try:
@@ -168,7 +175,8 @@ class Keeper:
         except OSError as problem:
             with contextlib.suppress(OSError):
                 partial.unlink()
-            return problem
+            cure = "Free some space (`df -h .`), or name another place for the executed notebook."
+            return SaveFailed(f"{path} cannot be written: {problem.strerror or problem}", cure=cure)
         return None
 
 
@@ -177,11 +185,6 @@ def _content(path: Path) -> bytes | None:
         return path.read_bytes()
     except OSError:
         return None
-
-
-def _unsaved(path: Path, problem: OSError) -> SaveFailed:
-    cure = "Free some space (`df -h .`), or name another place for the executed notebook."
-    return SaveFailed(f"{path} cannot be written: {problem.strerror or problem}", cure=cure)
 
 
 def _with(record: RunRecord, problems: list[MlkitError]) -> RunRecord:

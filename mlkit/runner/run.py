@@ -1,74 +1,37 @@
 """A run from its refusals to its record: parameters bound, kernel watched, evidence kept, jobs stopped, all of it told."""
 
+import contextlib
 import hashlib
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mlkit import journal
 from mlkit.activity_log import ActivityLog
-from mlkit.errors import MlkitError, UsageError
+from mlkit.errors import MlkitError, RunnerFailed, UsageError
 from mlkit.parameters import Parameter, bind, load_notebook, parameters_of
-from mlkit.records import Activity, Earlier, Failure, Origin, ParameterRecord, RunRecord, Status, Usage
+from mlkit.records import Activity, Earlier, Failure, ParameterRecord, RunRecord, Status, Usage
 from mlkit.references import is_reference
 from mlkit.runner import cells
 from mlkit.runner.checks import kernel_of, only_one
-from mlkit.runner.keeping import Keeper, Store
+from mlkit.runner.keeping import Keeper
 from mlkit.runner.listening import JournalListener
+from mlkit.runner.options import Progress, RunOptions
 from mlkit.runner.provenance import installed_packages
 from mlkit.runner.saving import Saver
-from mlkit.runner.session import RunStopped, Session
+from mlkit.runner.session import RunStopped, Session, runner_failed
 from mlkit.runner.usage import UsageMeter
 from mlkit.screening import Screener, secret_variables
 from mlkit.settings import Project
 
-if TYPE_CHECKING:
-    from mlkit.aws.session import Session as AwsSession
-
 START_TIMEOUT_S = 60
 STOP_JOBS_S = 5.0
 STOP_SAVING_S = 1.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Progress:
-    """A code cell that starts (`status` None) or has ended: the `cell`-th of `cells`, `elapsed_s` since the run began."""
-
-    cell: int
-    cells: int
-    heading: str
-    status: Status | None
-    elapsed_s: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunOptions:
-    """How a run is to be made.
-
-    `cwd` is the kernel's folder, the current one by default; `root` is the project's, below which steps hand files over.
-    `environment` is added to the kernel's. `store` gets the notebook and its record at the start, while the run goes on (as long as
-    that is cheap) and at the end. `sources` says where a given parameter comes from, for the record. `aws` makes the session that
-    stops jobs and asks who is calling; it is called only when needed.
-    """
-
-    kernel_name: str | None = None
-    cwd: Path | None = None
-    cell_timeout_s: float | None = None
-    run_timeout_s: float | None = None
-    on_progress: Callable[[Progress], None] | None = None
-    on_note: Callable[[str], None] | None = None
-    environment: Mapping[str, str] = field(default_factory=dict)
-    store: Store | None = None
-    sources: Mapping[str, str] = field(default_factory=dict)
-    root: Path | None = None
-    origin: Origin = field(default_factory=Origin)
-    step_key: str | None = None
-    aws: "Callable[[], AwsSession] | None" = None
 
 
 def run_notebook(source: Path, executed: Path, parameters: Mapping[str, Any], options: RunOptions | None = None) -> RunRecord:
@@ -86,6 +49,8 @@ def run_notebook(source: Path, executed: Path, parameters: Mapping[str, Any], op
     given = bind(declared, parameters)
     if executed.resolve() == source.resolve():
         raise UsageError(f"The executed notebook would replace its source {source}.", cure="Name another file for it.")
+    if executed.suffix != ".ipynb":
+        raise UsageError(f"The executed notebook {executed} does not end with .ipynb.", cure=f"Name it {executed.with_suffix('.ipynb')}.")
     if executed.is_dir():
         raise UsageError(f"The executed notebook cannot be the folder {executed}.", cure=f"Name a file in it: {executed / source.name}")
     with only_one(executed):
@@ -109,6 +74,7 @@ class _Run:
         self.meter = UsageMeter()
         self.origin = options.origin
         self.cut_off = self._cut_off()
+        self.begun = False
         self.began, self.started = time.monotonic(), datetime.now(UTC)
         self.saver = Saver(self._save_unfinished)
         self.session = Session(
@@ -127,23 +93,17 @@ class _Run:
         try:
             with self.session.guarded():
                 self._execute()
-                self.session.signal_kernel(signal.SIGKILL)  # what the kernel left running; then its last word has been said
-                self.listener.stop()
-                self.saver.stop(STOP_SAVING_S)
-                self._finish_activity()
-                failure = self._failure()
-                if self.session.failure is not None and failure is not None:
-                    cells.mark(self.session.notebook, self.session.status, self.session.failure[0], failure)
-                usage = self.meter.stop()
-                self.keeper.clean_files(self._handed_over())
-                self.keeper.save(self.session.notebook)
-                record = self._record(usage, self.session.status, ended=datetime.now(UTC))
-                return self.keeper.end(record)
+                record = self._conclude()
+                if self.session.stop_status is not None and record.status is Status.COMPLETED:
+                    self.session.fail_stopped()  # while the evidence was stored: a stop that was asked for is never forgotten
+                    record = self._conclude()
+                return record
         finally:
             self.saver.stop(STOP_SAVING_S)
             self.listener.stop()
 
     def _execute(self) -> None:
+        """Whatever ends the notebook, the session knows it afterwards. Raises only when nothing was begun."""
         from papermill import PapermillExecutionError, execute_notebook
 
         from mlkit.runner import engine
@@ -163,18 +123,58 @@ class _Run:
         }
         try:
             execute_notebook(path, None, dict(self.given), session=self.session, start=start, **options)
-        except (RunStopped, PapermillExecutionError):
+        except RunStopped:
             pass  # the session holds what happened
-        except (RuntimeError, TimeoutError) as problem:  # nbclient's DeadKernelError is a RuntimeError
-            self._not_started(problem)
+        except PapermillExecutionError as problem:  # papermill looks through the outputs: it may see what nobody reported
+            self._ended_early(Status.FAILED, str(problem.ename), str(problem.evalue), "")
+        except Exception as problem:
+            self._ended_by(problem)
 
-    def _not_started(self, problem: Exception) -> None:
+    def _ended_by(self, problem: Exception) -> None:
+        """An exception that left papermill: the kernel's end outside of a cell, or something that nobody was prepared for."""
+        from nbclient.exceptions import DeadKernelError
+
         session = self.session
-        if session.python is not None or session.status is not Status.COMPLETED:
-            raise problem  # the kernel had answered: this is no failure to start
-        words = "".join(f"\n  {line}" for line in session.last_words)
-        reason = session.stop_reason or f"the kernel did not start: {problem}{words}"
-        session.fail(session.stop_status or Status.DIED, None, type(problem).__name__, reason)
+        if not self.begun:
+            raise problem if isinstance(problem, MlkitError) else RunnerFailed(runner_failed(problem)[1]) from problem
+        if session.python is None:
+            words = "".join(f"\n  {line}" for line in session.last_words)
+            cure = "Open the notebook in JupyterLab and see whether its kernel starts there."
+            self._ended_early(Status.DIED, type(problem).__name__, f"the kernel did not start: {problem}{words}", cure)
+        elif isinstance(problem, DeadKernelError):
+            self._ended_early(Status.DIED, "KernelDied", *session.death())
+        else:
+            self._ended_early(Status.FAILED, *runner_failed(problem))
+
+    def _ended_early(self, status: Status, ename: str, evalue: str, cure: str) -> None:
+        """What ended the run outside of its cells; what the session knows already, and a stop that was asked for, come first."""
+        if self.session.status is not Status.COMPLETED:
+            return
+        if self.session.stop_status is not None:
+            self.session.fail_stopped()
+        else:
+            self.session.fail(status, None, ename, evalue, cure)
+
+    def _conclude(self) -> RunRecord:
+        """The one end of every run that was begun: jobs stopped, notebook and record written and stored."""
+        try:
+            return self._end()
+        except Exception as problem:  # rather a record that says less than one that says `running` for ever
+            self.session.fail(Status.FAILED, None, *runner_failed(problem))
+            return self.keeper.end(self._bare_record())
+
+    def _end(self) -> RunRecord:
+        self.session.signal_kernel(signal.SIGKILL)  # what the kernel left running; then its last word has been said
+        self.listener.stop()
+        self.saver.stop(STOP_SAVING_S)
+        self._finish_activity()
+        failure = self._failure()
+        if self.session.failure is not None and failure is not None:
+            cells.mark(self.session.notebook, self.session.status, self.session.failure[0], failure)
+        usage = self.meter.stop()
+        self.keeper.clean_files(self._handed_over())
+        self.keeper.save(self.session.notebook)
+        return self.keeper.end(self._record(usage, self.session.status, ended=datetime.now(UTC)))
 
     def _hear(self, event: dict[str, Any]) -> None:
         """An event of the journal, in a thread of its own."""
@@ -189,6 +189,7 @@ class _Run:
     def _begin(self) -> None:
         self.keeper.save(self.session.notebook)
         self.keeper.begin(self._record(Usage(wall_s=0.0), Status.RUNNING))
+        self.begun = True
         self.saver.start()
 
     def _save_unfinished(self) -> None:
@@ -200,8 +201,9 @@ class _Run:
             counted = cells.code_cells(self.session.notebook)
             number = next(i for i, (one, _) in enumerate(counted, 1) if one is cell)
             heading, _ = self.screener.text(counted[number - 1][1], "source")
-            elapsed = time.monotonic() - self.began
-            self.options.on_progress(Progress(cell=number, cells=len(counted), heading=heading, status=status, elapsed_s=elapsed))
+            progress = Progress(cell=number, cells=len(counted), heading=heading, status=status, elapsed_s=time.monotonic() - self.began)
+            with contextlib.suppress(OSError):  # nobody reads the terminal any more: no reason to stop
+                self.options.on_progress(progress)
 
     def _finish_activity(self) -> None:
         """What the kernel left running is stopped, and what only AWS knows is asked."""
@@ -221,7 +223,7 @@ class _Run:
             if self.session.stop_status is None:
                 self.digested = complete_digests(aws, self.log.snapshot())
                 self.origin = replace(self.origin, account=(who := caller(aws)).account, role=who.role, region=who.region)
-        except MlkitError as problem:
+        except Exception as problem:  # the run has ended, and its record must be written
             self._note(f"AWS could not be asked at the end of the run: {problem}")
 
     def _handed_over(self) -> list[Path]:
@@ -233,7 +235,8 @@ class _Run:
 
     def _note(self, line: str) -> None:
         if self.options.on_note is not None:
-            self.options.on_note(self.screener.text(line, "record")[0])
+            with contextlib.suppress(OSError):
+                self.options.on_note(self.screener.text(line, "record")[0])
 
     def _cut_off(self) -> Earlier | None:
         """The attempt before this one, when its record never got an end: here, or where the store keeps attempts."""
@@ -279,6 +282,24 @@ class _Run:
             activity=(self.digested or self.log.snapshot()) if self.listened else None,
             cut_off=self.cut_off,
             step_key=self.options.step_key,
+        )
+
+    def _bare_record(self) -> RunRecord:
+        """What can be told of a run of which nothing that the notebook made can be trusted to be written."""
+        return RunRecord(
+            notebook=str(self.source),
+            notebook_sha256=self.digest,
+            executed=str(self.executed),
+            kernel=self.kernel,
+            status=self.session.status,
+            parameters=(),
+            cells=(),
+            failure=self._failure(),
+            started=self.started.isoformat(),
+            ended=datetime.now(UTC).isoformat(),
+            usage=Usage(wall_s=round(time.monotonic() - self.began, 3)),
+            python=self.session.python,
+            cut_off=self.cut_off,
         )
 
     def _packages(self) -> dict[str, str]:

@@ -1,13 +1,14 @@
 """A thread that keeps the unfinished notebook while its cells go on: no cell waits for a disk or for S3."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable
 
 PAUSE_S = 0.1  # at least, between two saves
 SHARE = 4  # a save is followed by a pause of this many times its length, so that it takes a fifth of one core at most
-AGE_SHARE = 0.02  # the longer a run lasts, the longer the pauses: a bucket with versions keeps each save
-LONGEST_PAUSE_S = 5.0
+AGE_SHARE = 0.02  # the longer a run lasts, the longer the pauses, up to 5 s: a bucket with versions keeps each save
+LONGEST_AGE_PAUSE_S = 5.0
 TRIES = 5
 
 
@@ -39,7 +40,7 @@ class Saver:
             began = time.monotonic()
             self._save_whole()
             now = time.monotonic()
-            self._stopped.wait(min(LONGEST_PAUSE_S, max(PAUSE_S, SHARE * (now - began), AGE_SHARE * (now - first))))
+            self._stopped.wait(max(PAUSE_S, SHARE * (now - began), min(LONGEST_AGE_PAUSE_S, AGE_SHARE * (now - first))))
 
     def _save_whole(self) -> None:
         """The notebook changes while it is read: a dictionary that grew in between is read again."""
@@ -49,3 +50,5 @@ class Saver:
             except RuntimeError:
                 if left == 0:
                     self._wanted.set()  # next time
+            except Exception as problem:  # the end of the run saves once more, and tells
+                return logging.getLogger(__name__).warning("The unfinished notebook could not be saved: %s", type(problem).__name__)

@@ -3,22 +3,35 @@
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
+import traceback
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+from mlkit.errors import RunnerFailed
 from mlkit.records import Failure, Status
 
 INTERRUPT_GRACE_S = 5.0  # what a cell gets after the interrupt to tidy up (stop its jobs) before its processes are killed
+SWITCH_INTERVAL_S = 0.0005  # Python's 5 ms make the reader of the kernel's messages wait as long for the saver at each message
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGILL, signal.SIGFPE)
 LAST_WORDS = 20  # lines of what the kernel's process itself wrote, kept in memory for the case that it dies
 
 
 class RunStopped(Exception):
     """Leaves papermill's loop when the kernel is gone or to be ended; the session knows why."""
+
+
+def runner_failed(problem: Exception) -> tuple[str, str, str]:
+    """Name, text and cure for an exception that nothing was prepared for: the text says where it was raised."""
+    frames = traceback.extract_tb(problem.__traceback__)
+    place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+    return RunnerFailed.__name__, f"{type(problem).__name__}: {problem}{place}", RunnerFailed.cure
 
 
 class Session:
@@ -60,10 +73,13 @@ class Session:
                     handlers[number] = signal.signal(
                         number, lambda n, _: self.stop(Status.INTERRUPTED, f"stopped by {signal.Signals(n).name}")
                     )
+        switch_interval_s = sys.getswitchinterval()
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
         try:
             with self.time_limit(self.run_timeout_s, "the run"):
                 yield
         finally:
+            sys.setswitchinterval(switch_interval_s)
             self._finished.set()
             self.signal_kernel(signal.SIGKILL)  # whatever it started goes with it
             for number, handler in handlers.items():
@@ -83,13 +99,13 @@ class Session:
         finally:
             timer.cancel()
 
-    def stop(self, status: Status, reason: str) -> None:
+    def stop(self, status: Status, reason: str, grace_s: float | None = None) -> None:
         """Interrupts the kernel, then kills it after a grace; at once when asked a second time."""
         if self.stop_status is not None:
             self._kill_at = 0.0
             return
         self.stop_status, self.stop_reason = status, reason
-        self._kill_at = time.monotonic() + INTERRUPT_GRACE_S
+        self._kill_at = time.monotonic() + (INTERRUPT_GRACE_S if grace_s is None else grace_s)
         threading.Thread(target=self._end_kernel, daemon=True).start()
 
     def _end_kernel(self) -> None:
@@ -123,18 +139,35 @@ class Session:
     def check_going(self) -> None:
         """Raises RunStopped when the run is to end before its next cell."""
         if self.stop_status is not None:
-            self.fail(self.stop_status, None, "Interrupted", self.stop_reason)
+            self.fail_stopped()
             raise RunStopped
+
+    @property
+    def stop_name(self) -> str:
+        """The exception's name under which a stop stands in the record."""
+        return "Stopped" if self.stop_status is Status.FAILED else "Interrupted"
+
+    def fail_stopped(self) -> None:
+        """The stop that was asked for is how the run ends, outside of its cells."""
+        assert self.stop_status is not None
+        self.fail(self.stop_status, None, self.stop_name, self.stop_reason)
 
     def fail(self, status: Status, cell: Any, ename: str, evalue: str, cure: str = "") -> None:
         self.status = status
         self.failure = (cell, Failure(cell_number=None, heading="", ename=ename, evalue=evalue, cure=cure))
 
-    def death(self) -> str:
-        """How the kernel's process ended, for people."""
+    def death(self) -> tuple[str, str]:
+        """How the kernel's process ended, and what to do about it."""
         code = self.process.poll() if self.process is not None else None
         words = "".join(f"\n  {line}" for line in self.last_words)
-        if code is None or code >= 0:
-            return (f"the kernel ended with exit code {code}" if code is not None else "the kernel died") + words
-        hint = ", most often the system's answer to too much memory" if code == -signal.SIGKILL else ""
-        return f"the kernel was ended by {signal.Signals(-code).name}{hint}{words}"
+        if code is None:
+            return f"the kernel died{words}", ""
+        if code >= 0:
+            return f"the kernel's process exited with code {code}{words}", "Look for os._exit(), or a library that ends the process."
+        name = signal.Signals(-code).name
+        if code == -signal.SIGKILL:
+            hint = "most often the system's answer to too much memory"
+            return f"the kernel was ended by {name}, {hint}{words}", "Use fewer rows, more shards or a larger compute type."
+        if -code in CRASHES:
+            return f"the kernel crashed ({name}) in compiled code{words}", "Look for a package that does not fit the others."
+        return f"the kernel was ended by {name}{words}", "Find out who sent it: the notebook, a limit of the machine, or a person."

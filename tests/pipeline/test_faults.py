@@ -28,7 +28,7 @@ from faults import (
     with_options,
     withdraw,
 )
-from faulty_runs import DEAF, SLEEPS, WAITS, FaultyRun, World, until
+from faulty_runs import DEAF, SLEEPS, SWALLOWS, WAITS, FaultyRun, World, until
 
 STOP_WITHIN_S = 20
 NOT_BEGUN = None
@@ -54,6 +54,7 @@ class Row:
     then: Callable[[FaultyRun], object] | None = None  # once the third cell runs
     disk: str | None = "as s3"
     not_kept: tuple[str, ...] = ()
+    printed: str = "started\nin the middle\n"
     afterwards: Callable[[FaultyRun], None] | None = None
 
 
@@ -123,6 +124,7 @@ DIES_AT_ITS_START = "import sys; print('libmissing.so: cannot open shared object
 NEVER_ANSWERS = (
     "import os, signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN); open(os.environ['FAULT_BEGAN'], 'w'); time.sleep(300)"
 )
+HOOK = "def hook(*_):\n    raise ValueError('in a hook')\nget_ipython().events.register('post_run_cell', hook)"
 NO_PARAMETERS = '{"cells": [], "metadata": {"kernelspec": {"name": "python3", "language": "python"}}, "nbformat": 4, "nbformat_minor": 5}'
 
 # fmt: off
@@ -132,7 +134,13 @@ ROWS = [
         cell="print('in the middle')\nraise ValueError('broken')"),
     Row("an assertion fails",                    12, in_cell_3("failed"),       "failed",      "AssertionError: 1 is not 2",
         cell="print('in the middle')\nassert 1 == 2, '1 is not 2'"),
-    Row("os._exit(0) in a cell",                 13, in_cell_3("died"),         "died",        "the kernel ended with exit code 0",
+    Row("%%capture hides an error",              12, in_cell_3("failed"),       "failed",      "ValueError: hidden",
+        cell="%%capture\nraise ValueError('hidden')", printed="started\n"),
+    Row("a hook raises after a cell",            12, in_cell_3("failed"),       "failed",      "ValueError: in a hook",
+        cell=f"print('in the middle')\n{HOOK}"),
+    Row("quit() in a cell",                      12, in_cell_3("failed"),       "failed",      "the cell called quit() or exit()",
+        cell="print('in the middle')\nquit()"),
+    Row("os._exit(0) in a cell",                 13, in_cell_3("died"),         "died",        "process exited with code 0",
         cell=WAITS + "\nos._exit(0)", then=goes_on),
     Row(f"out of memory, {MEMORY}",              13, in_cell_3("died"),         "died",        "SIGKILL, most often the system's answer",
         given=little_memory, cell=WAITS + "\n" + EATS_MEMORY, then=goes_on),
@@ -151,6 +159,12 @@ ROWS = [
         given=with_options("--cell-timeout", "5"), then=time_passes),
     Row("the run's time limit",                  14, in_cell_3("timed out"),    "timed out",   "the run took longer than 10 s",
         given=with_options("--run-timeout", "10"), then=time_passes),
+    Row("SIGTERM, swallowed by the cell",        14, in_cell_3("interrupted"),  "interrupted", "stopped by SIGTERM",
+        cell=SWALLOWS, then=sigterm),
+    Row("the cell's time limit, swallowed",      14, in_cell_3("timed out"),    "timed out",   "the cell took longer than 5 s",
+        given=with_options("--cell-timeout", "5"), cell=SWALLOWS, then=time_passes),
+    Row("the run's time limit, swallowed",       14, in_cell_3("timed out"),    "timed out",   "the run took longer than 10 s",
+        given=with_options("--run-timeout", "10"), cell=SWALLOWS, then=time_passes),
     Row("kill -9 of the runner",                 -9, in_cell_3("running"),      "cut off",     "cell 3 of 4",
         then=is_killed, afterwards=the_next_attempt_tells_of_it),
 
@@ -247,5 +261,5 @@ def check_evidence(run: FaultyRun, row: Row) -> None:
         assert evidence.cells == row.cells
         assert [cell.status for cell in evidence.record.cells] == row.cells
         if row.cells != NOT_RUN:
-            assert evidence.printed.startswith("started\nin the middle\n")
+            assert evidence.printed.startswith(row.printed)
         assert [one.ename for one in evidence.record.not_kept] == list(row.not_kept)

@@ -1,0 +1,110 @@
+"""The kernel's iopub channel, read whole: every message is kept, and an error counts whatever request it belongs to.
+
+jupyter_client asks the event loop three times per message and lets ZeroMQ drop what comes faster than that. Here messages that have
+arrived are taken at once, and the queue in front of them has no limit but `OUTPUT_LIMIT_BYTES`.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from queue import Empty
+from typing import Any
+
+import zmq
+from jupyter_client.asynchronous.client import AsyncKernelClient
+from jupyter_client.channels import AsyncZMQSocketChannel
+
+OUTPUT_LIMIT_BYTES = 100 * 1024**2  # what the notebook's outputs may take together: nobody can review more, or open it
+QUIET_S = 60.0  # after its reply, a kernel that publishes nothing for so long will not say that the cell is done
+_BURST = 64  # messages that are read before other tasks of the loop get their turn
+_KEPT = {"stream", "display_data", "execute_result", "error"}
+
+
+class IopubChannel(AsyncZMQSocketChannel):
+    """Calls `on_message` with each message before its reader gets it, and `on_trouble` when the cell cannot go on: it ends the kernel."""
+
+    def __init__(self, socket: Any, session: Any, loop: Any = None) -> None:
+        super().__init__(socket, session, loop)
+        self.on_message: Callable[[dict[str, Any]], None] = lambda message: None
+        self.on_trouble: Callable[[str], None] = lambda reason: None
+        self.replied = False  # whether the request that is read for has been answered on the shell channel
+        self._now: zmq.Socket[Any] = zmq.Socket.shadow(socket)
+        self._read = 0
+        self._kept_bytes: dict[Any, int] = {}  # by request
+
+    async def get_msg(self, timeout: float | None = None) -> dict[str, Any]:  # type: ignore[override]
+        """The next message. Raises Empty after `timeout` seconds."""
+        self._read += 1
+        if self._read % _BURST == 0:
+            await asyncio.sleep(0)
+        received: Any
+        try:
+            received = self._now.recv_multipart(zmq.NOBLOCK)
+        except zmq.Again:
+            await self._wait(timeout)
+            received = self._now.recv_multipart()
+        _, parts = self.session.feed_identities(received)
+        message: dict[str, Any] = self.session.deserialize(parts)
+        self._count(message, sum(len(part) for part in parts))
+        self.on_message(message)
+        return message
+
+    async def _wait(self, timeout: float | None) -> None:
+        began = time.monotonic()
+        while not await self.socket.poll(1000 if timeout is None else int(timeout * 1000)):
+            if timeout is not None:
+                raise Empty
+            if self.replied and time.monotonic() - began > QUIET_S:
+                self.on_trouble(f"the kernel answered, but did not say within {QUIET_S:g} s that the cell's output is complete")
+
+    def _count(self, message: dict[str, Any], size: int) -> None:
+        kind, request = message["msg_type"], message["parent_header"].get("msg_id")
+        if kind in _KEPT:
+            self._kept_bytes[request] = self._kept_bytes.get(request, 0) + size
+            if sum(self._kept_bytes.values()) > OUTPUT_LIMIT_BYTES:
+                self.on_trouble(f"the notebook's outputs are larger than {OUTPUT_LIMIT_BYTES // 1024**2} MiB")
+        elif kind == "clear_output":
+            self._kept_bytes.pop(request, None)
+
+
+class ShellChannel(AsyncZMQSocketChannel):
+    """Tells `on_reply` when the kernel has answered a request to execute."""
+
+    on_reply: Callable[[], None] | None = None
+
+    async def get_msg(self, timeout: float | None = None) -> dict[str, Any]:  # type: ignore[override]
+        """The next reply. Raises Empty after `timeout` seconds."""
+        message = await super().get_msg(timeout)
+        if self.on_reply is not None and message["msg_type"] == "execute_reply":
+            self.on_reply()
+        return message
+
+
+class KernelClient(AsyncKernelClient):
+    """A client of one kernel with the channels above; `listen` before the first cell."""
+
+    iopub_channel_class = IopubChannel
+    shell_channel_class = ShellChannel
+
+    def connect_iopub(self, identity: bytes | None = None) -> Any:
+        """A socket whose queue has no limit: ZeroMQ would drop messages beyond the first thousand that wait."""
+        self.context.setsockopt(zmq.RCVHWM, 0)  # for sockets that are made from now on
+        return super().connect_iopub(identity)
+
+    def listen(self, on_message: Callable[[dict[str, Any]], None], on_trouble: Callable[[str], None]) -> None:
+        """Have `on_message` called with every message that the kernel publishes, `on_trouble` with why the kernel must be ended."""
+        self._iopub.on_message, self._iopub.on_trouble = on_message, on_trouble
+        assert isinstance(self.shell_channel, ShellChannel)
+        self.shell_channel.on_reply = self._replied
+
+    def begin_request(self) -> None:
+        """From here on the kernel has not answered yet: it may be silent as long as it works."""
+        self._iopub.replied = False
+
+    def _replied(self) -> None:
+        self._iopub.replied = True
+
+    @property
+    def _iopub(self) -> IopubChannel:
+        assert isinstance(self.iopub_channel, IopubChannel)
+        return self.iopub_channel

@@ -1,0 +1,256 @@
+"""However a notebook ends, the run says so: in its status, its cells, its record and its exit code, and the record has an end."""
+
+import json
+import os
+import signal
+
+import nbformat
+import pytest
+from test_runner import Stored, notebook, printed, stamps
+
+from mlkit.errors import MlkitError, RunnerFailed
+from mlkit.outcomes import check_run
+from mlkit.records import RunRecord, Status
+from mlkit.runner import RunOptions, run_notebook
+
+SCRIPT = "open('script.py', 'w').write('x = 1\\nraise ValueError(\"in the script\")\\n')"
+HOOK = "def hook(*_):\n    raise ValueError('in a hook')\nget_ipython().events.register('post_run_cell', hook)"
+HANDLED = "try:\n    raise ValueError('handled')\nexcept ValueError:\n    get_ipython().showtraceback()"
+NO_PROTOCOL = "kernel = get_ipython().kernel\nkernel.session.send(kernel.iopub_socket, 'status', {}, kernel.get_parent())"
+SHOWN = "try:\n        1 / 0\n    except ZeroDivisionError:\n        shell.showtraceback()"
+LATE = """\
+import threading
+shell, go = get_ipython(), threading.Event()
+def late():
+    go.wait()
+    {}
+thread = threading.Thread(target=late)
+thread.start()"""
+
+
+def run(folder, *cells: str, options: RunOptions | None = None, **about) -> RunRecord:
+    """The record of a run of these cells behind the parameters; checks that it ended and says the same on disk."""
+    source, executed = notebook(folder, *cells, **about), folder / "executed.ipynb"
+    record = run_notebook(source, executed, {}, options or RunOptions(cwd=folder))
+    on_disk = RunRecord.from_json((folder / "executed.record.json").read_bytes().decode())
+    assert on_disk == record
+    assert record.ended is not None
+    if record.status is not Status.COMPLETED:
+        assert "error-cell" in executed.read_text() or "outside of its cells" in executed.read_text()
+        with pytest.raises(MlkitError):
+            check_run(record)
+    if record.cells:
+        assert stamps(executed) == [cell.status for cell in record.cells]
+    return record
+
+
+@pytest.mark.parametrize(
+    ("cells", "ename"),
+    [
+        (["%%capture\nraise ValueError('hidden')", "print('went on')"], "ValueError"),
+        (["%%capture taken\nprint(1)\n1 / 0", "print('went on')"], "ZeroDivisionError"),
+        (["%run script.py", "print('went on')"], "ValueError"),
+        ([HOOK, "print('went on')"], "ValueError"),
+        ([HANDLED, "print('went on')"], "ValueError"),
+        ([f"{HANDLED}\nfrom IPython.display import clear_output\nclear_output()", "print('went on')"], "ValueError"),
+        (["get_ipython().run_cell('1 / 0')", "print('went on')"], "ZeroDivisionError"),
+        (["get_ipython().set_custom_exc((Exception,), lambda *_, **__: None)\n1 / 0", "print('went on')"], "ZeroDivisionError"),
+        (["import asyncio\nasyncio.get_event_loop().call_soon(get_ipython().run_cell, '1 / 0')"], "ZeroDivisionError"),
+        (["quit()", "import time; time.sleep(0.1); print('went on')"], "SystemExit"),
+        (["exit(0)"], "SystemExit"),
+        (
+            ["kernel = get_ipython().kernel\nkernel.session.send(kernel.iopub_socket, 'status', {}, kernel.get_parent())"],
+            "UnreadableMessage",
+        ),
+    ],
+)
+def test_whatever_the_kernel_reports_as_an_error_fails_the_cell(tmp_path, cells, ename):
+    (tmp_path / "script.py").write_text("x = 1\nraise ValueError('in the script')\n")
+    record = run(tmp_path, *cells)
+    assert record.status is Status.FAILED
+    assert [cell.status for cell in record.cells] == ["completed", "failed", *["not run"] * (len(cells) - 1)]
+    assert (record.failure.cell_number, record.failure.ename) == (2, ename)
+    assert "went on" not in printed(tmp_path / "executed.ipynb")
+
+
+@pytest.mark.parametrize("reports", ["shell.run_cell('1 / 0')", SHOWN])
+def test_an_error_from_a_thread_fails_the_run_though_its_cell_was_done(tmp_path, reports):
+    record = run(tmp_path, LATE.format(reports), "go.set(); thread.join()", "print('went on')")
+    assert record.status is Status.FAILED
+    assert record.failure.ename == "ZeroDivisionError"
+    assert record.cells[3].status is Status.NOT_RUN
+    assert "ZeroDivisionError" in (tmp_path / "executed.ipynb").read_text()
+
+
+@pytest.mark.parametrize("swallowed", ["KeyboardInterrupt", "BaseException"])
+def test_a_limit_that_the_last_cell_swallows_still_ends_the_run(tmp_path, swallowed):
+    cell = f"import time\ntry:\n    time.sleep(300)\nexcept {swallowed}:\n    print('swallowed')"
+    record = run(tmp_path, cell, options=RunOptions(cwd=tmp_path, cell_timeout_s=5))
+    assert record.status is Status.TIMED_OUT
+    assert [cell.status for cell in record.cells] == ["completed", "timed out"]
+    assert printed(tmp_path / "executed.ipynb") == "swallowed\n"
+
+
+def test_a_signal_that_a_cell_swallows_still_ends_the_run_after_that_cell(tmp_path):
+    def stop_in_cell_2(progress):
+        if (progress.cell, progress.status) == (2, None):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    cell = "import time\ntry:\n    time.sleep(300)\nexcept BaseException:\n    pass"
+    record = run(tmp_path, cell, "print('went on')", options=RunOptions(cwd=tmp_path, on_progress=stop_in_cell_2))
+    assert [cell.status for cell in record.cells] == ["completed", "interrupted", "not run"]
+
+
+class StopsWhenStored(Stored):
+    """SIGTERM comes while the record of the end is being stored."""
+
+    def put(self, name: str, data: bytes) -> None:
+        super().put(name, data)
+        if name.endswith(".record.json") and self.records[-1].ended and len([one for one in self.records if one.ended]) == 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_a_stop_that_comes_while_the_evidence_is_stored_is_not_forgotten(tmp_path):
+    store = StopsWhenStored()
+    record = run(tmp_path, "print(1)", options=RunOptions(cwd=tmp_path, store=store))
+    assert record.status is Status.INTERRUPTED
+    assert [cell.status for cell in record.cells] == ["completed", "completed"]
+    assert store.records[-1] == record
+
+
+def test_output_that_comes_faster_than_it_is_read_is_kept_whole(tmp_path):
+    record = run(tmp_path, "import sys\nfor n in range(8000):\n    sys.stdout.write(f'{n}\\n'); sys.stdout.flush()")
+    assert record.status is Status.COMPLETED
+    assert printed(tmp_path / "executed.ipynb") == "".join(f"{n}\n" for n in range(8000))
+
+
+def test_a_notebook_that_prints_without_end_is_stopped(tmp_path, monkeypatch):
+    monkeypatch.setattr("mlkit.runner.iopub.OUTPUT_LIMIT_BYTES", 2**20)
+    record = run(tmp_path, "while True:\n    print('x' * 10_000)", "print(2)")
+    assert [cell.status for cell in record.cells] == ["completed", "failed", "not run"]
+    assert record.failure.evalue == "the notebook's outputs are larger than 1 MiB"
+
+
+def test_output_that_was_cleared_does_not_count(tmp_path, monkeypatch):
+    monkeypatch.setattr("mlkit.runner.iopub.OUTPUT_LIMIT_BYTES", 2**20)
+    redraws = "from IPython.display import clear_output\nfor _ in range(40):\n    clear_output()\n    print('x' * 100_000)"
+    assert run(tmp_path, redraws).status is Status.COMPLETED
+
+
+def test_a_kernel_that_answers_and_falls_silent_is_ended(tmp_path, monkeypatch):
+    monkeypatch.setattr("mlkit.runner.iopub.QUIET_S", 1.0)
+    mute = "kernel = get_ipython().kernel\nkernel._publish_status = lambda *_, **__: None"
+    record = run(tmp_path, mute, "print(2)")
+    assert [cell.status for cell in record.cells] == ["completed", "failed", "not run"]
+    assert "did not say" in record.failure.evalue
+
+
+def test_half_a_surrogate_pair_is_carried_from_print_to_record(tmp_path):
+    record = run(tmp_path, "# cut \ud83d", "print('before')\nprint('cut \\ud83d')", "raise ValueError('cut \\ud83d')")
+    assert [cell.status for cell in record.cells] == ["completed", "completed", "failed"]
+    assert record.failure.evalue == "cut \ud83d"
+    assert nbformat.read(tmp_path / "executed.ipynb", 4).cells[3].outputs[0].text == "before\ncut \ud83d\n"
+
+
+@pytest.mark.parametrize(
+    ("cell", "says", "cure"),
+    [
+        ("import os\nos._exit(0)", "exited with code 0", "os._exit"),
+        ("import os\nos._exit(3)", "exited with code 3", "os._exit"),
+        ("import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)", "crashed (SIGSEGV)", "package"),
+        ("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)", "ended by SIGKILL", "fewer rows"),
+        ("import os, signal\nsignal.signal(15, signal.SIG_DFL)\nos.kill(os.getpid(), 15)", "ended by SIGTERM", "who sent it"),
+    ],
+)
+def test_a_kernel_that_ends_is_told_by_its_own_cause(tmp_path, cell, says, cure):
+    record = run(tmp_path, cell, "print(2)")
+    assert [one.status for one in record.cells] == ["completed", "died", "not run"]
+    assert says in record.failure.evalue
+    assert cure in record.failure.cure
+    with pytest.raises(MlkitError) as told:
+        check_run(record)
+    assert (told.value.exit_code, told.value.cure) == (13, record.failure.cure)
+
+
+def test_a_kernel_that_ends_after_its_last_cell_fails_the_run(tmp_path):
+    last = "import os, threading, asyncio\nasyncio.get_event_loop().call_soon(os._exit, 0)"
+    assert run(tmp_path, last).status is not Status.COMPLETED
+
+
+def test_a_forked_child_that_goes_on_disturbs_nothing(tmp_path):
+    record = run(tmp_path, "import os\nos.fork()", "print('parent')")
+    assert [cell.status for cell in record.cells] == ["completed"] * 3
+
+
+def test_a_terminal_that_nobody_reads_does_not_stop_the_run(tmp_path):
+    def closed(progress):
+        raise BrokenPipeError
+
+    assert run(tmp_path, "print(1)", options=RunOptions(cwd=tmp_path, on_progress=closed)).status is Status.COMPLETED
+
+
+def test_an_exception_of_the_runner_itself_fails_the_run_and_ends_its_record(tmp_path, monkeypatch):
+    def broken(*_, **__):
+        raise KeyError("unforeseen")
+
+    monkeypatch.setattr("mlkit.runner.client.StoppableClient.execute_cell", broken)
+    record = run(tmp_path, "print(1)")
+    assert [cell.status for cell in record.cells] == ["failed", "not run"]
+    assert "KeyError" in record.failure.evalue
+    with pytest.raises(RunnerFailed):
+        check_run(record)
+
+
+@pytest.mark.parametrize("broken", ["mlkit.runner.cells.mark", "mlkit.runner.run.cells.cell_records", "mlkit.runner.usage.UsageMeter.stop"])
+def test_what_fails_while_the_run_is_ended_still_gives_the_record_an_end(tmp_path, monkeypatch, broken):
+    original, calls = RunRecord.to_json, []
+
+    def raises(*_, **__):
+        calls.append(1)
+        raise KeyError("unforeseen")
+
+    def when_the_cell_ran(progress):
+        if progress.cell == 2:
+            monkeypatch.setattr(broken, raises)
+
+    source, executed = notebook(tmp_path, "1 / 0"), tmp_path / "executed.ipynb"
+    record = run_notebook(source, executed, {}, RunOptions(on_progress=when_the_cell_ran))
+    assert calls
+    assert record.status is Status.FAILED
+    assert record.failure.ename == "RunnerFailed"
+    assert record.ended
+    assert (tmp_path / "executed.record.json").read_text() == original(record)
+
+
+class BreaksAtTheEnd(Stored):
+    def put(self, name: str, data: bytes) -> None:
+        if name.endswith(".record.json") and json.loads(data)["ended"]:
+            raise KeyError("unforeseen")
+        super().put(name, data)
+
+
+def test_a_store_that_fails_in_its_own_way_is_told_and_the_record_ends(tmp_path):
+    record = run_notebook(notebook(tmp_path, "print(1)"), tmp_path / "executed.ipynb", {}, RunOptions(store=BreaksAtTheEnd()))
+    assert record.ended
+    assert [one.ename for one in record.not_kept] == ["RunnerFailed"]
+    with pytest.raises(RunnerFailed, match="could not be stored"):
+        check_run(record)
+
+
+def test_a_metric_that_is_no_number_fails_its_cell(tmp_path):
+    record = run(tmp_path, "from mlkit import journal\njournal.log_metrics({'auc': float('nan')})")
+    assert (record.failure.cell_number, record.failure.ename) == (2, "InvalidData")
+    assert "`auc` is nan" in record.failure.evalue
+
+
+def test_events_that_make_no_sense_do_not_disturb_the_run(tmp_path):
+    tells = "from mlkit.journal import tell\ntell('secret')\ntell('metrics', values=5)\ntell('object', size='x')\ntell('no such kind')"
+    record = run(tmp_path, tells, "print('went on')")
+    assert record.ended
+    assert record.cells[-1].status is Status.COMPLETED
+
+
+@pytest.mark.parametrize("name", ["executed", "executed.txt", "executed.v1"])
+def test_an_executed_notebook_that_is_not_named_as_one_is_refused_for_two_would_share_a_record(tmp_path, name):
+    with pytest.raises(MlkitError, match=r"does not end with \.ipynb"):
+        run_notebook(notebook(tmp_path), tmp_path / name, {})
