@@ -1,8 +1,9 @@
 """What `mlkit run` costs over plain papermill: the same notebooks, in turns, as whole processes. Medians and ratios.
 
-    .venv/bin/python benchmarks/run_overhead.py [ROUNDS]
+    .venv/bin/python benchmarks/run_overhead.py [ROUNDS [NOTEBOOK ...]]
 
-`short` is the worst case, a notebook that is done at once; `plots` prints tables and draws, as notebooks do; `cells` has two hundred cells.
+`short` is the worst case, a notebook that is done at once; `plots` prints tables and draws, as notebooks do; `cells` has two hundred cells,
+`flood` prints 30,000 lines, each a message of its own.
 """
 
 import statistics
@@ -24,6 +25,7 @@ NOTEBOOKS = {
         *[f"frame.sample(50, random_state={seed})" for seed in range(5)],
         *[f"plt.plot(frame.iloc[:, {column}].cumsum());" for column in range(5)],
     ],
+    "flood": ["import sys\nfor n in range(30_000):\n    sys.stdout.write(f'{n}\\n'); sys.stdout.flush()"],
     "cells": [f"print({number})" for number in range(200)],
 }
 
@@ -42,12 +44,12 @@ def seconds(command: list[str], folder: Path) -> float:
     return time.perf_counter() - began
 
 
-def main(rounds: int) -> None:
+def main(rounds: int, names: list[str]) -> None:
     scripts = Path(sys.executable).parent
     print(f"{'notebook':10} {'papermill s':>12} {'mlkit run s':>12} {'ratio':>7} {'extra s':>8}   medians of {rounds}")
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        for name in NOTEBOOKS:
+        for name in names:
             notebook = str(write(folder, name))
             plain = [str(scripts / "papermill"), notebook, "plain.ipynb", "-p", "rows", "500", "--no-progress-bar"]
             ours = [str(scripts / "mlkit"), "run", notebook, "ours.ipynb", "-p", "rows", "500"]
@@ -60,4 +62,4 @@ def main(rounds: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 7)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 7, sys.argv[2:] or list(NOTEBOOKS))

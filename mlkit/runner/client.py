@@ -3,6 +3,7 @@
 import os
 import signal
 from dataclasses import dataclass
+from queue import Empty
 from typing import Any
 
 from jupyter_core.utils import run_sync
@@ -14,7 +15,7 @@ from papermill.clientwrap import PapermillNotebookClient
 from mlkit.errors import cure_told
 from mlkit.records import Status
 from mlkit.runner.cells import is_run
-from mlkit.runner.iopub import KernelClient
+from mlkit.runner.iopub import QUIET_S, KernelClient
 from mlkit.runner.session import RunStopped, Session, runner_failed
 
 SHUTDOWN_WAIT_S = 1.0  # until a kernel whose cells are all done is ended by signal; some never answer, and jupyter_client waits 5 s
@@ -168,7 +169,10 @@ class StoppableClient(PapermillNotebookClient):  # type: ignore[misc]
         await self.async_wait_for_reply(request)
         done = False
         while not done:
-            message = await self.kc.iopub_channel.get_msg()
+            try:
+                message = await self.kc.iopub_channel.get_msg(timeout=QUIET_S)
+            except Empty:
+                return self._give_up("the kernel did not say that its output is complete")
             done = message["parent_header"].get("msg_id") == request and message["content"].get("execution_state") == "idle"
 
     read_the_rest = run_sync(_read_the_rest)
