@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,11 +11,12 @@ from typer.core import TyperCommand
 
 from mlkit.cli.addresses import Destination, local_notebook
 from mlkit.cli.console import Elapsed, out, plain, show_table
-from mlkit.errors import NotFound, UsageError
+from mlkit.errors import UsageError
 from mlkit.parameters import Typed
 
 if TYPE_CHECKING:
     from mlkit.aws.evidence import EvidenceStore
+    from mlkit.parameters import Parameter
     from mlkit.records import RunRecord
     from mlkit.runner.keeping import Store
     from mlkit.settings import Project
@@ -88,9 +90,10 @@ def _given(notebook: Path, file: Path | None, settings: list[str], parameters: l
     With -o, what is pushed is what runs unless somebody set the stack or the execution otherwise: the value `notebook` leaves the
     parameter alone. It must exist all the same, so it is passed on where it does not, to be refused.
     """
-    from mlkit.parameters import read_parameters
+    from mlkit.parameters import read_parameter_file, read_parameters
 
-    from_file, settled, direct = _from_file(file), _once(settings), _once(parameters)
+    from_file = read_parameter_file(file) if file else {}
+    settled, direct = _once(settings), _once(parameters)
     left = {name for name, value in settled.items() if value == "notebook"}
     misnamed = left - {one.name for one in read_parameters(notebook)} if left else set()
     decided = {name: value for name, value in settled.items() if name not in left or name in misnamed}
@@ -224,15 +227,31 @@ def params(notebook: Notebook, as_json: Annotated[bool, typer.Option("--json", h
 
     parameters = read_parameters(notebook)
     if as_json:
-        found = [{"name": p.name, "type": str(p.type), "required": p.required, "default": p.default, "help": p.help} for p in parameters]
-        typer.echo(json.dumps(found, indent=2))
+        typer.echo(json.dumps([_described(parameter) for parameter in parameters], indent=2))
         return
     defaults = ["required" if p.required else repr(p.default) for p in parameters]
-    rows = [{"name": p.name, "type": str(p.type), "default": d, "meaning": p.help} for p, d in zip(parameters, defaults, strict=True)]
+    rows = [{"name": p.name, "type": _kind(p), "default": d, "meaning": _meaning(p)} for p, d in zip(parameters, defaults, strict=True)]
     if rows:
         show_table(rows)
     else:
         out.print(f"{notebook} has no parameters")
+
+
+def _kind(parameter: "Parameter") -> str:
+    """The type for people, without its choices: a column of types is narrow."""
+    return str(replace(parameter.type, choices=()))
+
+
+def _meaning(parameter: "Parameter") -> str:
+    choices = " or ".join(map(repr, parameter.type.choices))
+    return ": ".join(part for part in (parameter.help, choices) if part)
+
+
+def _described(parameter: "Parameter") -> dict[str, Any]:
+    """The parameter for programs; `choices` is there only when the notebook names them."""
+    described = {"name": parameter.name, "type": str(parameter.type), "required": parameter.required}
+    choices = {"choices": list(parameter.type.choices)} if parameter.type.choices else {}
+    return {**described, **choices, "default": parameter.default, "help": parameter.help}
 
 
 def _once(joined: list[str]) -> dict[str, str]:
@@ -242,31 +261,3 @@ def _once(joined: list[str]) -> dict[str, str]:
     if twice:
         raise UsageError(f"-p {twice[0]} is given twice", cure="Give each parameter once.")
     return dict(pairs)
-
-
-def _yaml_problem(error: Any) -> str:
-    """What is wrong, and in which line, in one line."""
-    mark = getattr(error, "problem_mark", None)
-    where = f"line {mark.line + 1}: " if mark else ""
-    return f"{where}{getattr(error, 'problem', None) or str(error).splitlines()[0]}"
-
-
-def _from_file(path: Path | None) -> dict[str, Any]:
-    if path is None:
-        return {}
-    import yaml
-
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise NotFound(f"There is no file {path}", cure="Check the path; -f takes a YAML file of parameters.") from error
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}", cure="-f takes a YAML file of parameters.") from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path} is not text in UTF-8", cure="Save it as UTF-8.") from error
-    except yaml.YAMLError as error:
-        raise UsageError(f"{path} is not YAML: {_yaml_problem(error)}", cure="Write one `name: value` a line.") from error
-    if not isinstance(values, dict) or not all(isinstance(name, str) for name in values):
-        kind = "a list" if isinstance(values, list) else "empty" if values is None else "no mapping of names"
-        raise UsageError(f"{path} is {kind}, not parameters by name", cure="Write one `name: value` a line.")
-    return values

@@ -7,13 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from mlkit.contract.calls import Call
 from mlkit.contract.shell import SOURCE
 from mlkit.contract.words import UNKNOWN
 from mlkit.errors import InvalidNotebook, InvalidParameters
-from mlkit.parameters import Parameter, ParameterType, bind, read_parameters
+from mlkit.parameters import Parameter, ParameterType, bind, parameters_in, read_parameters
 
 _ANY = ParameterType(name="str")  # takes the empty text that stands for a value that is not known
 
@@ -82,9 +80,6 @@ def _read(root: Path, name: str, folder: str | None) -> tuple[dict[str, Any] | N
     if path is None or not (root / path).is_file():
         return None, []
     try:
-        values = yaml.safe_load((root / path).read_text(encoding="utf-8"))
-    except (ValueError, yaml.YAMLError) as problem:
-        return None, [f"{path} cannot be read: {problem}"]
-    if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
-        return None, [f"{path} does not hold parameters, one `name: value` a line"]
-    return values, []
+        return parameters_in((root / path).read_bytes(), path), []
+    except InvalidParameters as problem:
+        return None, [str(problem)]

@@ -36,13 +36,17 @@ def kernel_of(content: Mapping[str, Any], kernel_name: str | None, source: Path)
     """The name of the notebook's kernel. Raises InvalidNotebook when it has none that is installed here and runs Python."""
     from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 
-    about = content.get("metadata", {})
+    about = content["metadata"]
     spec = about.get("kernelspec", {})
     name = kernel_name or spec.get("name")
     language = about.get("language_info", {}).get("name") or spec.get("language")
     if not name or not language:
         missing = "name" if not name else "language"
         raise InvalidNotebook(f"{source}: the notebook's kernelspec has no {missing}.", cure="Choose its kernel in JupyterLab and save it.")
+    if not isinstance(name, str):
+        raise InvalidNotebook(
+            f"{source}: the name of the notebook's kernel is no text.", cure="Choose its kernel in JupyterLab and save it."
+        )
     if language != "python":
         raise InvalidNotebook(
             f"{source}: the notebook is written in {language}.", cure="Parameters can be checked in Python notebooks only."
@@ -53,4 +57,4 @@ def kernel_of(content: Mapping[str, Any], kernel_name: str | None, source: Path)
     except NoSuchKernel:
         installed = ", ".join(sorted(kernels.find_kernel_specs())) or "none"
         raise InvalidNotebook(f"{source}: the kernel {name!r} is not installed; there are: {installed}.") from None
-    return str(name)
+    return name

@@ -54,16 +54,24 @@ def run_notebook(source: Path, executed: Path, parameters: Mapping[str, Any], op
     if executed.is_dir():
         raise UsageError(f"The executed notebook cannot be the folder {executed}.", cure=f"Name a file in it: {executed / source.name}")
     with only_one(executed):
-        return _Run(source, executed, declared, given, kernel, options).go()
+        return _Run(source, content, executed, declared, given, kernel, options).go()
 
 
 class _Run:
     """One run's parts, and what each tells the others."""
 
     def __init__(
-        self, source: Path, executed: Path, declared: tuple[Parameter, ...], given: Mapping[str, Any], kernel: str, options: RunOptions
+        self,
+        source: Path,
+        content: Mapping[str, Any],
+        executed: Path,
+        declared: tuple[Parameter, ...],
+        given: Mapping[str, Any],
+        kernel: str,
+        options: RunOptions,
     ) -> None:
-        self.source, self.executed, self.declared, self.given, self.kernel = source, executed, declared, given, kernel
+        self.source, self.content, self.executed = source, content, executed
+        self.declared, self.given, self.kernel = declared, given, kernel
         self.options = options
         self.digest = hashlib.sha256(source.read_bytes()).hexdigest()
         self.screener = Screener(known=secret_variables({**os.environ, **options.environment}))
@@ -104,6 +112,7 @@ class _Run:
 
     def _execute(self) -> None:
         """Whatever ends the notebook, the session knows it afterwards. Raises only when nothing was begun."""
+        from nbformat import from_dict
         from papermill import PapermillExecutionError, execute_notebook
 
         from mlkit.runner import engine
@@ -113,7 +122,7 @@ class _Run:
         start: dict[str, Any] = {"env": environment}
         if self.options.cwd is not None:
             start["cwd"] = str(self.options.cwd)
-        path = str(self.source).replace("{", "{{").replace("}", "}}")  # papermill takes a path for a template
+        checked = from_dict(self.content)  # type: ignore[no-untyped-call]  # not the file: what was checked is what runs
         options = {
             "engine_name": engine.NAME,
             "kernel_name": self.kernel,
@@ -122,7 +131,7 @@ class _Run:
             "progress_bar": False,
         }
         try:
-            execute_notebook(path, None, dict(self.given), session=self.session, start=start, **options)
+            execute_notebook(checked, None, dict(self.given), session=self.session, start=start, **options)
         except RunStopped:
             pass  # the session holds what happened
         except PapermillExecutionError as problem:  # papermill looks through the outputs: it may see what nobody reported
@@ -187,6 +196,7 @@ class _Run:
                 self.log.add(event)
 
     def _begin(self) -> None:
+        self.session.notebook.metadata.papermill["input_path"] = str(self.source)
         self.keeper.save(self.session.notebook)
         self.keeper.begin(self._record(Usage(wall_s=0.0), Status.RUNNING))
         self.begun = True

@@ -75,9 +75,15 @@ def test_a_parameters_cell_with_more_than_literals_is_refused(source, complaint)
     assert complaint in str(raised.value)
 
 
-def test_a_notebook_without_a_parameters_cell_is_refused():
-    with pytest.raises(InvalidNotebook, match="no cell tagged `parameters`"):
-        parameters_of({"cells": [code("x = 1")]}, "x.ipynb")
+def test_a_notebook_without_a_parameters_cell_has_none():
+    assert parameters_of({"cells": [code("x = 1")]}, "x.ipynb") == ()
+
+
+@pytest.mark.parametrize("cells", [[code("x = 1")], [code("# nothing yet", "parameters")], []])
+def test_a_parameter_for_a_notebook_that_has_none_is_refused_with_the_way_to_tag_a_cell(cells):
+    with pytest.raises(InvalidParameters, match="no parameter `x`: the notebook has no cell tagged `parameters`") as raised:
+        bind(parameters_of({"cells": cells}, "x.ipynb"), {"x": 1})
+    assert "Property Inspector" in raised.value.cure
 
 
 def test_a_notebook_with_two_parameters_cells_is_refused():
@@ -105,32 +111,32 @@ def test_a_missing_notebook_is_not_found(tmp_path):
 
 
 def test_only_what_is_given_is_bound_and_the_defaults_stay_the_notebooks():
-    assert bind(parameters(), {"epochs": "7"}) == {"epochs": 7}
+    assert bind(parameters(), {"epochs": Typed("7")}) == {"epochs": 7}
 
 
 @pytest.mark.parametrize(
     ("text", "value"), [(t, True) for t in ("true", "Yes", "ON", "1")] + [(f, False) for f in ("false", "No", "OFF", "0")]
 )
 def test_words_for_yes_and_no_become_booleans(text, value):
-    assert bind(parameters(), {"tune": text})["tune"] is value
+    assert bind(parameters(), {"tune": Typed(text)})["tune"] is value
 
 
 @pytest.mark.parametrize(
     ("given", "bound"),
     [
-        ({"rate": "3"}, 3.0),
+        ({"rate": Typed("3")}, 3.0),
         ({"rate": 3}, 3.0),
-        ({"rate": "1e-3"}, 0.001),
-        ({"name": "null"}, None),
-        ({"name": "None of these"}, "None of these"),
+        ({"rate": Typed("1e-3")}, 0.001),
+        ({"name": Typed("null")}, None),
+        ({"name": Typed("None of these")}, "None of these"),
         ({"name": "5"}, "5"),
         ({"name": " spaced "}, " spaced "),
-        ({"layers": "[64, 32]"}, [64, 32]),
+        ({"layers": Typed("[64, 32]")}, [64, 32]),
         ({"layers": [1]}, [1]),
-        ({"prices": '{"a": 2}'}, {"a": 2.0}),
-        ({"epochs": "1_000"}, 1000),
-        ({"epochs": "0"}, 0),
-        ({"rate": "0"}, 0.0),
+        ({"prices": Typed('{"a": 2}')}, {"a": 2.0}),
+        ({"epochs": Typed("1_000")}, 1000),
+        ({"epochs": Typed("0")}, 0),
+        ({"rate": Typed("0")}, 0.0),
         ({"name": "0"}, "0"),
         ({"name": Typed("0")}, "0"),
         ({"name": Typed("north")}, "north"),
@@ -149,28 +155,28 @@ def test_values_become_what_the_notebook_declares(given, bound):
 @pytest.mark.parametrize(
     "given",
     [
-        {"tune": "maybe"},
+        {"tune": Typed("maybe")},
         {"tune": 1},
         {"tune": None},
-        {"epochs": "false"},
+        {"epochs": Typed("false")},
         {"epochs": True},
-        {"epochs": "1e3"},
+        {"epochs": Typed("1e3")},
         {"epochs": 1.0},
-        {"rate": "off"},
-        {"rate": "nan"},
+        {"rate": Typed("off")},
+        {"rate": Typed("nan")},
         {"rate": float("inf")},
         {"rate": False},
         {"name": 5},
-        {"layers": "64, 32"},
-        {"layers": '{"a": 1}'},
-        {"prices": {"a": "b"}},
+        {"layers": Typed("64, 32")},
+        {"layers": Typed('{"a": 1}')},
+        {"prices": {"a": Typed("b")}},
         {"prices": {1: 2.0}},
-        {"epochs": "none"},
-        {"epochs": "off"},
-        {"epochs": "yes"},
-        {"rate": "no"},
-        {"layers": "false"},
-        {"prices": "off"},
+        {"epochs": Typed("none")},
+        {"epochs": Typed("off")},
+        {"epochs": Typed("yes")},
+        {"rate": Typed("no")},
+        {"layers": Typed("false")},
+        {"prices": Typed("off")},
         {"name": Typed("false")},
         {"name": Typed("No")},
         {"name": Typed(" off ")},
@@ -190,7 +196,7 @@ def test_an_unknown_parameter_is_refused_with_the_nearest_spelling():
 
 def test_all_problems_are_told_at_once():
     with pytest.raises(InvalidParameters) as raised:
-        bind(parameters(), {"epoch": "7", "tune": "maybe", "rate": "1"})
+        bind(parameters(), {"epoch": "7", "tune": "maybe", "rate": 1})
     assert len(str(raised.value).splitlines()) == 2
 
 
@@ -219,12 +225,12 @@ def test_all_that_is_required_and_missing_is_named_at_once_and_before_anything_r
         "Parameter `country` (str) is required and was not given.",
         "Parameter `year` (int) is required and was not given.",
     ]
-    assert bind(declared, {"year": "2024", "country": "de"}) == {"year": 2024, "country": "de"}
+    assert bind(declared, {"year": Typed("2024"), "country": Typed("de")}) == {"year": 2024, "country": "de"}
 
 
 def test_a_required_parameter_given_wrong_is_told_once():
     with pytest.raises(InvalidParameters) as caught:
-        bind(parameters("year: int"), {"year": "x"})
+        bind(parameters("year: int"), {"year": Typed("x")})
     assert str(caught.value) == "Parameter `year` is int (required), not 'x': it is no whole number."
 
 

@@ -62,7 +62,7 @@ def test_a_completed_run_gives_plain_papermills_outputs(tmp_path):
     executed, plain = tmp_path / "out/executed.ipynb", tmp_path / "plain.ipynb"
     seen = []
     store = Stored()
-    record = run_notebook(source, executed, {"x": "5"}, RunOptions(on_progress=seen.append, store=store, sources={"x": "-p"}))
+    record = run_notebook(source, executed, {"x": 5}, RunOptions(on_progress=seen.append, store=store, sources={"x": "-p"}))
     papermill.execute_notebook(str(source).replace("{", "{{").replace("}", "}}"), str(plain), {"x": 5}, progress_bar=False)
 
     ours, theirs = nbformat.read(executed, 4).cells, nbformat.read(plain, 4).cells

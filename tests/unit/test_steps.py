@@ -9,6 +9,7 @@ from finished_runs import FILES, STARTED, activity, executed_of, finished, make_
 from mlkit.errors import InvalidData, InvalidParameters, NotFound
 from mlkit.evidence import sha256
 from mlkit.movielens.splits import RatingsTable, SplitRule, feature_index_sql, histogram_sql, profile_sql, splits_sql
+from mlkit.parameters import Typed
 from mlkit.records import Activity, Earlier, Failure, FileRecord, InputRecord, QueryRecord, Redaction, Status
 from mlkit.settings import Project
 from mlkit.sql import unload_sql
@@ -72,7 +73,7 @@ def test_a_changed_notebook_a_new_module_and_a_removed_one_are_other_keys(projec
 
 def test_parameters_count_as_they_are_bound_with_the_defaults(project: Project) -> None:
     before = step_of(project)
-    assert step_of(project, epochs="3", tune="no").key == before.key
+    assert step_of(project, epochs=Typed("3"), tune=Typed("no")).key == before.key
     other = step_of(project, epochs=4)
     assert other.key != before.key
     assert other.differences(before) == ["parameter epochs (4, was 3)"]
