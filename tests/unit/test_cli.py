@@ -53,6 +53,50 @@ def test_a_mistake_ends_with_one_message_a_next_step_and_its_own_exit_code(tmp_p
     assert "Traceback" not in result.stderr
 
 
+TYPES = "b: bool = False\ni: int = -1\nf: float = 1e-3\ns: str = 'x'\nl: list = []\nd: dict = {}\no: str | None = None"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["-p", "s", b"caf\xe9"], "what is not a whole character in UTF-8"),
+        (["-p", b"caf\xe9", "s"], "no parameter `caf\\udce9`"),
+        (["-p", "l", '["\\ud83d"]'], "`l[0]` holds what is not a whole character"),
+        (["-p", "l", "[NaN]"], "NaN is no number that JSON has"),
+        (["-f", b"i: '8'"], "not '8': it is a str; leave out the quotes"),
+        (["-f", b"d: {when: 2024-01-31}\nl: [2024-02-01]"], "`d.when` is a date"),
+        (["-f", b"d:\n  n: {2: two, true: x}"], "line 2: the key `2` is no text"),
+        (["-f", b"d: {x: .nan, y: .inf}"], "`d.x` is not a finite number"),
+        (["-f", b"d: &a\n  self: *a"], "line 1: an alias stands inside"),
+        (["-f", b"s: a\ns: b"], "line 2: `s` is there twice"),
+    ],
+    ids=ascii,
+)
+def test_a_value_that_cannot_be_kept_ends_with_the_parameters_exit_code(tmp_path: Path, arguments: list[Any], complaint: str) -> None:
+    path = notebook(tmp_path / "types.ipynb", TYPES)
+    if arguments[0] == "-f":
+        (tmp_path / "values.yaml").write_bytes(arguments[1])
+        arguments = ["-f", "values.yaml"]
+    program = [sys.executable, "-c", "from mlkit.cli import main; main()", "run", str(path)]
+    result = subprocess.run([*program, *arguments], capture_output=True, text=True, cwd=tmp_path, timeout=60)
+    assert result.returncode == errors.InvalidParameters.exit_code
+    assert complaint in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not (tmp_path / "executed").exists()
+
+
+def test_params_shows_choices_to_people_and_to_programs(tmp_path: Path) -> None:
+    path = notebook(tmp_path / "x.ipynb", "split: Literal['hashed', 'latest'] = 'hashed'  # which rows\nn: 'Literal[1, 2] | None' = 1")
+    shown = " ".join(CliRunner().invoke(cli.app, ["params", str(path)], env={"COLUMNS": "200"}).output.split())
+    assert "split │ str │ 'hashed' │ which rows: 'hashed' or 'latest'" in shown
+    assert "n │ int | None │ 1 │ 1 or 2" in shown
+    told = json.loads(CliRunner().invoke(cli.app, ["params", str(path), "--json"]).output)
+    assert [(one["type"], one["choices"]) for one in told] == [
+        ("Literal['hashed', 'latest']", ["hashed", "latest"]),
+        ("Literal[1, 2] | None", [1, 2]),
+    ]
+
+
 def test_an_unknown_parameter_is_refused_with_the_near_spelling() -> None:
     result = mlkit("run", "notebooks/02_train.ipynb", "/nowhere/out.ipynb", "-p", "tun", "True")
     assert result.returncode == errors.InvalidParameters.exit_code

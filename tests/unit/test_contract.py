@@ -1,6 +1,7 @@
 """`mlkit check` on small projects, with buildspecs and templates as other people write them."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -182,15 +183,58 @@ def test_what_fits_is_accepted_however_it_is_written(make, command):
         ("python -m papermill notebooks/train.ipynb out.ipynb -p Tune True", "no parameter `Tune`"),
         ("papermill notebooks/nowhere.ipynb out.ipynb", "there is no notebook notebooks/nowhere.ipynb"),
         ("mlkit run notebooks/train.ipynb -f params.yaml", "no parameter `deep`"),
-        ("mlkit run notebooks/train.ipynb -f broken.yaml", "broken.yaml"),
+        ("mlkit run notebooks/train.ipynb -f broken.yaml", "broken.yaml, line 1: the file is a list"),
+        ("mlkit run notebooks/train.ipynb -f quoted.yaml", "not '3': it is a str; leave out the quotes"),
+        ("mlkit run notebooks/train.ipynb -f twice.yaml", "twice.yaml, line 2: `epochs` is there twice"),
     ],
 )
 def test_what_does_not_fit_is_told(make, command, message):
     env = 'env:\n  variables: {EMPTY: ""}\n'
-    files = {"params.yaml": "epochs: 3\ndeep: 1\n", "broken.yaml": "- a\n", "buildspecs/train.yml": buildspec(command, env=env)}
-    problems = make(files)
+    values = {
+        "params.yaml": "epochs: 3\ndeep: 1\n",
+        "broken.yaml": "- a\n",
+        "quoted.yaml": "epochs: '3'\n",
+        "twice.yaml": "epochs: 3\nepochs: 4\n",
+    }
+    problems = make({**values, "buildspecs/train.yml": buildspec(command, env=env)})
     assert any(message in problem for problem in problems), problems
     assert all(problem.startswith("buildspecs/train.yml:7: ") for problem in problems)
+
+
+SPLIT = "split: 'Literal[\"hashed\", \"latest\"]' = 'hashed'"
+
+
+@pytest.mark.parametrize(
+    ("command", "wrong"),
+    [
+        ("mlkit run notebooks/train.ipynb -p split latest", []),
+        ("mlkit run notebooks/train.ipynb -p split newest", ["newest"]),
+        ("papermill notebooks/train.ipynb out.ipynb -p split newest", ["newest"]),
+        ("for S in hashed latest random; do mlkit run notebooks/train.ipynb -p split $S; done", ["random"]),
+        ('mlkit run notebooks/train.ipynb -o split "$SPLIT"', ["newest", "oldest"]),
+        ('mlkit run notebooks/train.ipynb -p split "$SPLIT"', ["notebook", "newest", "oldest"]),
+        ('mlkit run notebooks/train.ipynb -p split "${SPLIT%st}"', []),
+        ("mlkit run notebooks/train.ipynb -f split.yaml", ["random"]),
+    ],
+)
+def test_every_value_that_may_come_is_held_to_the_choices(make, command, wrong):
+    allowed = "Parameters:\n  Split: {Type: String, Default: notebook, AllowedValues: [notebook, hashed, newest, latest, oldest]}\n"
+    project = PROJECT.replace("{Name: TUNE, Value: !Ref Tune}", "{Name: SPLIT, Value: !Ref Split}")
+    files = {
+        "notebooks/train.ipynb": notebook(SPLIT),
+        "split.yaml": "split: random\n",
+        "buildspecs/train.yml": buildspec(command),
+        "CloudFormation/a.yaml": f"{allowed}Resources:{project}",
+    }
+    found = [re.search(r"not '(\w+)': it is not one of the choices", problem) for problem in make(files)]
+    assert [match[1] if match else None for match in found] == wrong
+
+
+def test_a_notebook_with_the_values_of_an_earlier_run_is_told(make):
+    injected = {"cell_type": "code", "metadata": {"tags": ["injected-parameters"]}, "source": "epochs = 7"}
+    content = json.dumps({"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": [injected]})
+    [problem] = make({"notebooks/train.ipynb": content, "buildspecs/train.yml": buildspec("mlkit run notebooks/train.ipynb")})
+    assert "notebooks/train.ipynb: cell 1 is tagged `injected-parameters`" in problem
 
 
 def test_a_block_of_commands_is_told_by_the_line_within_it(make):

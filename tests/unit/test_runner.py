@@ -207,6 +207,73 @@ def test_a_notebook_without_a_kernel_to_run_it_is_refused(tmp_path, kernelspec, 
         run_notebook(notebook(tmp_path, kernelspec=kernelspec), tmp_path / "executed.ipynb", {}, NEVER)
 
 
+def rewritten(path: Path, change) -> Path:
+    """The notebook after `change(its JSON)`."""
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+    return path
+
+
+def kernels_values(record, executed):
+    """What the record says and what the kernel printed, by name."""
+    return {one.name: one.value for one in record.parameters}, json.loads(printed(executed))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda content: content["cells"][1]["metadata"].update(tags=None),
+        lambda content: content["cells"][1].pop("metadata"),
+        lambda content: content["cells"][1].update(metadata=None, outputs=None),
+        lambda content: content["metadata"].update(language_info=None, papermill=None),
+        lambda content: content.pop("nbformat_minor"),
+    ],
+)
+@pytest.mark.parametrize("given", [{}, {"x": 5}])
+@pytest.mark.filterwarnings("ignore::nbformat.warnings.MissingIDFieldWarning")
+def test_a_notebook_with_harmless_gaps_runs_and_the_record_says_what_the_kernel_had(tmp_path, change, given):
+    source, executed = rewritten(notebook(tmp_path, "print(f'{{\"x\": {x}}}')"), change), tmp_path / "executed.ipynb"
+    record = run_notebook(source, executed, given)
+    assert record.status is Status.COMPLETED
+    assert kernels_values(record, executed) == ({"x": given.get("x", 1)}, {"x": given.get("x", 1)})
+    assert nbformat.read(executed, 4).metadata.papermill.input_path == str(source)
+
+
+def test_what_was_checked_is_what_runs_even_if_the_file_changes_meanwhile(tmp_path):
+    source = notebook(tmp_path, "print(x)")
+
+    class Changes(Stored):
+        def unfinished(self, record_name: str) -> None:
+            rewritten(source, lambda content: content["cells"][0].update(source="x: int = 777"))
+
+    record = run_notebook(source, tmp_path / "executed.ipynb", {}, RunOptions(store=Changes()))
+    assert ([one.value for one in record.parameters], printed(tmp_path / "executed.ipynb")) == ([1], "1\n")
+
+
+@pytest.mark.parametrize("given", [{}, {"x": 5}])
+def test_the_values_of_an_earlier_run_are_refused_before_the_kernel_starts(tmp_path, given):
+    papermill.execute_notebook(
+        str(notebook(tmp_path)).replace("{", "{{").replace("}", "}}"), str(tmp_path / "old.ipynb"), {"x": 9}, progress_bar=False
+    )
+    with pytest.raises(InvalidNotebook, match="cell 2 is tagged `injected-parameters`"):
+        run_notebook(tmp_path / "old.ipynb", tmp_path / "executed.ipynb", given, NEVER)
+
+
+def test_a_notebook_without_a_parameters_cell_runs_when_none_is_given(tmp_path):
+    source = rewritten(notebook(tmp_path, "print(2)"), lambda content: content["cells"][0]["metadata"].pop("tags"))
+    record = run_notebook(source, tmp_path / "executed.ipynb", {})
+    assert (record.status, record.parameters, printed(tmp_path / "executed.ipynb")) == (Status.COMPLETED, (), "2\n")
+    with pytest.raises(InvalidParameters, match="no cell tagged `parameters`"):
+        run_notebook(source, tmp_path / "executed.ipynb", {"x": 5}, NEVER)
+
+
+def test_a_notebook_that_could_not_be_saved_afterwards_is_refused_before_the_kernel_starts(tmp_path):
+    source = rewritten(notebook(tmp_path, "# Two"), lambda content: content["cells"][1].update(source="# cut \ud83d"))
+    with pytest.raises(InvalidNotebook, match=r"cell 2 holds half of a character"):
+        run_notebook(source, tmp_path / "executed.ipynb", {}, NEVER)
+
+
 def test_the_source_is_never_overwritten(tmp_path):
     source = notebook(tmp_path)
     with pytest.raises(UsageError, match="would replace its source"):
