@@ -46,10 +46,10 @@ class InvalidParameters(MlkitError):
 
 
 class InvalidNotebook(MlkitError):
-    """The file is not a notebook that can be run: not JSON, no `parameters` cell, no kernel."""
+    """The file is not a notebook that can be run: not JSON, a cell that is none, values of an earlier run, no kernel."""
 
     exit_code = 11
-    cure = "Open the notebook in JupyterLab; it needs one code cell tagged `parameters` and a kernel."
+    cure = "Open the notebook in JupyterLab; it needs a kernel, and its parameters in one code cell tagged `parameters`."
 
 
 class NotebookFailed(MlkitError):

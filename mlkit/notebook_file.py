@@ -18,6 +18,8 @@ def load_notebook(notebook: Path) -> dict[str, Any]:
 
     What is missing or null is filled in where nothing is lost by it: metadata, tags, the format's minor number.
     """
+    if not is_utf8(notebook):
+        raise InvalidNotebook(f"The name of the notebook is not UTF-8: {str(notebook)!a}", cure="Rename the file; records name it.")
     content = _json_of(notebook)
     if not isinstance(content, dict) or not isinstance(content.get("cells"), list) or content.get("nbformat") != 4:
         raise InvalidNotebook(f"{notebook} is not a notebook of format 4: it has no list of cells, or another `nbformat`.")
@@ -25,6 +27,15 @@ def load_notebook(notebook: Path) -> dict[str, Any]:
         return _readable(content)
     except ValueError as problem:
         raise InvalidNotebook(f"{notebook}: {problem}.", cure=_SAVE_AGAIN) from None
+
+
+def is_utf8(path: Path) -> bool:
+    """Whether a record, which is JSON in UTF-8, can name the path; a file system takes any bytes."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def tags_of(cell: Mapping[str, Any]) -> list[str]:

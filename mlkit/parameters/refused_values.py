@@ -18,7 +18,7 @@ def shown(name: str, value: Any) -> str:
     from mlkit.screening import Screener  # costs a tenth of a second, and most runs are refused nothing
 
     if isinstance(value, str):
-        value = printable(str(value))
+        value = value.encode("utf-8", "replace").decode()  # the problem tells of what cannot be written
     elif isinstance(value, date):
         return str(value)
     elif not isinstance(value, list | dict | float | bool | int | None):

@@ -10,14 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from mlkit.errors import InvalidNotebook, SaveFailed, UsageError
+from mlkit.notebook_file import is_utf8
 
 
 @contextlib.contextmanager
 def only_one(executed: Path) -> Iterator[None]:
     """Two runs that write the same notebook would mix their evidence: the second is refused."""
+    if not is_utf8(executed):
+        raise UsageError(f"The name of the executed notebook is not UTF-8: {str(executed)!a}", cure="Name another file for it.")
     try:
         executed.parent.mkdir(parents=True, exist_ok=True)
-        name = hashlib.sha256(str(executed.resolve()).encode()).hexdigest()[:16]
+        name = hashlib.sha256(os.fsencode(executed.resolve())).hexdigest()[:16]
         lock = open(Path(tempfile.gettempdir()) / f"mlkit-{os.getuid()}-{name}.lock", "w")  # noqa: SIM115  closed by `with lock`
     except OSError as problem:
         cure = "Name another place for the executed notebook."

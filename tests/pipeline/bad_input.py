@@ -61,20 +61,14 @@ TABLES = {
     "near_2_62": table_text(some_ratings(first=BIG)),
     "named": table_text([(f"user-{user}", f"film-{movie}", *rest) for user, movie, *rest in some_ratings()]),
 }
+CELL = {"cell_type": "code", "id": "a", "metadata": {"tags": ["parameters"]}, "outputs": [], "execution_count": None}
+CELLS = [{**CELL, "source": "country: str  # two letters\nepochs: int = 3"}]
+INJECTED = {**CELL, "id": "b", "metadata": {"tags": ["injected-parameters"]}, "source": "epochs = 9"}
 NOTEBOOK = {
     "nbformat": 4,
     "nbformat_minor": 5,
     "metadata": {"kernelspec": {"name": "python3", "language": "python", "display_name": "Python 3"}},
-    "cells": [
-        {
-            "cell_type": "code",
-            "id": "a",
-            "metadata": {"tags": ["parameters"]},
-            "source": "country: str  # two letters\nepochs: int = 3",
-            "outputs": [],
-            "execution_count": None,
-        }
-    ],
+    "cells": CELLS,
 }
 CSV = "userId,movieId,rating,timestamp\n"
 FILES: dict[str, str | bytes] = {
@@ -97,7 +91,13 @@ FILES: dict[str, str | bytes] = {
     "mine/list.yaml": "- tune\n- epochs\n",
     "mine/broken.yaml": "tune: [1, 2\n",
     "mine/latin1.yaml": "salt: caf\xe9\n".encode("latin-1"),
+    "mine/quoted.yaml": 'epochs: "8"\n',
+    "mine/twice.yaml": "epochs: 8\nepochs: 9\n",
+    "mine/dates.yaml": "usd_per_instance_hour: {since: 2024-01-31}\n",
     "mine/plain.ipynb": json.dumps(NOTEBOOK),
+    "mine/injected.ipynb": json.dumps({**NOTEBOOK, "cells": [*CELLS, INJECTED]}),
+    "mine/odd.ipynb": json.dumps({**NOTEBOOK, "cells": [*CELLS, None]}),
+    "mine/half.ipynb": json.dumps({**NOTEBOOK, "cells": [*CELLS, {"cell_type": "raw", "id": "b", "metadata": {}, "source": "\ud83d"}]}),
     "executed/plain.ipynb": "of an earlier run",
     "mine/untagged.ipynb": json.dumps({**NOTEBOOK, "cells": []}),
     "mine/cut.ipynb": '{"cells": [',

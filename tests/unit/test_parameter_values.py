@@ -93,7 +93,7 @@ def test_what_json_does_not_have_is_refused_at_any_depth_with_its_place(value, c
         ("l: list = []", "[1]", "not '[1]': it is a str; leave out the quotes"),
         ("i: int = 1", 2 ** (10**6), "not a number of thousands of digits: it is too large a number"),
         ("s: str = 'x'", datetime.date(2024, 1, 31), "not 2024-01-31: it is a date; in quotes it is a text"),
-        ("s: str = 'x'", Typed("caf\udce9"), r"not 'caf\\udce9': it holds what is not a whole character in UTF-8"),
+        ("s: str = 'x'", Typed("caf\udce9"), r"not 'caf?': it holds what is not a whole character in UTF-8 (`\udce9`)"),
         ("l: list = []", Typed('["\\ud83d"]'), r"`l[0]` holds what is not a whole character in UTF-8 (`\ud83d`)"),
         ("l: list = []", Typed("[NaN]"), "NaN is no number that JSON has"),
         ("l: list = []", Typed("[-Infinity]"), "-Infinity is no number that JSON has"),

@@ -274,6 +274,15 @@ def test_a_notebook_that_could_not_be_saved_afterwards_is_refused_before_the_ker
         run_notebook(source, tmp_path / "executed.ipynb", {}, NEVER)
 
 
+def test_a_file_whose_name_no_record_could_hold_is_refused_before_the_kernel_starts(tmp_path):
+    source = notebook(tmp_path)
+    with pytest.raises(UsageError, match=r"name of the executed notebook is not UTF-8: .*caf\\udce9"):
+        run_notebook(source, tmp_path / "caf\udce9.ipynb", {}, NEVER)
+    named = source.rename(tmp_path / "caf\udce9.ipynb")
+    with pytest.raises(InvalidNotebook, match=r"name of the notebook is not UTF-8: .*caf\\udce9"):
+        run_notebook(named, tmp_path / "executed.ipynb", {}, NEVER)
+
+
 def test_the_source_is_never_overwritten(tmp_path):
     source = notebook(tmp_path)
     with pytest.raises(UsageError, match="would replace its source"):
