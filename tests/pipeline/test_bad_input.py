@@ -71,7 +71,7 @@ NOTEBOOKS = [
     Row("a file that is no notebook", "mlkit params mine/ids.csv", 11, "is not a notebook"),
     Row("a notebook that was cut off", "mlkit run mine/cut.ipynb", 11, "is not a notebook"),
     Row("a notebook in another encoding", "mlkit params mine/utf16.ipynb", 11, "is not a notebook"),
-    Row("a parameter for a notebook without parameters cell", "mlkit run mine/untagged.ipynb -p epochs 3", 10, "no cell tagged `parameters`"),
+    Row("a parameter for a notebook without one", "mlkit run mine/untagged.ipynb -p epochs 3", 10, "no cell tagged `parameters`"),
     Row("an executed notebook as the source", "mlkit run mine/injected.ipynb", 11, "cell 2 is tagged `injected-parameters`"),
     Row("a cell that is none", "mlkit run mine/odd.ipynb", 11, "cell 2 is null or missing, not a cell"),
     Row("half of a character", "mlkit run mine/half.ipynb", 11, "cell 2 holds half of a character"),
