@@ -54,13 +54,14 @@ class SplitRule(SplitShape):
             raise UsageError("validation_fraction must lie between 0 and 1", cure="0.1 keeps a tenth of the ratings for validation.")
 
 
-def _sound(table: RatingsTable) -> str:
-    """Condition for rows that can be used."""
-    user, movie, rating = identifier(table.user), identifier(table.movie), identifier(table.rating)
-    return (
-        f"{user} IS NOT NULL AND {movie} IS NOT NULL AND {rating} IS NOT NULL "
-        f"AND {rating} BETWEEN {table.lowest_rating} AND {table.highest_rating}"
-    )
+def _nulls(table: RatingsTable) -> str:
+    """Condition for rows with gaps."""
+    return " OR ".join(f"{identifier(name)} IS NULL" for name in (table.user, table.movie, table.rating))
+
+
+def _in_range(table: RatingsTable) -> str:
+    """Condition for ratings that are no mistake; NaN is one, since it lies between nothing."""
+    return f"{identifier(table.rating)} BETWEEN {table.lowest_rating} AND {table.highest_rating}"
 
 
 def _clean(table: RatingsTable) -> str:
@@ -71,18 +72,16 @@ def _clean(table: RatingsTable) -> str:
   SELECT {user} AS user_key, {movie} AS movie_key, CAST({rating} AS double) AS rating, {timestamp} AS rated_at,
     row_number() OVER (PARTITION BY {user}, {movie} ORDER BY {timestamp} DESC NULLS LAST, {rating} DESC) AS copy
   FROM {table.name}
-  WHERE {_sound(table)}),
+  WHERE NOT ({_nulls(table)}) AND {_in_range(table)}),
 clean AS (SELECT user_key, movie_key, rating, rated_at FROM numbered WHERE copy = 1)"""
 
 
 def profile_sql(table: RatingsTable) -> str:
-    """One row: how many ratings, users and movies there are, and what is wrong with how many."""
-    user, movie, rating = identifier(table.user), identifier(table.movie), identifier(table.rating)
+    """One row: how many ratings, users and movies there are, and what is wrong with how many. Each row counts once."""
     return f"""WITH {_clean(table)},
 raw AS (
-  SELECT count(*) AS table_rows,
-    count_if({user} IS NULL OR {movie} IS NULL OR {rating} IS NULL) AS rows_with_nulls,
-    count_if({rating} < {table.lowest_rating} OR {rating} > {table.highest_rating}) AS ratings_out_of_range
+  SELECT count(*) AS table_rows, count_if({_nulls(table)}) AS rows_with_nulls,
+    count_if(NOT ({_nulls(table)}) AND NOT ({_in_range(table)})) AS ratings_out_of_range
   FROM {table.name}),
 sound AS (SELECT count(*) AS sound_rows FROM numbered),
 used AS (SELECT count(*) AS ratings, count(DISTINCT user_key) AS users, count(DISTINCT movie_key) AS movies FROM clean)

@@ -16,15 +16,16 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import ratings_in_pandas
 from botocore.exceptions import ClientError
 from started import allow, start_local_aws
 
 from mlkit.local import lifecycle
-from mlkit.local.athena import hashing
 from mlkit.local.athena.queue import RUNNING_AT_ONCE
+from mlkit.movielens.splits import RatingsTable, SplitRule, splits_sql
+from mlkit.sql import unload_sql
 
 LAZY = "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe"
 COLUMNS = (("userid", "bigint"), ("movieid", "bigint"), ("rating", "bigint"), ("timestamp", "bigint"))
@@ -550,52 +551,25 @@ def _ratings(count: int) -> pd.DataFrame:
     )
 
 
-def _expected_splits(ratings: pd.DataFrame) -> pd.DataFrame:
-    """What SPLITS asks for, computed with pandas."""
-    clean = ratings.sort_values("timestamp").drop_duplicates(["userid", "movieid"], keep="last")
-    texts = [f"salt|{user}|{movie}".encode() for user, movie in zip(clean["userid"], clean["movieid"], strict=True)]
-    packed = hashing.xxhash64(pa.array(texts, pa.binary()))
-    clean = clean.assign(order_hash=[int.from_bytes(value, "big", signed=True) for value in packed.to_pylist()])
-    clean = clean.sort_values(["userid", "order_hash", "movieid"])
-    place = clean.groupby("userid").cumcount() + 1
-    quotient = np.abs(clean["order_hash"]) // 4096
-    split = np.where(place <= 10, "test", np.where(quotient % 10_000 < 1000, "validation", "train"))
-    user_column = clean["userid"].rank(method="dense").astype(np.int64) - 1
-    return clean.assign(user_column=user_column, split=split, shard=(quotient % 3).astype(str))
-
-
-SPLITS = """WITH clean AS (
-  SELECT userid, movieid, rating, timestamp, row_number() OVER (PARTITION BY userid, movieid ORDER BY timestamp DESC) AS copy
-  FROM many WHERE rating IS NOT NULL),
-hashed AS (
-  SELECT *, from_big_endian_64(xxhash64(to_utf8('salt|' || cast(userid AS varchar) || '|' || cast(movieid AS varchar)))) AS order_hash
-  FROM clean WHERE copy = 1),
-ranked AS (SELECT *, row_number() OVER (PARTITION BY userid ORDER BY order_hash, movieid) AS place FROM hashed)
-SELECT ranked.userid, movieid, user_column, order_hash,
-  CASE WHEN place <= 10 THEN 'test' WHEN mod(abs(order_hash / 4096), 10000) < 1000 THEN 'validation' ELSE 'train' END AS split,
-  mod(abs(order_hash / 4096), 3) AS shard
-FROM ranked JOIN (SELECT userid, row_number() OVER (ORDER BY userid) - 1 AS user_column FROM (SELECT DISTINCT userid FROM clean)) users
-  ON ranked.userid = users.userid"""
-
-
 def test_a_hundred_thousand_ratings_are_cleaned_hashed_split_and_unloaded(lake: Lake) -> None:
     ratings = _ratings(100_000)
     lake.put("many/part-0", ratings[:60_000].to_csv(sep="\t", index=False))
     lake.put("many/part-1.gz", gzip.compress(ratings[60_000:].to_csv(sep="\t", index=False).encode()))
     lake.table("many", properties={"field.delim": "\t"}, parameters={"skip.header.line.count": "1"})
-    properties = "format='PARQUET', compression='SNAPPY', partitioned_by=ARRAY['split','shard']"
-    execution = run(lake, f"UNLOAD ({SPLITS}) TO 's3://{lake.bucket}/split-ratings/' WITH ({properties})")
+    table, rule = RatingsTable(database=lake.database, table="many"), SplitRule(salt="salt", shards=3)
+    sql = unload_sql(splits_sql(table, rule), f"s3://{lake.bucket}/split-ratings/", partitioned_by=("split", "shard"))
+    execution = run(lake, sql)
     assert execution["Status"]["State"] == "SUCCEEDED", execution["Status"]
     parts = []
     for uri in lake.read(execution["Statistics"]["DataManifestLocation"]).decode().splitlines():
         keys = dict(part.split("=") for part in uri.split("/") if "=" in part)
         parts.append(pq.read_table(io.BytesIO(lake.read(uri))).to_pandas().assign(**keys))
-    order = ["userid", "movieid"]
-    columns = [*order, "user_column", "order_hash", "split", "shard"]
-    found = pd.concat(parts).sort_values(order)[columns].reset_index(drop=True)
-    expected = _expected_splits(ratings).sort_values(order)[columns].reset_index(drop=True)
+    order = ["user_id", "movie_id"]
+    found = pd.concat(parts).sort_values(order).reset_index(drop=True)
+    expected = ratings_in_pandas.splits(list(ratings.itertuples(index=False, name=None)), table, rule)
+    expected = expected.sort_values(order).reset_index(drop=True)[found.columns].astype({"shard": str})
     pd.testing.assert_frame_equal(found, expected, check_dtype=False)
-    assert found.groupby("userid").apply(lambda rows: (rows["split"] == "test").sum(), include_groups=False).eq(10).all()
+    assert found.groupby("user_id").apply(lambda rows: (rows["split"] == "test").sum(), include_groups=False).eq(10).all()
 
 
 def test_the_aws_cli_runs_a_query(lake: Lake, local_aws: Any, tmp_path: Path) -> None:

@@ -1,53 +1,12 @@
 """xxHash64 over Arrow columns, against the algorithm written out byte by byte."""
 
-import struct
-
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from plain_xxhash import plain_xxhash64
 
 from mlkit.local.athena import hashing
-
-_P1, _P2, _P3, _P4, _P5 = 0x9E3779B185EBCA87, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0x85EBCA77C2B2AE63, 0x27D4EB2F165667C5
-_MASK = 2**64 - 1
-
-
-def _rotate(value: int, bits: int) -> int:
-    return (value << bits | value >> (64 - bits)) & _MASK
-
-
-def _round(lane: int, word: int) -> int:
-    return _rotate((lane + word * _P2) & _MASK, 31) * _P1 & _MASK
-
-
-def plain_xxhash64(data: bytes) -> int:
-    """XXH64 with seed 0, one value, one step at a time."""
-    at = 0
-    if len(data) >= 32:
-        lanes = [(_P1 + _P2) & _MASK, _P2, 0, -_P1 & _MASK]
-        while at + 32 <= len(data):
-            lanes = [_round(lane, word) for lane, word in zip(lanes, struct.unpack_from("<4Q", data, at), strict=True)]
-            at += 32
-        total = sum(_rotate(lane, bits) for lane, bits in zip(lanes, (1, 7, 12, 18), strict=True)) & _MASK
-        for lane in lanes:
-            total = ((total ^ _round(0, lane)) * _P1 + _P4) & _MASK
-    else:
-        total = _P5
-    total = (total + len(data)) & _MASK
-    for size, form in ((8, "<Q"), (4, "<I"), (1, "<B")):
-        while at + size <= len(data):
-            (word,) = struct.unpack_from(form, data, at)
-            if size == 8:
-                total = (_rotate(total ^ _round(0, word), 27) * _P1 + _P4) & _MASK
-            elif size == 4:
-                total = (_rotate(total ^ word * _P1 & _MASK, 23) * _P2 + _P3) & _MASK
-            else:
-                total = _rotate(total ^ word * _P5 & _MASK, 11) * _P1 & _MASK
-            at += size
-    for bits, prime in ((33, _P2), (29, _P3), (32, 1)):
-        total = (total ^ total >> bits) * prime & _MASK
-    return total
 
 
 def test_the_plain_algorithm_gives_the_published_values() -> None:
