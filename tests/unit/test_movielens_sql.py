@@ -105,6 +105,13 @@ def test_the_histogram_lists_half_stars_and_the_ends_of_the_range(athena: Memory
     assert [tuple(row.values()) for row in athena.rows(histogram_sql(TABLE))] == [(0.5, 1), (3.5, 2), (5.0, 1)]
 
 
+def test_the_labs_choices_are_the_defaults(athena: MemoryAthena) -> None:
+    put(athena, [(1, movie, 4.0 if movie else 3.5, 1) for movie in range(200)])
+    default = athena.rows(splits_sql(TABLE, SplitRule(salt="s")))
+    rule = SplitRule(salt="s", split="hashed", test_ratings_per_user=10, validation_fraction=0.1, positive_rating=4.0, shards=1)
+    assert sorted(map(str, default)) == sorted(map(str, athena.rows(splits_sql(TABLE, rule))))
+
+
 @pytest.mark.parametrize("rating", ["int", "bigint", "float", "double", "string"])
 def test_a_rating_column_of_each_type_is_read_or_refused(athena: MemoryAthena, rating: str) -> None:
     value = str if rating == "string" else float if rating in ("float", "double") else int
