@@ -85,7 +85,8 @@ def signature_of(request: Request) -> Signature:
     headers = [value for name, value in request.raw_headers if name.lower() == b"authorization"]
     if not headers and not in_query:
         raise AwsError("MissingAuthenticationToken", "Request is missing Authentication Token", status=403)
-    if len(headers) > 1 or (headers and in_query) or any(len(request.query[name]) > 1 for name in in_query):
+    kinds = {name.startswith("X-Amz-") for name in in_query}
+    if len(headers) > 1 or (headers and in_query) or len(kinds) > 1 or any(len(request.query[name]) > 1 for name in in_query):
         raise AwsError("InvalidRequest", "Only one signature is allowed.", status=400)
     if headers:
         return _from_match(_SIGNATURE.fullmatch(headers[0].decode("latin-1")))
