@@ -194,6 +194,13 @@ def test_each_sign_of_another_caller_is_enough_to_be_refused(made: Request, text
     assert (caught.value.code, caught.value.status) == ("AccessDenied", 403)
 
 
+def test_the_port_is_the_servers_own_and_a_header_is_found_however_it_is_spelled() -> None:
+    made = Request.from_scope({"method": "GET", "path": "/", "headers": [(b"Host", b"127.0.0.1:5000")], "query_string": b""})
+    check_caller_is_local(made, 5000)
+    with pytest.raises(AwsError, match="loopback"):
+        check_caller_is_local(made, 4566)
+
+
 def test_a_request_without_a_host_is_refused() -> None:
     made = Request.from_scope({"method": "GET", "path": "/", "headers": [], "query_string": b""})
     with pytest.raises(AwsError, match="loopback"):
@@ -249,14 +256,14 @@ def test_a_service_is_answered_at_its_own_paths_alone(service: str, path: str, i
 def test_a_request_keeps_what_was_sent() -> None:
     scope = {
         "method": "PUT",
-        "path": "/b/a b",
-        "raw_path": b"/b/a%20b",
+        "path": "/b/a b/c",
+        "raw_path": b"/b/a%20b%2Fc",
         "query_string": b"x=&x=1&y=%C3%BC&z=%ff",
         "headers": [(b"Host", b"h"), (b"X-A", b"1"), (b"x-a", b"2"), (b"x-b", b"\xfc")],
         "client": ("127.0.0.7", 5),
     }
     made = Request.from_scope(scope)
-    assert (made.method, made.path, made.raw_path, made.client) == ("PUT", "/b/a b", "/b/a%20b", "127.0.0.7")
+    assert (made.method, made.path, made.raw_path, made.client) == ("PUT", "/b/a b/c", "/b/a%20b%2Fc", "127.0.0.7")
     assert made.query == {"x": ["", "1"], "y": ["ü"], "z": ["\ufffd"]}
     assert made.headers == {"host": "h", "x-a": "1, 2", "x-b": "ü"}
     assert made.raw_headers == scope["headers"]
