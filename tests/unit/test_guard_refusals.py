@@ -95,6 +95,7 @@ def test_a_request_without_a_signature_is_refused() -> None:
         HEADER.partition(", Sig")[0].partition(", ")[0],
         HEADER.partition(", Signed")[0] + ",",
         f" {HEADER}",
+        f"{HEADER}\nX-Other: header",
     ],
 )
 def test_a_header_that_is_no_complete_signature_is_refused(header: str) -> None:
