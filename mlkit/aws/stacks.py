@@ -57,7 +57,7 @@ def deploy_stack(
         if "No updates are to be performed" in str(error):
             return _stack(_describe(aws, name) or {}, changed=False)
         raise _refused(name, error) from error
-    return _stack(_wait(aws, name, seen, on_event), changed=True)
+    return _stack(_wait(aws, name, seen, on_event, good=("CREATE_COMPLETE", "UPDATE_COMPLETE")), changed=True)
 
 
 def delete_stack(aws: Session, name: str, *, on_event: OnEvent | None = None) -> bool:
@@ -68,7 +68,7 @@ def delete_stack(aws: Session, name: str, *, on_event: OnEvent | None = None) ->
     seen = _event_ids(aws, name)
     with aws_errors():
         aws.client("cloudformation").delete_stack(StackName=name)
-    _wait(aws, current["StackId"], seen, on_event)
+    _wait(aws, current["StackId"], seen, on_event, good=("DELETE_COMPLETE",))
     return True
 
 
@@ -114,13 +114,14 @@ def _event_ids(aws: Session, name: str) -> set[str]:
     return {event["EventId"] for event in _events(aws, name)}
 
 
-def _wait(aws: Session, name: str, seen: set[str], on_event: OnEvent | None) -> dict[str, Any]:
-    """Poll until the stack rests, telling each new event once."""
+def _wait(aws: Session, name: str, seen: set[str], on_event: OnEvent | None, *, good: tuple[str, ...]) -> dict[str, Any]:
+    """Poll until the stack rests, telling each new event once. Raises DeploymentFailed unless it ends in one of the `good` states."""
     failures: list[str] = []
     while True:
         described = _describe(aws, name)
         if described is None:
-            return {"StackName": name, "StackStatus": "DELETE_COMPLETE"}
+            described = {"StackName": name, "StackStatus": "DELETE_COMPLETE"}
+            break
         for event in reversed([event for event in _events(aws, name) if event["EventId"] not in seen]):
             seen.add(event["EventId"])
             line = f"{event['LogicalResourceId']} {event['ResourceStatus']} {event.get('ResourceStatusReason', '')}".strip()
@@ -128,10 +129,9 @@ def _wait(aws: Session, name: str, seen: set[str], on_event: OnEvent | None) -> 
                 failures.append(f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason', 'no reason given')}")
             if on_event:
                 on_event(line)
-        status = described["StackStatus"]
-        if not status.endswith("_IN_PROGRESS"):
+        if not described["StackStatus"].endswith("_IN_PROGRESS"):
             break
         time.sleep(_POLL_S)
-    if status in ("CREATE_COMPLETE", "UPDATE_COMPLETE", "DELETE_COMPLETE"):
+    if described["StackStatus"] in good:
         return described
-    raise DeploymentFailed(f"Stack {described['StackName']} ended as {status}. {failures[0] if failures else ''}".strip())
+    raise DeploymentFailed(f"Stack {described['StackName']} ended as {described['StackStatus']}. {failures[0] if failures else ''}".strip())

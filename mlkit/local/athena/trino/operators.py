@@ -4,7 +4,9 @@ from mlkit.local.athena.trino.casts import Typed, coerce, fail, quote
 from mlkit.local.athena.trino.errors import QueryError
 from mlkit.local.athena.trino.types import (
     BOOLEAN,
+    DOUBLE,
     INTEGERS,
+    REAL,
     UNKNOWN,
     VARCHAR,
     Type,
@@ -36,7 +38,20 @@ def compare(operator: str, left: Typed, right: Typed, *, where: str) -> Typed:
     kind = common_type(left.kind, right.kind)
     if kind is None:
         raise _mismatch(operator, left.kind, right.kind, where)
-    return Typed(sql=f"({coerce(left, kind)} {operator} {coerce(right, kind)})", kind=BOOLEAN)
+    one, two = coerce(left, kind), coerce(right, kind)
+    return Typed(sql=f"({one} {operator} {two}{_without_nan(operator, one, two) if kind in (REAL, DOUBLE) else ''})", kind=BOOLEAN)
+
+
+def _without_nan(operator: str, left: str, right: str) -> str:
+    """To DuckDB NaN equals itself and is greater than every number; to Trino it is neither equal, less nor greater."""
+    match operator:
+        case "<>":
+            return f" OR (isnan({left}) AND {right} IS NOT NULL)"
+        case "<" | "<=":
+            return f" AND NOT isnan({right})"
+        case "=" | ">" | ">=":
+            return f" AND NOT isnan({left})"
+    return ""  # IS DISTINCT FROM, to which NaN is NaN
 
 
 def arithmetic(operator: str, left: Typed, right: Typed, *, where: str) -> Typed:
