@@ -229,6 +229,15 @@ def test_the_share_of_validation_ends_exactly_at_its_place(athena: MemoryAthena)
     assert below["1", str(first)] == "test"
 
 
+def test_a_share_that_binary_fractions_do_not_hold_ends_where_it_is_written(athena: MemoryAthena) -> None:
+    share, last = 0.57, 5699  # 0.57 * 10,000 is 5,699.999...
+    movie = next(movie for movie in range(10**6) if place_of(f"s|1|{movie}") == last)
+    before = next(other for other in range(10**6) if signed_hash(f"s|1|{other}") < signed_hash(f"s|1|{movie}"))  # the test's row
+    rows = [(1, movie, 4.0, 1), (1, before, 4.0, 1)]
+    found = split_of(athena, rows, SplitRule(salt="s", test_ratings_per_user=1, validation_fraction=share))
+    assert found == {("1", str(movie)): "validation", ("1", str(before)): "test"}
+
+
 def test_another_salt_is_another_choice(athena: MemoryAthena) -> None:
     rows = [(user, movie, 4.0, 1) for user in range(5) for movie in range(20)]
     found = [split_of(athena, rows, SplitRule(salt=salt, test_ratings_per_user=5)) for salt in ("one", "one", "two")]
