@@ -51,6 +51,7 @@ class Aws:
             raise error
 
     def client(self, service: str, credentials: Credentials) -> Any:
+        self._may(service, "client")
         known = self.parameters
         operations = {
             "get_object": lambda Bucket, Key: {"Body": io.BytesIO(self._object(Key))},
@@ -245,6 +246,22 @@ def test_a_call_that_fails_before_the_commands_lets_none_of_them_run(
     assert (build.status == "FAULT") == (code == "INTERNAL_SERVICE_ERROR")
     assert "reached" not in aws.said
     assert "BUILD" not in statuses(build)
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (AwsError("ExpiredToken", "the session is over"), "ExpiredToken: the session is over"),
+        (denied("AnyCall"), "AccessDenied: no AnyCall status code: 403"),
+        (EndpointConnectionError(endpoint_url="http://x"), "Could not connect"),
+    ],
+)
+def test_an_error_that_no_step_expects_fails_its_phase_with_awss_text(world: World, error: Exception, text: str) -> None:
+    aws = Aws({("s3", "client"): error})
+    build = world.run(aws, commands("echo reached"))
+    assert (build.status, phase(build, "DOWNLOAD_SOURCE")[:2]) == ("FAILED", ("FAILED", "CLIENT_ERROR"))
+    assert text in phase(build, "DOWNLOAD_SOURCE")[2]
+    assert aws.said == []
 
 
 def test_a_log_group_that_somebody_else_made_is_used(world: World) -> None:
