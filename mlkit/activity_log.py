@@ -40,6 +40,7 @@ class ActivityLog:
         self._tuning_job: dict[_Key, str] = {}
         self._metrics: dict[str, float] = {}
         self._verdict: str | None = None
+        self._warnings: list[str] = []
 
     def add(self, event: Mapping[str, Any]) -> None:
         """Take one event in."""
@@ -47,6 +48,8 @@ class ActivityLog:
             match event:
                 case {"kind": "metrics", "values": Mapping() as values}:
                     self._metrics.update({str(name): float(value) for name, value in values.items() if _is_figure(value)})
+                case {"kind": "warning", "text": str(text)}:
+                    self._warnings.append(text)
                 case {"kind": "verdict", "verdict": str(verdict)}:
                     self._verdict = verdict
                 case {"kind": str(kind)} if kind in _KINDS and isinstance(event.get(kind), Mapping):
@@ -66,6 +69,7 @@ class ActivityLog:
                 inputs=tuple(self._records["input"].values()),
                 metrics=dict(self._metrics),
                 verdict=self._verdict,
+                warnings=tuple(self._warnings),
             )
 
     def unfinished_jobs(self) -> tuple[JobRecord, ...]:

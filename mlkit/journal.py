@@ -8,6 +8,7 @@ import contextlib
 import json
 import math
 import os
+import sys
 import threading
 from collections.abc import Mapping
 from multiprocessing.connection import Client, Connection
@@ -64,6 +65,12 @@ def log_metrics(metrics: Mapping[str, float]) -> None:
             cure = "Look at what it is computed from: an empty table, a division by zero."
             raise InvalidData(f"The metric `{name}` is {value}.", cure=cure)
     tell("metrics", values=values)
+
+
+def log_warning(text: str) -> None:
+    """Show the reader of the notebook and of the run's log something that is no error: under the cell, and in the run's record."""
+    print(f"Warning: {text}", file=sys.stderr)
+    tell("warning", text=text)
 
 
 def log_verdict(verdict: str) -> None:

@@ -186,6 +186,7 @@ class Activity:
     inputs: tuple[InputRecord, ...] = ()
     metrics: Mapping[str, float] = field(default_factory=dict)
     verdict: str | None = None
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

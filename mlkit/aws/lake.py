@@ -9,15 +9,23 @@ from mlkit.aws.inputs import EXPORT, TABLE, find_export, tell_input
 from mlkit.aws.objects import split_uri
 from mlkit.aws.queries import Workgroup
 from mlkit.aws.session import Session, aws_errors
+from mlkit.aws.stacks import deploy_command as stack_command
 from mlkit.errors import NotFound
-from mlkit.settings import LabNames
+from mlkit.settings import DATALAKE_TEMPLATE, LabNames
 from mlkit.sql import identifier
 
-_NO_TABLE = (
-    "`mlkit check` tells whether its name is the one in mlkit.yml and in the lake's template; deploy CloudFormation/datalake.yaml with the "
-    "same YourInitials, or make database and table by hand under these names."
-)
-_NO_LAKE = "Deploy CloudFormation/datalake.yaml with the same YourInitials, or make bucket, database and table by hand under these names."
+
+def deploy_command(names: LabNames, **parameters: str) -> str:
+    """What to type to make the lake from its template, or to change the `parameters` of its stack."""
+    return stack_command(DATALAKE_TEMPLATE, names.datalake_stack, {"YourInitials": names.initials, **parameters})
+
+
+def _no_lake(names: LabNames) -> str:
+    return f"Make the lake: `{deploy_command(names)}`. Or make bucket, database and table by hand under these names."
+
+
+def _no_table(names: LabNames) -> str:
+    return f"{_no_lake(names)} `mlkit check` tells whether the table's name is the one in mlkit.yml and in the lake's template."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,12 +62,12 @@ class Lake:
 def find_lake(aws: Session, your_initials: str, *, dataset: str, table: str) -> Lake:
     """The lake under the lab's names. Raises NotFound naming what is missing: bucket, database or table."""
     names = LabNames(initials=your_initials, dataset=dataset)
-    with aws_errors(missing=_NO_LAKE):
+    with aws_errors(missing=_no_lake(names)):
         try:
             aws.client("s3").head_bucket(Bucket=names.bucket)
         except aws.client("s3").exceptions.ClientError as error:
             if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
-                raise NotFound(f"There is no bucket {names.bucket}", cure=_NO_LAKE) from error
+                raise NotFound(f"There is no bucket {names.bucket}", cure=_no_lake(names)) from error
             raise
     columns, location = describe_table(aws, names, table)
     tell_input(aws, TABLE, f"{names.database}.{table}")
@@ -68,7 +76,7 @@ def find_lake(aws: Session, your_initials: str, *, dataset: str, table: str) -> 
 
 def describe_table(aws: Session, names: LabNames, table: str) -> tuple[dict[str, str], str]:
     """The table's columns with their Glue types, in its order, and its location. Raises NotFound."""
-    with aws_errors(missing=_NO_TABLE):
+    with aws_errors(missing=_no_table(names)):
         storage = aws.client("glue").get_table(DatabaseName=names.database, Name=table)["Table"]["StorageDescriptor"]
     return {column["Name"]: column["Type"] for column in storage["Columns"]}, str(storage["Location"])
 
@@ -88,13 +96,14 @@ def find_execution_role(aws: Session, your_initials: str, execution_role: str = 
     """The ARN of the role for training jobs and models: the one given, or the one that the data lake's stack exports."""
     if execution_role:
         return execution_role
-    export = LabNames(initials=your_initials).execution_role_export
+    names = LabNames(initials=your_initials)
+    export = names.execution_role_export
     if value := find_export(aws, export):
         tell_input(aws, EXPORT, export)
         return value
     raise NotFound(
         f"No stack exports {export}",
-        cure="Deploy CloudFormation/datalake.yaml, or give the notebook the parameter execution_role with a role's ARN.",
+        cure=f"Make the lake: `{deploy_command(names)}`. Or give the notebook the parameter execution_role with a role's ARN.",
     )
 
 
@@ -104,6 +113,6 @@ def upload_table(
     """Put the file as the object `name` where the table looks, in place of an earlier one of that name. Returns its address."""
     address = f"{describe_table(aws, names, table)[1].rstrip('/')}/{name}"
     bucket, key = split_uri(address)
-    with aws_errors(missing=_NO_LAKE):
+    with aws_errors(missing=_no_lake(names)):
         aws.client("s3").upload_file(str(file), bucket, key, Callback=on_progress)
     return address

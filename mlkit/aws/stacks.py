@@ -9,6 +9,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from mlkit.aws.session import Session, aws_errors, translate
+from mlkit.contract.located import load
 from mlkit.errors import DeploymentFailed, NotFound
 
 _POLL_S = 0.5
@@ -25,6 +26,13 @@ class Stack:
     outputs: Mapping[str, str] = field(default_factory=dict)
 
 
+def deploy_command(template: Path, name: str, parameters: Mapping[str, str]) -> str:
+    """What to type to do with the AWS CLI what `deploy_stack` does."""
+    given = " ".join(f"{key}={value}" for key, value in parameters.items())
+    command = f"aws cloudformation deploy --template-file {template.as_posix()} --stack-name {name}"
+    return f"{command} --capabilities CAPABILITY_IAM --parameter-overrides {given}"
+
+
 def deploy_stack(
     aws: Session,
     name: str,
@@ -34,11 +42,14 @@ def deploy_stack(
     capabilities: tuple[str, ...] = (),
     on_event: OnEvent | None = None,
 ) -> Stack:
-    """Create the stack or update it, and wait. Raises DeploymentFailed with the first failed resource's reason."""
+    """Create the stack or update it, and wait. Raises DeploymentFailed with the first failed resource's reason.
+
+    As with `aws cloudformation deploy`, a parameter that is not given keeps the value that the stack has.
+    """
     client = aws.client("cloudformation")
     if not template.is_file():
         raise NotFound(f"There is no template {template}", cure="Start from the repository's folder.")
-    request = {
+    request: dict[str, Any] = {
         "StackName": name,
         "TemplateBody": template.read_text(),
         "Capabilities": list(capabilities),
@@ -51,6 +62,7 @@ def deploy_stack(
     if current is not None and current["StackStatus"].endswith("_IN_PROGRESS"):
         raise DeploymentFailed(f"Stack {name} is {current['StackStatus']}", cure="Another deployment is at work: wait until it has ended.")
     seen = _event_ids(aws, name) if current else set()
+    request["Parameters"] += _kept(request["TemplateBody"], parameters, current or {})
     try:
         (client.update_stack if current else client.create_stack)(**request)
     except ClientError as error:
@@ -78,6 +90,18 @@ def stack_outputs(aws: Session, name: str) -> dict[str, str]:
     if current is None:
         raise NotFound(f"There is no stack {name}")
     return dict(_stack(current, changed=False).outputs)
+
+
+def _kept(template: str, given: Mapping[str, str], current: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The template's parameters that are not given and that the stack has, so that an update does not set them back to their defaults."""
+    if not current.get("Parameters"):
+        return []
+    try:
+        declared = set(load(template)["Parameters"]) - set(given)
+    except (ValueError, KeyError, TypeError):
+        return []  # no template with parameters: CloudFormation says what is wrong with it
+    names = [item["ParameterKey"] for item in current["Parameters"] if item["ParameterKey"] in declared]
+    return [{"ParameterKey": name, "UsePreviousValue": True} for name in names]
 
 
 def _refused(name: str, error: ClientError) -> Exception:

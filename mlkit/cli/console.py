@@ -113,6 +113,11 @@ def environment(variables: Mapping[str, str]) -> Iterator[None]:
                 os.environ[name] = value
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 rating`, `2 ratings`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def plain(text: str) -> str:
     """The text with nothing in it that rich would take for markup."""
     return text.replace("[", "\\[")

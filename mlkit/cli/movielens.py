@@ -2,30 +2,37 @@
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mlkit.cli.console import Elapsed, out, show_table
+from mlkit.cli.console import Elapsed, counted, out, show_table
 from mlkit.settings import LabNames, Project
+
+if TYPE_CHECKING:
+    from mlkit.movielens.columns import ColumnTypes
 
 app = typer.Typer()
 data = typer.Typer(no_args_is_help=True, help="Ratings: fetch them, load them into the lake.")
 app.add_typer(data, name="data")
 
 Initials = Annotated[str, typer.Option("--your-initials", help="Prefix of the lab's names.", envvar="MLKIT_YOUR_INITIALS")]
-HalfStarRule = Annotated[str, typer.Option(help="What becomes of ratings such as 3.5 in a bigint column: refuse or round-down.")]
+HalfStarRule = Annotated[
+    str,
+    typer.Option(help="What becomes of ratings such as 3.5 in a bigint column: refuse, or round-down (and 0.5 to 1, the lowest star)."),
+]
 
 
 @data.command()
 def load(
-    source: Annotated[str, typer.Argument(help="A file, folder or zip of ratings, or a name: ml-100k, ml-1m, ml-25m.")] = "ml-100k",
+    source: Annotated[str, typer.Argument(help="A file, folder or archive of ratings, or a name: ml-100k, ml-1m, ml-25m.")] = "ml-100k",
     your_initials: Initials = "mlkit",
     half_stars: HalfStarRule = "refuse",
 ) -> None:
     """Put ratings where the lake's table u_data looks, in place of those that this command put there before.
 
-    Files: u.data (tabs), ratings.csv, ratings.dat (`::`). Names are fetched from GroupLens, with the licence shown.
+    Files: u.data (tabs), ratings.csv, ratings.dat (`::`), Parquet; compressed, in a folder or zip. A header may call the columns
+    userId, user_id, item_id and so on. Names are fetched from GroupLens, with the licence shown.
 
     Example: mlkit data load ml-100k
     """
@@ -39,16 +46,17 @@ def fetch(name: Annotated[str, typer.Argument(help="ml-100k, ml-1m or ml-25m")] 
     Example: mlkit data fetch ml-100k
     """
     from mlkit.errors import UsageError
+    from mlkit.movielens.columns import ColumnTypes
     from mlkit.movielens.downloads import DATASETS
 
     if name not in DATASETS:
         raise UsageError(f"There is no data set {name!r}", cure=f"Fetch one of {', '.join(DATASETS)}; `mlkit data load` takes a file too.")
     project = Project.here()
-    convert(project, name, project.data_cache / f"{name}.tsv", keep_half_stars=True)
+    convert(project, name, project.data_cache / f"{name}.tsv", ColumnTypes(rating="double"))
 
 
-def convert(project: Project, source: str, target: Path, *, keep_half_stars: bool, half_stars: str = "refuse") -> str:
-    """Write `source` as the canonical table `target`, telling what it holds. Returns the rating column's type that fits."""
+def convert(project: Project, source: str, target: Path, types: "ColumnTypes", half_stars: str = "refuse") -> None:
+    """Write `source` as the canonical table `target` for columns of these types, telling what it holds."""
     from mlkit.errors import UsageError
     from mlkit.movielens import downloads
     from mlkit.movielens.ratings import HalfStars
@@ -56,31 +64,32 @@ def convert(project: Project, source: str, target: Path, *, keep_half_stars: boo
 
     if half_stars not in ("refuse", "round-down"):
         raise UsageError(f"--half-stars is {half_stars!r}", cure="Choose refuse or round-down.")
-    rule = HalfStars.KEEP if keep_half_stars else HalfStars(half_stars)
-    target.parent.mkdir(parents=True, exist_ok=True)
+    rule = HalfStars.KEEP if types.keeps_half_stars and half_stars == "refuse" else HalfStars(half_stars)
     say = Elapsed()
     if source in downloads.DATASETS and not Path(source).exists():
-        loaded = downloads.load(source, project.data_cache, target, project_root=project.root, half_stars=rule, on_note=say)
+        loaded = downloads.load(source, project.data_cache, target, project_root=project.root, types=types, half_stars=rule, on_note=say)
         found = loaded.ratings
         say(f"{source} from {loaded.origin}")
         out.print(loaded.licence)
     else:
-        found = convert_file(Path(source), target, half_stars=rule)
-    say(f"{found.rows:,} ratings of {found.users:,} users and {found.movies:,} movies, sha256 {found.sha256[:16]}")
-    return found.rating_type
+        found = convert_file(Path(source), target, types=types, half_stars=rule)
+    for note in found.notes:
+        say(note)
+    counts = f"{counted(found.rows, 'rating')} by {counted(found.users, 'user')} of {counted(found.movies, 'movie')}"
+    say(f"{counts}, sha256 {found.sha256[:16]}")
 
 
 def load_table(project: Project, source: str, your_initials: str, *, half_stars: str = "refuse") -> str:
     """Convert the ratings and upload them. Returns the object's address."""
     from mlkit.aws.session import Session
-    from mlkit.movielens.lake import FILE, rating_type, upload_ratings
+    from mlkit.movielens.lake import FILE, column_types, upload_ratings
 
     aws = Session()
-    column = rating_type(aws, your_initials)
+    types = column_types(aws, your_initials)
     project.data_cache.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix="loading-", dir=project.data_cache) as folder:
         target = Path(folder) / FILE
-        convert(project, source, target, keep_half_stars=column == "double", half_stars=half_stars)
+        convert(project, source, target, types, half_stars)
         address = upload_ratings(aws, your_initials, target)
     out.print(f"  {address}")
     return address

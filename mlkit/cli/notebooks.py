@@ -165,6 +165,8 @@ def _show_end(record: "RunRecord") -> None:
     """What a log ends with: how it went, the gate's verdict where there is one, and where to look."""
     verdict = f", verdict {record.activity.verdict}" if record.activity and record.activity.verdict else ""
     out.print(plain(f"{Path(record.notebook).name}: {record.status} in {record.usage.wall_s:.1f} s{verdict}, see {record.executed}"))
+    for warning in record.activity.warnings if record.activity else ():
+        out.print(plain(f"  Warning: {warning}"))
     if record.stored and not record.not_kept:
         out.print(plain(f"  stored as {record.stored}"))
 

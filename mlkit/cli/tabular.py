@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from mlkit.cli.console import out, plain, show_table
+from mlkit.cli.console import counted, out, plain, show_table
 from mlkit.settings import LabNames, Project
 
 app = typer.Typer()
@@ -26,12 +26,16 @@ def _data() -> None:
 
 @data.command()
 def load(
-    source: Annotated[str, typer.Argument(help="A CSV file, or a Python program that writes one; by default mlkit.yml's source.")] = "",
+    source: Annotated[
+        str,
+        typer.Argument(help="A file, folder or archive of rows, or a program that writes one; by default mlkit.yml's source."),
+    ] = "",
     your_initials: Initials = "mlkit",
 ) -> None:
-    """Put a CSV file where the lake's table looks, in place of the one that this command put there before.
+    """Put rows where the lake's table looks, in place of those that this command put there before.
 
-    Its first line names the table's columns in their order. A program is called with the path of the file to write.
+    CSV (commas, semicolons, tabs; compressed or not) or Parquet. The first line names the table's columns. A program is called with
+    the path of the file to write.
 
     Example: mlkit data load
     """
@@ -40,18 +44,20 @@ def load(
 
 
 def load_table(project: Project, source: str, your_initials: str) -> str:
-    """Check the file against the table's columns and upload it. Returns the object's address."""
+    """Write the file's rows as the table reads them, and upload them. Returns the object's address."""
     from mlkit.aws.lake import describe_table, upload_table
     from mlkit.aws.session import Session
-    from mlkit.tabular.files import check_file
+    from mlkit.tabular.files import convert
 
     aws, names, table = Session(), project.names(your_initials), project.about.table
     columns, _ = describe_table(aws, names, table)
     with TemporaryDirectory() as folder:
-        file = _written(project, project.root / source, Path(folder) / FILE)
-        rows = check_file(file, columns)
-        out.print(f"  {rows:,} rows of {len(columns)} columns")
-        address = upload_table(aws, names, table, file, FILE)
+        target = Path(folder) / FILE
+        written = convert(_written(project, project.root / source, Path(folder) / "written.csv"), target, columns)
+        for note in written.notes:
+            out.print(f"  {plain(note)}")
+        out.print(f"  {counted(written.rows, 'row')} of {counted(len(columns), 'column')}")
+        address = upload_table(aws, names, table, target, FILE)
     out.print(f"  {address}")
     return address
 
@@ -60,8 +66,8 @@ def _written(project: Project, source: Path, target: Path) -> Path:
     """The file itself; of a program, what it wrote."""
     from mlkit.errors import DownloadFailed, NotFound
 
-    if not source.is_file():
-        raise NotFound(f"There is no file {source}", cure="Name a CSV file, or a Python program that writes one.")
+    if not source.exists():
+        raise NotFound(f"There is no file {source}", cure="Name a file of rows, or a Python program that writes one.")
     if source.suffix != ".py":
         return source
     command = [sys.executable, str(source), str(target)]
@@ -83,19 +89,10 @@ def predict(
 
     Example: mlkit predict rows.csv
     """
-    import pandas as pd
-
     from mlkit.aws.session import Session
-    from mlkit.errors import NotFound, UsageError
+    from mlkit.tabular.files import read_frame
     from mlkit.tabular.testing import predict as ask
 
-    try:
-        frame = pd.read_csv(rows)
-    except FileNotFoundError as error:
-        raise NotFound(f"There is no file {rows}", cure="Give a CSV file whose first line names its columns.") from error
-    except ValueError as error:
-        raise UsageError(
-            f"{rows} is no CSV table: {error}", cure="Its first line names the columns, each other line is one row."
-        ) from error
+    frame = read_frame(rows)
     answer = ask(Session(), LabNames(initials=your_initials).endpoint(environment), frame)
     show_table(answer.to_dict("records"))

@@ -4,9 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from mlkit.aws.session import Session, aws_errors
+from mlkit.aws.stacks import deploy_command
 from mlkit.doctor.reading import ReadingSession
 from mlkit.errors import AccessDenied, NotFound
 from mlkit.parameters import read_parameters
@@ -102,19 +104,17 @@ class Account:
     @property
     def deploy_lake(self) -> str:
         """What to type to bring the lake up."""
-        return self._deploy(DATALAKE_TEMPLATE.as_posix(), self.names.datalake_stack, "")
+        return self._deploy(DATALAKE_TEMPLATE, self.names.datalake_stack)
 
     @property
     def deploy_pipeline(self) -> str:
-        more = f" Dataset={self.names.dataset} Email=you@example.com GitHubUser=you Repo=the-repository ConnectionArn=arn:..."
-        return self._deploy(PIPELINE_TEMPLATE.as_posix(), self.names.pipeline_stack, more)
+        more = {"Email": "you@example.com", "GitHubUser": "you", "Repo": "the-repository", "ConnectionArn": "arn:..."}
+        return self._deploy(PIPELINE_TEMPLATE, self.names.pipeline_stack, Dataset=self.names.dataset, **more)
 
-    def _deploy(self, template: str, stack: str, more: str) -> str:
+    def _deploy(self, template: Path, stack: str, **parameters: str) -> str:
         if self.deploys:
             return f"`{self.deploys}` brings it up"
-        parameters = f"YourInitials={self.names.initials}{more}"
-        command = f"aws cloudformation deploy --template-file {template} --stack-name {stack}"
-        return f"`{command} --capabilities CAPABILITY_IAM --parameter-overrides {parameters}`"
+        return f"`{deploy_command(template, stack, {'YourInitials': self.names.initials, **parameters})}`"
 
     def _stack(self, name: str) -> Mapping[str, Any] | None:
         try:

@@ -1,6 +1,7 @@
 """Ratings of movies: prepared by Athena, learned by SageMaker's built-in Factorization Machines.
 
-    sources, ratings         the file that is meant, in any of MovieLens' layouts
+    columns, scale           what files call the columns, and their types in the lake; half a star to five
+    ratings                  a file in any of MovieLens' layouts as the lake's table reads it
     downloads                the data sets by name
     features, splits         pure: ids to columns, the SQL that cleans, indexes and splits
     lake                     the lab's table of ratings

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from mlkit.errors import DownloadFailed, InvalidData, UsageError
+from mlkit.movielens.columns import ColumnTypes
 from mlkit.movielens.ratings import HalfStars, Ratings, convert, row_digest
 
 NOTICE = """\
@@ -71,6 +72,7 @@ def load(
     target: Path,
     *,
     project_root: Path,
+    types: ColumnTypes | None = None,
     half_stars: HalfStars = HalfStars.REFUSE,
     connect_timeout_s: float = 5.0,
     on_bytes: Callable[[int, int | None], None] | None = None,
@@ -85,7 +87,7 @@ def load(
     if name not in DATASETS:
         raise UsageError(f"There is no data set {name!r}.", cure=f"Use one of {', '.join(DATASETS)}, or the path of a file.")
     source, origin = _source(name, cache, project_root, connect_timeout_s, on_bytes, on_note or (lambda _: None))
-    ratings = convert(source, target, half_stars=half_stars, on_rows=on_rows)
+    ratings = convert(source, target, types=types, half_stars=half_stars, on_rows=on_rows)
     try:
         check_dataset(name, ratings, target)
     except InvalidData:

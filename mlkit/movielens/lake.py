@@ -7,7 +7,9 @@ from typing import Any
 from mlkit.aws import lake
 from mlkit.aws.lake import Lake
 from mlkit.aws.session import Session
+from mlkit.datafiles.values import is_text
 from mlkit.errors import InvalidData
+from mlkit.movielens.columns import ColumnTypes
 from mlkit.movielens.splits import RatingsTable
 from mlkit.settings import LabNames
 
@@ -24,7 +26,7 @@ def find_lake(aws: Session, your_initials: str, *, table: str = TABLE) -> Lake:
 
 
 def check_columns(found: Lake, parameters: Mapping[str, Any] | None = None) -> None:
-    """Raises InvalidData unless the table has the lab's columns, whatever the `parameters` of 01_prep."""
+    """Raises InvalidData unless the table has the lab's columns, of types that they can have, whatever the `parameters` of 01_prep."""
     ratings = ratings_table(found)
     for column in ratings.columns:
         if column not in found.columns:
@@ -32,11 +34,13 @@ def check_columns(found: Lake, parameters: Mapping[str, Any] | None = None) -> N
                 f"{ratings.name} has no column {column}; it has {', '.join(found.columns)}",
                 cure="The lab's table has userid, movieid, rating and timestamp.",
             )
+    ColumnTypes.of_table(found.columns)
 
 
 def ratings_table(found: Lake) -> RatingsTable:
     """The lake's table by the lab's column names."""
-    return RatingsTable(database=found.database, table=found.table)
+    text = tuple(name for name in ("userid", "movieid") if is_text(found.columns.get(name, "")))
+    return RatingsTable(database=found.database, table=found.table, text_ids=text)
 
 
 def upload_ratings(aws: Session, your_initials: str, file: Path, *, on_progress: Callable[[int], None] | None = None) -> str:
@@ -44,7 +48,12 @@ def upload_ratings(aws: Session, your_initials: str, file: Path, *, on_progress:
     return lake.upload_table(aws, LabNames(initials=your_initials, dataset=DATASET), TABLE, file, FILE, on_progress=on_progress)
 
 
-def rating_type(aws: Session, your_initials: str, table: str = TABLE) -> str:
-    """The Glue type of the table's rating column."""
+def column_types(aws: Session, your_initials: str, table: str = TABLE) -> ColumnTypes:
+    """The types of the table's columns, with the commands that change them. Raises NotFound without a lake."""
     names = LabNames(initials=your_initials, dataset=DATASET)
-    return lake.describe_table(aws, names, table)[0].get(RatingsTable(database=names.database).rating, "missing")
+    found, _ = lake.describe_table(aws, names, table)
+    return ColumnTypes.of_table(
+        found,
+        text_ids=f"For ids that are text, give the table columns of text first: `{lake.deploy_command(names, IdType='string')}`",
+        half_stars=f"`{lake.deploy_command(names, RatingType='double')}`",
+    )

@@ -16,6 +16,7 @@ from mlkit.aws.shards import PARQUET, Channels, Format, Run, read_parquet, shard
 from mlkit.errors import InvalidData
 from mlkit.handoff import PreparedData, StoredObject
 from mlkit.inference_formats import RECORDIO
+from mlkit.journal import log_warning
 from mlkit.movielens.features import INDEX_FILE, MOVIE, USER, FeatureIndex, one_hot_rows
 from mlkit.movielens.lake import ratings_table
 from mlkit.movielens.splits import SplitRule, feature_index_sql, histogram_sql, profile_sql, splits_sql
@@ -24,6 +25,7 @@ from mlkit.settings import Project
 from mlkit.sql import unload_sql
 
 TEST_COLUMNS = ["user_id", "movie_id", "label"]
+_MUCH_HELD_OUT = 0.3  # of all ratings: beyond it the model learns from much less than there is
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,8 +131,8 @@ def unload_splits(lake: Lake, run: Run[SplitRule]) -> Unloaded:
 def write_channels(lake: Lake, run: Run[SplitRule], unloaded: Unloaded, stored: StoredIndex) -> Channels:
     """Stream Athena's files, one shard at a time, into RecordIO (train, validation) and Parquet (test).
 
-    Each shard is sorted by the salted hash. Raises InvalidData when two splits share a (user, movie) pair, a column does not
-    belong to its id, or a split is empty.
+    Each shard is sorted by the salted hash. Warns when more than 30 % of the ratings are held out. Raises InvalidData when two splits
+    share a (user, movie) pair, a column does not belong to its id, or a split is empty.
     """
     index = stored.index
 
@@ -142,7 +144,21 @@ def write_channels(lake: Lake, run: Run[SplitRule], unloaded: Unloaded, stored: 
     test = Format(suffix="parquet", content_type=PARQUET, encode=lambda table: to_parquet(table.select(TEST_COLUMNS)))
     formats = {"train": shard, "validation": shard, "test": test}
     order = ("order_hash", "user_column", "movie_column")
-    return write_shards(lake, run.s3_uri, unloaded, order=order, formats=formats, check=check)
+    channels = write_shards(lake, run.s3_uri, unloaded, order=order, formats=formats, check=check)
+    if warning := held_out_warning(channels.test.rows, channels.train.rows + channels.validation.rows):
+        log_warning(warning)
+    return channels
+
+
+def held_out_warning(test: int, others: int) -> str:
+    """What to say when more than 30 % of the ratings are held out; else nothing."""
+    share = test / (test + others)
+    if share <= _MUCH_HELD_OUT:
+        return ""
+    return (
+        f"{test:,} of {test + others:,} ratings ({share:.0%}) are held out for the test, so the model learns from the others only. "
+        "test_ratings_per_user is large for users with so few ratings: lower it, or load more ratings."
+    )
 
 
 def check_disjoint(pairs: Sequence[npt.NDArray[np.int64]]) -> None:

@@ -1,65 +1,61 @@
 """Ratings in any of MovieLens' layouts -> the canonical table: tab-separated with the header `userid movieid rating timestamp`.
 
-A source is a file, or a folder or zip that holds exactly one of them:
-
     u.data        196<tab>242<tab>3<tab>881250949                                  no header
     ratings.csv   userId,movieId,rating,timestamp
     ratings.dat   1::1193::5::978300760                                            no header
     *.inter       user_id:token<tab>item_id:token<tab>rating:float<tab>timestamp:float
     a table that this module wrote
 
+and what other programs make of them: compressed, in a folder or zip, as Parquet, with other delimiters and names of columns.
+
 Rows are streamed, so the number of rows does not decide the memory. Duplicates and ratings out of range stay: the lake holds what
 was given, and the preparation counts and treats them. Half stars are refused unless a rule is named, because the lab's table has
 a bigint rating, where Athena would read 3.5 as null.
 """
 
-import codecs
 import errno
 import hashlib
-import io
-import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from enum import StrEnum
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
+from mlkit.datafiles.reading import LATIN1, UTF8, BadRow, NotUtf8, Rows, RowsFile, bad_value
+from mlkit.datafiles.sources import Wanted
+from mlkit.datafiles.values import WHOLE, Unfit, is_text, numbers, plain_text, whole_numbers
+from mlkit.datafiles.writing import as_lines
 from mlkit.errors import InvalidData, SaveFailed
-from mlkit.movielens.sources import opened
+from mlkit.movielens.columns import ACCEPTED, COLUMNS, ColumnTypes, header_of
+from mlkit.movielens.scale import RANGE, HalfStars, outside, round_down
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-COLUMNS = ("userid", "movieid", "rating", "timestamp")
-_NAMES = {"userId": "userid", "movieId": "movieid", "user_id:token": "userid", "item_id:token": "movieid"}
-_NAMES |= {"rating:float": "rating", "timestamp:float": "timestamp"}
-_BLOCK_BYTES = 16 * 2**20
-
-
-class HalfStars(StrEnum):
-    """What becomes of ratings such as 3.5.
-
-    `refuse` them; `round-down` to whole stars, after which "4 or more" means what it meant before; `keep` them, for a table whose
-    rating column is a double.
-    """
-
-    REFUSE = "refuse"
-    ROUND_DOWN = "round-down"
-    KEEP = "keep"
+__all__ = ["HalfStars", "Ratings", "convert", "row_digest"]
+WANTED = Wanted(noun="ratings", patterns=("u.data", "ratings.csv", "ratings.dat", "ratings.tsv", "ratings.parquet", "*.inter"))
+_IDS = {"userid": "user", "movieid": "movie"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ratings:
-    """What a canonical table holds; `rating_type` is the column type that fits it, `bigint` or `double`."""
+    """What a canonical table holds.
+
+    `half_stars` ratings lay between two stars; `raised` of them were half a star that became one; `outside` the scale are those that
+    01_prep leaves out. `rating_type` is the column type that fits, `bigint` or `double`. `notes` is what people should know of how
+    the file was read.
+    """
 
     rows: int
     users: int
     movies: int
     half_stars: int
+    raised: int
+    outside: int
     rating_type: str
+    notes: tuple[str, ...]
     sha256: str
     size_bytes: int
 
@@ -68,23 +64,23 @@ def convert(
     source: Path,
     target: Path,
     *,
+    types: ColumnTypes | None = None,
     half_stars: HalfStars = HalfStars.REFUSE,
     on_rows: Callable[[int], None] | None = None,
 ) -> Ratings:
-    """Writes `source` as the canonical table `target` and says what it holds; `on_rows` is told the rows so far.
+    """Writes `source` as the canonical table `target`, for a table of these `types`, and says what it holds.
 
-    The same rows give the same bytes. Raises NotFound, InvalidData that names the line, or SaveFailed on a full disk; then there is
-    no target.
+    `on_rows` is told the rows so far. The same rows give the same bytes. Raises NotFound, InvalidData that names the line, or
+    SaveFailed on a full disk; then there is no target.
     """
+    file = RowsFile(source=source, wanted=WANTED, width=len(COLUMNS), choose=header_of, cure=ACCEPTED)
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.name}.partial")
+    reading = _Reading(types=types or ColumnTypes(), half_stars=half_stars)
     try:
-        with opened(source) as (stream, name), partial.open("wb") as output:
-            found = _stream(stream, name, output, half_stars, on_rows)
+        while (found := _attempt(file, partial, reading, on_rows)) is None:
+            pass
         partial.replace(target)
-    except _Unreadable as problem:
-        with opened(source) as (stream, name):
-            raise InvalidData(_first_bad_line(stream, name), cure=_CURE) from problem
     except OSError as problem:
         if problem.errno != errno.ENOSPC:
             raise
@@ -100,178 +96,156 @@ def row_digest(table: Path) -> str:
     return hashlib.sha256(b"\n".join(sorted(lines))).hexdigest()
 
 
-class _Unreadable(Exception):
-    """The fast reader met something that is no rating; a second, slow reading finds the line."""
+@dataclass(kw_only=True)
+class _Reading:
+    """How the file is read, which an attempt may find to be different: its encoding, and which ids are text."""
+
+    types: ColumnTypes
+    half_stars: HalfStars
+    encoding: str = UTF8
+    text: set[str] = field(default_factory=set)
+    notes: list[str] = field(default_factory=list)
 
 
-def _layout(first_line: bytes, name: str) -> tuple[str, bool]:
-    """The delimiter, and whether the first line is a header."""
-    if first_line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise InvalidData(f"{name} is text in UTF-16.", cure="Save it as UTF-8; a spreadsheet program calls that `CSV UTF-8`.")
+@dataclass(kw_only=True)
+class _Counts:
+    rows: int = 0
+    half_stars: int = 0
+    raised: int = 0
+    outside: int = 0
+    size_bytes: int = 0
+
+
+class _IsText(Exception):
+    """A column of ids that was taken for whole numbers holds text."""
+
+    def __init__(self, column: str, unfit: Unfit) -> None:
+        super().__init__(column)
+        self.column, self.unfit = column, unfit
+
+
+def _attempt(file: RowsFile, partial: Path, reading: _Reading, on_rows: Callable[[int], None] | None) -> Ratings | None:
+    """The ratings, written to `partial`; None when the file is to be read once more, in another way."""
+    counts = _Counts()
     try:
-        text = first_line.decode("utf-8-sig").strip()
-    except UnicodeDecodeError as problem:
-        raise InvalidData(f"{name}, line 1: it is not text in UTF-8 ({problem.reason}).", cure=_CURE) from problem
-    if not text:
-        raise InvalidData(f"{name} is empty, or its first line is.", cure=_CURE)
-    delimiter = next((one for one in ("::", "\t", ",") if one in text), None)
-    if delimiter is None:
-        raise InvalidData(f"{name}, line 1: no tab, comma or `::` between values: {text[:80]!r}.", cure=_CURE)
-    names = _column_names(text, delimiter)
-    header = not names[0].lstrip("-").isdigit()
-    if header and sorted(names) != sorted(COLUMNS):
-        missing = [column for column in COLUMNS if column not in names]
-        what = f"the columns {', '.join(missing)} are missing" if missing else "there are columns too many"
-        raise InvalidData(f"{name}, line 1: {what} in the header {text[:80]!r}.", cure=_CURE)
-    return delimiter, header
+        with file.read(reading.encoding) as rows, partial.open("wb") as output:
+            return _written(file, rows, output, reading, counts, on_rows)
+    except NotUtf8 as problem:
+        if reading.encoding == LATIN1:
+            raise InvalidData(f"{file.source} is not text in UTF-8, UTF-16 or Latin-1.", cure=file.cure) from problem
+        reading.encoding = LATIN1
+        reading.notes.append(f"{file.source} is not text in UTF-8: it was read as Latin-1")
+    except BadRow as problem:
+        raise file.refusal(problem.row, reading.encoding, problem.reason) from problem
+    except _IsText as problem:
+        place, _ = file.place(counts.rows + problem.unfit.index, reading.encoding)
+        reading.text.add(problem.column)
+        reading.notes.append(f"{_IDS[problem.column]} ids are text, since {place} has {problem.unfit.value[:80]!r}")
+    return None
 
 
-def _column_names(header: str, delimiter: str) -> list[str]:
-    names = [name.strip('"') for name in header.strip().split(delimiter)]
-    return [_NAMES.get(name, name) for name in names]
-
-
-_CURE = (
-    "Expected are the values user, movie, rating, timestamp in this order, or a header that names them; separated by tab, comma or `::`."
-)
-
-
-def _stream(stream: IO[bytes], name: str, output: IO[bytes], half_stars: HalfStars, on_rows: Callable[[int], None] | None) -> Ratings:
-    import pyarrow as pa
-    import pyarrow.csv
-
-    digest, size, rows, halves = hashlib.sha256(), 0, 0, 0
-    users, movies = np.array([], dtype=np.int64), np.array([], dtype=np.int64)
-    for batch in _batches(stream, name):
-        rating = batch["rating"].to_numpy()
-        if not np.isfinite(rating).all():
-            raise _Unreadable("a rating is not a number")
-        whole = np.floor(rating)
-        here = int((rating != whole).sum())
-        if here and half_stars is HalfStars.REFUSE:
-            raise _half_star(name, rows + int(np.argmax(rating != whole)), rating[rating != whole][0])
-        halves += here
-        kept = rating if half_stars is HalfStars.KEEP and here else whole.astype(np.int64)
-        table = pa.table([batch["userid"], batch["movieid"], pa.array(kept), batch["timestamp"]], names=COLUMNS)
-        text = _as_text(table, header=rows == 0)
+def _written(
+    file: RowsFile, rows: Rows, output: IO[bytes], reading: _Reading, counts: _Counts, on_rows: Callable[[int], None] | None
+) -> Ratings:
+    digest, known = hashlib.sha256(), dict[str, Any]()
+    for batch in rows.batches:
+        columns = {column: _ids(file, batch, column, reading, counts.rows) for column in _IDS}
+        with _told(file, reading, counts.rows, "timestamp"):
+            seconds = whole_numbers(batch["timestamp"])
+        columns |= {"rating": _ratings(file, batch["rating"], reading, counts), "timestamp": seconds}
+        header = b"" if counts.rows else "\t".join(COLUMNS).encode() + b"\n"
+        text = header + as_lines([columns[column] for column in COLUMNS], "\t")
         output.write(text)
         digest.update(text)
-        size, rows = size + len(text), rows + len(table)
-        users, movies = _union(users, batch["userid"]), _union(movies, batch["movieid"])
+        for column in _IDS:
+            known[column] = _union(known.get(column), columns[column])
+        counts.size_bytes, counts.rows = counts.size_bytes + len(text), counts.rows + len(batch)
         if on_rows is not None:
-            on_rows(rows)
-    if rows == 0:
-        raise InvalidData(f"{name} holds no ratings.", cure=_CURE)
-    kind = "double" if halves and half_stars is HalfStars.KEEP else "bigint"
-    found = {"rows": rows, "users": len(users), "movies": len(movies), "half_stars": halves, "size_bytes": size}
-    return Ratings(**found, rating_type=kind, sha256=digest.hexdigest())
+            on_rows(counts.rows)
+    if counts.rows == 0:
+        raise InvalidData(f"{rows.name} holds a header and no ratings.", cure=ACCEPTED)
+    kind = "double" if counts.half_stars and reading.half_stars is HalfStars.KEEP else "bigint"
+    found: dict[str, Any] = {
+        "users": len(known["userid"]),
+        "movies": len(known["movieid"]),
+        "rating_type": kind,
+        "sha256": digest.hexdigest(),
+    }
+    return Ratings(**vars(counts), **found, notes=(*reading.notes, *_notes(counts, reading)))
 
 
-def _batches(stream: IO[bytes], name: str) -> "Iterator[pa.RecordBatch]":
-    """Batches with int64 userid, movieid and timestamp and float64 rating."""
-    import pyarrow as pa
-    from pyarrow import csv
+def _notes(counts: _Counts, reading: _Reading) -> Iterator[str]:
+    if counts.half_stars and reading.half_stars is HalfStars.ROUND_DOWN:
+        yield f"{counts.half_stars:,} of {counts.rows:,} ratings were between two stars and were rounded down"
+    if counts.raised:
+        yield f"{counts.raised:,} of them were below one star and became 1, the lowest whole star"
+    if counts.outside:
+        yield f"{counts.outside:,} of {counts.rows:,} ratings are outside of {RANGE}: they are loaded, and 01_prep leaves them out"
 
-    first = stream.readline()
-    delimiter, header = _layout(first, name)
-    stream = cast("IO[bytes]", _Rest(b"" if header else first.removeprefix(b"\xef\xbb\xbf"), stream, delimiter))
-    names = list(COLUMNS)
-    if header:
-        names = _column_names(first.decode("utf-8-sig"), delimiter)
-    types = {column: pa.float64() if column in ("rating", "timestamp") else pa.int64() for column in COLUMNS}
+
+@contextmanager
+def _told(file: RowsFile, reading: _Reading, before: int, column: str, cure: str = "") -> Iterator[None]:
+    """A value that does not fit its column is told with its line."""
     try:
-        reader = csv.open_csv(
-            stream,
-            read_options=csv.ReadOptions(column_names=names, block_size=_BLOCK_BYTES, use_threads=False),
-            parse_options=csv.ParseOptions(delimiter="\t" if delimiter == "::" else delimiter),
-            convert_options=csv.ConvertOptions(column_types=types, null_values=[]),
-        )
-        for batch in reader:
-            columns = {column: batch.column(column) for column in COLUMNS}
-            seconds = columns["timestamp"].cast(pa.int64())
-            yield pa.record_batch({**columns, "timestamp": seconds})
-    except (pa.ArrowInvalid, pa.ArrowKeyError) as problem:
-        raise _Unreadable(str(problem)) from problem
+        yield
+    except Unfit as unfit:
+        raise bad_value(file, before, reading.encoding, column, unfit, cure=cure) from unfit
 
 
-class _Rest(io.RawIOBase):
-    """What is left of a stream behind a first line, with `::` as tabs; a pair cut by a block's end is not missed."""
-
-    def __init__(self, start: bytes, stream: IO[bytes], delimiter: str) -> None:
-        self._held, self._stream, self._double = start, stream, delimiter == "::"
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        if self._held:
-            block, self._held = self._held, b""
-        else:
-            block = self._stream.read(size)
-        if not self._double:
-            return block
-        while block.endswith(b":") and (more := self._stream.read(1)):
-            block += more
-        return block.replace(b"::", b"\t")
+def _ids(file: RowsFile, batch: "pa.RecordBatch", column: str, reading: _Reading, before: int) -> "pa.Array":
+    """The ids as the table's column holds them. In a column of text they are text only where they are not all whole numbers."""
+    kind = getattr(reading.types, column)
+    if not is_text(kind):
+        with _told(file, reading, before, column, cure=reading.types.text_ids):
+            return whole_numbers(batch[column], kind)
+    if column in reading.text:
+        with _told(file, reading, before, column):
+            return plain_text(batch[column], "\t")
+    try:
+        return whole_numbers(batch[column])
+    except Unfit as unfit:
+        raise _IsText(column, unfit) from unfit
 
 
-def _as_text(table: "pa.Table", *, header: bool) -> bytes:
+def _ratings(file: RowsFile, texts: "pa.Array", reading: _Reading, counts: _Counts) -> "pa.Array":
     import pyarrow as pa
-    from pyarrow import csv
 
-    sink = pa.BufferOutputStream()
-    csv.write_csv(table, sink, csv.WriteOptions(include_header=header, delimiter="\t", quoting_style="none", quoting_header="none"))
-    return cast(bytes, sink.getvalue().to_pybytes())
+    with _told(file, reading, counts.rows, "rating"):
+        found = numbers(texts).to_numpy()
+        _check_size(found, texts, reading.types.rating)
+    counts.outside += outside(found)
+    between = found != np.floor(found)
+    if not between.any():
+        return pa.array(found.astype(np.int64))
+    if reading.half_stars is HalfStars.KEEP:
+        counts.half_stars += int(between.sum())
+        return pa.array(found)
+    if reading.half_stars is HalfStars.REFUSE:
+        raise _half_star(file, reading, counts.rows + int(np.argmax(between)), found[between][0])
+    whole = round_down(found)
+    counts.half_stars, counts.raised = counts.half_stars + whole.rounded, counts.raised + whole.raised
+    return pa.array(whole.stars)
 
 
-def _union(known: npt.NDArray[np.int64], column: Any) -> npt.NDArray[np.int64]:
-    return np.union1d(known, column.unique().to_numpy())
+def _check_size(found: "np.ndarray[Any, Any]", texts: "pa.Array", kind: str) -> None:
+    """Raises Unfit for a rating that neither a double nor the table's column holds exactly."""
+    limit = 2 ** min(53, WHOLE.get(kind, 64) - 1)
+    if len(found) and np.abs(found).max() >= limit:
+        index = int(np.argmax(np.abs(found) >= limit))
+        raise Unfit(index, texts[index].as_py(), "more than the table's column holds", f"a rating of {RANGE}")
 
 
-def _half_star(name: str, row: int, rating: float) -> InvalidData:
+def _half_star(file: RowsFile, reading: _Reading, row: int, rating: float) -> InvalidData:
     cure = (
-        "Choose `mlkit data load --half-stars round-down` (4 or more keeps its meaning), or deploy the lake with RatingType=double, "
-        "which keeps them."
+        "Choose `mlkit data load --half-stars round-down` (4 or more keeps its meaning; half a star becomes 1), or "
+        f"{reading.types.half_stars}, which keeps them."
     )
-    return InvalidData(f"{name}: rating number {row + 1:,} is {rating:g}, but the table's rating column holds whole numbers.", cure=cure)
+    reason = f"rating is {rating:g}, but the table's rating column holds whole numbers"
+    return file.refusal(row, reading.encoding, reason, accepted="a whole number of stars", cure=cure)
 
 
-def _first_bad_line(stream: IO[bytes], name: str) -> str:
-    """Which line is wrong, and how; when every one looks right, there is none."""
-    first = stream.readline()
-    delimiter, header = _layout(first, name)
-    columns = [_NAMES.get(one, one) for one in first.decode("utf-8-sig").strip().split(delimiter)] if header else list(COLUMNS)
-    lines = enumerate(stream, 2) if header else _from_first(first.removeprefix(b"\xef\xbb\xbf"), stream)
-    for number, line in lines:
-        problem = _line_problem(line, delimiter, columns)
-        if problem:
-            return f"{name}, line {number:,}: {problem}: {line[:80].decode('utf-8', 'replace').rstrip()!r}."
-    return f"{name} holds no ratings."
+def _union(known: "pa.Array | None", column: "pa.Array") -> "pa.Array":
+    import pyarrow as pa
 
-
-def _from_first(first: bytes, stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
-    yield 1, first
-    yield from enumerate(stream, 2)
-
-
-def _line_problem(line: bytes, delimiter: str, columns: list[str]) -> str:
-    try:
-        values = line.decode("utf-8").rstrip("\r\n").split(delimiter)
-    except UnicodeDecodeError as problem:
-        return f"it is not text in UTF-8 ({problem.reason})"
-    if values == [""]:
-        return ""
-    if len(values) != len(columns):
-        return f"{len(values)} values instead of {len(columns)}"
-    for column, value in zip(columns, values, strict=True):
-        try:
-            number = float(value.strip('"'))
-        except ValueError:
-            number = math.nan
-        if not math.isfinite(number):
-            return f"{column} is {value!r}, not a number"
-        if column != "rating" and number != int(number):
-            return f"{column} is {value!r}, not a whole number"
-        if abs(number) >= 2**63:
-            return f"{column} is {value!r}, more than a bigint column holds"
-    return ""
+    here = column.unique()
+    return here if known is None else pa.concat_arrays([known, here]).unique()

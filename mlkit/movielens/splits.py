@@ -7,12 +7,16 @@ Rows are chosen and ordered by a salted hash of (user, movie), since tables have
 from dataclasses import dataclass
 
 from mlkit.errors import UsageError
+from mlkit.movielens.scale import HIGHEST, LOWEST
 from mlkit.sql import PLACES, SplitShape, identifier, order_hash, place, shard
 
 
 @dataclass(frozen=True, kw_only=True)
 class RatingsTable:
-    """A table of ratings by its column names, and the range outside which a rating is taken for a mistake."""
+    """A table of ratings by its column names, and the range outside which a rating is taken for a mistake.
+
+    `text_ids` are the columns of ids that hold text, where an empty value is no null.
+    """
 
     database: str
     table: str = "u_data"
@@ -20,8 +24,9 @@ class RatingsTable:
     movie: str = "movieid"
     rating: str = "rating"
     timestamp: str = "timestamp"
-    lowest_rating: float = 0.5
-    highest_rating: float = 5.0
+    lowest_rating: float = LOWEST
+    highest_rating: float = HIGHEST
+    text_ids: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -55,8 +60,9 @@ class SplitRule(SplitShape):
 
 
 def _nulls(table: RatingsTable) -> str:
-    """Condition for rows with gaps."""
-    return " OR ".join(f"{identifier(name)} IS NULL" for name in (table.user, table.movie, table.rating))
+    """Condition for rows with gaps. A column of text has the empty text where a file says nothing."""
+    missing = [f"{identifier(name)} IS NULL" for name in (table.user, table.movie, table.rating)]
+    return " OR ".join([*missing, *(f"{identifier(name)} = ''" for name in table.text_ids)])
 
 
 def _in_range(table: RatingsTable) -> str:

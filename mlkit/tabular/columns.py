@@ -4,17 +4,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from mlkit.datafiles.values import is_number
 from mlkit.errors import InvalidData, UsageError
 from mlkit.sql import identifier
 
-_NUMBER = re.compile(r"(tinyint|smallint|int|integer|bigint|float|real|double|decimal(\(\d+(,\s*\d+)?\))?)")
 _WORD = re.compile(r"(string|char\(\d+\)|varchar(\(\d+\))?|boolean|tinyint|smallint|int|integer|bigint)")
 RESERVED = ("row_key", "label", "order_hash", "split", "shard")  # what the preparation adds to the features
-
-
-def is_number(kind: str) -> bool:
-    """Whether a column of this Glue type holds numbers."""
-    return _NUMBER.fullmatch(kind) is not None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -65,8 +65,14 @@ class Encoding:
         if missing := [name for name in self.columns if name not in given]:
             raise InvalidData(f"The rows have no column {', '.join(missing)}", cure="The model was trained with it: give all its columns.")
         frame = pd.DataFrame({name: _numbers(rows[name]) for name in self.columns})
-        if odd := [name for name in self.columns if not np.isfinite(frame[name]).all()]:
-            raise InvalidData(f"Not every value is a number in {', '.join(odd)}", cure="Give finite numbers without gaps.")
+        for name in self.columns:
+            if not (fits := np.isfinite(frame[name])).all():
+                row = int(np.argmin(fits))
+                value = rows[name].to_pylist()[row] if isinstance(rows, pa.Table) else rows[name].tolist()[row]
+                raise InvalidData(
+                    f"Not every value is a number in {name}: it is {value!r} in row {row + 1}",
+                    cure="Accepted are finite numbers such as 3, 3.5 or 1e-7, without gaps.",
+                )
         return np.ascontiguousarray(frame.to_numpy(dtype=np.float64))
 
 

@@ -1,51 +1,134 @@
-"""A CSV file as the lake's table reads it: by position, without quotes."""
+"""A file of rows as the lake's table reads it: commas, the table's columns in their order, no quotes."""
 
-import csv
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
 
+from mlkit.datafiles.reading import LATIN1, UTF8, BadRow, Header, NotUtf8, Rows, RowsFile, WrongHeader, bad_value
+from mlkit.datafiles.sources import Wanted
+from mlkit.datafiles.values import WHOLE, Unfit, cleaned, is_number, numbers, plain_text, whole_numbers
+from mlkit.datafiles.writing import as_lines
 from mlkit.errors import InvalidData
-from mlkit.tabular.columns import is_number
 
-_CURE = "The table reads values by their position: the first line names its columns in their order, and values hold no comma."
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+WANTED = Wanted(noun="data")
+_CURE = "The first line names the table's columns, in any order; separated by comma, semicolon or tab. An empty value is a null."
 
 
-def check_file(path: Path, columns: Mapping[str, str]) -> int:
-    """The number of rows. Raises InvalidData naming the first line that the table (column -> Glue type) would read wrongly.
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """How many rows a table file holds, and what people should know of how they were read."""
 
-    An empty value is none (null); the preparation counts those.
-    """
-    numbers = [position for position, kind in enumerate(columns.values()) if is_number(kind)]
-    names, rows = list(columns), 0
+    rows: int
+    notes: tuple[str, ...]
+
+
+def convert(source: Path, target: Path, columns: Mapping[str, str]) -> Written:
+    """Writes `source` as a CSV file for the table (column -> Glue type). Raises NotFound, or InvalidData that names the line and value."""
+    file = RowsFile(source=source, wanted=WANTED, width=len(columns), choose=_header_for(tuple(columns)), cure=_CURE)
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            reader = csv.reader(file, quoting=csv.QUOTE_NONE)
-            header = next(reader, [])
-            if header != names:
-                raise InvalidData(f"{path.name} has the columns {', '.join(header) or '-'}, the table {', '.join(names)}", cure=_CURE)
-            for row in reader:
-                if problem := _problem(row, names, numbers):
-                    raise InvalidData(f"{path.name}, line {reader.line_num:,}: {problem}", cure=_CURE)
-                rows += 1
-    except UnicodeDecodeError as error:
-        raise InvalidData(f"{path.name} is not text in UTF-8: {error.reason}", cure=_CURE) from error
-    if rows == 0:
-        raise InvalidData(f"{path.name} holds no rows", cure=_CURE)
-    return rows
-
-
-def _problem(row: list[str], names: list[str], numbers: list[int]) -> str:
-    if len(row) != len(names):
-        return f"{len(row)} values instead of {len(names)}"
-    for position in numbers:
-        if row[position] and not _parses(row[position]):
-            return f"{names[position]} is {row[position][:30]!r}, not a number"
-    return "a value is in quotes" if any('"' in value for value in row) else ""
-
-
-def _parses(value: str) -> bool:
+        return Written(rows=_attempt(file, target, columns, UTF8), notes=())
+    except NotUtf8:
+        pass
+    note = f"{source} is not text in UTF-8: it was read as Latin-1"
     try:
-        float(value)
-    except ValueError:
-        return False
-    return True
+        return Written(rows=_attempt(file, target, columns, LATIN1), notes=(note,))
+    except NotUtf8 as problem:
+        raise InvalidData(f"{source} is not text in UTF-8, UTF-16 or Latin-1.", cure=_CURE) from problem
+
+
+def read_frame(source: Path) -> "pd.DataFrame":
+    """The rows of a file under its own names of columns: numbers where a whole column holds them, else text. Raises as `convert`."""
+    import pandas as pd
+
+    file = RowsFile(source=source, wanted=WANTED, width=0, choose=_any_header, cure=_CURE)
+    try:
+        frames = list(_frames(file, UTF8))
+    except NotUtf8:
+        frames = list(_frames(file, LATIN1))
+    frame = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+    if frame.empty:
+        raise InvalidData(f"{source} holds no rows.", cure=_CURE)
+    return frame
+
+
+def _frames(file: RowsFile, encoding: str) -> "Iterator[pd.DataFrame]":
+    with file.read(encoding) as rows:
+        try:
+            for batch in rows.batches:
+                yield batch.to_pandas()
+        except BadRow as problem:
+            raise file.refusal(problem.row, encoding, problem.reason) from problem
+
+
+def _any_header(values: list[str]) -> Header:
+    if "" in values or len(set(values)) != len(values):
+        raise WrongHeader("the header leaves a column without a name of its own")
+    return Header(names=tuple(values))
+
+
+def _header_for(columns: tuple[str, ...]) -> Any:
+    def choose(values: list[str]) -> Header:
+        names = [value.lower() for value in values]
+        if sorted(names) != sorted(columns):
+            raise WrongHeader(f"the columns are {', '.join(names) or '-'}, the table has {', '.join(columns)}")
+        return Header(names=tuple(names))
+
+    return choose
+
+
+def _attempt(file: RowsFile, target: Path, columns: Mapping[str, str], encoding: str) -> int:
+    with file.read(encoding) as rows, target.open("wb") as output:
+        try:
+            count = _write(file, rows, output, columns)
+        except BadRow as problem:
+            raise file.refusal(problem.row, encoding, problem.reason) from problem
+    if count == 0:
+        raise InvalidData(f"{rows.name} holds no rows.", cure=_CURE)
+    return count
+
+
+def _write(file: RowsFile, rows: Rows, output: IO[bytes], columns: Mapping[str, str]) -> int:
+    count = 0
+    output.write(",".join(columns).encode() + b"\n")
+    for batch in rows.batches:
+        values = []
+        for name, kind in columns.items():
+            try:
+                values.append(_values(batch[name], kind))
+            except Unfit as unfit:
+                raise bad_value(file, count, rows.encoding, name, unfit) from unfit
+        output.write(as_lines(values, ","))
+        count += len(batch)
+    return count
+
+
+def _values(texts: "pa.Array", kind: str) -> "pa.Array":
+    """The values as text that Athena reads as what they are; an empty value stays empty."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    texts = cleaned(texts)
+    empty = pc.equal(texts, "")
+    filled = pc.if_else(empty, "0", texts)
+    if kind in WHOLE:
+        found = whole_numbers(filled, kind).cast(pa.string())
+    elif is_number(kind):
+        found = _doubles(filled)
+    else:
+        found = plain_text(filled, ",")
+    return pc.if_else(empty, "", found)
+
+
+def _doubles(texts: "pa.Array") -> "pa.Array":
+    """The numbers as they were written, but for NaN and the infinities: Athena knows one spelling of each."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    found = numbers(texts, finite=False)
+    named = pc.if_else(pc.is_nan(found), "NaN", pc.if_else(pc.greater(found, 0.0), "Infinity", "-Infinity"))
+    return pc.if_else(pc.is_finite(found), texts, named).cast(pa.string())

@@ -151,11 +151,18 @@ def test_files_inputs_metrics_verdict_and_served_images(log):
         {"kind": "metrics", "values": {"auc": float("nan")}},
         {"kind": "metrics", "values": 3},
         {"kind": "verdict", "verdict": 1},
+        {"kind": "warning", "text": 1},
     ],
 )
 def test_what_makes_no_sense_is_passed_over(log, event):
     log.add(event)
     assert log.snapshot() == Activity()
+
+
+def test_warnings_are_kept_in_their_order(log):
+    log.add({"kind": "warning", "text": "much is held out"})
+    log.add({"kind": "warning", "text": "few are left"})
+    assert log.snapshot().warnings == ("much is held out", "few are left")
 
 
 def test_a_damaged_event_leaves_what_was_known(log):
@@ -180,5 +187,5 @@ def test_events_come_from_many_threads(log):
 
 def test_every_member_of_activity_is_filled_by_some_event():
     """A member that is added to the record and forgotten here would stay empty for ever."""
-    told = {"objects", "queries", "jobs", "served", "files", "inputs", "metrics", "verdict"}
+    told = {"objects", "queries", "jobs", "served", "files", "inputs", "metrics", "verdict", "warnings"}
     assert {one.name for one in dataclasses.fields(Activity)} == told

@@ -102,18 +102,17 @@ def test_a_source_that_does_not_exist_is_not_found(tmp_path):
     ("text", "complaint"),
     [
         ("", "is empty"),
-        (CSV, "holds no ratings|Empty"),
-        ("1 2 3 4\n", "line 1: no tab, comma or `::`"),
-        ("1;2;3;4\n", "line 1: no tab, comma or `::`"),
+        (CSV, "holds a header and no ratings"),
+        ("1 2 3 4\n", "line 1: no tab, comma, semicolon or `::`"),
         ("userId,movieId,rating\n1,2,3\n", "line 1: the columns timestamp are missing"),
-        (f"{CSV},extra\n1,2,3,4,5\n", "line 1: there are columns too many"),
+        (f"{CSV},extra\n1,2,3,4,5\n", "line 1: the header has more columns than expected: extra"),
         (f"{CSV}\n1,2,3,4\n1,2,3\n", "line 3: 3 values instead of 4: '1,2,3'"),
-        (f"{CSV}\n1,2,3,4\n1,x,3,4\n", "line 3: movieid is 'x', not a number"),
-        (f"{CSV}\n1,2,,4\n", "line 2: rating is '', not a number"),
+        (f"{CSV}\n1,2,3,4\n1,x,3,4\n", "line 3: movieid is 'x', not a whole number"),
+        (f"{CSV}\n1,2,,4\n", "line 2: rating is '', empty"),
         (f"{CSV}\n1,2,nan,4\n", "line 2: rating is 'nan', not a number"),
         (f"{CSV}\n1.5,2,3,4\n", "line 2: userid is '1.5', not a whole number"),
         (f"{CSV}\n1,2,3,4.5\n", "line 2: timestamp is '4.5', not a whole number"),
-        (f"{CSV}\n1,2,3,4\n1,\xe9,3,4\n".encode("latin-1"), "line 3: it is not text in UTF-8"),
+        (f"{CSV}\n1,2,3,4\n1,\xe9,3,4\n".encode("latin-1"), "line 3: movieid is '\xe9', not a whole number"),
         ("1\t2\t3\t4\n1\t2\t3\n", "line 2: 3 values instead of 4"),
         ("1::2::3::4\n1:2::3::4\n", "line 2: 3 values instead of 4"),
     ],
@@ -128,7 +127,7 @@ HALF = lines(",", CSV, [(1, 10, 4.5, 100), (1, 11, 3.5, 101), (2, 10, 4.0, 102)]
 
 
 def test_half_stars_are_refused_unless_a_rule_is_named(tmp_path):
-    with pytest.raises(InvalidData, match=r"rating number 1 is 4\.5.*whole numbers") as raised:
+    with pytest.raises(InvalidData, match=r"line 2: rating is 4\.5.*whole numbers") as raised:
         converted(tmp_path, "ratings.csv", HALF)
     assert "round-down" in raised.value.cure
 
@@ -147,7 +146,7 @@ def test_half_stars_that_are_kept_need_a_double_column(tmp_path):
 
 @pytest.mark.parametrize("delimiter", ["\t", "::"])
 def test_rows_are_streamed_in_blocks_that_cut_lines_anywhere(tmp_path, monkeypatch, delimiter):
-    monkeypatch.setattr("mlkit.movielens.ratings._BLOCK_BYTES", 100)
+    monkeypatch.setattr("mlkit.datafiles.reading._BLOCK_BYTES", 100)
     rows = [(n % 7, n, n % 5 + 1, 10**8 + n) for n in range(1, 500)]
     seen = []
     found = converted(tmp_path, "u.data", lines(delimiter, rows=rows), on_rows=seen.append)
