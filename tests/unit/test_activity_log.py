@@ -4,6 +4,7 @@ import threading
 import pytest
 
 from mlkit.activity_log import ActivityLog
+from mlkit.journal import log_warning
 from mlkit.records import Activity, InputRecord, JobRecord, ObjectRecord, QueryRecord, ServedRecord
 
 
@@ -189,3 +190,8 @@ def test_every_member_of_activity_is_filled_by_some_event():
     """A member that is added to the record and forgotten here would stay empty for ever."""
     told = {"objects", "queries", "jobs", "served", "files", "inputs", "metrics", "verdict", "warnings"}
     assert {one.name for one in dataclasses.fields(Activity)} == told
+
+
+def test_a_warning_is_shown_under_the_cell(capsys):
+    log_warning("much is held out")
+    assert capsys.readouterr().err == "Warning: much is held out\n"
