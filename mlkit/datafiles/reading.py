@@ -188,6 +188,11 @@ def _as_character(delimiter: str) -> str:
     return "\t" if delimiter == "::" else delimiter
 
 
+def _as_tabs(colons: re.Match[bytes]) -> bytes:
+    """A tab for each `::`. A colon more may belong to either value: one tab too many, so that the row is refused and not guessed."""
+    return b"\t" * ((len(colons[0]) + 1) // 2)
+
+
 class _Tail(io.RawIOBase):
     """Some bytes and the stream behind them, with `::` as tabs; a pair that is cut by a block's end is not missed."""
 
@@ -207,7 +212,7 @@ class _Tail(io.RawIOBase):
         if self._double:
             while block.endswith(b":") and (more := self._stream.read(1)):
                 block += more
-            block = block.replace(b"::", b"\t")
+            block = re.sub(rb":{2,}", _as_tabs, block)
         if 0 <= size < len(block):
             block, self._held = block[:size], block[size:]
         return block
