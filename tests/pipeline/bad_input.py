@@ -72,11 +72,11 @@ NOTEBOOK = {
 }
 CSV = "userId,movieId,rating,timestamp\n"
 FILES: dict[str, str | bytes] = {
-    "mine/semicolons.csv": "userId;movieId;rating;timestamp\n1;2;3;4\n",
+    "mine/semicolons.csv": "userId;movieId;rating;timestamp\n3;4;5;6\n",
     "mine/spaces.csv": "1 2 3 4\n",
     "mine/floats.csv": f"{CSV}81.0,7.0,3.0,4\n\n82.0,7.0,4.0,5\n",
     "mine/exponent.csv": f"{CSV}1,2,3,4\n1e3,2,3,4\n",
-    "mine/utf16.csv": f"{CSV}1,2,3,4\n".encode("utf-16"),
+    "mine/utf16.csv": f"{CSV}5,6,4,7\n".encode("utf-16"),
     "mine/latin1.csv": f"{CSV}1,2,3,4\n1,3,caf\xe9,4\n".encode("latin-1"),
     "mine/header.csv": CSV,
     "mine/empty.csv": "",
