@@ -2,10 +2,11 @@
 # make run EXAMPLE=breast_cancer                          the same for an example, as a project of its own
 # make setup  only the installation                       make lint   style, types, architecture, templates, notebooks' parameters
 .DELETE_ON_ERROR:
-.PHONY: setup build-environment run test lint lock reference clean
+.PHONY: setup build-environment run test lint lock reference mutants clean
 
 include mlkit/skeleton/uv.mk
 SDK_V2 := .tools/sdk-v2
+MUTMUT := .tools/mutmut
 
 COMPILE := --quiet --universal --python-version 3.11 --generate-hashes --no-header
 
@@ -37,6 +38,10 @@ run: $(INSTALLED)
 	$(BIN)/mlkit local run --approve "make run"
 endif
 
+$(MUTMUT): tests/mutants/mutmut.lock | $(UV)
+	$(UV) pip install --quiet --target $@ --no-deps --require-hashes --requirement $<
+	@touch $@
+
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -48,6 +53,12 @@ lint: $(INSTALLED)
 test: $(INSTALLED) $(SDK_V2) lint
 	$(BIN)/mlkit data fetch
 	$(BIN)/pytest
+
+# Which changes of a module no test notices: make mutants MODULES="gates intervals" SIZE=50 SEED=8
+SIZE ?= 25
+SEED ?= 7
+mutants: $(INSTALLED) $(MUTMUT)
+	PYTHONPATH=tests:$(MUTMUT) $(BIN)/python -m mutants $(MODULES) --size $(SIZE) --seed $(SEED)
 
 lock: | $(UV)
 	$(UV) pip compile $(COMPILE) --all-extras setup.cfg --output-file requirements.lock

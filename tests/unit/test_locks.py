@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-LOCKS = ["requirements.lock", "requirements-build.lock", "tests/sdk-v2.lock"]
+LOCKS = ["requirements.lock", "requirements-build.lock", "tests/sdk-v2.lock", "tests/mutants/mutmut.lock"]
 
 
 def pins(name: str) -> dict[str, str]:

@@ -1,0 +1,1 @@
+"""`make mutants` changes modules at random places and runs their tests: a change that no test notices is a survivor."""
