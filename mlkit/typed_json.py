@@ -18,19 +18,26 @@ def build(kind: Any, value: Any) -> Any:
         return value
     if is_dataclass(kind):
         hints = typing.get_type_hints(kind)
-        unknown = set(value) - set(hints)
+        unknown = set(_checked(dict, value)) - set(hints)
         if unknown:
             raise ValueError(f"unknown member {sorted(unknown)[0]}")
         return kind(**{name: build(hints[name], item) for name, item in value.items()})  # type: ignore[operator]
     if origin is tuple:
-        return tuple(build(arguments[0], item) for item in value)
+        return tuple(build(arguments[0], item) for item in _checked(list, value))
     if origin is types.UnionType:
         return None if value is None else build(next(a for a in arguments if a is not type(None)), value)
     if isinstance(origin, type) and issubclass(origin, Mapping):
-        return {name: build(arguments[1], item) for name, item in value.items()}
+        return {name: build(arguments[1], item) for name, item in _checked(dict, value).items()}
     if isinstance(origin, type) and issubclass(origin, Sequence):
-        return [build(arguments[0], item) for item in value]
+        return [build(arguments[0], item) for item in _checked(list, value)]
     return _plain(kind, value)
+
+
+def _checked(kind: type, value: Any) -> Any:
+    """The value; text is no list of letters, and a list has no members."""
+    if not isinstance(value, kind):
+        raise TypeError(f"{value!r} is not {'an object' if kind is dict else 'a list'}")
+    return value
 
 
 def _plain(kind: Any, value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import pytest
 from finished_runs import FILES, STARTED, activity, executed_of, finished, make_project, notebook_of
@@ -13,7 +14,19 @@ from mlkit.parameters import Typed
 from mlkit.records import Activity, Earlier, Failure, FileRecord, InputRecord, QueryRecord, Redaction, Status
 from mlkit.settings import Project
 from mlkit.sql import unload_sql
-from mlkit.steps import KEEP_LAST, LocalPlace, Step, changed_files, identify, in_project, keep_run, kept_runs, replace_files, untold_tables
+from mlkit.steps import (
+    KEEP_LAST,
+    LocalPlace,
+    Step,
+    changed_files,
+    identify,
+    in_project,
+    keep_run,
+    kept_runs,
+    output_files,
+    replace_files,
+    untold_tables,
+)
 from mlkit.steps import why_not_kept as reason
 
 TABLE = "lab-movielens.u_data"
@@ -27,6 +40,14 @@ def project(tmp_path: Path) -> Project:
 @pytest.fixture
 def place(tmp_path: Path) -> LocalPlace:
     return LocalPlace(tmp_path / "steps")
+
+
+def used(*paths: str) -> Activity:
+    return Activity(files=tuple(FileRecord(role="output", path=path, sha256="0") for path in paths))
+
+
+def asked(*statements: str) -> Activity:
+    return Activity(queries=tuple(QueryRecord(query_execution_id=str(number), sql=sql) for number, sql in enumerate(statements)))
 
 
 def step_of(project: Project, **parameters: object) -> Step:
@@ -121,18 +142,41 @@ def test_a_run_that_could_not_be_written_whole_is_not_there(project: Project, pl
         place.read(folder, "record.json")
 
 
-def test_a_copy_that_was_changed_is_not_given_back(project: Project, place: LocalPlace) -> None:
+@pytest.mark.parametrize("name", ["handoff/model.json", "CloudFormation/configuration_qa.json"])
+def test_a_copy_that_was_changed_is_not_given_back(project: Project, place: LocalPlace, name: str) -> None:
     kept(project, place)
     (run,) = kept_runs(place, "notebooks/train.ipynb")
-    Path(place.address(run.folder, "files/handoff/model.json")).write_text("model 2\n")
-    with pytest.raises(InvalidData, match=r"model\.json is not what the run left"):
+    Path(place.address(run.folder, f"files/{name}")).write_text("model 2\n")
+    with pytest.raises(InvalidData, match=f"{name} is not what the run left"):
         run.outputs()
 
 
-def test_a_run_whose_result_was_changed_since_is_not_kept(project: Project, place: LocalPlace) -> None:
+@pytest.mark.parametrize("content", [b"{", b"[]", b"{}", b'{"notebook": 1}'])
+def test_a_step_that_cannot_be_read_is_damaged_and_named(project: Project, place: LocalPlace, content: bytes) -> None:
+    kept(project, place)
+    (run,) = kept_runs(place, "notebooks/train.ipynb")
+    path = Path(place.address(run.folder, "step.json"))
+    path.write_bytes(content)
+    with pytest.raises(InvalidData, match=f"{path} is damaged: "):
+        _ = run.step
+
+
+def test_a_folder_that_is_no_runs_is_passed_over(project: Project, place: LocalPlace) -> None:
+    kept(project, place)
+    for name in ("notes", "20260101T000000.000000Z-0", f"20260101T000000Z-{'0' * 64}", f"20260101T000000.000000Z-{'0' * 64}x", ".partial"):
+        (place.path / "train" / name).mkdir()
+    assert [run.key for run in kept_runs(place, "notebooks/train.ipynb")] == [step_of(project).key]
+
+
+@pytest.mark.parametrize("name", ["handoff/model.json", "CloudFormation/configuration_qa.json"])
+def test_a_run_whose_result_was_changed_since_is_not_kept(project: Project, place: LocalPlace, name: str) -> None:
     record = finished(project)
-    (project.root / "handoff/model.json").write_text("model 2\n")
-    with pytest.raises(InvalidData, match=r"handoff/model\.json is no longer what the run left"):
+    (project.root / name).write_text("model 2\n")
+    with pytest.raises(InvalidData, match=f"{name} is no longer what the run left") as raised:
+        keep_run(place, step_of(project), record, b"", project.root)
+    assert raised.value.cure == "Run the notebook again."
+    (project.root / name).unlink()
+    with pytest.raises(InvalidData, match=f"{name} is no longer what the run left"):
         keep_run(place, step_of(project), record, b"", project.root)
     assert place.folders("train") == []
 
@@ -143,24 +187,28 @@ def test_a_finished_run_can_be_kept(project: Project) -> None:
 
 @pytest.mark.parametrize("status", [status for status in Status if status is not Status.COMPLETED])
 def test_a_run_that_did_not_complete_is_never_kept(project: Project, status: Status) -> None:
-    assert str(status) in reason(finished(project, status=status))
+    assert reason(finished(project, status=status)) == f"its status is {status}"
+
+
+NOT_WHOLE = "its evidence is not whole: something was taken out of it, or it could not be stored"
 
 
 @pytest.mark.parametrize(
-    "change",
+    ("change", "told"),
     [
-        {"redactions": (Redaction(rule="a secret", place="output"),)},
-        {"not_kept": (Failure(cell_number=None, heading="", ename="SaveFailed", evalue="disk"),)},
-        {"reused": Earlier(record="r", started=STARTED)},
-        {"activity": None},
-        {"activity": Activity(files=(FileRecord(role="output", path="/elsewhere/model.json", sha256="0"),))},
-        {"activity": Activity(files=(FileRecord(role="output", path="../model.json", sha256="0"),))},
-        {"activity": Activity(queries=(QueryRecord(query_execution_id="q", sql=f'SELECT 1 FROM "{TABLE}"'),))},
+        ({"redactions": (Redaction(rule="a secret", place="output"),)}, NOT_WHOLE),
+        ({"not_kept": (Failure(cell_number=None, heading="", ename="SaveFailed", evalue="disk"),)}, NOT_WHOLE),
+        ({"reused": Earlier(record="r", started=STARTED)}, "it was taken over itself"),
+        ({"activity": None}, "its kernel could not tell what it read and wrote"),
+        ({"activity": used("handoff/model.json", "/elsewhere/model.json")}, "it used /elsewhere/model.json, which is not in the project"),
+        ({"activity": used("handoff/model.json", "../model.json")}, "it used ../model.json, which is not in the project"),
+        ({"activity": asked(f'SELECT 1 FROM "{TABLE}"')}, f"it queried {TABLE} without telling it as an input"),
+        ({"activity": asked("SELECT 1 FROM b", "SELECT 1 FROM a")}, "it queried a and 1 more without telling it as an input"),
     ],
-    ids=["redacted", "not stored", "taken over", "deaf", "absolute", "outside", "untold table"],
+    ids=["redacted", "not stored", "taken over", "deaf", "absolute", "outside", "untold table", "untold tables"],
 )
-def test_a_run_that_cannot_be_repeated_from_what_is_known_is_not_kept(project: Project, change: dict[str, object]) -> None:
-    assert reason(dataclasses.replace(finished(project), **change)) != ""  # type: ignore[arg-type]
+def test_a_run_that_cannot_be_repeated_from_what_is_known_is_not_kept(project: Project, change: dict[str, Any], told: str) -> None:
+    assert reason(dataclasses.replace(finished(project), **change)) == told
 
 
 def test_an_input_that_changed_or_went_is_named_and_an_own_result_is_none(project: Project) -> None:
@@ -172,6 +220,24 @@ def test_an_input_that_changed_or_went_is_named_and_an_own_result_is_none(projec
     assert changed_files(record, project.root) == ["handoff/prepared.json"]
     (project.root / "handoff/prepared.json").unlink()
     assert changed_files(record, project.root) == ["handoff/prepared.json"]
+
+
+def test_every_input_is_compared_also_those_after_a_result_of_the_runs_own(project: Project) -> None:
+    inputs = [FileRecord(role="input", path=f"handoff/{name}.json", sha256=sha256(b"{}\n")) for name in ("first", "same", "last")]
+    for read in inputs:
+        (project.root / read.path).write_text("{}\n")
+    own = FileRecord(role="input", path="handoff/model.json", sha256=sha256(b"model 1\n"))
+    first, *others = inputs
+    record = finished(project, did=Activity(files=(*activity(project).files, own, first, own, *others)))
+    assert changed_files(record, project.root) == []
+    for name in ("first", "last"):
+        (project.root / f"handoff/{name}.json").write_text("{ }\n")
+    assert changed_files(record, project.root) == ["handoff/first.json", "handoff/last.json"]
+
+
+def test_a_run_that_could_not_tell_its_files_has_neither_inputs_nor_results(project: Project) -> None:
+    record = dataclasses.replace(finished(project), activity=None)
+    assert (changed_files(record, project.root), output_files(record)) == ([], {})
 
 
 @pytest.mark.parametrize(("content", "changed"), [("model 1\n", []), ("model 0\n", ["handoff/model.json"])], ids=["own", "another's"])
@@ -187,7 +253,12 @@ def test_a_file_that_a_run_read_and_left_is_an_input_only_as_it_was_before(proje
 def test_nothing_is_written_outside_of_the_project(project: Project, path: str) -> None:
     (project.root / "link").symlink_to(project.root.parent)
     with pytest.raises(InvalidData, match="not in the project"):
-        in_project({path: b""}, project.root)
+        in_project({"handoff/fine.json": b"", path: b""}, project.root)
+
+
+def test_files_of_the_project_are_told_where_they_belong(project: Project) -> None:
+    found = in_project({"handoff/a.json": b"a", "new/b.json": b"b"}, project.root)
+    assert found == {project.root / "handoff/a.json": b"a", project.root / "new/b.json": b"b"}
 
 
 def test_files_are_replaced_together_or_not_at_all(tmp_path: Path) -> None:
@@ -199,9 +270,15 @@ def test_files_are_replaced_together_or_not_at_all(tmp_path: Path) -> None:
     assert (tmp_path / "a").read_text() == "old"
 
 
+def test_all_files_are_replaced_and_their_folders_made(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("old")
+    replace_files({tmp_path / "a": b"new", tmp_path / "deep" / "er" / "b": b"b", tmp_path / "deep" / "c": b"c"})
+    found = {path.relative_to(tmp_path).as_posix(): path.read_text() for path in tmp_path.rglob("*") if path.is_file()}
+    assert found == {"a": "new", "deep/er/b": "b", "deep/c": "c"}
+
+
 def queried(*statements: str) -> Activity:
-    queries = tuple(QueryRecord(query_execution_id=str(number), sql=sql) for number, sql in enumerate(statements))
-    return Activity(queries=queries, inputs=(InputRecord(name=f"glue table {TABLE}", sha256="0"),))
+    return dataclasses.replace(asked(*statements), inputs=(InputRecord(name=f"glue table {TABLE}", sha256="0"),))
 
 
 def test_the_tables_of_our_own_queries_are_told() -> None:
@@ -218,7 +295,13 @@ def test_the_tables_of_our_own_queries_are_told() -> None:
         ('SELECT * FROM "lab-movielens".u_data JOIN movies ON a = b', "movies"),
         ('select * from "lab-movielens".u_data u, movies m', "several tables at once"),
         ("WITH a AS (SELECT * FROM b) SELECT * FROM a", "b"),
+        ('SELECT * FROM "Lab"."B"', "lab.b"),
+        ("select * from b, c", "several tables at once"),
     ],
 )
 def test_a_table_that_nobody_told_of_is_found(sql: str, unknown: str) -> None:
-    assert untold_tables(queried(sql)) == [unknown]
+    assert unknown in untold_tables(queried(sql))
+
+
+def test_the_tables_of_every_query_are_compared_and_each_is_named_once() -> None:
+    assert untold_tables(queried("SELECT 1 FROM b", f'SELECT 1 FROM "{TABLE}"', "SELECT 1 FROM c JOIN b ON 1 = 1")) == ["b", "c"]
