@@ -307,7 +307,7 @@ def test_a_name_that_exists_fails_the_stack_and_leaves_the_other_alone(aws):
     bucket = f"mine-{uuid.uuid4().hex[:10]}"
     aws("s3").create_bucket(Bucket=bucket)
     name, status = create(aws("cloudformation"), {"B": resource("AWS::S3::Bucket", BucketName=bucket)}, DisableRollback=True)
-    assert status != "CREATE_COMPLETE"
+    assert status == "CREATE_FAILED"
     assert "already exists" in json.dumps(aws("cloudformation").describe_stack_events(StackName=name)["StackEvents"], default=str) or (
         "already exists" in json.dumps(aws("cloudformation").describe_events(StackName=name), default=str)
     )

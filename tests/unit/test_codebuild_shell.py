@@ -89,7 +89,7 @@ def test_exit_0_ends_a_command_and_not_the_build(tmp_path, start):
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_a_syntax_error_fails_its_command_alone(start, program):
     run, _ = start(program)
-    assert run("if [") != 0
+    assert run("if [") == 2
     assert run("true") == 0
 
 

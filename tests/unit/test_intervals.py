@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from mlkit import intervals
 from mlkit.errors import InvalidData
 from mlkit.intervals import match_rate, paired_difference, wilson
 
@@ -15,6 +16,28 @@ def test_wilson_is_scipys(successes, n, confidence):
 def test_wilson_gives_the_published_example():
     # Newcombe 1998, Statistics in Medicine 17:857-872, table I, method 3: 81 of 263
     assert wilson(81, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
+
+
+@pytest.mark.parametrize(("successes", "n"), [(0, 0), (1, 0), (0, -1), (-1, 10), (11, 10)])
+def test_wilson_refuses_more_successes_than_rows_and_no_rows(successes, n):
+    with pytest.raises(ValueError, match=f"{successes} successes of {n} rows"):
+        wilson(successes, n)
+
+
+def test_wilson_stays_a_share_with_one_row():
+    assert wilson(0, 1)[0] == 0
+    assert wilson(1, 1)[1] == 1
+
+
+@pytest.mark.parametrize("confidence", [0, 1, -0.5, 1.5, 95, float("nan")])
+def test_a_confidence_that_is_no_share_is_refused(confidence):
+    told = f"confidence is a share between 0 and 1, not {confidence}"
+    with pytest.raises(ValueError, match=told):
+        wilson(1, 2, confidence)
+    with pytest.raises(ValueError, match=told):
+        match_rate([1, 0], [1, 1], [1, 2], confidence)
+    with pytest.raises(ValueError, match=told):
+        paired_difference([1, 0], [1, 1], [1, 1], [1, 2], confidence)
 
 
 def users_alike(users: int = 400, rows_each: int = 10, *, alike: bool = True):
@@ -81,24 +104,60 @@ def test_more_confidence_is_a_wider_interval():
     assert match_rate(labels, predicted, user, 0.99).low < match_rate(labels, predicted, user, 0.8).low
 
 
-def test_rows_of_a_single_user_are_refused():
-    with pytest.raises(InvalidData, match="one user"):
-        match_rate([1, 0], [1, 1], [7, 7], cluster="user")
+def paired(labels, predicted, clusters, **more):
+    """The paired difference with the challenger's labels in question."""
+    return paired_difference(labels, predicted, [1] * len(labels), clusters, **more)
 
 
-def test_no_rows_are_refused():
-    with pytest.raises(InvalidData, match="no rows"):
-        match_rate([], [], [])
+def paired_champion(labels, predicted, clusters, **more):
+    return paired_difference(labels, [1] * len(labels), predicted, clusters, **more)
 
 
-def test_labels_other_than_0_and_1_are_refused():
-    with pytest.raises(ValueError, match="0 or 1"):
-        match_rate([1, 2], [1, 1], [1, 2])
+FIGURES = pytest.mark.parametrize("figures", [match_rate, paired, paired_champion])
 
 
-def test_a_missing_user_is_refused():
-    with pytest.raises(InvalidData, match="no user"):
-        match_rate([1, 1, 1], [1, 1, 0], [1.0, float("nan"), 2.0], cluster="user")
+@FIGURES
+def test_rows_of_a_single_user_are_refused(figures):
+    with pytest.raises(InvalidData, match="All rows are of one user: that says nothing about others") as raised:
+        figures([1, 0], [1, 1], [7, 7], cluster="user")
+    assert raised.value.cure == "Test on rows of several users."
+
+
+@FIGURES
+def test_no_rows_are_refused(figures):
+    with pytest.raises(InvalidData, match="There are no rows to test on") as raised:
+        figures([], [], [])
+    assert raised.value.cure == "Run 01_prep again and look at the counts of its splits."
+
+
+@FIGURES
+@pytest.mark.parametrize("wrong", [2, -1, 0.5, float("nan")])
+def test_labels_other_than_0_and_1_are_refused(figures, wrong):
+    with pytest.raises(ValueError, match="labels are 0 or 1"):
+        figures([1, wrong], [1, 1], [1, 2])
+    with pytest.raises(ValueError, match="labels are 0 or 1"):
+        figures([1, 1], [1, wrong], [1, 2])
+
+
+@FIGURES
+def test_labels_in_columns_are_refused(figures):
+    with pytest.raises(ValueError, match=r"labels are one-dimensional, not of shape \(2, 1\)"):
+        figures([1, 0], [[1], [1]], [1, 2])
+
+
+@FIGURES
+@pytest.mark.parametrize(("labels", "predicted", "users"), [(2, 3, 3), (3, 2, 3), (3, 3, 2), (3, 3, 4)])
+def test_columns_of_different_lengths_are_refused(figures, labels, predicted, users):
+    with pytest.raises(ValueError, match="columns of different lengths: "):
+        figures([1] * labels, [1] * predicted, list(range(users)))
+
+
+@FIGURES
+@pytest.mark.parametrize("users", [[1.0, float("nan"), 2.0], [float("nan"), 1.0, 2.0], ["a", None, "b"]])
+def test_a_missing_user_is_refused(figures, users):
+    with pytest.raises(InvalidData, match="Some rows have no user") as raised:
+        figures([1, 1, 1], [1, 1, 0], users, cluster="user")
+    assert raised.value.cure == "Drop or name them in 01_prep."
 
 
 def test_the_paired_difference_is_as_wide_as_the_variance_between_users():
@@ -121,3 +180,26 @@ def test_the_figures_name_what_the_rows_are_clustered_by():
     labels, clusters = [1, 1, 0, 0], [1, 1, 2, 2]
     assert "4 rows of 2 users" in str(match_rate(labels, labels, clusters, cluster="user"))
     assert str(match_rate(labels, labels, range(4), cluster="row")).endswith("4 rows)")
+
+
+def test_the_figures_are_written_with_their_interval_and_rows():
+    labels, challenger = [1] * 4, [1, 1, 1, 0]
+    rate = match_rate(labels, challenger, [1, 1, 2, 2], 0.9)
+    assert str(rate) == f"0.7500 (90% interval {rate.low:.4f} to {rate.high:.4f}, 4 rows of 2 clusters)"
+    assert (rate.rows, rate.matches, rate.clusters, rate.confidence) == (4, 3, 2, 0.9)
+    found = paired_difference(labels, challenger, [1] * 4, [1, 1, 2, 2], 0.9)
+    assert str(found) == f"-0.2500 (90% interval {found.low:+.4f} to {found.high:+.4f}, 4 rows)"
+    assert (found.rows, found.clusters, found.confidence) == (4, 2, 0.9)
+
+
+def test_a_rate_of_rows_that_all_match_has_no_design_effect():
+    assert np.isnan(match_rate([1, 1], [1, 1], [1, 2]).design_effect)
+
+
+def test_draws_in_several_parts_are_as_many_as_asked(monkeypatch):
+    labels, predicted, user = users_alike(users=50)
+    whole = match_rate(labels, predicted, user, replicates=105)
+    monkeypatch.setattr(intervals, "_DRAWS_AT_ONCE", 100)
+    assert match_rate(labels, predicted, user, replicates=105) == whole
+    monkeypatch.setattr(intervals, "_DRAWS_AT_ONCE", 1)
+    assert match_rate(labels, predicted, user, replicates=105) == whole
