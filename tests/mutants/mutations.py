@@ -155,9 +155,9 @@ def _is_all(node: cst.CSTNode) -> bool:
 
 def _diff(source: str, mutated: str) -> tuple[str, ...]:
     """The lines between the equal ones at the beginning and at the end."""
-    before, after = source.splitlines(), mutated.splitlines()
+    before, after = ([line.strip() for line in text.splitlines()] for text in (source, mutated))
     while before and after and before[0] == after[0]:
         del before[0], after[0]
     while before and after and before[-1] == after[-1]:
         del before[-1], after[-1]
-    return (*(f"- {line.strip()}" for line in before), *(f"+ {line.strip()}" for line in after))
+    return (*(f"- {line}" for line in before), *(f"+ {line}" for line in after))

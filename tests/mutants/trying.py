@@ -53,8 +53,10 @@ def prepare(folder: Path) -> Path:
 
 def try_module(copy: Path, module: str, size: int, seed: int) -> Result:
     """Mutates the module `size` times, chosen by `seed`. Exits when its tests fail without a mutation."""
-    path, tests = copy / "mlkit" / f"{module}.py", [f"tests/{name}" for name in MODULES[module]]
-    every = mutants_of(path.read_text())
+    path = copy / "mlkit" / f"{module}.py"
+    tests = [str(found) for pattern in MODULES[module] for found in sorted((copy / "tests").glob(pattern))]
+    original = path.read_text()
+    every = mutants_of(original)
     chosen = sorted(every, key=lambda mutant: _lot(seed, mutant))[:size]
     began = time.monotonic()
     sys.dont_write_bytecode = False
@@ -68,7 +70,7 @@ def try_module(copy: Path, module: str, size: int, seed: int) -> Result:
         failed = _tests_fail(copy, tests, limit_s)
         outcomes.append((mutant, failed))
         print({True: ".", None: "T", False: "S"}[failed], end="", flush=True)
-    shutil.copy2(ROOT / path.relative_to(copy), path)
+    path.write_text(original)
     print(f" {module}: {len(chosen)} of {len(every)} mutants in {time.monotonic() - began:.0f} s", flush=True)
     survivors = [mutant for mutant, failed in outcomes if failed is False]
     timed_out = sum(failed is None for _, failed in outcomes)

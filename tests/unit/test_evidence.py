@@ -1,3 +1,4 @@
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -32,14 +33,36 @@ def test_a_manifest_survives_its_bytes_and_equal_ones_have_equal_bytes() -> None
     assert again.to_bytes() == manifest().to_bytes()
 
 
-@pytest.mark.parametrize("data", [b"{", b"[]", b"{}", manifest(schema="mlkit/manifest/0").to_bytes()])
+def test_a_manifests_bytes_have_sorted_names_no_spaces_and_one_line() -> None:
+    sealed = manifest(pipeline="Köln", files=()).to_bytes().decode()
+    rest = f'"configurations":{{"configuration_production.json":"{"e" * 64}"}},"files":[],"model_s3_uri":'
+    assert sealed.startswith(f'{{"action":"QA.SealEvidence","code_sha256":"{"c" * 64}",{rest}')
+    assert '"pipeline":"Köln","pipeline_execution_id":"e","schema":"mlkit/manifest/1",' in sealed
+    assert sealed.endswith('"verdict":"PASS"}\n')
+
+
+@pytest.mark.parametrize("data", [b"{", b"\xff", b"[]", b"1", b"{}", b'{"files": [{}]}', b'{"files": [1]}', b'{"files": [], "other": 1}'])
 def test_what_is_no_manifest_is_refused(data: bytes) -> None:
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError, match="The manifest cannot be read: ") as raised:
         Manifest.from_bytes(data)
+    assert raised.value.cure == "Was it written by another version of mlkit?"
 
 
-def test_what_was_approved_may_be_deployed() -> None:
-    assert check_unchanged(manifest(), now()) == ["code", "configuration_production.json", "model"]
+def test_a_manifest_of_another_version_is_refused() -> None:
+    with pytest.raises(UsageError, match="The manifest is a mlkit/manifest/0, not a mlkit/manifest/1") as raised:
+        Manifest.from_bytes(manifest(schema="mlkit/manifest/0").to_bytes())
+    assert raised.value.cure == "Read it with the version of mlkit that wrote it."
+
+
+@pytest.mark.parametrize("verdict", ["PASS", "INCONCLUSIVE"])
+def test_what_was_approved_may_be_deployed(verdict: str) -> None:
+    assert check_unchanged(manifest(verdict=verdict), now()) == ["code", "configuration_production.json", "model"]
+
+
+def test_all_that_changed_is_named_in_one_sentence() -> None:
+    changed = now(model="0" * 64, code="0" * 64)
+    with pytest.raises(ApprovalVoid, match=r"^Not what was approved: code, model changed since the evidence was sealed"):
+        check_unchanged(manifest(), changed)
 
 
 @pytest.mark.parametrize("name", ["code", "model", "configuration_production.json", "configuration_extra.json"])
@@ -55,9 +78,16 @@ def test_something_missing_now_is_a_change() -> None:
         check_unchanged(manifest(), present)
 
 
-def test_a_failed_verdict_cannot_have_been_approved() -> None:
-    with pytest.raises(ApprovalVoid, match="FAIL"):
-        check_unchanged(manifest(verdict="FAIL"), now())
+@pytest.mark.parametrize("verdict", ["FAIL", "", "pass", "None"])
+def test_a_failed_verdict_cannot_have_been_approved(verdict: str) -> None:
+    with pytest.raises(ApprovalVoid, match=f"^The sealed verdict is {verdict}"):
+        check_unchanged(manifest(verdict=verdict), now())
+
+
+IN_ORDER = (
+    *("mlkit/a.py", "mlkit/aws/deep.py", "notebooks/01.ipynb", "buildspecs/b.yml", "CloudFormation/t.yaml"),
+    *("vendor/mlkit.whl", "mlkit.yml", "model.py"),
+)
 
 
 def project(root: Path) -> Path:
@@ -95,3 +125,13 @@ def test_only_what_runs_leave_behind_is_left_out(tmp_path: Path) -> None:
     assert code_sha256(root) != before
     (root / "mlkit/a.py").write_text("another line")
     assert len(code_digests(root)) == 5
+
+
+def test_the_digest_is_of_every_files_own_in_the_order_of_the_folders(tmp_path: Path) -> None:
+    root = project(tmp_path)
+    for name in ("vendor/mlkit.whl", "mlkit.yml", "model.py", "mlkit/aws/deep.py"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(name)
+    digests = {name: hashlib.sha256((root / name).read_bytes()).hexdigest() for name in IN_ORDER}
+    assert list(code_digests(root).items()) == list(digests.items())
+    assert code_sha256(root) == hashlib.sha256("".join(f"{digests[name]}  {name}\n" for name in digests).encode()).hexdigest()

@@ -51,7 +51,11 @@ def test_a_gate_fails_only_when_the_whole_interval_is_below_it():
 
 @pytest.mark.parametrize(
     ("low", "high", "outcome", "advice"),
-    [(0.7, 0.9, "PASS", ""), (0.5, 0.6, "FAIL", "Compare it with the baselines: "), (0.6, 0.68, "INCONCLUSIVE", "About 16,000 held-out rows")],
+    [
+        (0.7, 0.9, "PASS", ""),
+        (0.5, 0.6, "FAIL", "Compare it with the baselines: "),
+        (0.6, 0.68, "INCONCLUSIVE", "About 16,000 held-out rows"),
+    ],
 )
 def test_every_verdict_gives_the_figures_and_what_to_do(low, high, outcome, advice):
     verdict = decide(rate_between(low, (low + high) / 2, high), 0.65)
