@@ -120,6 +120,25 @@ def test_a_broken_recordio_answer_is_refused_with_its_place() -> None:
         decode_recordio_predictions(good + answer({"score": 0.5, "predicted_label": 1}))
 
 
+def test_what_else_an_answer_holds_is_passed_over() -> None:
+    (payload,) = payloads(answer({"score": 0.5, "other": 7.0}))
+    varint, text = b"\x38\x05", b"\x1a\x03uid"
+    assert decode_recordio_predictions(frame(varint + text + payload + varint)).scores.tolist() == [0.5]
+
+
+@pytest.mark.parametrize("label", [b"\x10\x05", b"\x15\x00\x00\x00\x00", b"\x12\x05"], ids=["a number", "four bytes", "cut"])
+def test_a_label_that_is_no_message_is_refused(label: bytes) -> None:
+    with pytest.raises(InvalidData, match="byte 0 of the answer: "):
+        decode_recordio_predictions(frame(payloads(answer({"score": 0.5}))[0] + label))
+
+
+def test_a_label_twice_is_refused() -> None:
+    score, labelled = payloads(answer({"score": 0.5}))[0], payloads(answer({"score": 0.5, "predicted_label": 1}))[0]
+    for payload in (score + score, labelled + payloads(answer({"predicted_label": 1}))[0]):
+        with pytest.raises(InvalidData, match="exactly one value"):
+            decode_recordio_predictions(frame(payload))
+
+
 def test_batches_are_joined_in_order() -> None:
     one = Predictions(scores=np.array([0.5], np.float32), labels=np.array([1], np.float32))
     joined = Predictions.concatenate([one, one])

@@ -29,7 +29,21 @@ def test_a_class_with_a_quote_in_its_name_stays_a_literal():
     assert "class = 'it''s bad'" in STATEMENTS[-1]
 
 
-@pytest.mark.parametrize("rule", [{"salt": "it's"}, {"salt": "s", "test_fraction": 0}, {"salt": "s", "validation_fraction": 1.0}])
-def test_a_rule_that_cannot_be_is_refused(rule):
-    with pytest.raises(UsageError):
+@pytest.mark.parametrize("name", ["test_fraction", "validation_fraction"])
+@pytest.mark.parametrize("share", [0, 1, -0.1, 1.5, float("nan")])
+def test_a_share_that_is_none_is_refused(name, share):
+    with pytest.raises(UsageError, match=f"^{name} is {share}") as raised:
+        SplitRule(salt="s", **{name: share})
+    assert raised.value.cure == f"{name} is a share of rows between 0 and 1, such as 0.2."
+
+
+@pytest.mark.parametrize(
+    ("rule", "told"), [({"salt": "it's"}, "salt is"), ({"salt": "s", "shards": 0}, "shards must lie between 1 and 32")]
+)
+def test_a_salt_or_a_number_of_shards_that_cannot_be_is_refused(rule, told):
+    with pytest.raises(UsageError, match=told):
         SplitRule(**rule)
+
+
+def test_a_rule_keeps_three_tenths_for_the_test_and_a_fifth_of_the_rest_for_validation():
+    assert "place < 3000 THEN 'test' WHEN place < 4400 THEN 'validation' ELSE 'train'" in splits_sql(TABLE, SplitRule(salt="s"))
