@@ -19,6 +19,7 @@ from mlkit.steps import (
     LocalPlace,
     Step,
     changed_files,
+    digest,
     identify,
     in_project,
     keep_run,
@@ -62,6 +63,12 @@ def kept(project: Project, place: LocalPlace, started: str = STARTED) -> None:
 def test_nothing_changed_is_the_same_key(project: Project) -> None:
     assert step_of(project).key == step_of(project).key
     assert step_of(project).differences(step_of(project)) == []
+
+
+def test_a_digest_is_that_of_sorted_json_without_spaces_in_utf_8() -> None:
+    assert digest({"b": [1, 2], "a": "ü"}) == sha256('{"a":"ü","b":[1,2]}'.encode())
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        digest({"a": float("nan")})
 
 
 @pytest.mark.parametrize(
@@ -278,7 +285,8 @@ def test_all_files_are_replaced_and_their_folders_made(tmp_path: Path) -> None:
 
 
 def queried(*statements: str) -> Activity:
-    return dataclasses.replace(asked(*statements), inputs=(InputRecord(name=f"glue table {TABLE}", sha256="0"),))
+    told = (TABLE, "lab.other")
+    return dataclasses.replace(asked(*statements), inputs=tuple(InputRecord(name=f"glue table {name}", sha256="0") for name in told))
 
 
 def test_the_tables_of_our_own_queries_are_told() -> None:
@@ -304,4 +312,5 @@ def test_a_table_that_nobody_told_of_is_found(sql: str, unknown: str) -> None:
 
 
 def test_the_tables_of_every_query_are_compared_and_each_is_named_once() -> None:
+    assert untold_tables(queried('SELECT 1 FROM lab.other JOIN "lab"."other" ON 1 = 1')) == []
     assert untold_tables(queried("SELECT 1 FROM b", f'SELECT 1 FROM "{TABLE}"', "SELECT 1 FROM c JOIN b ON 1 = 1")) == ["b", "c"]
