@@ -203,3 +203,9 @@ def test_draws_in_several_parts_are_as_many_as_asked(monkeypatch):
     assert match_rate(labels, predicted, user, replicates=105) == whole
     monkeypatch.setattr(intervals, "_DRAWS_AT_ONCE", 1)
     assert match_rate(labels, predicted, user, replicates=105) == whole
+
+
+@pytest.mark.parametrize("figures", [match_rate, paired])
+def test_the_defaults_are_2000_draws_of_seed_7_at_95_percent(figures):
+    labels, predicted, user = users_alike(users=20)
+    assert figures(labels, predicted, user) == figures(labels, predicted, user, confidence=0.95, seed=7, replicates=2000)
