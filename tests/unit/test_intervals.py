@@ -179,7 +179,7 @@ def test_two_models_that_agree_on_ten_rows_are_not_proved_equal():
 def test_the_figures_name_what_the_rows_are_clustered_by():
     labels, clusters = [1, 1, 0, 0], [1, 1, 2, 2]
     assert "4 rows of 2 users" in str(match_rate(labels, labels, clusters, cluster="user"))
-    assert str(match_rate(labels, labels, range(4), cluster="row")).endswith("4 rows)")
+    assert str(match_rate(labels, labels, range(4), cluster="row")).endswith(", 4 rows)")
 
 
 def test_the_figures_are_written_with_their_interval_and_rows():
