@@ -6,7 +6,11 @@ A module is its path below `mlkit`, tests are patterns of paths below `tests`.
 MODULES = {
     "gates": ("unit/test_gates*.py",),
     "intervals": ("unit/test_intervals*.py", "unit/test_gates*.py"),
-    "parameters": ("unit/test_parameters*.py",),
+    "parameters/binding": ("unit/test_parameter*.py",),
+    "parameters/checked_values": ("unit/test_parameter*.py",),
+    "parameters/parameter_file": ("unit/test_parameter*.py",),
+    "parameters/parameters_cell": ("unit/test_parameter*.py",),
+    "parameters/typed_text": ("unit/test_parameter*.py",),
     "evidence": ("unit/test_evidence*.py",),
     "steps": ("unit/test_steps*.py", "unit/test_reuse*.py"),
     "movielens/splits": ("unit/test_movielens_s*.py",),
