@@ -14,7 +14,7 @@ from mlkit.local import lifecycle
 from mlkit.local.service import Credentials
 
 _LONG = ("pipeline", "browser", "notebooks")
-_OWN = ("AWS_", "SAGEMAKER_")
+_OWN = ("AWS_", "SAGEMAKER_", "MLKIT_YOUR_INITIALS")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

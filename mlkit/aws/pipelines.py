@@ -12,6 +12,11 @@ from mlkit.aws.session import Session, aws_errors
 from mlkit.errors import NotFound, UsageError
 
 ENDED = ("Succeeded", "Failed", "Stopped", "Superseded", "Cancelled")
+COMMENT_CHARACTERS = 512  # PutApprovalResult's limit
+
+
+class AlreadyDecided(UsageError):
+    """Somebody else answered the approval, or it is no longer waited for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,16 +124,27 @@ def _custom_data(aws: Session, pipeline: str, execution: str, action: str) -> st
     return data[0] if data else ""
 
 
+def check_comment(comment: str) -> None:
+    """Raises UsageError for a comment that is empty, as that of an unset variable is, or that CodePipeline does not take."""
+    if not comment.strip():
+        raise UsageError("The comment is empty, and nothing was decided", cure='Say why: `mlkit local approve "as good as the last one"`.')
+    if len(comment) > COMMENT_CHARACTERS:
+        raise UsageError(f"The comment has {len(comment)} characters", cure=f"CodePipeline takes {COMMENT_CHARACTERS}: shorten it.")
+
+
 def decide(aws: Session, pipeline: str, approval: Approval, *, approved: bool, comment: str) -> None:
-    """Answer the approval. Raises UsageError when somebody else was quicker."""
-    result = {"summary": comment[:512], "status": "Approved" if approved else "Rejected"}
+    """Answer the approval. Raises AlreadyDecided when somebody else was quicker, UsageError for a comment that cannot be kept."""
+    check_comment(comment)
+    result = {"summary": comment, "status": "Approved" if approved else "Rejected"}
     try:
         aws.client("codepipeline").put_approval_result(
             pipelineName=pipeline, stageName=approval.stage, actionName=approval.action, token=approval.token, result=result
         )
     except ClientError as error:
         if error.response["Error"]["Code"] in ("InvalidApprovalTokenException", "ApprovalAlreadyCompletedException"):
-            raise UsageError("This approval is no longer pending", cure="Look at the pipeline's state: somebody has decided.") from error
+            raise AlreadyDecided(
+                "This approval is no longer pending", cure="Look at the pipeline's state: somebody has decided."
+            ) from error
         with aws_errors():
             raise
 

@@ -14,14 +14,13 @@ from rich.text import Text
 
 from mlkit.cli import console
 from mlkit.cli.console import WHOLE_WORDS, wrapped_commands
+from mlkit.cli.options import INITIALS, AsJson, YourInitials
 from mlkit.errors import NotFound, UsageError
 from mlkit.settings import LabNames, Project
 
 if TYPE_CHECKING:
     from mlkit.doctor.checking import Group
     from mlkit.doctor.findings import Finding
-
-Initials = Annotated[str, typer.Option("--your-initials", help="Prefix of the lab's names.", envvar="MLKIT_YOUR_INITIALS")]
 
 _STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red", "skipped": "dim"}
 _WIDTH, _DETAIL_AT, _NEXT_AT = 80, 25, 10
@@ -30,8 +29,8 @@ _SLOW_S = 1.0
 
 def doctor(
     aws: Annotated[bool, typer.Option("--aws", help="Check an AWS account, without the local AWS. It is only looked at.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object, for scripts.")] = False,
-    your_initials: Initials = "mlkit",
+    as_json: AsJson = False,
+    your_initials: YourInitials = INITIALS,
 ) -> None:
     """Check this machine and the AWS that this shell points to; without one, the project's local AWS. Nothing is changed.
 

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from mlkit.cli.console import out
+from mlkit.cli.options import INITIALS, SealSha256, Yes, YourInitials
 from mlkit.errors import UsageError
 from mlkit.settings import Project
 
@@ -44,14 +45,14 @@ def exports(file: Annotated[Path, typer.Argument(help="The file to write.")] = P
 @app.command()
 def seal(
     staging: Annotated[str, typer.Option(envvar="STAGING", help="s3:// address of the staging bucket.")],
-    evidence: Annotated[str, typer.Option(envvar="EVIDENCE", help="s3:// address of the evidence bucket.")],
+    evidence_bucket: Annotated[str, typer.Option(envvar="EVIDENCE", help="s3:// address of the evidence bucket.")],
     execution: Annotated[str, typer.Option(envvar="PIPELINE_EXECUTION_ID", help="The pipeline execution.")],
     action: Annotated[str, typer.Option(envvar="ACTION", help="STAGE.ACTION that seals.")],
     exports: Exports = Path("exports.env"),
 ) -> None:
     """Copy the execution's staged files into the write-once bucket and write their manifest.
 
-    Example: mlkit evidence seal --staging s3://staging --evidence s3://evidence --execution ID --action QA.SealEvidence
+    Example: mlkit evidence seal --staging s3://staging --evidence-bucket s3://evidence --execution ID --action QA.SealEvidence
     """
     from mlkit import handoff
     from mlkit.aws.endpoints import load_trained_model
@@ -63,7 +64,7 @@ def seal(
     address, digest = seal_all(
         Session(),
         staging=staging,
-        evidence_uri=evidence,
+        evidence_uri=evidence_bucket,
         pipeline=os.environ.get("CODEBUILD_INITIATOR", "by-hand").removeprefix("codepipeline/"),
         execution=execution,
         action=action,
@@ -80,9 +81,7 @@ def seal(
 def fetch(
     manifest: Annotated[str, typer.Argument(help="The manifest's s3:// address, as the approval's message ends with it.")],
     to: Annotated[Path | None, typer.Option(help="The folder to make; by default executed/sealed-EXECUTION.")] = None,
-    seal_sha256: Annotated[
-        str | None, typer.Option(envvar="SEAL_SHA256", help="The seal of the approval's message, to compare with.")
-    ] = None,
+    seal_sha256: Annotated[str | None, SealSha256] = None,
 ) -> None:
     """Copy sealed evidence to this disk - notebooks, records, model - once every file is found to be as sealed.
 
@@ -102,7 +101,7 @@ def fetch(
 @app.command("verify-approval")
 def verify_approval(
     seal_uri: Annotated[str, typer.Option(envvar="SEAL_URI", help="Address of the manifest.")],
-    seal_sha256: Annotated[str, typer.Option(envvar="SEAL_SHA256", help="The manifest's SHA-256 from the approval message.")],
+    seal_sha256: Annotated[str, SealSha256],
 ) -> None:
     """Compare code, model, configuration and every sealed file with what was approved.
 
@@ -117,8 +116,8 @@ def verify_approval(
 
 def sweep(
     execution: Annotated[str, typer.Argument(help="The pipeline execution's id.")],
-    your_initials: Annotated[str, typer.Option("--your-initials", envvar="YOUR_INITIALS", help="Prefix of the lab's names.")] = "mlkit",
-    yes: Annotated[bool, typer.Option("--yes", help="End what was found; without it, it is only shown.")] = False,
+    your_initials: YourInitials = INITIALS,
+    yes: Yes = False,
 ) -> None:
     """Find what an execution left behind - running jobs, its QA endpoint - and, with --yes, end it.
 

@@ -9,18 +9,14 @@ from typing import Annotated
 import typer
 
 from mlkit.cli.alone import alone
-from mlkit.cli.console import out
+from mlkit.cli.asking import is_confirmed
+from mlkit.cli.console import out, plain
+from mlkit.cli.options import INITIALS, Port, Tune, Worktree, Yes, YourInitials
 from mlkit.cli.server import start
 from mlkit.errors import UsageError
 from mlkit.settings import Project
 
 app = typer.Typer(no_args_is_help=True, help="The local AWS: start it, look at it, use it.")
-
-
-Port = Annotated[
-    int | None,
-    typer.Option(min=0, max=65535, help="Port on 127.0.0.1; without it 4566, or a free one when that is taken.", show_default=False),
-]
 
 
 @app.command()
@@ -64,7 +60,7 @@ def status() -> None:
 
 
 @app.command()
-def reset(yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
+def reset(yes: Yes = False) -> None:
     """Stop it and delete all that it holds: buckets, stacks, models, evidence.
 
     Example: mlkit local reset --yes
@@ -72,18 +68,10 @@ def reset(yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = Fals
     from mlkit.local import lifecycle
 
     home = Project.here().local_home
-    if not yes and not _confirmed(f"Delete everything in {home}?"):
+    if not yes and not is_confirmed(f"Delete everything in {plain(str(home))}? Type yes or no."):
         raise UsageError("Nothing was deleted", cure="Add --yes to delete without the question.")
     lifecycle.reset(home)
     out.print(f"{home} is gone.")
-
-
-def _confirmed(question: str) -> bool:
-    """Without somebody to answer, the answer is no."""
-    try:
-        return typer.confirm(question)
-    except typer.Abort:
-        return False
 
 
 @app.command()
@@ -129,16 +117,15 @@ def jupyter(context: typer.Context) -> None:
     os.execv(program, [program, *opened, *private, *context.args])
 
 
-Initials = Annotated[str, typer.Option("--your-initials", help="Prefix of the lab's names.")]
-
-
 @app.command()
 def run(
-    your_initials: Initials = "mlkit",
+    your_initials: YourInitials = INITIALS,
     port: Port = None,
-    worktree: Annotated[bool, typer.Option("--worktree", help="Run uncommitted files too, not only HEAD.")] = False,
-    approve: Annotated[str | None, typer.Option(help="Approve for production with this comment, without being asked.")] = None,
-    tune: Annotated[str, typer.Option(help="The stack's parameter Tune: notebook, true or false.")] = "notebook",
+    worktree: Worktree = False,
+    approve: Annotated[
+        str | None, typer.Option(metavar="COMMENT", help="Approve for production with this comment, without being asked.")
+    ] = None,
+    tune: Tune = "notebook",
     min_match_rate: Annotated[str, typer.Option(help="The stack's parameter MinMatchRate: notebook, or a share.")] = "notebook",
 ) -> None:
     """Run the whole pipeline on the local AWS: source, build and train, QA, approval, production.
@@ -155,7 +142,7 @@ def run(
 
 
 @app.command()
-def approve(comment: Annotated[str, typer.Argument(help="Why.")], your_initials: Initials = "mlkit") -> None:
+def approve(comment: Annotated[str, typer.Argument(help="Why.")], your_initials: YourInitials = INITIALS) -> None:
     """Approve the execution that waits.
 
     Example: mlkit local approve "as good as the last one"
@@ -166,7 +153,7 @@ def approve(comment: Annotated[str, typer.Argument(help="Why.")], your_initials:
 
 
 @app.command()
-def reject(comment: Annotated[str, typer.Argument(help="Why.")], your_initials: Initials = "mlkit") -> None:
+def reject(comment: Annotated[str, typer.Argument(help="Why.")], your_initials: YourInitials = INITIALS) -> None:
     """Reject the execution that waits; production stays as it is.
 
     Example: mlkit local reject "log loss is worse"
@@ -177,7 +164,7 @@ def reject(comment: Annotated[str, typer.Argument(help="Why.")], your_initials: 
 
 
 @app.command()
-def stop(your_initials: Initials = "mlkit") -> None:
+def stop(your_initials: YourInitials = INITIALS) -> None:
     """Stop what is running in the pipeline, builds included.
 
     Example: mlkit local stop
@@ -189,8 +176,8 @@ def stop(your_initials: Initials = "mlkit") -> None:
 
 @app.command()
 def walk(
-    tune: Annotated[bool, typer.Option("--tune", help="Tune instead of training once.")] = False,
-    your_initials: Initials = "mlkit",
+    tune: Tune = "notebook",
+    your_initials: YourInitials = INITIALS,
     port: Port = None,
 ) -> None:
     """Run the three notebooks from the working tree without a pipeline, with the dev endpoint between the second and the third.
@@ -207,7 +194,7 @@ def walk(
 @app.command()
 def repository(
     name: Annotated[str, typer.Argument(metavar="OWNER/REPO", help="As the pipeline's Source names it: GitHubUser/Repo.")],
-    worktree: Annotated[bool, typer.Option("--worktree", help="Take uncommitted files too, not only what a branch holds.")] = False,
+    worktree: Worktree = False,
 ) -> None:
     """Let this project's git repository stand for a repository on GitHub, which the local AWS does not reach.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mlkit.cli.console import Elapsed, counted, out, show_table
+from mlkit.cli.options import INITIALS, YourInitials
 from mlkit.settings import LabNames, Project
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ app = typer.Typer()
 data = typer.Typer(no_args_is_help=True, help="Ratings: fetch them, load them into the lake.")
 app.add_typer(data, name="data")
 
-Initials = Annotated[str, typer.Option("--your-initials", help="Prefix of the lab's names.", envvar="MLKIT_YOUR_INITIALS")]
 HalfStarRule = Annotated[
     str,
     typer.Option(help="What becomes of ratings such as 3.5 in a bigint column: refuse, or round-down (and 0.5 to 1, the lowest star)."),
@@ -26,7 +26,7 @@ HalfStarRule = Annotated[
 @data.command()
 def load(
     source: Annotated[str, typer.Argument(help="A file, folder or archive of ratings, or a name: ml-100k, ml-1m, ml-25m.")] = "ml-100k",
-    your_initials: Initials = "mlkit",
+    your_initials: YourInitials = INITIALS,
     half_stars: HalfStarRule = "refuse",
 ) -> None:
     """Put ratings where the lake's table u_data looks, in place of those that this command put there before.
@@ -100,7 +100,7 @@ def predict(
     user: Annotated[list[str], typer.Option("--user", help="A user's id; repeat it with --movie for several rows.")],
     movie: Annotated[list[str], typer.Option("--movie", help="A movie's id.")],
     environment: Annotated[str, typer.Option("--environment", help="dev, qa or production")] = "dev",
-    your_initials: Initials = "mlkit",
+    your_initials: YourInitials = INITIALS,
 ) -> None:
     """Ask an endpoint whether a user rates a movie 4 or more.
 

@@ -11,6 +11,7 @@ from typer.core import TyperCommand
 
 from mlkit.cli.addresses import Destination, local_notebook
 from mlkit.cli.console import Elapsed, out, plain, show_table
+from mlkit.cli.options import AsJson
 from mlkit.errors import UsageError
 from mlkit.parameters import Typed
 
@@ -220,7 +221,7 @@ def _tell(record: "RunRecord") -> None:
         out.print(f"Nobody could be told of the failed cell: {plain(str(error))}")
 
 
-def params(notebook: Notebook, as_json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False) -> None:
+def params(notebook: Notebook, as_json: AsJson = False) -> None:
     """Show a notebook's parameters: name, type, default (or that it is required) and what it is for.
 
     Example: mlkit params notebooks/02_train.ipynb

@@ -1,21 +1,24 @@
 """mlkit local run | approve | reject | stop: the pipeline of CloudFormation/codepipeline.yaml on the local AWS."""
 
 import re
-import select
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlkit.cli import console, pipeline_report
+from mlkit.cli.approval import settle
 from mlkit.cli.console import Elapsed, StackEvents, out, step
+from mlkit.cli.options import INITIALS
 from mlkit.cli.pipeline_report import Execution
 from mlkit.cli.server import start
 from mlkit.errors import UsageError
 from mlkit.settings import DATALAKE_TEMPLATE, PIPELINE_TEMPLATE, LabNames, Project
+
+if TYPE_CHECKING:
+    from mlkit.aws.pipelines import Approval
 
 OWNER, REPO, BRANCH = "local", "mlkit", "main"
 _POLL_S = 0.5
@@ -34,8 +37,11 @@ class Options:
 
 def run(project: Project, options: Options) -> None:
     """Deploy both stacks, run the pipeline from the repository's HEAD, and end with a table, the match rate and where to look."""
+    from mlkit.aws import pipelines
     from mlkit.local import lifecycle
 
+    if options.approve is not None:
+        pipelines.check_comment(options.approve)
     head(project.root)  # without one there is nothing to run, and nothing is to be started for it
     check_parameters(project, options.parameters)
     with step("Local AWS"):
@@ -115,7 +121,7 @@ def _follow_to_the_end(aws: Any, project: Project, names: LabNames, outputs: Map
     execution = Execution(pipeline=pipeline, staging=f"s3://{outputs['StagingBucket']}", id=started, commit=commit)
     out.print(f"[bold]Pipeline execution[/] {started} of {'the working tree' if options.worktree else f'commit {commit[:10]}'}")
     try:
-        status = follow(aws, project, execution, approve=options.approve)
+        status = follow(aws, project, execution, options)
     except KeyboardInterrupt:
         out.print("\nStopping the execution and its builds ...")
         pipelines.stop(aws, pipeline, started, reason="stopped from the keyboard")
@@ -127,7 +133,7 @@ def _follow_to_the_end(aws: Any, project: Project, names: LabNames, outputs: Map
         raise pipeline_report.failure(aws, project, execution, status, executed)
 
 
-def follow(aws: Any, project: Project, execution: Execution, *, approve: str | None) -> str:
+def follow(aws: Any, project: Project, execution: Execution, options: Options) -> str:
     """Tell each action's start and end with the elapsed time, decide or ask at an approval, and return how the execution ended."""
     from mlkit.aws import pipelines
 
@@ -149,35 +155,33 @@ def follow(aws: Any, project: Project, execution: Execution, *, approve: str | N
             asked.add(approval.token)
             for run in pipeline_report.fetch(aws, project, execution):
                 say(f"to be read: {run.path.relative_to(project.root).as_posix()}")
-            _decide(aws, execution, approval, approve, say)
+            _decide(aws, execution, approval, options, say)
         time.sleep(_POLL_S)
 
 
-def _decide(aws: Any, execution: Execution, approval: Any, approve: str | None, say: Elapsed) -> None:
+def _decide(aws: Any, execution: Execution, approval: "Approval", options: Options, say: Elapsed) -> None:
     from mlkit.aws import pipelines
 
-    say(f"{approval.stage}.{approval.action} asks: {approval.message}")
-    if approve is not None:
-        pipelines.decide(aws, execution.pipeline, approval, approved=True, comment=approve)
-    elif sys.stdin.isatty():
-        out.print("Approve for production? Type yes and a comment, or no and a reason: ", end="")
-        answer = _answer(lambda: pipelines.pending_approval(aws, execution.pipeline, execution.id) is not None)
-        if answer is None:
+    def decide(approved: bool, comment: str) -> None:
+        try:
+            pipelines.decide(aws, execution.pipeline, approval, approved=approved, comment=comment)
+        except pipelines.AlreadyDecided:
             say("decided elsewhere")
-        else:
-            approved = answer.lower().startswith("yes")
-            pipelines.decide(aws, execution.pipeline, approval, approved=approved, comment=answer or "no answer")
-    else:
-        say('waits: mlkit local approve "comment", or mlkit local reject "reason", in another terminal')
+
+    def is_pending() -> bool:
+        return _token(aws, execution) == approval.token
+
+    say(f"{approval.stage}.{approval.action} asks: {approval.message}")
+    mine = "" if options.your_initials == INITIALS else f" --your-initials {options.your_initials}"
+    settle(beforehand=options.approve, decide=decide, is_pending=is_pending, longest=pipelines.COMMENT_CHARACTERS, say=say, options=mine)
 
 
-def _answer(is_waited_for: Callable[[], bool]) -> str | None:
-    """The line that is typed; None once nobody waits for it any more, since somebody else has decided."""
-    while is_waited_for():
-        if select.select([sys.stdin], [], [], 1.0)[0]:
-            return sys.stdin.readline().strip()
-    out.print()
-    return None
+def _token(aws: Any, execution: Execution) -> str | None:
+    """The token of the approval that the execution waits for."""
+    from mlkit.aws import pipelines
+
+    approval = pipelines.pending_approval(aws, execution.pipeline, execution.id)
+    return approval.token if approval else None
 
 
 def decide(project: Project, *, your_initials: str, approved: bool, comment: str) -> None:
@@ -186,6 +190,7 @@ def decide(project: Project, *, your_initials: str, approved: bool, comment: str
     from mlkit.aws.session import Session
     from mlkit.local import lifecycle
 
+    pipelines.check_comment(comment)
     with console.environment(lifecycle.environment(project.local_home)):
         aws = Session()
         pipeline = pipelines.pipeline_name(aws, LabNames(initials=your_initials).pipeline_stack)

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from mlkit.cli.console import counted, out, plain, show_table
+from mlkit.cli.options import INITIALS, YourInitials
 from mlkit.settings import LabNames, Project
 
 app = typer.Typer()
@@ -16,7 +17,6 @@ data = typer.Typer(no_args_is_help=True, help="The table: load it into the lake.
 app.add_typer(data, name="data")
 
 FILE = "table.csv"
-Initials = Annotated[str, typer.Option("--your-initials", help="Prefix of the lab's names.", envvar="MLKIT_YOUR_INITIALS")]
 
 
 @data.callback()
@@ -30,7 +30,7 @@ def load(
         str,
         typer.Argument(help="A file, folder or archive of rows, or a program that writes one; by default mlkit.yml's source."),
     ] = "",
-    your_initials: Initials = "mlkit",
+    your_initials: YourInitials = INITIALS,
 ) -> None:
     """Put rows where the lake's table looks, in place of those that this command put there before.
 
@@ -83,7 +83,7 @@ def _written(project: Project, source: Path, target: Path) -> Path:
 def predict(
     rows: Annotated[Path, typer.Argument(help="A CSV file with the model's columns, in any order, under their names.")],
     environment: Annotated[str, typer.Option("--environment", help="dev, qa or production")] = "dev",
-    your_initials: Initials = "mlkit",
+    your_initials: YourInitials = INITIALS,
 ) -> None:
     """Ask an endpoint for the class of each row of a CSV file.
 

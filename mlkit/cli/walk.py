@@ -8,7 +8,7 @@ from mlkit.cli.console import StackEvents, out, show_table, step
 from mlkit.settings import DATALAKE_TEMPLATE, LabNames, Project
 
 
-def walk(project: Project, *, your_initials: str, tune: bool, port: int | None) -> None:
+def walk(project: Project, *, your_initials: str, tune: str, port: int | None) -> None:
     """Run everything and end with the times, the match rate and where the executed notebooks are."""
     from mlkit.cli.server import start
     from mlkit.local import lifecycle
@@ -23,7 +23,7 @@ def walk(project: Project, *, your_initials: str, tune: bool, port: int | None) 
     _show_result(project, evidence)
 
 
-def _walk(project: Project, names: LabNames, tune: bool, timings: dict[str, float]) -> str:
+def _walk(project: Project, names: LabNames, tune: str, timings: dict[str, float]) -> str:
     from mlkit.aws.endpoints import deploy
     from mlkit.aws.evidence import EvidenceStore
     from mlkit.aws.session import Session
@@ -47,7 +47,7 @@ def _walk(project: Project, names: LabNames, tune: bool, timings: dict[str, floa
     store = EvidenceStore(aws, evidence)
     parameters: dict[str, dict[str, Any]] = {
         "01_prep": {"your_initials": names.initials},
-        "02_train": {"tune": True} if tune else {},
+        "02_train": {} if tune == "notebook" else {"tune": tune == "true"},
         "03_test_endpoint": {},
     }
     for name, given in parameters.items():
