@@ -159,6 +159,13 @@ class ApprovalVoid(MlkitError):
     cure = "Run the pipeline again from its source, and approve what it seals then."
 
 
+class NotApproved(MlkitError):
+    """A pipeline owns the environment, and this change did not pass its approval."""
+
+    exit_code = 34
+    cure = "Push the change: the pipeline deploys it once it is approved."
+
+
 class PipelineFailed(MlkitError):
     """The pipeline execution ended without success."""
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from mlkit.errors import NotFound, UsageError
 
 ENVIRONMENTS = ("dev", "qa", "production")
+PIPELINE_ENVIRONMENTS = ("qa", "production")  # the stacks that the pipeline's template deploys
 ENDPOINT_TEMPLATE = Path("CloudFormation") / "sagemaker_prediction_endpoint.yaml"
 PIPELINE_TEMPLATE = Path("CloudFormation") / "codepipeline.yaml"
 DATALAKE_TEMPLATE = Path("CloudFormation") / "datalake.yaml"
@@ -36,6 +37,17 @@ class LabNames:
                 f"dataset is {self.dataset!r}: 2 to 40 lower-case letters, digits or hyphens, starting with a letter, are needed",
                 cure="Choose a word such as `movielens`; it becomes part of the database's name.",
             )
+
+    @classmethod
+    def of_endpoint(cls, endpoint: str, environment: str) -> "LabNames":
+        """The names of the lab to which this endpoint of the environment belongs. Raises UsageError for an endpoint of another one."""
+        suffix = f"-ml-lab-{checked_environment(environment)}"
+        if not endpoint.endswith(suffix):
+            raise UsageError(
+                f"{endpoint} is not the endpoint of {environment}",
+                cure="Run notebooks/02_train.ipynb again: it writes the configuration of each environment.",
+            )
+        return cls(initials=endpoint.removesuffix(suffix))
 
     @property
     def bucket(self) -> str:

@@ -8,10 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from mlkit import handoff, tables
+from mlkit.aws.by_hand import ByHand, Change, permitted
 from mlkit.aws.inputs import ENDPOINT, EXECUTION, STACK, tell_input
 from mlkit.aws.objects import digest_object
 from mlkit.aws.session import EXECUTION_TAG, Session, aws_errors
-from mlkit.aws.stacks import Stack, delete_stack, deploy_stack
+from mlkit.aws.stacks import Stack, delete_stack, deploy_stack, find_stack
 from mlkit.errors import InvalidData, NotFound, WrongModel
 from mlkit.handoff import TrainedModel
 from mlkit.inference_formats import Predictions
@@ -49,21 +50,34 @@ def write_configurations(aws: Session, trained: TrainedModel, project: Project) 
     return written
 
 
-def deploy(aws: Session, environment: str, project: Project, *, on_event: Callable[[str], None] | None = None) -> Stack:
-    """Bring the environment's endpoint to the model of the last 02_train, with the template that the pipeline uses."""
+def deploy(
+    aws: Session, environment: str, project: Project, *, by_hand: ByHand | None = None, on_event: Callable[[str], None] | None = None
+) -> Stack:
+    """Bring the environment's endpoint to the model of the last 02_train, with the template that the pipeline uses.
+
+    Raises NotApproved where a pipeline owns the environment, unless `by_hand` bypasses it; see `mlkit.aws.by_hand`.
+    """
     path = project.configuration(environment)
     if not path.is_file():
         raise NotFound(f"{path.relative_to(project.root)} does not exist", cure="Run notebooks/02_train.ipynb first; it writes this file.")
     parameters = json.loads(path.read_text())["Parameters"]
-    stack = f"{parameters['EndpointName']}-endpoint"
-    deployed = deploy_stack(aws, stack, project.root / ENDPOINT_TEMPLATE, parameters, on_event=on_event)
-    tell_input(aws, STACK, stack)
+    names = LabNames.of_endpoint(parameters["EndpointName"], environment)
+    change = Change(action="deploy", environment=environment, names=names, model_s3_uri=parameters["ModelDataUrl"])
+    with permitted(aws, change, by_hand, on_event=on_event):
+        deployed = deploy_stack(aws, change.stack, project.root / ENDPOINT_TEMPLATE, parameters, on_event=on_event)
+    tell_input(aws, STACK, change.stack)
     return deployed
 
 
-def undeploy(aws: Session, environment: str, your_initials: str, *, on_event: Callable[[str], None] | None = None) -> bool:
-    """Take the environment's endpoint down; False when there was none."""
-    return delete_stack(aws, LabNames(initials=your_initials).endpoint_stack(environment), on_event=on_event)
+def undeploy(
+    aws: Session, environment: str, your_initials: str, *, by_hand: ByHand | None = None, on_event: Callable[[str], None] | None = None
+) -> bool:
+    """Take the environment's endpoint down; False when there was none. Raises NotApproved as `deploy` does."""
+    change = Change(action="undeploy", environment=environment, names=LabNames(initials=your_initials))
+    if find_stack(aws, change.stack) is None:
+        return False
+    with permitted(aws, change, by_hand, on_event=on_event):
+        return delete_stack(aws, change.stack, on_event=on_event)
 
 
 @dataclass(frozen=True, kw_only=True)

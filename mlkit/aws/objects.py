@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from mlkit.aws.session import Session, aws_errors
+from botocore.exceptions import ClientError
+
+from mlkit.aws.session import Session, aws_errors, translate
 from mlkit.errors import InvalidData, NotFound, UsageError
 from mlkit.handoff import StoredObject
 
@@ -50,6 +52,25 @@ def write_object(aws: Session, s3_uri: str, data: bytes, *, content_type: str = 
     with object_errors(s3_uri):
         aws.client("s3").put_object(Bucket=bucket, Key=key, Body=data, ContentType=content_type, ChecksumAlgorithm="SHA256")
     return StoredObject(s3_uri=s3_uri, sha256=hashlib.sha256(data).hexdigest(), size_bytes=len(data))
+
+
+def write_once(aws: Session, s3_uri: str, data: bytes) -> str:
+    """Write an object that is never replaced. Returns its version id, which is "null" in a bucket without versions.
+
+    The same bytes may be written again. Raises InvalidData when the key holds something else.
+    """
+    bucket, key = split_uri(s3_uri)
+    client = aws.client("s3")
+    try:
+        answer = client.put_object(Bucket=bucket, Key=key, Body=data, IfNoneMatch="*", ChecksumAlgorithm="SHA256")
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "PreconditionFailed":
+            raise translate(error) from error
+        with aws_errors():
+            answer = client.get_object(Bucket=bucket, Key=key)
+        if answer["Body"].read() != data:
+            raise InvalidData(f"{s3_uri} already holds something else", cure="Evidence is never replaced: start anew.") from error
+    return str(answer.get("VersionId", "null"))
 
 
 def digest_object(aws: Session, s3_uri: str) -> StoredObject:

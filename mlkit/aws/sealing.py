@@ -4,11 +4,9 @@ import hashlib
 from datetime import UTC, datetime
 from pathlib import Path
 
-from botocore.exceptions import ClientError
-
 from mlkit import evidence
-from mlkit.aws.objects import digest_object, list_objects, read_object, split_uri
-from mlkit.aws.session import Session, aws_errors, translate
+from mlkit.aws.objects import digest_object, list_objects, read_object, split_uri, write_once
+from mlkit.aws.session import Session, aws_errors
 from mlkit.errors import ApprovalVoid, InvalidData, NotFound
 from mlkit.evidence import Manifest, SealedFile
 from mlkit.handoff import TestResult, TrainedModel
@@ -56,7 +54,7 @@ def seal(
     )
     data = manifest.to_bytes()
     address = f"{base}/{execution}/{action}/{attempt}/manifest.json"
-    _put_once(aws, address, data)
+    write_once(aws, address, data)
     return address, evidence.sha256(data)
 
 
@@ -82,23 +80,7 @@ def verify_approval(aws: Session, *, seal_uri: str, seal_sha256: str, root: Path
 
 def _copy_once(aws: Session, source: str, target: str) -> SealedFile:
     data = read_object(aws, source)
-    return SealedFile(s3_uri=target, version_id=_put_once(aws, target, data), sha256=evidence.sha256(data), size_bytes=len(data))
-
-
-def _put_once(aws: Session, s3_uri: str, data: bytes) -> str:
-    """The version id of the object, written now or by an earlier seal of the same bytes."""
-    bucket, key = split_uri(s3_uri)
-    client = aws.client("s3")
-    try:
-        answer = client.put_object(Bucket=bucket, Key=key, Body=data, IfNoneMatch="*", ChecksumAlgorithm="SHA256")
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "PreconditionFailed":
-            raise translate(error) from error
-        with aws_errors():
-            answer = client.get_object(Bucket=bucket, Key=key)
-        if answer["Body"].read() != data:
-            raise InvalidData(f"{s3_uri} already holds something else", cure="Evidence is never replaced: start anew.") from error
-    return str(answer["VersionId"])
+    return SealedFile(s3_uri=target, version_id=write_once(aws, target, data), sha256=evidence.sha256(data), size_bytes=len(data))
 
 
 def _digest_of_version(aws: Session, file: SealedFile) -> str:

@@ -24,6 +24,8 @@ class Stack:
     status: str
     changed: bool
     outputs: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 def deploy_command(template: Path, name: str, parameters: Mapping[str, str]) -> str:
@@ -84,12 +86,18 @@ def delete_stack(aws: Session, name: str, *, on_event: OnEvent | None = None) ->
     return True
 
 
+def find_stack(aws: Session, name: str) -> Stack | None:
+    """The stack as it is now; None when there is none."""
+    current = _describe(aws, name)
+    return _stack(current, changed=False) if current else None
+
+
 def stack_outputs(aws: Session, name: str) -> dict[str, str]:
     """The stack's outputs. Raises NotFound."""
-    current = _describe(aws, name)
+    current = find_stack(aws, name)
     if current is None:
         raise NotFound(f"There is no stack {name}")
-    return dict(_stack(current, changed=False).outputs)
+    return dict(current.outputs)
 
 
 def _kept(template: str, given: Mapping[str, str], current: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -125,8 +133,14 @@ def _describe(aws: Session, name: str) -> dict[str, Any] | None:
 
 
 def _stack(described: Mapping[str, Any], *, changed: bool) -> Stack:
-    outputs = {item["OutputKey"]: item["OutputValue"] for item in described.get("Outputs", [])}
-    return Stack(name=described["StackName"], status=described["StackStatus"], changed=changed, outputs=outputs)
+    return Stack(
+        name=described["StackName"],
+        status=described["StackStatus"],
+        changed=changed,
+        outputs={item["OutputKey"]: item["OutputValue"] for item in described.get("Outputs", [])},
+        parameters={item["ParameterKey"]: item["ParameterValue"] for item in described.get("Parameters", [])},
+        tags={item["Key"]: item["Value"] for item in described.get("Tags", [])},
+    )
 
 
 def _events(aws: Session, name: str) -> list[dict[str, Any]]:
