@@ -149,7 +149,7 @@ class WrongModel(MlkitError):
     """The endpoint does not serve the model that this run built."""
 
     exit_code = 32
-    cure = "Deploy again with `mlkit deploy ENVIRONMENT`, then repeat the test."
+    cure = "Deploy the model of this run, by `mlkit deploy dev` or by a new execution of the pipeline, then repeat the test."
 
 
 class ApprovalVoid(MlkitError):

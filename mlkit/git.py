@@ -13,9 +13,13 @@ _WITHOUT_IDENTITY = ("-c", "user.name=mlkit", "-c", "user.email=mlkit@localhost"
 _COMMIT = ("commit", "--quiet", "--no-verify", "--no-gpg-sign")
 
 
+def is_installed() -> bool:
+    return shutil.which("git") is not None
+
+
 def check_git() -> None:
     """Raises UsageError where git is missing."""
-    if shutil.which("git") is None:
+    if not is_installed():
         raise UsageError("git is not installed, and a pipeline runs what git holds", cure="Install git, or add --no-git.")
 
 
@@ -49,6 +53,12 @@ def commit(folder: Path, paths: Iterable[str], message: str) -> str:
 def uncommitted(folder: Path) -> list[str]:
     """Files below the folder that no commit holds as they are, without those that git ignores."""
     return [line[3:] for line in _checked(folder, "status", "--porcelain", "--", ".").splitlines()]
+
+
+def ignored(folder: Path, paths: Iterable[str]) -> list[str]:
+    """Those of the paths that git ignores, so that no commit holds them; a folder stands for what is in it."""
+    listed = _checked(folder, "status", "--porcelain", "--ignored", "--", *paths).splitlines()
+    return [line[3:] for line in listed if line.startswith("!!")]
 
 
 def _checked(folder: Path, *arguments: str) -> str:

@@ -117,7 +117,8 @@ def make(target: Path, parts: Parts, *, with_git: bool) -> Written:
 def refresh(target: Path, parts: Parts, *, with_example: bool, with_git: bool) -> Written:
     """Bring a project's shared parts, and its example's where asked, to what they are now, and commit that. Raises UsageError.
 
-    What somebody changed and committed is replaced too, and stays in the repository's history; what is not committed is refused.
+    What somebody changed and committed is replaced too, and stays in the repository's history; what is not committed is refused,
+    also where nothing is to be committed now.
     """
     if not (target / ENDPOINT_TEMPLATE).is_file() or not (target / VENDOR).is_dir():
         raise UsageError(f"{target} is no project that `mlkit new` made", cure="Leave out --refresh to make one in an empty folder.")
@@ -127,15 +128,25 @@ def refresh(target: Path, parts: Parts, *, with_example: bool, with_git: bool) -
     changed = (*differing, *(path.relative_to(target).as_posix() for path in old))
     if not changed:
         return Written(files=())
+    _check_held(target, [path for path in changed if (target / path).exists()])
     repository = git.top_level(target) if with_git else None
-    if repository is not None and (open_changes := git.uncommitted(target)):
-        raise UsageError(f"{target} has changes that are not committed: {open_changes[0]}", cure="Commit them first, or take them back.")
     replace_files({target / path: content for path, content in differing.items()})
     for path in old:
         path.unlink()
     if repository != target:
         return Written(files=changed, repository=repository)
     return Written(files=changed, commit=git.commit(target, changed, parts.message))
+
+
+def _check_held(target: Path, replaced: list[str]) -> None:
+    """Raises UsageError unless a commit holds these files as they are, since they are about to be replaced."""
+    if not replaced:
+        return
+    if not git.is_installed() or git.top_level(target) is None:
+        cure = "Commit it first (`git init`, `git add --all`, `git commit`), or move that file away."
+        raise UsageError(f"{target} is in no git repository: {replaced[0]} would be lost", cure=cure)
+    if lost := [*git.uncommitted(target), *git.ignored(target, replaced)]:
+        raise UsageError(f"{target} has changes that are not committed: {lost[0]}", cure="Commit them first, or take them back.")
 
 
 def _read(root: Path, patterns: tuple[str, ...]) -> dict[str, bytes]:

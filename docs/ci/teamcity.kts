@@ -9,6 +9,7 @@ project {
     params {
         param("env.YOUR_INITIALS", "abc")
         param("env.SAGEMAKER_VALIDATE_ROLE", "false")
+        param("env.WHY", "started as build %teamcity.build.id% by %teamcity.build.triggeredBy%")
         param("env.EVIDENCE", "s3://abc-ml-id-lab/executed/%teamcity.build.id%")
     }
     buildType(Qa)
@@ -42,7 +43,7 @@ object Production : BuildType({
     features { provideAwsCredentials { awsConnectionId = "model_builds" } }
     steps {
         script { scriptContent = """make build-environment""" }
-        script { scriptContent = """.venv/bin/mlkit deploy production""" }
+        script { scriptContent = """.venv/bin/mlkit deploy production --reason "${'$'}WHY"""" }
         script { scriptContent = """.venv/bin/mlkit run notebooks/03_test_endpoint.ipynb -p environment production --evidence "${'$'}EVIDENCE/production/"""" }
     }
 })

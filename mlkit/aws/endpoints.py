@@ -22,6 +22,12 @@ from mlkit.settings import ENDPOINT_TEMPLATE, ENVIRONMENTS, LabNames, Project
 BAKE_SECONDS = {"dev": 0, "qa": 0, "production": 60}
 
 
+_NOT_DEPLOYED = (
+    "After 02_train `mlkit deploy dev` brings dev up; the pipeline deploys production once it is approved. "
+    "An endpoint of other initials is named with --your-initials."
+)
+
+
 def load_trained_model(project: Project) -> TrainedModel:
     return handoff.load(TrainedModel, project.handoff, "trained_model", made_by="notebooks/02_train.ipynb")
 
@@ -99,7 +105,7 @@ class Served:
 def describe_endpoint(aws: Session, name: str) -> Served:
     """Follow the endpoint to its model. Raises NotFound when there is no such endpoint."""
     sagemaker = aws.client("sagemaker")
-    with aws_errors(missing="`mlkit deploy ENVIRONMENT` brings it up after 02_train. One of other initials is named with --your-initials."):
+    with aws_errors(missing=_NOT_DEPLOYED):
         endpoint = sagemaker.describe_endpoint(EndpointName=name)
         variant = sagemaker.describe_endpoint_config(EndpointConfigName=endpoint["EndpointConfigName"])["ProductionVariants"][0]
         container = sagemaker.describe_model(ModelName=variant["ModelName"])["PrimaryContainer"]

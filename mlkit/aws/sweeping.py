@@ -23,14 +23,15 @@ def job_prefix(pipeline_execution_id: str) -> str:
 
 def find_leftovers(aws: Session, pipeline_execution_id: str, your_initials: str) -> list[Leftover]:
     """The execution's jobs that still run, and its QA stack."""
-    sagemaker, found = aws.client("sagemaker"), []
-    running = {"NameContains": job_prefix(pipeline_execution_id), "StatusEquals": "InProgress"}
+    sagemaker, found, prefix = aws.client("sagemaker"), [], job_prefix(pipeline_execution_id)
+    running = {"NameContains": prefix, "StatusEquals": "InProgress"}
     with aws_errors():
         for page in sagemaker.get_paginator("list_hyper_parameter_tuning_jobs").paginate(**running):
             names = (job["HyperParameterTuningJobName"] for job in page["HyperParameterTuningJobSummaries"])
             found += [Leftover(kind="tuning job", name=name) for name in names]
         for page in sagemaker.get_paginator("list_training_jobs").paginate(**running):
             found += [Leftover(kind="training job", name=job["TrainingJobName"]) for job in page["TrainingJobSummaries"]]
+        found = [job for job in found if job.name.startswith(prefix)]  # SageMaker also lists names that hold it elsewhere
         stack = LabNames(initials=your_initials).endpoint_stack("qa")
         for described in aws.client("cloudformation").get_paginator("describe_stacks").paginate().search("Stacks[]"):
             tags = {tag["Key"]: tag["Value"] for tag in described.get("Tags", [])}

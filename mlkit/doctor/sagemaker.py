@@ -7,7 +7,7 @@ from mlkit.doctor.account import Account
 from mlkit.doctor.checking import Check
 from mlkit.doctor.findings import Finding, fail, ok, skipped, warn
 from mlkit.errors import NotFound
-from mlkit.settings import ENDPOINT_TEMPLATE
+from mlkit.settings import ENDPOINT_TEMPLATE, PIPELINE_ENVIRONMENTS
 
 _ENDPOINTS = 3  # qa and production in the pipeline, dev beside them
 _TOLD = 3
@@ -48,7 +48,9 @@ def endpoints(account: Account) -> Finding:
     told = ", ".join(f"{name} since {running[name]:%Y-%m-%d %H:%M}" for name in shown[:_TOLD])
     told += f" and {len(shown) - _TOLD} more" if len(shown) > _TOLD else ""
     if passing:
-        undeploy = " && ".join(f"mlkit undeploy {environment} --your-initials {names.initials}" for environment in passing)
+        bypass = {name: f' --bypass-pipeline {name} --reason "left over"' for name in PIPELINE_ENVIRONMENTS}
+        commands = (f"mlkit undeploy {name} --your-initials {names.initials}{bypass.get(name, '')}" for name in passing)
+        undeploy = " && ".join(commands)
         return warn(f"{told}: each costs while it runs", f"`{undeploy}` when you are done.")
     return ok(f"{told}: each costs while it runs")
 

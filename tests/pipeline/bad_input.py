@@ -269,6 +269,22 @@ def nobody_answers(world: World) -> Iterator[Variables]:
         yield {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{taken.getsockname()[1]}"}
 
 
+@contextmanager
+def no_initials(world: World) -> Iterator[Variables]:
+    """A variable that was to be filled and was not."""
+    yield {"MLKIT_YOUR_INITIALS": ""}
+
+
+@contextmanager
+def a_model_for_production(world: World) -> Iterator[Variables]:
+    """The configuration that 02_train writes."""
+    parameters = {"EndpointName": NAMES.endpoint("production"), "ModelDataUrl": f"s3://{NAMES.bucket}/models/one/model.tar.gz"}
+    path = world.project.configuration("production")
+    path.write_text(json.dumps({"Parameters": parameters, "Tags": {}}))
+    yield {}
+    path.unlink()
+
+
 def may(*actions: str) -> Given:
     """The command is run with the credentials of a role that may do this alone."""
 

@@ -10,6 +10,7 @@ import pytest
 from bad_input import (
     Row,
     World,
+    a_model_for_production,
     a_port_in_use,
     an_endpoint,
     an_uncommitted_file,
@@ -18,6 +19,7 @@ from bad_input import (
     may,
     needs_a_disk,
     no_credentials,
+    no_initials,
     no_keys,
     nobody_answers,
     old_keys,
@@ -44,6 +46,7 @@ TYPED = [
     Row("an unknown choice", "mlkit data load mine/half.csv --half-stars up", 2, "--half-stars is 'up'"),
     Row("an unknown environment", "mlkit deploy staging", 2, "no environment 'staging'"),
     Row("initials that no bucket can have", "mlkit data load --your-initials ABC mine/ids.csv", 2, "your_initials is 'ABC'"),
+    Row("initials of an empty variable", "mlkit undeploy dev", 2, "MLKIT_YOUR_INITIALS is set and empty", given=no_initials),
     Row("an id that is none", "mlkit sweep everything", 2, "not the id of a pipeline execution"),
     Row("ids that are no pairs", "mlkit predict --user 1 --user 2 --movie 1", 2, "2 users and 1 movies"),
     Row("not in a project", "mlkit local run", 40, "No project at or above", where="nowhere"),
@@ -144,6 +147,10 @@ CREDENTIALS = [
 ]
 ENDPOINTS = [
     Row("a deployment before a training", "mlkit deploy dev", 40, "configuration_dev.json does not exist"),
+    Row("a deployment to production without a reason", "mlkit deploy production", 2, "production needs a reason",
+        given=a_model_for_production),
+    Row("a bypass of another environment", "mlkit deploy production --bypass-pipeline qa", 2, "production is to be changed",
+        given=a_model_for_production),
     Row("a question to an endpoint that is not there", "mlkit predict --environment qa --user 1 --movie 1", 40, "mlkit-ml-lab-qa"),
     Row("ids that the model never saw", "mlkit predict --user u1 --movie f1 --user nobody --movie f1", 0,
         "unseen: the model does not know this id", given=an_endpoint),
@@ -155,6 +162,7 @@ LOCAL = [
     Row("a walk while a pipeline run is at work", "mlkit local walk", 2, "Another run is at work", given=another_pipeline_run),
     Row("an uncommitted change", "mlkit doctor", 0, "1 file is not committed", given=an_uncommitted_file),
     Row("an approval without a pipeline", 'mlkit local approve "fine"', 40, "no stack mlkit-ml-lab-pipeline"),
+    Row("an approval with an empty comment", 'mlkit local approve ""', 2, "The comment is empty"),
     Row("the local AWS is started while it runs", "mlkit local up", 0, "answers at"),
     Row("another port for a local AWS that runs", "mlkit local up --port 4999", 50, "runs at"),
     Row("a port in use", "mlkit local up --port 4999", 50, "4999", given=a_port_in_use, where="fresh"),

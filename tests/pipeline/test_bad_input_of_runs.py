@@ -10,6 +10,7 @@ from bad_input import (
     BIG,
     Row,
     World,
+    a_model_for_production,
     an_unanswered_mail,
     an_uncommitted_file,
     commit_all,
@@ -58,6 +59,8 @@ PIPELINE = [
         leaves=(".mlkit/last_run.json", "stack mlkit-ml-lab-pipeline", "s3://mlkit-ml-id-lab/movielens-data/*")),
     Row("the same, before a run", "mlkit doctor", 60, "mlkit to GitHub is PENDING"),
     Row("an e-mail that nobody has answered", "mlkit doctor", 0, "you@example.com has not confirmed", given=an_unanswered_mail),
+    Row("a deployment beside the pipeline", "mlkit deploy production", 34, "production belongs to the pipeline",
+        given=a_model_for_production),
     Row("an approval that nothing waits for", 'mlkit local approve "fine"', 2, "No approval is pending"),
 ]
 # fmt: on

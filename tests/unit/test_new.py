@@ -282,6 +282,33 @@ class TestRefresh:
             refresh(project, parts, with_example=False, with_git=True)
         assert (project / "Makefile").read_text() == "run:\n"
 
+    def test_without_a_commit_either(self, project: Path, parts: Parts) -> None:
+        (project / "Makefile").write_text("run:\n")
+        with pytest.raises(UsageError, match=r"not committed: Makefile"):
+            refresh(project, parts, with_example=False, with_git=False)
+        assert (project / "Makefile").read_text() == "run:\n"
+
+    def test_what_git_ignores_is_not_committed(self, project: Path, parts: Parts) -> None:
+        ask_git(project, "rm", "--cached", "--quiet", "Makefile")
+        (project / ".gitignore").write_text("Makefile\n")
+        commit(project, "a Makefile of one's own")
+        (project / "Makefile").write_text("run:\n")
+        with pytest.raises(UsageError, match=r"not committed: Makefile"):
+            refresh(project, parts, with_example=False, with_git=True)
+        assert (project / "Makefile").read_text() == "run:\n"
+
+    @pytest.mark.parametrize("git", ["no repository", "no git"])
+    def test_what_no_repository_holds_is_not_replaced(self, tmp_path: Path, parts: Parts, monkeypatch, git: str) -> None:
+        folder = tmp_path / "churn"
+        make(folder, parts, with_git=False)
+        (folder / "Makefile").write_text("run:\n")
+        if git == "no git":
+            monkeypatch.setenv("PATH", str(tmp_path))
+        with pytest.raises(UsageError, match=r"in no git repository: Makefile would be lost"):
+            refresh(folder, parts, with_example=False, with_git=False)
+        (folder / "Makefile").unlink()
+        assert refresh(folder, parts, with_example=False, with_git=False).files == ("Makefile",)
+
     def test_a_folder_of_something_else_is_refused(self, tmp_path: Path, parts: Parts) -> None:
         (tmp_path / "notes.txt").touch()
         with pytest.raises(UsageError, match="is no project that"):

@@ -1,4 +1,4 @@
-"""The examples for other CI tools give the commands of docs/other-ci.md, in its order. tests/pipeline/test_walk.py runs them."""
+"""The examples for other CI tools give the commands of docs/other-ci.md, in its order; none of them bypasses a pipeline."""
 
 import re
 from pathlib import Path
@@ -29,6 +29,7 @@ def test_every_tool_runs_the_same_commands(name):
     production = '.venv/bin/mlkit run notebooks/03_test_endpoint.ipynb -p environment production --evidence "$EVIDENCE/production/"'
     once = list(dict.fromkeys(commands(name)))
     assert once == [*told(), production]
+    assert "--bypass-pipeline" not in (DOCS / "ci" / name).read_text()
 
 
 @pytest.mark.parametrize("name", ["circleci.yml", "github-actions.yml"])

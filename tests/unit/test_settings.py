@@ -1,9 +1,13 @@
+import re
 from pathlib import Path
 
 import pytest
 
+from mlkit.contract import located
 from mlkit.errors import NotFound, UsageError
-from mlkit.settings import ENDPOINT_TEMPLATE, About, LabNames, Project
+from mlkit.settings import ENDPOINT_TEMPLATE, PIPELINE_ENVIRONMENTS, PIPELINE_TEMPLATE, About, LabNames, Project
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_names_are_the_labs() -> None:
@@ -32,6 +36,22 @@ def test_names_without_a_data_set_have_no_database() -> None:
 def test_an_environment_that_does_not_exist_is_refused() -> None:
     with pytest.raises(UsageError, match="prod"):
         LabNames(initials="abc").endpoint("prod")
+
+
+def test_an_endpoint_of_another_environment_is_refused() -> None:
+    assert LabNames.of_endpoint("abc-ml-lab-dev", "dev") == LabNames(initials="abc")
+    for endpoint in ("abc-ml-lab-production", "dev", "abc-ml-lab-devel"):
+        with pytest.raises(UsageError, match=f"{endpoint} is not the endpoint of dev"):
+            LabNames.of_endpoint(endpoint, "dev")
+
+
+def test_the_environments_of_the_pipeline_are_those_that_its_template_deploys() -> None:
+    template = located.load((ROOT / PIPELINE_TEMPLATE).read_text())
+    (pipeline,) = [one for one in template["Resources"].values() if one["Type"] == "AWS::CodePipeline::Pipeline"]
+    actions = [action for stage in pipeline["Properties"]["Stages"] for action in stage["Actions"] if "Configuration" in action]
+    deployed = {str(action["Configuration"]["StackName"]) for action in actions if "StackName" in action["Configuration"]}
+    stacks = {LabNames(initials="initials").endpoint_stack(environment).removeprefix("initials") for environment in PIPELINE_ENVIRONMENTS}
+    assert {re.sub(r".*\$\{YourInitials\}([a-z-]+).*", r"\1", name) for name in deployed} == stacks
 
 
 def test_the_project_is_found_from_a_folder_inside(tmp_path: Path) -> None:

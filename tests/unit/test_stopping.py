@@ -2,6 +2,7 @@
 
 import functools
 import time
+from datetime import UTC, datetime
 
 import boto3
 import pytest
@@ -12,7 +13,7 @@ from mlkit.activity_log import ActivityLog
 from mlkit.aws import stopping
 from mlkit.aws.session import Session
 from mlkit.aws.stopping import stop_job, stop_started
-from mlkit.aws.sweeping import Leftover, sweep
+from mlkit.aws.sweeping import Leftover, find_leftovers, sweep
 from mlkit.errors import AccessDenied
 
 
@@ -27,7 +28,7 @@ class StubbedSession(Session):
 
     def __init__(self):
         super().__init__(_boto_session())
-        self.stubbers = {name: Stubber(super(StubbedSession, self)._client(name)) for name in ("sagemaker", "athena")}
+        self.stubbers = {name: Stubber(super(StubbedSession, self)._client(name)) for name in ("sagemaker", "athena", "cloudformation")}
         for stubber in self.stubbers.values():
             stubber.activate()
 
@@ -219,6 +220,20 @@ def test_other_refusals_of_a_stop_are_raised_as_ours(aws, sagemaker):
     sagemaker.add_client_error("stop_training_job", "AccessDeniedException")
     with pytest.raises(AccessDenied):
         stop_job(aws, "training", "fm-1")
+
+
+def test_a_job_of_another_name_that_holds_the_execution_s_digits_is_not_swept(aws, sagemaker):
+    now, began = datetime(2026, 1, 1, tzinfo=UTC), {"CreationTime": datetime(2026, 1, 1, tzinfo=UTC)}
+    jobs = [
+        {"TrainingJobName": name, "TrainingJobArn": f"arn:aws:sagemaker:us-east-1:123456789012:training-job/{name}", **began}
+        for name in ("ml-01234567-train", "xml-01234567-train")
+    ]
+    sagemaker.add_response("list_hyper_parameter_tuning_jobs", {"HyperParameterTuningJobSummaries": []})
+    listed = [{**job, "TrainingJobStatus": "InProgress", "LastModifiedTime": now} for job in jobs]
+    sagemaker.add_response("list_training_jobs", {"TrainingJobSummaries": listed})
+    aws.stubbers["cloudformation"].add_response("describe_stacks", {"Stacks": []})
+    found = find_leftovers(aws, "01234567-89ab-cdef-0123-456789abcdef", "abc")
+    assert found == [Leftover(kind="training job", name="ml-01234567-train")]
 
 
 def test_a_sweep_goes_on_after_a_job_that_has_ended(aws, sagemaker):
