@@ -2,7 +2,7 @@
 # make run EXAMPLE=breast_cancer                          the same for an example, as a project of its own
 # make setup  only the installation                       make lint   style, types, architecture, templates, notebooks' parameters
 .DELETE_ON_ERROR:
-.PHONY: setup build-environment run test lint lock reference mutants clean
+.PHONY: setup build-environment run test lint lock secret-rules reference mutants clean
 
 include mlkit/skeleton/uv.mk
 SDK_V2 := .tools/sdk-v2
@@ -63,6 +63,10 @@ mutants: $(INSTALLED) $(MUTMUT)
 lock: | $(UV)
 	$(UV) pip compile $(COMPILE) --all-extras setup.cfg --output-file requirements.lock
 	$(UV) pip compile $(COMPILE) --extra build --constraint requirements.lock setup.cfg --output-file requirements-build.lock
+
+# A newer rule set of betterleaks, from a copy of its config/betterleaks.toml.
+secret-rules: $(INSTALLED)
+	$(BIN)/python tests/secret_rules.py $(BETTERLEAKS)
 
 clean:
 	rm -rf .venv .tools build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 import textwrap
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,8 +22,8 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def show_error(error: MlkitError) -> None:
-    """What happened, then what to do; never a stack trace. A terminal's lines end between words, a log's do not end."""
-    message, cure = [f"Error: {_from_here(str(error))}"], [f"{NEXT}{_from_here(error.cure)}"] if error.cure else []
+    """What happened, then what to do; never a stack trace or a secret. A terminal's lines end between words, a log's do not end."""
+    message, cure = [f"Error: {_told(str(error))}"], [f"{NEXT}{_told(error.cure)}"] if error.cure else []
     if err.is_terminal:
         tied = message[0].replace(" ", _TIED, 1)
         message = [part.replace(_TIED, " ") for line in tied.splitlines() for part in textwrap.wrap(line, err.width, **WHOLE_WORDS)]
@@ -33,6 +34,12 @@ def show_error(error: MlkitError) -> None:
     err.print(told)
     if error.retry:
         err.print("  The same command may succeed if it is run again.")
+
+
+def _told(text: str) -> str:
+    from mlkit.screening import screened  # what ends well does not need it
+
+    return _from_here(screened(text, sys.argv, os.environ))
 
 
 def _from_here(text: str) -> str:

@@ -2,16 +2,18 @@
 
 Two things are looked for, in every text and in every shape a notebook gives it (colour codes, HTML, base64, split over outputs):
 
-- what looks like a secret: the rules of detect-secrets, a few that a run on AWS needs beside them (`rules`), and values that are
-  assigned to a name like `password` (`keywords`);
+- what looks like a secret: the rules of betterleaks (`betterleaks.json`, made by `make secret-rules`), those that a run on AWS, a
+  shell and a web request need beside them (`own_rules`), values that belong to a name like `password` (`keywords`), and cells of a
+  table below such a name (`tables`), also where they are encoded (`encoded`);
 - what is known to be one: variables of the environment, resolved references, and whatever a keyword has given away in a notebook's
   source or parameters, in all their encodings (`known`).
 
-Left out on purpose are detect-secrets' entropy rules and its rule for public IP addresses: digests, commits, run ids and addresses are
-what a run's evidence is made of. Randomness counts only beside a name that says "secret" (`keywords`).
+There is no rule for randomness alone: digests, commits and run ids are what a run's evidence is made of. Randomness counts beside a
+name that says "secret" (`secret_names`).
 """
 
 from mlkit.screening.environment import secret_variables
+from mlkit.screening.messages import screened
 from mlkit.screening.screener import Screener
 
-__all__ = ["Screener", "secret_variables"]
+__all__ = ["Screener", "screened", "secret_variables"]

@@ -1,6 +1,7 @@
 """Values that are known to be secret, in every form in which a notebook may show them."""
 
 import base64
+import codecs
 import contextlib
 import html
 import json
@@ -11,10 +12,11 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 
 from mlkit.screening import views
-from mlkit.screening.keywords import is_secret_member, looks_random
-from mlkit.screening.rules import Hit
+from mlkit.screening.rule import Hit
+from mlkit.screening.secret_names import is_secret_member, looks_random
 
 SHORTEST = 6  # characters; what is shorter cannot be told from ordinary text
+_CUT = 50  # characters after which pandas cuts a cell off
 _BASE64 = re.compile(r"[A-Za-z0-9+/_=\-]*")
 _ESCAPE = re.compile(r"%[0-9A-F]{2}")
 
@@ -76,9 +78,27 @@ def forms(value: str) -> tuple[tuple[str, bool], ...]:
         layer = {escaped for one in layer for escaped in _escaped(one)}
         plain |= layer
     twice = base64.b64encode(data).rstrip(b"=")
+    plain |= _disguised(value)
     encoded = {core for core in (*_base64_cores(data), *_base64_cores(twice)) if core not in plain}
     found = [(one, False) for one in plain] + [(one, True) for one in encoded]
     return tuple(sorted(found, key=lambda form: (-len(form[0]), form)))
+
+
+def _disguised(value: str) -> set[str]:
+    """The value backwards, in rot13, in base32 or base85, cut off as pandas does, and in other letters where it is no mere word."""
+    data = value.encode("utf-8", "surrogatepass")
+    found = {
+        value[::-1],
+        codecs.encode(value, "rot13"),
+        base64.b32encode(data).decode().rstrip("="),
+        base64.b85encode(data).decode(),
+        base64.a85encode(data).decode(),
+    }
+    if len(value) > _CUT:
+        found |= {f"{value[: _CUT - 3]}...", f"{value[: _CUT - 1]}…"}
+    if len(value) >= 10 or any(sign.isdigit() for sign in value):
+        found |= {value.upper(), value.lower(), value.swapcase()}
+    return {one for one in found if len(one) >= SHORTEST}
 
 
 def _escaped(text: str) -> Iterator[str]:

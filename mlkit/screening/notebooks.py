@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 from mlkit.records import Redaction
 from mlkit.screening.documents import Cleaner, secret_members
-from mlkit.screening.keywords import RULE, spoken
+from mlkit.screening.keywords import spoken
+from mlkit.screening.secret_names import RULE
 from mlkit.screening.texts import Kind, Texts, mark
 
 _MARKUP = ("text/html", "text/markdown", "image/svg+xml", "application/xml", "text/xml")

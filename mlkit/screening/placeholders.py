@@ -21,12 +21,18 @@ _OTHER = re.compile(
     r"|\[redacted: .*|[)\],;:}\s].*",  # no value begins so: the quote before it ended another text
     re.DOTALL,
 )
+_EXAMPLE = re.compile(r"(?i)EXAMPLE(?:KEY)?=*$")  # how AWS's documentation ends its keys
 _LEAST = 6  # characters beside a template's fields that make it more than one
+
+
+def is_example(value: str) -> bool:
+    """Whether the value is one of a documentation's."""
+    return _EXAMPLE.search(value) is not None
 
 
 def is_placeholder(value: str) -> bool:
     """Whether the value, where a secret could stand, is none."""
-    if is_reference(value) or _NAMES.fullmatch(value):
+    if is_reference(value) or is_example(value) or _NAMES.fullmatch(value):
         return True
     if _OTHER.fullmatch(value) and not (len(value) == 40 and value.startswith("/")):
         return True

@@ -6,9 +6,9 @@ from typing import Any
 
 from mlkit.records import Redaction
 from mlkit.screening.documents import Cleaner, secret_members
-from mlkit.screening.keywords import RULE
 from mlkit.screening.known import KnownValues
 from mlkit.screening.notebooks import NotebookCleaner
+from mlkit.screening.secret_names import RULE
 from mlkit.screening.texts import Texts
 
 

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from mlkit.screening import keywords, rules
-from mlkit.screening.encoded import base64_texts, decoded, png_texts
+from mlkit.screening import keywords, rules, tables
+from mlkit.screening.encoded import decoded, encoded_texts, png_texts
 from mlkit.screening.known import SHORTEST, KnownValues
 from mlkit.screening.needles import lower
-from mlkit.screening.views import Piece, View, joined, seen, unbroken
+from mlkit.screening.rule import Hit
+from mlkit.screening.secret_names import RULE
+from mlkit.screening.views import Piece, View, joined, seen, spelled, unbroken
 
 ROUNDS = 3  # a finding may hide another beside it, where rules share a delimiter
 _WINDOW = 4000  # characters of each output that are read together with its neighbours'
@@ -113,9 +115,11 @@ class Texts:
         if "\n" in shown.text or "\\n" in shown.text:
             line = unbroken(shown)
             yield from (_found(line, hit) for hit in self.known.find(line.text, one_line=True))
-        for start, end, inside in base64_texts(shown.text):
+        if (letters := spelled(shown)) is not None:
+            yield from (_found(letters, hit) for hit in self.known.find(letters.text))
+        for start, end, inside in encoded_texts(shown.text):
             for hit in self.known.find(inside):
-                yield _found(shown, rules.Hit(start, end, hit.rule))
+                yield _found(shown, Hit(start, end, hit.rule))
 
     def _clean_borders(self, leaves: tuple[str, ...], kinds: tuple[Kind, ...]) -> Cleaned:
         names: dict[str, None] = {}
@@ -132,7 +136,7 @@ class Texts:
     def _across(self, views: Sequence[View]) -> Iterator[Found]:
         direct = joined(views)
         lowered = lower(direct.text)
-        assigned = (rules.Hit(*span, keywords.RULE) for span in keywords.find(direct.text, lowered, code=False))
+        assigned = (Hit(*span, RULE) for span in keywords.find(direct.text, lowered, code=False))
         for hit in (*self.known.find(direct.text), *rules.find(direct.text, lowered), *assigned):
             found = _found(direct, hit)
             if len({piece.leaf for piece in found.pieces}) > 1:
@@ -165,7 +169,7 @@ class Texts:
         leaf, start, stop = found.pieces[0]
         for mark in _MARK.finditer(leaves[leaf], max(0, start - 320), min(len(leaves[leaf]), stop + 320)):
             if mark.start() <= start and stop <= mark.end():
-                return mark[1] in self.known.rules or mark[1] in rules.names() or mark[1] == keywords.RULE
+                return mark[1] in self.known.rules or mark[1] in rules.names() or mark[1] == RULE
         return False
 
 
@@ -208,16 +212,22 @@ def _looks(view: View, kind: Kind) -> Iterator[Found]:
         lowered = lower(one.text)
         yield from (_found(one, hit) for hit in rules.find(one.text, lowered))
         yield from _assigned(one, lowered, kind)
-    for start, end, inside in base64_texts(shown.text):
+    for start, end, inside in encoded_texts(shown.text):
         rule = _inside(inside, depth=1)
         if rule is not None:
             pieces = shown.pieces(start, end)
             yield Found(rule, tuple(pieces))
+    if (letters := spelled(shown)) is not None:
+        yield from (_found(letters, hit) for hit in rules.find(letters.text, lower(letters.text)))
 
 
 def _assigned(view: View, lowered: str, kind: Kind) -> Iterator[Found]:
     for start, end in keywords.find(view.text, lowered, code=kind is Kind.CODE):
-        yield _found(view, rules.Hit(start, end, keywords.RULE))
+        yield _found(view, Hit(start, end, RULE))
+    if kind is not Kind.CODE:
+        yield from (_found(view, hit) for hit in tables.find(view.text, lowered))
+    if kind is Kind.MARKUP and "<t" in lowered:
+        yield from (_found(view, hit) for hit in tables.find_html(view.text))
 
 
 def _inside(text: str, depth: int) -> str | None:
@@ -225,12 +235,12 @@ def _inside(text: str, depth: int) -> str | None:
     for hit in rules.find(text, lowered):
         return hit.rule
     for _ in keywords.find(text, lowered, code=False):
-        return keywords.RULE
-    deeper = (_inside(inside, depth - 1) for _, _, inside in base64_texts(text)) if depth else ()
+        return RULE
+    deeper = (_inside(inside, depth - 1) for _, _, inside in encoded_texts(text)) if depth else ()
     return next((rule for rule in deeper if rule is not None), None)
 
 
-def _found(view: View, hit: rules.Hit) -> Found:
+def _found(view: View, hit: Hit) -> Found:
     return Found(hit.rule, tuple(view.pieces(hit.start, hit.end)), view.text[hit.start : hit.end])
 
 

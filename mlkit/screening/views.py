@@ -10,12 +10,16 @@ from typing import NamedTuple
 _COLOUR = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])|\\(?:x1b|u001b|u001B|033)\[[0-9;]*[A-Za-z]"  # real, and escaped
 )
+_UNSEEN = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]+")  # characters without a width
 _MARKUP = re.compile(
     r"(?P<open><!--|<(?:script|style)\b[^<>]*>)|</?(?P<tag>[A-Za-z][\w:]*)[^<>]*>|&(?:#\d+|#x[0-9a-f]+|[a-z]\w*);", re.IGNORECASE
 )
 _CLOSE = {"<!-": re.compile("-->"), "<sc": re.compile(r"</script\s*>", re.IGNORECASE), "<st": re.compile(r"</style\s*>", re.IGNORECASE)}
 _INLINE = frozenset(("a", "b", "code", "em", "font", "i", "mark", "small", "span", "strong", "tspan", "u"))
-_LINE_BREAK = re.compile(r"[ \t]*['\"]?[ \t]*(?:\r?\n|\\n)[ \t]*(?:[bru]?['\"])?")
+_LINE_BREAK = re.compile(r"(?:\r?\n|\\n)[ \t]{0,400}(?:#{1,6} )?(?:[bru]?['\"])?")
+_LETTER = r"(?:'[^'\n]'|\"[^\"\n]\"|[A-Za-z0-9_+/=.\-])"
+_SPELLED = re.compile(rf"(?<![A-Za-z0-9_'\"]){_LETTER}(?:(?:,\s{{0,10}}|[\s\u200b]{{1,10}}){_LETTER}){{7,}}(?![A-Za-z0-9_])")
+_ONE_LETTER = re.compile(r"(?:,\s*|\s+)?(?:'([^'\n])'|\"([^\"\n])\"|(\S))")
 
 
 class Segment(NamedTuple):
@@ -127,6 +131,8 @@ def seen(view: View, *, markup: bool) -> View:
     """What a reader sees: no colour codes; with `markup`, no tags either, a line break for each but those inside of a line."""
     if "\x1b" in view.text or "1b[" in view.text or "1B[" in view.text or "033[" in view.text:
         view = view.edited((found.start(), found.end(), "") for found in _COLOUR.finditer(view.text))
+    if not view.text.isascii() and _UNSEEN.search(view.text):
+        view = view.edited((found.start(), found.end(), "") for found in _UNSEEN.finditer(view.text))
     if markup:
         view = view.edited(_markup(view.text))
     return view
@@ -134,11 +140,39 @@ def seen(view: View, *, markup: bool) -> View:
 
 def unbroken(view: View) -> View:
     """The view in one line; quotes around a line break go as well, as pprint sets them."""
-    return view.edited((found.start(), found.end(), "") for found in _LINE_BREAK.finditer(view.text))
+    return view.edited((start, end, "") for start, end in _line_breaks(view.text))
+
+
+def _line_breaks(text: str) -> Iterator[tuple[int, int]]:
+    last = 0
+    for found in _LINE_BREAK.finditer(text):
+        start = _blanks_before(text, found.start(), last)
+        if start > last and text[start - 1] in "'\"":
+            start = _blanks_before(text, start - 1, last)
+        last = found.end()
+        yield start, last
+
+
+def _blanks_before(text: str, at: int, least: int) -> int:
+    while at > least and text[at - 1] in " \t":
+        at -= 1
+    return at
+
+
+def spelled(view: View) -> View | None:
+    """The view with letters that stand one by one, in a list or a column, put together; None when there are none."""
+    runs = [run for run in _SPELLED.finditer(view.text) if any(sign.isalpha() for sign in run[0])]
+    return view.edited(edit for run in runs for edit in _put_together(view.text, *run.span())) if runs else None
+
+
+def _put_together(text: str, start: int, end: int) -> Iterator[tuple[int, int, str]]:
+    for letter in _ONE_LETTER.finditer(text, start, end):
+        low, high = letter.span(letter.lastindex or 0)
+        yield from ((letter.start(), low, ""), (high, letter.end(), ""))
 
 
 def one_line(text: str) -> str:
-    return _LINE_BREAK.sub("", text)
+    return unbroken(View.of((text,))).text
 
 
 def _markup(text: str) -> Iterator[tuple[int, int, str]]:

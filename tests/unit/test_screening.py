@@ -162,10 +162,9 @@ def test_tags_inside_of_a_value_do_not_hide_it():
 
 
 def test_cells_of_a_table_are_not_read_as_one_word():
-    token = "AK" + "C" + invented(14) + "1"
-    content = printed(display(text_html=f"<td>a</td><td>{token}</td><td>b</td>"))
+    content = printed(display(text_html=f"<td>a</td><td>{GITHUB}</td><td>b</td>"))
     clean, _ = screened(content, known=None)
-    assert clean.cells[0].outputs[0].data["text/html"] == "<td>a</td><td>[redacted: Artifactory Credentials]</td><td>b</td>"
+    assert clean.cells[0].outputs[0].data["text/html"] == "<td>a</td><td>[redacted: GitHub Token]</td><td>b</td>"
 
 
 def test_values_in_json_outputs_are_replaced_in_members_and_names():
@@ -514,9 +513,9 @@ def test_a_value_that_is_part_of_a_rules_name_does_not_turn_in_circles():
 
 
 def test_secrets_side_by_side_are_all_found():
-    tokens = ["AK" + "C" + invented(14, str(number)) + "1" for number in range(4)]
+    tokens = ["gh" + "p_" + invented(36, str(number)) for number in range(4)]
     clean, _ = Screener().text(" ".join(tokens), "log")
-    assert clean == " ".join(["[redacted: Artifactory Credentials]"] * 4)
+    assert clean == " ".join(["[redacted: GitHub Token]"] * 4)
 
 
 def test_the_better_known_rule_gives_its_name_and_both_are_listed():
