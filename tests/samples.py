@@ -30,7 +30,8 @@ def _made(tree: Any, chance: random.Random) -> list[str]:
             made += _made(chance.choice(value[1]), chance)
         elif kind in _REPEATS:
             low, high, inside = value
-            for _ in range(low if high > low + 8 else chance.randint(low, high)):
+            few = 20 if low == 1 and high == _C.MAXREPEAT else low  # `+`: enough to look random
+            for _ in range(few if high > low + 8 else chance.randint(low, high)):
                 made += _made(inside, chance)
         elif kind == _C.SUBPATTERN:
             made += _made(value[3], chance)

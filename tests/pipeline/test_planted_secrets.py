@@ -1,6 +1,7 @@
 """Secrets of many kinds, planted in notebooks, their parameters and their surroundings: looked for everywhere afterwards."""
 
 import base64
+import gzip
 import json
 import os
 import random
@@ -51,6 +52,9 @@ PLANTED = {
     "resolved, from Secrets Manager": letters(20),
     "in a handed-over file": "ghp_" + letters(36),
     "written past IPython": letters(20),
+    "below a header": letters(9) + ".horse7",
+    "packed": "sk-" + "ant-api03-" + letters(93) + "AA",
+    "letter by letter": "GOC" + "SPX-" + letters(28),
 }
 ENVIRONMENT = {
     "DB_PASSWORD": PLANTED["environment, printed"],
@@ -60,6 +64,7 @@ ENVIRONMENT = {
     "BROKEN_TOKEN": PLANTED["environment, split by a line's end"],
     "PICTURE_TOKEN": PLANTED["environment, in a picture"],
     "HEX_SECRET": PLANTED["environment, as hex"],
+    "COLUMN": PLANTED["below a header"],  # a name that says nothing
     "PAST_TOKEN": PLANTED["written past IPython"],
 }
 CELLS = [
@@ -76,6 +81,9 @@ CELLS = [
     "print(os.environ['HEX_SECRET'].encode().hex())",
     "print('key id', %(printed)r)\nprint('bad credentials for', %(printed to stderr)r, file=sys.stderr)",
     "print(base64.b64encode(b'aws_access_key_id = %(base64 in an output)s').decode())",
+    "display(pd.DataFrame({'user': ['ann'], 'password': [os.environ['COLUMN']]}))",
+    "import gzip\nprint(base64.b64encode(gzip.compress(b'%(packed)s')).decode())",
+    "print(list(%(letter by letter)r))",
     "api_key = %(in the source)r\nprint(api_key[::1])",
     "display(JSON({'token': %(in JSON)r}))",
     "print('postgresql://app:%(in a web address)s@db.example.com/lake')",
@@ -126,10 +134,11 @@ def run(local_aws, bucket: str, notebook: Path, *options: str, **variables: str)
 
 
 def holders(secret: str, places: dict[str, bytes]) -> list[str]:
-    """The places that show the secret: as it is, in base64 at any offset, in hex, or with a line's end or markup inside."""
+    """The places that show the secret: as it is, in base64, hex, packed, as a list, or with a line's end or markup inside."""
     plain = secret.encode()
     encoded = [base64.b64encode(b"x" * shift + plain)[4 if shift else 0 : -4] for shift in range(3)]
     forms = [plain, plain.hex().encode(), json.dumps(secret)[1:-1].encode(), *encoded]
+    forms += [repr(list(secret)).encode(), base64.b64encode(gzip.compress(plain, mtime=0))[20:60]]
     forms += [secret.replace("&", "&amp;").replace("<", "&lt;").encode()]
     return [place for place, data in places.items() if any(form in data or form in data.replace(b"\\n", b"") for form in forms)]
 
