@@ -20,7 +20,6 @@ from mlkit.runner.session import RunStopped, Session, runner_failed
 
 SHUTDOWN_WAIT_S = 1.0  # until a kernel whose cells are all done is ended by signal; some never answer, and jupyter_client waits 5 s
 _FOREVER_S = 10**8  # nbclient gives up on output 4 s after the reply, also while it still comes; `iopub` knows when it has ended
-_PARAMETER_TAGS = {"parameters", "injected-parameters"}
 
 
 @dataclass(frozen=True)
@@ -178,15 +177,17 @@ class StoppableClient(PapermillNotebookClient):  # type: ignore[misc]
     read_the_rest = run_sync(_read_the_rest)
 
     def _resolve_references(self, cell: Any, index: int) -> None:
-        """After a cell of parameters: the secrets that they refer to take their place, in the kernel alone."""
-        if not self.session.references or not _PARAMETER_TAGS & set(cell.metadata.get("tags", [])):
+        """After the cell that sets them: the secrets that parameters refer to take their place, in the kernel alone."""
+        names = [name for tag in cell.metadata.get("tags", []) for name in self.session.references.get(tag, ())]
+        if not names:
             return
-        code = f"__import__('mlkit.kernel').kernel.resolve({list(self.session.references)!r}, globals())"
+        code = f"__import__('mlkit.kernel').kernel.resolve({names!r}, globals())"
         reply = self.wait_for_reply(self.kc.execute(code, silent=True, store_history=False))["content"]
         if reply["status"] != "ok":
-            error = {name: reply[name] for name in ("ename", "evalue", "traceback")}
-            cell.outputs.append(new_output("error", **error))  # type: ignore[no-untyped-call]
-            raise CellExecutionError.from_cell_and_msg(cell, reply)
+            error = {"ename": "ReferencesNotResolved", "evalue": "", "traceback": [], **reply}
+            shown = {name: error[name] for name in ("ename", "evalue", "traceback")}
+            cell.outputs.append(new_output("error", **shown))  # type: ignore[no-untyped-call]
+            raise CellExecutionError.from_cell_and_msg(cell, error)
 
 
 def _told(error: dict[str, Any]) -> tuple[str, str, str]:

@@ -90,7 +90,10 @@ class _Run:
             on_save=self.saver.wake,
             on_cell=self._tell,
             on_process=self.meter.watch,
-            references=tuple(one.name for one in declared if is_reference(given.get(one.name, one.default))),
+            references={
+                "parameters": [one.name for one in declared if one.name not in given and is_reference(one.default)],
+                "injected-parameters": [name for name, value in given.items() if is_reference(value)],
+            },
             cell_timeout_s=options.cell_timeout_s,
             run_timeout_s=options.run_timeout_s,
         )

@@ -8,7 +8,7 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,10 @@ def runner_failed(problem: Exception) -> tuple[str, str, str]:
 
 
 class Session:
-    """One run. `on_cell` is told of each cell's start (status None) and end, `on_save` when the notebook is to be kept."""
+    """One run. `on_cell` is told of each cell's start (status None) and end, `on_save` when the notebook is to be kept.
+
+    `references` names, by the tag of the cell that sets them, the parameters that refer to secrets.
+    """
 
     def __init__(
         self,
@@ -44,12 +47,12 @@ class Session:
         on_save: Callable[[], None],
         on_cell: Callable[[Any, Status | None], None],
         on_process: Callable[[int], None],
-        references: tuple[str, ...] = (),
+        references: Mapping[str, Sequence[str]] | None = None,
         cell_timeout_s: float | None = None,
         run_timeout_s: float | None = None,
     ) -> None:
         self.on_begin, self.on_save, self.on_cell, self.on_process = on_begin, on_save, on_cell, on_process
-        self.references = references
+        self.references = references or {}
         self.cell_timeout_s, self.run_timeout_s = cell_timeout_s, run_timeout_s
         self.notebook: Any = None
         self.output_path = ""

@@ -47,8 +47,9 @@ _ABOUT = re.compile(
     r"|date|time|at|age|store|manager|backend|key_id|location|source|description|title|status|state|strength|score))"
     r"|(?:Name|Id|Arn|ARN|Path|File|Type|Url|Uri))s?$"
 )
-# Names whose values are public, though random.
+# Names whose values are public, though random: what stands behind `secretsmanager:` is a secret's name.
 _PUBLIC = re.compile(
+    r"^secretsmanager$|"
     r"(?:sha\d*|md5|digest|checksum|fingerprint|etag|uuid|commit|version_?id)$"
     r"|(?:next|continuation|client|request|idempotency|page|pagination|sequence|marker|start(?:ing)?)[_\-]?tokens?$",
     re.IGNORECASE,

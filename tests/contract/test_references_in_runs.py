@@ -72,6 +72,13 @@ def test_a_key_that_the_secret_does_not_have_fails_the_run(local_aws, aws, tmp_p
     assert "somebody-else" not in text
 
 
+def test_a_default_that_a_given_value_replaces_is_not_asked_for(local_aws, aws, tmp_path):
+    aws("ssm").put_parameter(Name="/lab/given", Type="SecureString", Value="twelve-signs")
+    record = run(tmp_path, "token: str = 'ssm:/lab/absent'", local_aws.environment, token="ssm:/lab/given")
+    assert record.status is Status.COMPLETED
+    assert (tmp_path / "worked").read_text() == "12"
+
+
 def test_a_reference_that_is_malformed_fails_the_run(local_aws, tmp_path):
     failed(run(tmp_path, "token: str = 'ssm:/a b'", local_aws.environment), tmp_path, UsageError)
 

@@ -64,6 +64,8 @@ LINES = [
     f"KeyError: '{WORD}'",
     f"The {WORD} is a reference: see the docs.",
     f"{WORD} = secretsmanager:mlkit/db#{WORD}",
+    "secretsmanager:lab-e7f3e7d4f463 does not exist",
+    f"{WORD}: secretsmanager:prod/db-k9Xw2LmQ8vRt#{WORD}",
     f"{WORD}: ssm:/mlkit/db/{WORD}",
     f'{{"{WORD}": "secretsmanager:mlkit/db#{WORD}", "api_key": "ssm:/mlkit/key"}}',
     '{"NextToken": "AAAAKgAAAAEAAAAAAAAAAXyzW9x2QpLm4v", "ClientRequestToken": "k9Xw2LmQ8vRt4Zp1a"}',
