@@ -7,7 +7,9 @@ from typing import Any
 
 import boto3
 import pytest
+from hypothesis import HealthCheck, settings
 from started import LocalAws, policy, start_local_aws
+from waiting import TEST_HANG_S
 
 from mlkit.aws.session import Session
 from mlkit.local import lifecycle
@@ -15,6 +17,25 @@ from mlkit.local.service import Credentials
 
 _LONG = ("pipeline", "browser", "notebooks")
 _OWN = ("AWS_", "SAGEMAKER_", "MLKIT_YOUR_INITIALS")
+
+# Nothing of a property test depends on the machine's speed, and in CI not on luck either; a failure prints what repeats it.
+settings.register_profile(
+    "mlkit",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    max_examples=100,
+    database=None,
+    derandomize="CI" in os.environ,
+    print_blob=True,
+)
+settings.load_profile("mlkit")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """A test that takes this long hangs, unless the command line says otherwise."""
+    if config.getoption("timeout") is None:
+        config.option.timeout = TEST_HANG_S
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

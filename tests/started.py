@@ -2,6 +2,7 @@
 
 import functools
 import json
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
+from waiting import wait_until
 
 from mlkit.local import lifecycle
 from mlkit.local.service import Credentials
@@ -59,6 +61,14 @@ def start_local_aws(home: Path) -> LocalAws:
         account=running.account,
         region=running.region,
     )
+
+
+def wait_until_saved(local: LocalAws) -> None:
+    """Returns once everything that was answered until now is on the server's disk."""
+    marker, ssm = f"/saved-{uuid.uuid4().hex}", local.client("ssm")
+    ssm.put_parameter(Name=marker, Value="v", Type="String")
+    wait_until(lambda: [file for file in local.home.rglob("ssm.json") if marker in file.read_text()], f"{marker} is on disk")
+    ssm.get_parameter(Name=marker)  # is answered after the save that wrote the marker, which may have been the first of its files
 
 
 def policy(*statements: Mapping[str, Any]) -> str:

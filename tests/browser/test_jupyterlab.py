@@ -6,12 +6,12 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
 import pytest
+from waiting import HANG_S, wait_until
 
 from mlkit import handoff
 from mlkit.handoff import TestResult
@@ -73,18 +73,10 @@ def jupyter(project: Project) -> Iterator[str]:
             [program, "local", "jupyter", *options], cwd=project.root, stdout=stream, stderr=stream, env={**os.environ, **places}
         )
         try:
-            yield wait_for(lambda: re.search(r"(http://127\.0\.0\.1:\d+)/lab", log.read_text()), 60)[1]
+            yield wait_until(lambda: re.findall(r"(http://127\.0\.0\.1:\d+)/lab", log.read_text()), "JupyterLab tells its address")[0]
         finally:
             process.send_signal(signal.SIGTERM)
-            process.wait(20)
-
-
-def wait_for(question, timeout_s: float):
-    deadline = time.monotonic() + timeout_s
-    while not (answer := question()):
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.2)
-    return answer
+            process.wait(HANG_S)
 
 
 def executed(path: Path) -> bool:
@@ -106,7 +98,7 @@ def picture(page, name: str) -> None:
 def run_all(page, address: str, project: Project, name: str) -> None:
     page.goto(f"{address}/lab/tree/notebooks/{name}?reset&token=test")
     page.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
-    page.get_by_text(re.compile(r"Python 3 .*\| Idle")).wait_for(timeout=60_000)
+    page.get_by_text(re.compile(r"Python 3 .*\| Idle")).wait_for()
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
 
@@ -117,7 +109,7 @@ def run_all(page, address: str, project: Project, name: str) -> None:
         picture(page, name)
         return executed(project.root / "notebooks" / name)
 
-    wait_for(done, 150)
+    wait_until(done, f"{name} is executed", every_s=0.2)
 
 
 def test_run_all_of_the_three_notebooks_works_with_the_endpoint_deployed_on_the_way(project: Project, jupyter: str) -> None:
@@ -133,6 +125,7 @@ def test_run_all_of_the_three_notebooks_works_with_the_endpoint_deployed_on_the_
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page.set_default_timeout(1000 * HANG_S)
         for name in ("01_prep.ipynb", "02_train.ipynb", "03_test_endpoint.ipynb"):
             run_all(page, jupyter, project, name)
         browser.close()

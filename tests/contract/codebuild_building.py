@@ -1,13 +1,13 @@
 """Projects and builds for tests: small sources, one way to wait, what a build said."""
 
 import io
-import time
 import uuid
 import zipfile
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from started import LocalAws, allow, policy
+from waiting import wait_until
 
 ENVIRONMENT = {"type": "LINUX_CONTAINER", "image": "aws/codebuild/standard:7.0", "computeType": "BUILD_GENERAL1_SMALL"}
 LOGS = allow(["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"])
@@ -86,11 +86,7 @@ class Builder:
         return self.until(build, lambda found: found["buildComplete"])
 
     def until(self, build: str, condition: Any) -> dict[str, Any]:
-        deadline = time.monotonic() + 60
-        while not condition(found := self.get(build)):
-            assert time.monotonic() < deadline, found
-            time.sleep(0.03)
-        return found
+        return wait_until(lambda: self.get(build), f"build {build} comes so far", ok=condition)
 
     def run(self, buildspec: str, role: str | None = None, *, start: Mapping[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
         """The build of a new project, after its end."""

@@ -2,13 +2,14 @@
 
 import io
 import subprocess
-import time
 import uuid
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from waiting import wait_until
 
 from mlkit.local.codeconnections import repositories
 
@@ -89,7 +90,7 @@ class Lab:
     def wait(self, execution: str, *statuses: str) -> dict[str, Any]:
         """The execution once it has one of the statuses, or any at which it is over."""
         wanted = statuses or ("Succeeded", "Failed", "Stopped", "Superseded", "Cancelled")
-        return until(lambda: found if (found := self.execution(execution))["status"] in wanted else None)
+        return wait_until(lambda: self.execution(execution), f"the execution is {wanted}", ok=lambda found: found["status"] in wanted)
 
     def run(self, execution: str, name: str) -> dict[str, Any]:
         """The latest run of an action in an execution."""
@@ -106,7 +107,8 @@ class Lab:
         return dict(next(state for state in states if state["actionName"] == action_name).get("latestExecution", {}))
 
     def token(self, stage_name: str = "Gate", action_name: str = "Ask") -> str:
-        found: str = until(lambda: self.state(stage_name, action_name).get("token"))
+        state = wait_until(lambda: self.state(stage_name, action_name), f"{action_name} asks", ok=lambda state: "token" in state)
+        found: str = state["token"]
         return found
 
     def answer(self, status: str, *, token: str | None = None, summary: str = "seen", client: Any = None) -> Any:
@@ -123,13 +125,6 @@ class Lab:
         body = self.client("s3").get_object(Bucket=location["bucket"], Key=location["key"])["Body"].read()
         with zipfile.ZipFile(io.BytesIO(body)) as archive:
             return {name: archive.read(name) for name in archive.namelist() if not name.endswith("/")}
-
-
-def until(found: Callable[[], Any]) -> Any:
-    """What `found` gives once it gives something; the test's own time limit ends it otherwise."""
-    while not (value := found()):
-        time.sleep(0.05)
-    return value
 
 
 def statements(bucket: str, stack_role: str | None = None) -> Sequence[dict[str, Any]]:

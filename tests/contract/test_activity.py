@@ -8,13 +8,13 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 import uuid
 
 import boto3
 import numpy as np
 import pytest
 from started import allow
+from waiting import HANG_S, wait_until
 
 from mlkit import recordio
 from mlkit.activity_log import ActivityLog
@@ -84,7 +84,7 @@ def run(environment, tmp_path):
 
     def run(code, *arguments):
         command = [sys.executable, "-c", BEGIN + textwrap.dedent(code), *arguments]
-        ended = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+        ended = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=HANG_S, check=False)
         assert ended.returncode == 0, ended.stderr
 
     return run
@@ -194,13 +194,6 @@ def test_botocore_imported_before_is_watched_in_new_sessions(environment, tmp_pa
     assert [item.sha256 for item in log.snapshot().objects] == [sha256(b"abc")]
 
 
-def until(condition, timeout_s=60):
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 @pytest.fixture
 def training(aws, bucket):
     """What an endless job needs besides its name, and the arguments of the processes below."""
@@ -255,11 +248,11 @@ boto3.client("sagemaker").create_hyper_parameter_tuning_job(
         InputDataConfig=channels,
         OutputDataConfig=dict(S3OutputPath=f"s3://{{BUCKET}}/models"),
         ResourceConfig=dict(InstanceType="ml.c4.xlarge", InstanceCount=1, VolumeSizeInGB=5),
-        StoppingCondition=dict(MaxRuntimeInSeconds=600),
+        StoppingCondition=dict(MaxRuntimeInSeconds=86_400),
     ),
 )
 boto3.client("sagemaker").list_training_jobs_for_hyper_parameter_tuning_job(HyperParameterTuningJobName=sys.argv[3])
-time.sleep(600)
+time.sleep(100_000)
 """
 SDK = f"""
 import boto3
@@ -272,40 +265,52 @@ trainer = ModelTrainer(
     base_job_name=sys.argv[3],
     sagemaker_session=Session(boto_session=boto3.Session(), default_bucket=BUCKET),
     compute=Compute(instance_type="ml.c4.xlarge", instance_count=1, volume_size_in_gb=5),
-    stopping_condition=StoppingCondition(max_runtime_in_seconds=600),
+    stopping_condition=StoppingCondition(max_runtime_in_seconds=86_400),
     output_data_config=OutputDataConfig(s3_output_path=f"s3://{{BUCKET}}/sdk"),
     hyperparameters={HYPERPARAMETERS},
 )
 data = [InputData(channel_name=name, data_source=f"s3://{{BUCKET}}/train/") for name in ("train",)]
 trainer.train(input_data_config=data, wait=False, logs=False)
-time.sleep(600)
+time.sleep(100_000)
 """
 
 
 def test_a_job_of_the_sdk_is_stopped_after_its_process_was_killed(environment, tmp_path, training, log, aws, runners_aws):
     with killed(environment, tmp_path, SDK, *training, f"sdk-{uuid.uuid4().hex[:6]}") as process:
-        until(lambda: "InProgress" in [job.status for job in log.unfinished_jobs()] or process.poll() is not None)
+        wait_until(
+            lambda: (process.poll(), [job.status for job in log.unfinished_jobs()]),
+            "the job is under way, or its process has ended",
+            ok=lambda seen: seen[0] is not None or "InProgress" in seen[1],
+        )
     assert log.unfinished_jobs(), (tmp_path / "stderr").read_text()
     (job,) = log.unfinished_jobs()
     assert (job.kind, job.image, job.instance_type, job.instance_count) == ("training", IMAGE, "ml.c4.xlarge", 1)
-    assert stop_started(runners_aws, log, 10) == [f"Stopped training job {job.name}"]
-    until(lambda: aws("sagemaker").describe_training_job(TrainingJobName=job.name)["TrainingJobStatus"] == "Stopped")
+    assert stop_started(runners_aws, log, HANG_S) == [f"Stopped training job {job.name}"]
+    wait_until(
+        lambda: aws("sagemaker").describe_training_job(TrainingJobName=job.name)["TrainingJobStatus"],
+        "the job is stopped",
+        ok=lambda status: status == "Stopped",
+    )
     assert log.snapshot().jobs[0].stopped
 
 
 def test_a_tuning_job_is_stopped_with_its_training_jobs(environment, tmp_path, training, log, aws, runners_aws):
     name = f"t-{uuid.uuid4().hex[:8]}"
     with killed(environment, tmp_path, TUNING, *training, name) as process:
-        until(lambda: len(log.snapshot().jobs) == 2 or process.poll() is not None)
-    assert [job.kind for job in log.snapshot().jobs] == ["tuning", "training"], (tmp_path / "stderr").read_text()
-    assert stop_started(runners_aws, log, 10) == [f"Stopped tuning job {name}"]
-    sagemaker = aws("sagemaker")
-    until(
-        lambda: (
-            sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)["HyperParameterTuningJobStatus"] == "Stopped"
+        wait_until(
+            lambda: (process.poll(), log.snapshot().jobs),
+            "both jobs are known, or their process has ended",
+            ok=lambda seen: seen[0] is not None or len(seen[1]) == 2,
         )
+    assert [job.kind for job in log.snapshot().jobs] == ["tuning", "training"], (tmp_path / "stderr").read_text()
+    assert stop_started(runners_aws, log, HANG_S) == [f"Stopped tuning job {name}"]
+    sagemaker = aws("sagemaker")
+    wait_until(
+        lambda: sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)["HyperParameterTuningJobStatus"],
+        "the tuning job is stopped",
+        ok=lambda status: status == "Stopped",
     )
-    assert stop_started(runners_aws, log, 10) == []
+    assert stop_started(runners_aws, log, HANG_S) == []
 
 
 def test_stopping_asks_for_the_right_and_names_it(log, as_role, local_aws, monkeypatch):
@@ -314,7 +319,7 @@ def test_stopping_asks_for_the_right_and_names_it(log, as_role, local_aws, monke
     session = Session(boto3.Session("x", "y", region_name=local_aws.region))
     monkeypatch.setattr(session, "hurried", lambda: session)
     monkeypatch.setattr(session, "client", as_role())
-    (line,) = stop_started(session, log, 5)
+    (line,) = stop_started(session, log, HANG_S)
     assert f"sagemaker:StopTrainingJob on resource: arn:aws:sagemaker:us-east-1:{local_aws.account}:training-job/{name}" in line
     assert f"aws sagemaker stop-training-job --training-job-name {name}" in line
 

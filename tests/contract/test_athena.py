@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -20,7 +19,8 @@ import pyarrow.parquet as pq
 import pytest
 import ratings_in_pandas
 from botocore.exceptions import ClientError
-from started import allow, start_local_aws
+from started import allow, start_local_aws, wait_until_saved
+from waiting import HANG_S, wait_until
 
 from mlkit.local import lifecycle
 from mlkit.local.athena.queue import RUNNING_AT_ONCE
@@ -102,11 +102,12 @@ def start(client: Any, lake: Lake, sql: str, **members: Any) -> str:
 
 
 def wait(client: Any, execution_id: str) -> dict[str, Any]:
-    while True:
-        execution: dict[str, Any] = client.get_query_execution(QueryExecutionId=execution_id)["QueryExecution"]
-        if execution["Status"]["State"] in ("SUCCEEDED", "FAILED", "CANCELLED"):
-            return execution
-        time.sleep(0.02)
+    return wait_until(
+        lambda: client.get_query_execution(QueryExecutionId=execution_id)["QueryExecution"],
+        "the query ends",
+        ok=lambda execution: execution["Status"]["State"] in ("SUCCEEDED", "FAILED", "CANCELLED"),
+        every_s=0.02,
+    )
 
 
 def run(lake: Lake, sql: str, client: Any = None, **members: Any) -> dict[str, Any]:
@@ -458,8 +459,11 @@ ENDLESS = f"SELECT count(*) FROM {' CROSS JOIN '.join(_NUMBERS)} WHERE a.n * b.n
 def test_running_queries_do_not_block_others_and_are_really_stopped(lake: Lake, aws: Aws) -> None:
     athena = aws("athena")
     endless = [start(athena, lake, ENDLESS) for _ in range(RUNNING_AT_ONCE - 1)]
-    while any(athena.get_query_execution(QueryExecutionId=one)["QueryExecution"]["Status"]["State"] == "QUEUED" for one in endless):
-        time.sleep(0.02)
+    wait_until(
+        lambda: [athena.get_query_execution(QueryExecutionId=one)["QueryExecution"]["Status"]["State"] for one in endless],
+        "no query is queued",
+        ok=lambda states: "QUEUED" not in states,
+    )
     assert rows(lake, "SELECT 1") == [("1",)]
     endless.append(start(athena, lake, ENDLESS))
     waiting = start(athena, lake, "SELECT 'at last' AS a")
@@ -576,7 +580,7 @@ def test_the_aws_cli_runs_a_query(lake: Lake, local_aws: Any, tmp_path: Path) ->
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), **local_aws.environment}
     command = [str(Path(sys.executable).with_name("aws")), "athena", "start-query-execution", "--query-string", "SELECT 1 AS one"]
     command += ["--result-configuration", f"OutputLocation={lake.output}", "--output", "text"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=HANG_S, check=True)
     assert wait(lake.clients("athena"), done.stdout.strip())["Status"]["State"] == "SUCCEEDED"
 
 
@@ -590,8 +594,7 @@ def test_after_a_kill_ended_queries_are_known_and_running_ones_have_failed(tmp_p
         local.client("athena").create_work_group(Name="kept")
         ended = run(kept, "SELECT 'still here' AS a")["QueryExecutionId"]
         running = start(local.client("athena"), kept, ENDLESS)
-        while running not in (text := (home / "state" / "athena.json").read_text()) or ended not in text or '"kept"' not in text:
-            time.sleep(0.02)
+        wait_until_saved(local)
         os.kill(json.loads((home / "server.json").read_text())["pid"], signal.SIGKILL)
         athena = start_local_aws(home).client("athena")
         assert athena.get_query_execution(QueryExecutionId=running)["QueryExecution"]["Status"]["State"] == "FAILED"

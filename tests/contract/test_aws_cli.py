@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from waiting import HANG_S
 
 from mlkit.local import lifecycle
 
@@ -18,7 +19,7 @@ AWS = Path(sys.executable).with_name("aws")
 def cli(local_aws, tmp_path):
     def run(*arguments: str) -> str:
         environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "AWS_PAGER": "", **local_aws.environment}
-        done = subprocess.run([AWS, *arguments], env=environment, capture_output=True, text=True, timeout=120, cwd=tmp_path)
+        done = subprocess.run([AWS, *arguments], env=environment, capture_output=True, text=True, timeout=HANG_S, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -70,5 +71,5 @@ def test_the_users_own_settings_do_not_send_calls_elsewhere(local_aws, tmp_path,
         monkeypatch.setenv(name, value)
     environment = {**os.environ, **lifecycle.environment(local_aws.home)}
     code = "import boto3; boto3.client('s3').list_buckets(); print(boto3.client('sts').get_caller_identity()['Arn'])"
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=HANG_S)
     assert done.stdout.strip() == "arn:aws:iam::123456789012:user/administrator", done.stderr

@@ -3,13 +3,13 @@
 import json
 import os
 import signal
-import time
-from pathlib import Path
 
 import pytest
 from codebuild_building import Builder, context, spec, statuses
-from started import LocalAws, start_local_aws
+from processes import wait_until_ended
+from started import LocalAws, start_local_aws, wait_until_saved
 from tiny_algorithm import ServedHost
+from waiting import SLOWNESS, wait_until
 
 from mlkit.local import lifecycle
 from mlkit.local.codebuild import CodeBuild
@@ -18,29 +18,14 @@ from mlkit.local.service import AwsError
 from mlkit.local.shapes import answer_problems, problems
 
 # Its grandchild leaves the build's process group, as a notebook's kernel does; both say who they are.
-FAMILY = (
-    "echo $$; setsid sh -c 'echo $$ >grandchild; exec sleep 600' & until [ -s grandchild ]; do sleep 0.02; done; cat grandchild; sleep 600"
-)
-
-
-def is_alive(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):  # the second when it goes away between opening and reading
-        return False
-
-
-def until(condition):
-    deadline = time.monotonic() + 60
-    while not (found := condition()):
-        assert time.monotonic() < deadline
-        time.sleep(0.03)
-    return found
+LEAVES = "setsid sh -c 'echo $$ >grandchild; exec sleep 100000' & until [ -s grandchild ]; do sleep 0.02; done; cat grandchild"
+FAMILY = f"echo $$; {LEAVES}; sleep 100000"
 
 
 def family(builder, build):
     """The process ids that a running build has printed."""
-    return until(lambda: [int(line) for line in printed(builder, build)] if len(printed(builder, build)) == 2 else None)
+    lines = wait_until(lambda: printed(builder, build), "both processes have told their ids", ok=lambda lines: len(lines) == 2)
+    return [int(line) for line in lines]
 
 
 def printed(builder, build):
@@ -91,7 +76,11 @@ class Quick:
         return self.call("BatchGetBuilds", ids=[build])["builds"][0]
 
     def ended(self, build):
-        return until(lambda: self.get(build) if self.get(build)["buildComplete"] else None)
+        return wait_until(lambda: self.get(build), "the build ends", ok=lambda found: found["buildComplete"])
+
+
+def wait_until_it_builds(local, build):
+    wait_until(lambda: local.get(build)["currentPhase"], "the build's own commands run", ok=lambda phase: phase == "BUILD")
 
 
 @pytest.fixture
@@ -118,20 +107,21 @@ def test_a_stopped_build_leaves_no_process_and_runs_no_finally(local_aws):
     assert not {"POST_BUILD", "UPLOAD_ARTIFACTS"} & statuses(ended).keys()
     assert builder.lines(ended)[:2] == [str(pid) for pid in processes]
     assert "finally" not in builder.lines(ended)
-    until(lambda: not any(is_alive(pid) for pid in processes))
+    wait_until_ended(*processes)
 
 
 def test_a_build_that_takes_too_long_is_timed_out(quick):
     local = quick(minute_s=0.2)
-    ended = local.ended(local.start(spec("sleep 600"), timeoutInMinutes=5))
+    ended = local.ended(local.start(spec("sleep 100000"), timeoutInMinutes=5))
     phase = next(name for name, status in statuses(ended).items() if status == "TIMED_OUT")
     assert (ended["buildStatus"], context(ended, phase)[0]) == ("TIMED_OUT", "BUILD_TIMED_OUT")
 
 
 def test_two_builds_run_at_once_and_the_third_waits_until_its_time_in_the_queue_is_over(quick):
-    local = quick(minute_s=0.1)
-    first, second = (local.start(spec("sleep 600"), timeoutInMinutes=600) for _ in range(2))
-    until(lambda: all(local.get(build)["currentPhase"] == "BUILD" for build in (first, second)))
+    local = quick(minute_s=0.1 * SLOWNESS)
+    first, second = (local.start(spec("sleep 100000"), timeoutInMinutes=2160) for _ in range(2))
+    for build in (first, second):
+        wait_until_it_builds(local, build)
     third = local.start(spec(), queuedTimeoutInMinutes=5)
     ended = local.ended(third)
     assert (ended["buildStatus"], statuses(ended)["QUEUED"]) == ("TIMED_OUT", "TIMED_OUT")
@@ -145,7 +135,7 @@ def test_two_builds_run_at_once_and_the_third_waits_until_its_time_in_the_queue_
 
 def test_a_project_has_no_more_builds_than_its_limit(quick):
     local = quick()
-    build = local.start(spec("sleep 600"), concurrentBuildLimit=1)
+    build = local.start(spec("sleep 100000"), concurrentBuildLimit=1)
     with pytest.raises(AwsError) as error:
         local.again(build.partition(":")[0])
     assert error.value.code == "AccountLimitExceededException"
@@ -176,7 +166,9 @@ def test_builds_are_counted_listed_retried_and_started_once_for_a_token(quick):
 def test_events_tell_when_a_build_starts_and_how_each_phase_and_the_build_end(quick):
     local = quick()
     build = local.ended(local.start(spec("false")))
-    until(lambda: local.host.events[-1][1].get("build-status") == "FAILED")
+    wait_until(
+        lambda: local.host.events[-1][1], "the last event is of the build's end", ok=lambda event: event.get("build-status") == "FAILED"
+    )
     states = [detail["build-status"] for kind, detail in local.host.events if kind == "CodeBuild Build State Change"]
     assert states == ["IN_PROGRESS", "FAILED"]
     phases = [
@@ -194,8 +186,8 @@ def test_the_folder_of_a_build_is_gone_after_its_end(quick):
 
 def test_a_service_that_stops_ends_its_builds_at_once(quick):
     local = quick()
-    build = local.start(spec("sleep 600"))
-    until(lambda: local.get(build)["currentPhase"] == "BUILD")
+    build = local.start(spec("sleep 100000"))
+    wait_until_it_builds(local, build)
     local.service.stop()
     ended = local.get(build)
     assert (ended["buildStatus"], statuses(ended)["BUILD"]) == ("FAULT", "FAULT")
@@ -210,14 +202,14 @@ def test_after_a_kill_of_the_server_no_process_is_left_and_the_build_is_ended_wh
         queued = builder.start(builder.project(spec("echo ran")))
         processes = [pid for build in (running, other) for pid in family(builder, build)]
         assert builder.get(queued)["currentPhase"] == "QUEUED"
-        time.sleep(0.5)  # what was answered is on disk after a fraction of a second
+        wait_until_saved(local)
         os.kill(lifecycle.status(home).running.pid, signal.SIGKILL)
-        until(lambda: not any(is_alive(pid) for pid in processes))
+        wait_until_ended(*processes)
         back = reached(start_local_aws(home), builder)
         assert back.get(running)["buildStatus"] == "FAULT"
         assert "killed" in context(back.get(running), "BUILD")[1]
         assert back.ended(queued)["buildStatus"] == "SUCCEEDED"
-        until(lambda: list((home / "codebuild/builds").iterdir()) == [])
+        wait_until(lambda: list((home / "codebuild/builds").iterdir()), "the builds' folders are gone", ok=lambda left: not left)
     finally:
         lifecycle.down(home)
 

@@ -1,13 +1,13 @@
 """Projects: how they are shown, changed, refused and authorised, also through CloudFormation."""
 
 import json
-import time
 import uuid
 
 import pytest
 from botocore.exceptions import ClientError
 from codebuild_building import ENVIRONMENT, Builder, spec
 from started import allow
+from waiting import wait_for_stack
 
 
 @pytest.fixture(scope="module")
@@ -168,10 +168,7 @@ class Stack:
     def deploy(self, operation, body):
         """The stack's status and outputs when it has settled."""
         getattr(self._client, operation)(StackName=self._name, TemplateBody=body)
-        deadline = time.monotonic() + 60
-        while (stack := self._client.describe_stacks(StackName=self._name)["Stacks"][0])["StackStatus"].endswith("_IN_PROGRESS"):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        stack = wait_for_stack(self._client, self._name)
         return stack["StackStatus"], {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
 
     def delete(self):

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from codepipeline_lab import Lab, action, make_lab, stage, statements, until
-from started import LocalAws, allow, policy, start_local_aws
+from codepipeline_lab import Lab, action, make_lab, stage, statements
+from started import LocalAws, allow, policy, start_local_aws, wait_until_saved
+from waiting import wait_until
 
 from mlkit.local import lifecycle
 
@@ -34,7 +35,7 @@ artifacts:
     Two: {files: [two.txt]}
 """
 FAILING = "version: 0.2\nphases: {build: {commands: ['echo before', 'exit 3']}}\n"
-SLOW = "version: 0.2\nphases: {build: {commands: ['sleep 60']}}\n"
+SLOW = "version: 0.2\nphases: {build: {commands: ['sleep 100000']}}\n"
 
 
 def make_parts(local_aws: LocalAws, scratch: Path) -> Lab:
@@ -84,7 +85,11 @@ def test_builds_hand_on_artifacts_and_variables(lab: Lab) -> None:
     ask = lab.approval(configuration={"CustomData": "size #{Built.SIZE}"}, runOrder=3)
     lab.create(lab.source(), stage("Gate", first, build("Second", project(lab, TWO), **both), ask))
     execution = lab.start()
-    until(lambda: lab.execution(execution)["status"] != "InProgress" or lab.state("Gate", "Ask").get("token"))
+    wait_until(
+        lambda: (lab.execution(execution)["status"], lab.state("Gate", "Ask").get("token")),
+        "the gate asks, or the execution ends",
+        ok=lambda seen: seen[0] != "InProgress" or seen[1],
+    )
     assert lab.execution(execution)["status"] == "InProgress", lab.run(execution, "First")
     run = lab.run(execution, "First")
     said = lab.files(run["output"]["outputArtifacts"][0]["s3location"])["said.txt"].decode()
@@ -131,7 +136,7 @@ def test_an_unknown_project_and_a_missing_permission_are_named(lab: Lab, local_a
 def test_a_stop_lets_the_build_go_on_as_on_aws(lab: Lab) -> None:
     lab.create(lab.source(), stage("Build", build("Only", project(lab, SLOW))))
     execution = lab.start()
-    build_id = until(lambda: lab.state("Build", "Only").get("externalExecutionId"))
+    build_id = wait_until(lambda: lab.state("Build", "Only").get("externalExecutionId"), "the build is started")
     client, codebuild = lab.client("codepipeline"), lab.client("codebuild")
     client.stop_pipeline_execution(pipelineName=lab.name, pipelineExecutionId=execution)
     assert codebuild.batch_get_builds(ids=[build_id])["builds"][0]["buildStatus"] == "IN_PROGRESS"
@@ -157,8 +162,12 @@ def test_a_rule_starts_a_build_with_what_it_knows_of_the_event(lab: Lab, local_a
     execution = lab.start()
     lab.wait(execution)
     codebuild = lab.client("codebuild")
-    ids = until(lambda: codebuild.list_builds_for_project(projectName=sweeper)["ids"])
-    found = until(lambda: b if (b := codebuild.batch_get_builds(ids=ids)["builds"][0])["buildStatus"] != "IN_PROGRESS" else None)
+    ids = wait_until(lambda: codebuild.list_builds_for_project(projectName=sweeper)["ids"], "the sweeper is started")
+    found = wait_until(
+        lambda: codebuild.batch_get_builds(ids=ids)["builds"][0],
+        "the sweeper ends",
+        ok=lambda build: build["buildStatus"] != "IN_PROGRESS",
+    )
     assert (found["buildStatus"], found["initiator"]) == ("SUCCEEDED", f"rule/{lab.name}")
     assert {"name": "EXECUTION", "value": execution, "type": "PLAINTEXT"} in found["environment"]["environmentVariables"]
 
@@ -170,10 +179,10 @@ def test_a_build_that_died_with_the_server_fails_its_action(tmp_path: Path) -> N
         lab = make_parts(local_aws, tmp_path)
         lab.create(lab.source(), stage("Build", build("Only", project(lab, SLOW))))
         execution = lab.start()
-        build_id = until(lambda: lab.state("Build", "Only").get("externalExecutionId"))
-        until(lambda: build_id in (home / "state/codepipeline.json").read_text())
+        build_id = wait_until(lambda: lab.state("Build", "Only").get("externalExecutionId"), "the build is started")
+        wait_until_saved(local_aws)
         os.kill(lifecycle.status(home).running.pid, signal.SIGKILL)
-        until(lambda: lifecycle.status(home).running is None)
+        wait_until(lambda: lifecycle.status(home).running, "the server is gone", ok=lambda running: running is None)
         lab = replace(lab, client=start_local_aws(home).client)
         assert lab.wait(execution)["status"] == "Failed"
         assert lab.error(execution, "Only")["message"].startswith("Build terminated with state: ")

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from codepipeline_lab import Lab, action, git, make_lab, stage, statements, until
-from started import LocalAws, allow
+from codepipeline_lab import Lab, action, git, make_lab, stage, statements
+from started import LocalAws, allow, wait_until_saved
+from waiting import wait_until
 
 from mlkit.local.codeconnections import repositories
 
@@ -27,6 +28,11 @@ def lab(local_aws: LocalAws, make_role: Callable[..., str], tmp_path: Path) -> L
 def mails(local_aws: LocalAws) -> list[dict[str, str]]:
     file = local_aws.home / "mail.jsonl"
     return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+
+def wait_until_it_asks_again(lab: Lab, token: str) -> None:
+    """The gate asks with another token than this one."""
+    wait_until(lambda: lab.state("Gate", "Ask").get("token"), "the gate asks again", ok=lambda found: found not in (None, token))
 
 
 def code_of(error: pytest.ExceptionInfo[ClientError]) -> str:
@@ -103,7 +109,7 @@ def test_the_approval_request_is_published_with_its_variables(lab: Lab, local_aw
     token = lab.token()
     text = f"commit {lab.commit} of {execution}"
     assert lab.run(execution, "Ask")["input"]["resolvedConfiguration"]["CustomData"] == text
-    mail = until(lambda: [m for m in mails(local_aws) if m["topic"] == topic])[0]
+    mail = wait_until(lambda: [m for m in mails(local_aws) if m["topic"] == topic], "the topic's mail is sent")[0]
     asked = json.loads(mail["message"])["approval"]
     assert (mail["to"], asked["token"], asked["customData"]) == ("reviewer@example.org", token, text)
     lab.answer("Approved")
@@ -199,7 +205,7 @@ def test_the_token_source_of_the_first_generation_works_and_its_token_is_not_kep
     assert lab.run(execution, "Checkout")["output"]["outputVariables"]["RepositoryName"] == repository
     shown = lab.client("codepipeline").get_pipeline(name=lab.name)["pipeline"]
     assert shown["stages"][0]["actions"][0]["configuration"]["OAuthToken"] == "****"
-    until(lambda: (local_aws.home / "state/codepipeline.json").exists())
+    wait_until_saved(local_aws)
     assert secret not in (local_aws.home / "state/codepipeline.json").read_text()
     lab.client("codepipeline").delete_pipeline(name=lab.name)
 
@@ -211,7 +217,7 @@ def test_a_newer_execution_supersedes_the_one_that_waits(lab: Lab) -> None:
     second, third = lab.start(), lab.start()
     assert lab.wait(second)["status"] == "Superseded"
     states = lab.client("codepipeline").get_pipeline_state(name=lab.name)["stageStates"]
-    until(lambda: lab.run(third, "Checkout")["status"] == "Succeeded")
+    wait_until(lambda: lab.run(third, "Checkout")["status"], "the third checkout succeeds", ok=lambda status: status == "Succeeded")
     lab.answer("Approved", token=token)
     assert lab.wait(first)["status"] == "Succeeded"
     assert lab.token() != token
@@ -224,15 +230,15 @@ def test_queued_executions_go_one_after_the_other(lab: Lab) -> None:
     first = lab.start()
     token = lab.token()
     second, third = lab.start(), lab.start()
-    until(lambda: lab.execution(third)["artifactRevisions"])
+    wait_until(lambda: lab.execution(third)["artifactRevisions"], "the third execution has its source")
     inbound = lab.client("codepipeline").get_pipeline_state(name=lab.name)["stageStates"][1]["inboundExecutions"]
     assert [item["pipelineExecutionId"] for item in inbound] == [second, third]
     lab.answer("Approved", token=token)
     lab.wait(first)
-    until(lambda: lab.state("Gate", "Ask").get("token") not in (None, token))
+    wait_until_it_asks_again(lab, token)
     lab.answer("Rejected")
     assert lab.wait(second)["status"] == "Failed"
-    lab.answer("Approved", token=until(lambda: lab.state("Gate", "Ask").get("token")))
+    lab.answer("Approved", token=lab.token())
     assert lab.wait(third)["status"] == "Succeeded"
 
 
@@ -242,8 +248,12 @@ def test_a_disabled_transition_holds_executions_back(lab: Lab) -> None:
     place = {"pipelineName": lab.name, "stageName": "Gate", "transitionType": "Inbound"}
     client.disable_stage_transition(**place, reason="holiday")
     execution = lab.start()
-    until(lambda: lab.execution(execution)["artifactRevisions"])
-    gate = until(lambda: s if (s := client.get_pipeline_state(name=lab.name)["stageStates"][1]).get("inboundExecution") else None)
+    wait_until(lambda: lab.execution(execution)["artifactRevisions"], "the execution has its source")
+    gate = wait_until(
+        lambda: client.get_pipeline_state(name=lab.name)["stageStates"][1],
+        "the execution waits before the gate",
+        ok=lambda state: state.get("inboundExecution"),
+    )
     assert gate["inboundTransitionState"]["disabledReason"] == "holiday"
     assert "token" not in lab.state("Gate", "Ask")
     client.enable_stage_transition(**place)
@@ -263,7 +273,7 @@ def test_stopping_waits_for_the_action_and_abandoning_does_not(lab: Lab) -> None
     summary = client.list_pipeline_executions(pipelineName=lab.name)["pipelineExecutionSummaries"][0]
     assert summary["stopTrigger"]["reason"] == "enough"
     second = lab.start()
-    token = until(lambda: t if (t := lab.state("Gate", "Ask").get("token")) != token else None)
+    wait_until_it_asks_again(lab, token)
     client.stop_pipeline_execution(pipelineName=lab.name, pipelineExecutionId=second, abandon=True)
     assert lab.execution(second)["status"] == "Stopped"
     assert lab.run(second, "Ask")["status"] == "Abandoned"

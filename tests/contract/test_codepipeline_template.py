@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
-from codepipeline_lab import Lab, make_lab, stage, statements, until
-from started import LocalAws, policy, start_local_aws
+from codepipeline_lab import Lab, make_lab, stage, statements
+from started import LocalAws, policy, start_local_aws, wait_until_saved
+from waiting import wait_until
 
 from mlkit.local import lifecycle
 
@@ -114,10 +115,10 @@ def test_a_pipeline_is_deployed_updated_and_deleted_by_its_template(lab: Lab) ->
     tags = client.list_tags_for_resource(resourceArn=shown["metadata"]["pipelineArn"])["tags"]
     assert {"key": "team", "value": "a"} in tags
     execution = client.start_pipeline_execution(name=name)["pipelineExecutionId"]
-    until(
-        lambda: [
-            s for s in client.get_pipeline_state(name=name)["stageStates"] if s["actionStates"][0].get("latestExecution", {}).get("token")
-        ]
+    wait_until(
+        lambda: client.get_pipeline_state(name=name)["stageStates"],
+        "the approval is asked for",
+        ok=lambda states: any(state["actionStates"][0].get("latestExecution", {}).get("token") for state in states),
     )
     cloudformation.update_stack(StackName=lab.name, UsePreviousTemplate=True, Parameters=parameters(**given, Message="now"))
     cloudformation.get_waiter("stack_update_complete").wait(StackName=lab.name, WaiterConfig={"Delay": 1})
@@ -141,12 +142,12 @@ def test_a_template_of_the_first_generation_is_understood(lab: Lab, local_aws: L
     webhook = next(hook for hook in client.list_webhooks()["webhooks"] if hook["definition"]["name"] == names["Hook"])
     assert webhook["definition"]["authenticationConfiguration"] == {"SecretToken": "****"}
     execution = client.start_pipeline_execution(name=names["Pipeline"])["pipelineExecutionId"]
-    answer = until(
-        lambda: client.get_pipeline_execution(pipelineName=names["Pipeline"], pipelineExecutionId=execution)["pipelineExecution"][
-            "artifactRevisions"
-        ]
+    found = wait_until(
+        lambda: client.get_pipeline_execution(pipelineName=names["Pipeline"], pipelineExecutionId=execution)["pipelineExecution"],
+        "the source is fetched",
+        ok=lambda execution: execution["artifactRevisions"],
     )
-    assert answer[0]["revisionId"] == lab.commit
+    assert found["artifactRevisions"][0]["revisionId"] == lab.commit
     cloudformation.delete_stack(StackName=lab.name)
     cloudformation.get_waiter("stack_delete_complete").wait(StackName=lab.name, WaiterConfig={"Delay": 1})
 
@@ -165,7 +166,7 @@ def test_a_failed_action_reaches_the_topic_through_a_rule(lab: Lab, local_aws: L
     execution = lab.start()
     lab.answer("Rejected", summary="not like this")
     lab.wait(execution)
-    assert until(lambda: messages(local_aws, topic)) == ['"Ask failed: not like this"']
+    assert wait_until(lambda: messages(local_aws, topic), "the failure is told by mail") == ['"Ask failed: not like this"']
     assert messages(local_aws, closed) == []
 
 
@@ -206,9 +207,9 @@ def test_an_approval_survives_a_kill_with_its_token(tmp_path: Path) -> None:
         lab.create(lab.source(), stage("Gate", lab.approval()))
         execution = lab.start()
         token = lab.token()
-        until(lambda: token in (home / "state/codepipeline.json").read_text() if (home / "state/codepipeline.json").exists() else False)
+        wait_until_saved(local_aws)
         os.kill(lifecycle.status(home).running.pid, signal.SIGKILL)
-        until(lambda: lifecycle.status(home).running is None)
+        wait_until(lambda: lifecycle.status(home).running, "the server is gone", ok=lambda running: running is None)
         lab = replace(lab, client=start_local_aws(home).client)
         assert lab.token() == token
         lab.answer("Approved", token=token)

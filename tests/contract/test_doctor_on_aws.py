@@ -20,6 +20,7 @@ import botocore.session
 import pytest
 from botocore.stub import Stubber
 from started import LocalAws
+from waiting import HANG_S
 
 from mlkit import errors
 from mlkit.aws.session import Session
@@ -438,7 +439,7 @@ def test_another_project_s_local_aws_on_the_port_is_named_by_its_folder(
 def test_the_command_tells_everything_in_80_columns(deployed: str, local_aws: LocalAws) -> None:
     command = [sys.executable, "-c", "from mlkit.cli import main; main()", "doctor", "--aws", "--your-initials", NAMES.initials]
     environment = {**os.environ, **local_aws.environment, "COLUMNS": "80"}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=200, check=False)
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=HANG_S, check=False)
     assert done.stderr == ""
     assert max(map(len, done.stdout.splitlines())) <= 80
     assert "\x1b" not in done.stdout

@@ -1,4 +1,4 @@
-"""A kill loses nothing that was answered half a second before it, and what it cut short ends as AWS would end it."""
+"""A kill loses nothing that was answered and saved before it, and what it cut short ends as AWS would end it."""
 
 import contextlib
 import json
@@ -9,7 +9,8 @@ import time
 
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
-from started import allow, policy, start_local_aws
+from started import allow, policy, start_local_aws, wait_until_saved
+from waiting import wait_for_stack, wait_until
 
 from mlkit.errors import LocalAwsFailed
 from mlkit.local import lifecycle
@@ -27,14 +28,11 @@ def kill(home):
     """End the server as the kernel does when memory is short."""
     running = lifecycle.status(home).running
     os.kill(running.pid, signal.SIGKILL)
-    while lifecycle.status(home).running is not None:
-        time.sleep(0.02)
+    wait_until(lambda: lifecycle.status(home).running, "the server is gone", ok=lambda running: running is None)
 
 
 def settle(cloudformation, name):
-    while (status := cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"]).endswith("_IN_PROGRESS"):
-        time.sleep(0.02)
-    return status
+    return wait_for_stack(cloudformation, name)["StackStatus"]
 
 
 def test_what_was_answered_survives_a_kill(home):
@@ -52,7 +50,7 @@ def test_what_was_answered_survives_a_kill(home):
     session = local.client("sts").assume_role(RoleArn=role, RoleSessionName="test")["Credentials"]
     cloudformation.create_stack(StackName="kept", TemplateBody=json.dumps({"Resources": {"T": TOPIC}}))
     assert settle(cloudformation, "kept") == "CREATE_COMPLETE"
-    time.sleep(0.5)
+    wait_until_saved(local)
     kill(home)
 
     again = start_local_aws(home)
@@ -82,9 +80,9 @@ def test_a_stack_that_a_kill_cut_short_is_rolled_back_by_the_next_start(home):
 
     threading.Thread(target=begin, daemon=True).start()
     topics = local.client("sns")
-    while len(topics.list_topics()["Topics"]) < 5:
-        time.sleep(0.01)
-    time.sleep(0.3)
+    wait_until(lambda: topics.list_topics()["Topics"], "some of the stack's topics are there", ok=lambda found: len(found) >= 5)
+    wait_until_saved(local)
+    assert len(topics.list_topics()["Topics"]) < len(resources), "the stack was complete before its server was killed"
     kill(home)
 
     again = start_local_aws(home)

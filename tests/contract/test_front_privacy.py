@@ -12,12 +12,13 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
+from waiting import HANG_S
 
 
 def send(local_aws, method="GET", path="/", *, headers=None, body=b"", host=None):
     """One request as it is written here, and the status and body of the answer."""
     port = urlsplit(local_aws.endpoint_url).port
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=HANG_S)
     connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
     for name, value in {"Host": host or f"127.0.0.1:{port}", "Content-Length": str(len(body)), **(headers or {})}.items():
         connection.putheader(name, value)

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from waiting import HANG_S
 
 from mlkit.cli import local_checks
 from mlkit.doctor.findings import Outcome
@@ -39,7 +40,7 @@ def usual_port_taken() -> Iterator[None]:
 def mlkit(project: Project, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-P", "-c", "from mlkit.cli import main; main()", *arguments]
     variables = {**os.environ, "COLUMNS": "80"}
-    return subprocess.run(command, capture_output=True, text=True, cwd=project.root, env=variables, timeout=120, check=False)
+    return subprocess.run(command, capture_output=True, text=True, cwd=project.root, env=variables, timeout=HANG_S, check=False)
 
 
 def port_of(running: lifecycle.Running) -> int:

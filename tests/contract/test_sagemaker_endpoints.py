@@ -5,12 +5,12 @@ import json
 import random
 import tarfile
 import threading
-import time
 import uuid
 
 import pytest
 from started import allow
 from tiny_algorithm import IMAGE, ServedHost, TinyAlgorithm, call, wait_while
+from waiting import wait_until
 
 from mlkit.local.sagemaker import SageMaker, SageMakerRuntime
 from mlkit.local.service import AwsError
@@ -206,9 +206,7 @@ def test_an_alarm_during_the_bake_brings_the_old_model_back(sagemaker, runtime, 
     endpoint = make_endpoint(2.0)
     name = endpoint["EndpointName"]
     call(sagemaker, "UpdateEndpoint", EndpointName=name, EndpointConfigName=make_config(5.0), DeploymentConfig=guarded(alarm, 300))
-    deadline = time.monotonic() + 30
-    while ask(runtime, name)[0] != "5.0":
-        assert time.monotonic() < deadline
+    wait_until(lambda: ask(runtime, name)[0], "the new model answers", ok=lambda answer: answer == "5.0")
     during = call(sagemaker, "DescribeEndpoint", EndpointName=name)
     assert during["EndpointStatus"] == "Updating"
     assert during["EndpointConfigName"] == endpoint["EndpointConfigName"]
@@ -267,9 +265,7 @@ def test_an_update_that_a_restart_interrupts_leaves_the_old_model_in_service(
     endpoint = make_endpoint(2.0)
     name = endpoint["EndpointName"]
     call(sagemaker, "UpdateEndpoint", EndpointName=name, EndpointConfigName=make_config(5.0), DeploymentConfig=guarded(alarm, 300))
-    deadline = time.monotonic() + 30
-    while ask(runtime, name)[0] != "5.0":
-        assert time.monotonic() < deadline
+    wait_until(lambda: ask(runtime, name)[0], "the new model answers", ok=lambda answer: answer == "5.0")
     state = json.loads(json.dumps(sagemaker.get_state()))
     sagemaker.stop()
     again = SageMaker(ServedHost(local_aws, tmp_path / "home"), [TinyAlgorithm()])

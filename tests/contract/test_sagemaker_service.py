@@ -4,14 +4,15 @@ import contextlib
 import json
 import os
 import signal
-import time
 import uuid
 from pathlib import Path
 
 import numpy as np
 import pytest
 from botocore.exceptions import ClientError
-from started import allow, start_local_aws
+from processes import wait_until_ended
+from started import allow, start_local_aws, wait_until_saved
+from waiting import wait_for_stack, wait_until
 
 from mlkit import recordio
 from mlkit.local import lifecycle
@@ -70,17 +71,17 @@ def training_request(bucket, role, *, name=None, data="train", **hyperparameters
         "InputDataConfig": [channel("train"), channel("test")],
         "OutputDataConfig": {"S3OutputPath": f"s3://{bucket}/models"},
         "ResourceConfig": {"InstanceType": "ml.c4.xlarge", "InstanceCount": 1, "VolumeSizeInGB": 5},
-        "StoppingCondition": {"MaxRuntimeInSeconds": 600},
+        "StoppingCondition": {"MaxRuntimeInSeconds": 86_400},
         "HyperParameters": {**HYPERPARAMETERS, **hyperparameters},
     }
 
 
-def ended(sagemaker, name, timeout_s=60):
-    deadline = time.monotonic() + timeout_s
-    while (job := sagemaker.describe_training_job(TrainingJobName=name))["TrainingJobStatus"] in ("InProgress", "Stopping"):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    return job
+def ended(sagemaker, name):
+    return wait_until(
+        lambda: sagemaker.describe_training_job(TrainingJobName=name),
+        f"job {name} ends",
+        ok=lambda job: job["TrainingJobStatus"] not in ("InProgress", "Stopping"),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -127,10 +128,7 @@ def template(model_url, role, *, endpoint_name, wait_s=0):
 
 
 def stack_status(cloudformation, name):
-    deadline = time.monotonic() + 60
-    while (stack := cloudformation.describe_stacks(StackName=name)["Stacks"][0])["StackStatus"].endswith("_IN_PROGRESS"):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    stack = wait_for_stack(cloudformation, name)
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
     return stack["StackStatus"], outputs
 
@@ -358,16 +356,18 @@ def test_a_killed_server_leaves_no_process_and_its_job_has_failed_after_the_rest
         sagemaker.create_training_job(**request)
         pidfile = next_file(tmp_path / "home", f"{name}/pid")
         job_pid = int(pidfile.read_text())
-        deadline = time.monotonic() + 30
-        while sagemaker.describe_training_job(TrainingJobName=name)["SecondaryStatus"] != "Training":
-            assert time.monotonic() < deadline
-        time.sleep(0.5)  # the state is saved soon after a change
+        wait_until(
+            lambda: sagemaker.describe_training_job(TrainingJobName=name)["SecondaryStatus"],
+            "the job trains",
+            ok=lambda status: status == "Training",
+        )
+        wait_until_saved(aws)
         os.kill(lifecycle.up(tmp_path / "home", port=0).pid, signal.SIGKILL)
-        until(lambda: not is_alive(job_pid))
+        wait_until_ended(job_pid)
         aws = start_local_aws(tmp_path / "home")
         job = ended(aws.client("sagemaker"), name)
         assert (job["TrainingJobStatus"], job["FailureReason"].partition(":")[0]) == ("Failed", "InternalServerError")
-        until(lambda: list((tmp_path / "home").rglob(f"{name}*")) == [])
+        wait_until(lambda: list((tmp_path / "home").rglob(f"{name}*")), "the job's files are gone", ok=lambda left: not left)
     finally:
         lifecycle.down(tmp_path / "home")
 
@@ -380,19 +380,5 @@ def next_file(folder: Path, ending: str) -> Path:
             found.extend(path for path in folder.rglob("pid") if str(path).endswith(ending) and path.read_text())
         return bool(found)
 
-    until(look)
+    wait_until(look, f"there is a file {ending}")
     return found[0]
-
-
-def until(condition, timeout_s=30):
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
-def is_alive(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False

@@ -4,13 +4,13 @@ import io
 import json
 import os
 import tarfile
-import time
 import uuid
-from pathlib import Path
 
 import pytest
+from processes import is_alive, wait_until_ended
 from started import allow
 from tiny_algorithm import IMAGE, ServedHost, TinyAlgorithm, call, wait_while
+from waiting import HANG_S, SLOWNESS, wait_until
 
 from mlkit.local.sagemaker import SageMaker
 from mlkit.local.service import AwsError
@@ -32,6 +32,15 @@ def role(make_role, bucket):
 
 @pytest.fixture
 def sagemaker(local_aws, tmp_path):
+    """A job that is asked to stop may take its time."""
+    service = SageMaker(ServedHost(local_aws, tmp_path / "home"), [TinyAlgorithm()], grace_s=HANG_S)
+    yield service
+    service.stop()
+
+
+@pytest.fixture
+def impatient(local_aws, tmp_path):
+    """The same, which kills a job that is asked to stop after a moment."""
     service = SageMaker(ServedHost(local_aws, tmp_path / "home"), [TinyAlgorithm()], grace_s=0.3)
     yield service
     service.stop()
@@ -46,7 +55,7 @@ def training_request(bucket, role, **changes):
         "InputDataConfig": [{"ChannelName": "train", "DataSource": {"S3DataSource": source}}],
         "OutputDataConfig": {"S3OutputPath": f"s3://{bucket}/models/"},
         "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 5},
-        "StoppingCondition": {"MaxRuntimeInSeconds": 60},
+        "StoppingCondition": {"MaxRuntimeInSeconds": 86_400},
         "HyperParameters": {},
     }
     return {**request, **changes}
@@ -70,31 +79,15 @@ def log_of(aws, job_name):
     return [event["message"] for event in events]
 
 
-def is_alive(pid):
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return False
-    return state != "Z"
-
-
-def until(condition):
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 def wait_for_line(sagemaker, tmp_path, job_name, word):
     """The number that follows a word in the output of a job that is running."""
     output = tmp_path / "home/sagemaker/jobs" / f"{job_name}.log"
-    deadline = time.monotonic() + 30
-    while True:
+
+    def numbers():
         lines = output.read_text().splitlines() if output.exists() else []
-        if found := [line.split()[1] for line in lines if line.startswith(word) and len(line.split()) > 1]:
-            return int(found[0])
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+        return [line.split()[1] for line in lines if line.startswith(word) and len(line.split()) > 1]
+
+    return int(wait_until(numbers, f"the job prints {word}")[0])
 
 
 def test_a_job_trains_on_all_objects_and_leaves_model_metrics_and_log(sagemaker, aws, bucket, role, tmp_path):
@@ -117,7 +110,7 @@ def test_a_job_trains_on_all_objects_and_leaves_model_metrics_and_log(sagemaker,
     lines = log_of(aws, request["TrainingJobName"])
     assert lines[0] == f"environment {request['TrainingJobName']} clean"
     assert lines[-1] == "the last line has no end"
-    until(lambda: list((tmp_path / "home/sagemaker/jobs").iterdir()) == [])
+    wait_until(lambda: list((tmp_path / "home/sagemaker/jobs").iterdir()), "the job's files are gone", ok=lambda left: not left)
     assert call(sagemaker, "ListTags", ResourceArn=job["TrainingJobArn"])["Tags"] == request["Tags"]
 
 
@@ -182,7 +175,7 @@ def test_a_role_that_cannot_be_assumed_or_list_the_data_is_refused_at_once(sagem
 
 
 def test_a_stopped_job_ends_its_whole_process_tree(sagemaker, bucket, role, tmp_path):
-    request = training_request(bucket, role, HyperParameters={"sleep": "600", "grandchild": "1"})
+    request = training_request(bucket, role, HyperParameters={"sleep": "100000", "grandchild": "1"})
     call(sagemaker, "CreateTrainingJob", **request)
     pids = [wait_for_line(sagemaker, tmp_path, request["TrainingJobName"], word) for word in ("pid", "grandchild")]
     assert all(is_alive(pid) for pid in pids)
@@ -190,24 +183,23 @@ def test_a_stopped_job_ends_its_whole_process_tree(sagemaker, bucket, role, tmp_
     job = ended(sagemaker, request["TrainingJobName"])
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "Stopped")
     assert "FailureReason" not in job
-    assert not any(is_alive(pid) for pid in pids)
+    wait_until_ended(*pids)
     with pytest.raises(AwsError, match="The request was rejected because the training job is in status Stopped"):
         call(sagemaker, "StopTrainingJob", TrainingJobName=request["TrainingJobName"])
 
 
-def test_a_job_that_ignores_the_signal_is_killed_after_the_grace(sagemaker, bucket, role, tmp_path):
-    request = training_request(bucket, role, HyperParameters={"sleep": "600", "stubborn": "1"})
-    call(sagemaker, "CreateTrainingJob", **request)
-    pid = wait_for_line(sagemaker, tmp_path, request["TrainingJobName"], "pid")
-    call(sagemaker, "StopTrainingJob", TrainingJobName=request["TrainingJobName"])
-    assert ended(sagemaker, request["TrainingJobName"])["TrainingJobStatus"] == "Stopped"
-    assert not is_alive(pid)
+def test_a_job_that_ignores_the_signal_is_killed_after_the_grace(impatient, bucket, role, tmp_path):
+    request = training_request(bucket, role, HyperParameters={"sleep": "100000", "stubborn": "1"})
+    call(impatient, "CreateTrainingJob", **request)
+    pid = wait_for_line(impatient, tmp_path, request["TrainingJobName"], "pid")
+    call(impatient, "StopTrainingJob", TrainingJobName=request["TrainingJobName"])
+    assert ended(impatient, request["TrainingJobName"])["TrainingJobStatus"] == "Stopped"
+    wait_until_ended(pid)
 
 
 def test_a_job_over_its_time_limit_is_stopped_and_what_it_saved_is_kept(sagemaker, aws, bucket, role):
-    request = training_request(
-        bucket, role, HyperParameters={"sleep": "600", "saves_on_stop": "1"}, StoppingCondition={"MaxRuntimeInSeconds": 1}
-    )
+    limit = {"MaxRuntimeInSeconds": round(2 * SLOWNESS)}  # which the job's start fits in
+    request = training_request(bucket, role, HyperParameters={"sleep": "100000", "saves_on_stop": "1"}, StoppingCondition=limit)
     job = train(sagemaker, request)
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
     assert job["BillableTimeInSeconds"] >= 1
@@ -215,7 +207,7 @@ def test_a_job_over_its_time_limit_is_stopped_and_what_it_saved_is_kept(sagemake
 
 
 def test_a_third_job_waits_for_one_of_two_to_end_and_is_stopped_without_a_start(sagemaker, bucket, role, tmp_path):
-    long = [training_request(bucket, role, HyperParameters={"sleep": "600"}) for _ in range(2)]
+    long = [training_request(bucket, role, HyperParameters={"sleep": "100000"}) for _ in range(2)]
     for request in long:
         call(sagemaker, "CreateTrainingJob", **request)
         wait_for_line(sagemaker, tmp_path, request["TrainingJobName"], "pid")
@@ -232,18 +224,18 @@ def test_a_third_job_waits_for_one_of_two_to_end_and_is_stopped_without_a_start(
 
 
 def test_when_the_service_stops_no_process_is_left_and_the_job_has_failed(sagemaker, bucket, role, tmp_path):
-    request = training_request(bucket, role, HyperParameters={"sleep": "600", "stubborn": "1", "grandchild": "1"})
+    request = training_request(bucket, role, HyperParameters={"sleep": "100000", "stubborn": "1", "grandchild": "1"})
     call(sagemaker, "CreateTrainingJob", **request)
     pids = [wait_for_line(sagemaker, tmp_path, request["TrainingJobName"], word) for word in ("pid", "grandchild")]
     sagemaker.stop()
-    assert not any(is_alive(pid) for pid in pids)
+    wait_until_ended(*pids)
     job = call(sagemaker, "DescribeTrainingJob", TrainingJobName=request["TrainingJobName"])
     assert job["FailureReason"].startswith("InternalServerError")
 
 
 def test_after_a_restart_a_waiting_job_runs_and_one_that_ran_has_failed_with_its_output_in_the_log(local_aws, aws, bucket, role, tmp_path):
-    first = SageMaker(ServedHost(local_aws, tmp_path / "home"), [TinyAlgorithm()], grace_s=0.3)
-    running = [training_request(bucket, role, HyperParameters={"sleep": "600"}) for _ in range(2)]
+    first = SageMaker(ServedHost(local_aws, tmp_path / "home"), [TinyAlgorithm()], grace_s=HANG_S)
+    running = [training_request(bucket, role, HyperParameters={"sleep": "100000"}) for _ in range(2)]
     waiting = training_request(bucket, role)
     for request in [*running, waiting]:
         call(first, "CreateTrainingJob", **request)
@@ -253,12 +245,12 @@ def test_after_a_restart_a_waiting_job_runs_and_one_that_ran_has_failed_with_its
     left = tmp_path / "left"
     os.system(f"cp -r {tmp_path / 'home'} {left}")
     first.stop()
-    second = SageMaker(ServedHost(local_aws, left), [TinyAlgorithm()], grace_s=0.3)
+    second = SageMaker(ServedHost(local_aws, left), [TinyAlgorithm()], grace_s=HANG_S)
     second.load_state(state)
     assert ended(second, waiting["TrainingJobName"])["TrainingJobStatus"] == "Completed"
     for request in running:
         assert ended(second, request["TrainingJobName"])["FailureReason"].startswith("InternalServerError")
-    until(lambda: list((left / "sagemaker/jobs").iterdir()) == [])
+    wait_until(lambda: list((left / "sagemaker/jobs").iterdir()), "the job's files are gone", ok=lambda left: not left)
     second.stop()
     assert any(line.startswith("pid") for line in log_of(aws, running[0]["TrainingJobName"]))
 

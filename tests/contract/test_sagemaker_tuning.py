@@ -6,6 +6,7 @@ import uuid
 import pytest
 from started import allow
 from tiny_algorithm import IMAGE, ServedHost, TinyAlgorithm, call, wait_while
+from waiting import HANG_S
 
 from mlkit.local.sagemaker import SageMaker
 from mlkit.local.service import AwsError
@@ -26,7 +27,7 @@ def role(make_role, bucket):
 
 @pytest.fixture
 def sagemaker(local_aws, tmp_path):
-    service = SageMaker(ServedHost(local_aws, tmp_path / "home"), [TinyAlgorithm()], grace_s=0.3)
+    service = SageMaker(ServedHost(local_aws, tmp_path / "home"), [TinyAlgorithm()], grace_s=HANG_S)
     yield service
     service.stop()
 
@@ -51,7 +52,7 @@ def tuning_request(bucket, role, *, static=None, ranges=None, jobs=3, parallel=2
             "InputDataConfig": [{"ChannelName": "train", "DataSource": {"S3DataSource": source}}],
             "OutputDataConfig": {"S3OutputPath": f"s3://{bucket}/models"},
             "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 5},
-            "StoppingCondition": {"MaxRuntimeInSeconds": 60},
+            "StoppingCondition": {"MaxRuntimeInSeconds": 86_400},
         },
     }
 
@@ -125,7 +126,7 @@ def test_jobs_without_the_objective_are_failed_objectives(sagemaker, bucket, rol
 
 
 def test_a_stopped_tuning_job_stops_its_training_jobs(sagemaker, bucket, role):
-    request = tuning_request(bucket, role, static={"sleep": "600"}, jobs=5, parallel=3)
+    request = tuning_request(bucket, role, static={"sleep": "100000"}, jobs=5, parallel=3)
     name = request["HyperParameterTuningJobName"]
     call(sagemaker, "CreateHyperParameterTuningJob", **request)
     wait_while(sagemaker, "DescribeHyperParameterTuningJob", "TrainingJobStatusCounters", [_counters(0)], HyperParameterTuningJobName=name)

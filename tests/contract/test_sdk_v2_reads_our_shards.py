@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from waiting import HANG_S
 
 from mlkit.recordio import Rows, decode, write_shard
 
@@ -72,7 +73,7 @@ def test_sdk_v2_reads_our_shards_and_we_read_its_records(sdk_v2: Path, tmp_path:
         write_shard(file, [rows])
 
     command = [sys.executable, "-W", "ignore", "-c", PROGRAM, str(sdk_v2), str(shard), str(dense)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=HANG_S)
 
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == [

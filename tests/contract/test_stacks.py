@@ -1,12 +1,12 @@
 """Stacks are made by real calls under the right credentials; what a template says is what there is afterwards."""
 
 import json
-import time
 import uuid
 
 import pytest
 from botocore.exceptions import ClientError
 from started import allow
+from waiting import wait_for_stack
 
 CLOUDFORMATION = "cloudformation.amazonaws.com"
 TRUST = {
@@ -17,11 +17,7 @@ TRUST = {
 
 def settle(cloudformation, name):
     """The stack's status when its operation has ended."""
-    while True:
-        status = cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"]
-        if not status.endswith("_IN_PROGRESS"):
-            return status
-        time.sleep(0.02)
+    return wait_for_stack(cloudformation, name)["StackStatus"]
 
 
 def create(cloudformation, resources, *, name=None, outputs=None, **more):

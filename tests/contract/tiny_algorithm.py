@@ -2,7 +2,6 @@
 
 import json
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import boto3
 from botocore.exceptions import ClientError
+from waiting import wait_until
 
 from mlkit.local.sagemaker.algorithms import InvalidPayload, MetricDefinition
 from mlkit.local.service import AwsError, Caller, Credentials
@@ -111,12 +111,8 @@ def call(service: Any, operation: str, **members: Any) -> dict[str, Any]:
     return answer
 
 
-def wait_while(
-    service: Any, operation: str, member: str, states: Sequence[str], *, timeout_s: float = 60, **members: Any
-) -> dict[str, Any]:
+def wait_while(service: Any, operation: str, member: str, states: Sequence[str], **members: Any) -> dict[str, Any]:
     """The description once its status is none of `states`."""
-    deadline = time.monotonic() + timeout_s
-    while (answer := call(service, operation, **members))[member] in states:
-        assert time.monotonic() < deadline, answer
-        time.sleep(0.02)
-    return answer
+    return wait_until(
+        lambda: call(service, operation, **members), f"{member} is none of {states}", ok=lambda answer: answer[member] not in states
+    )

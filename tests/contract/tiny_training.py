@@ -17,7 +17,7 @@ def main(root: Path) -> int:
     elif settings.get("saves_on_stop") == "1":
         signal.signal(signal.SIGTERM, lambda *_: (save(root, 0.0), sys.exit(0)))
     if settings.get("grandchild") == "1":
-        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(100_000)"])
         print(f"grandchild {child.pid}")
     numbers = [float(line) for file in sorted((root / "input/data/train").rglob("*")) if file.is_file() for line in file.open()]
     if settings.get("failure"):

@@ -16,6 +16,7 @@ from typing import Any
 import nbformat
 import papermill
 import pytest
+from waiting import HANG_S
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = Path(__file__).parent / "reference"
@@ -89,7 +90,7 @@ def check(project: Path, name: str) -> int:
         "-c",
         os.devnull,
     ]
-    done = subprocess.run([*command, str(copy)], cwd=project, capture_output=True, text=True, timeout=240, check=False)
+    done = subprocess.run([*command, str(copy)], cwd=project, capture_output=True, text=True, timeout=HANG_S, check=False)
     print(done.stdout[-6000:], done.stderr[-2000:])
     return done.returncode
 

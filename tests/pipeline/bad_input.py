@@ -25,7 +25,8 @@ import pyarrow as pa
 from faults import may_mount
 from faulty_runs import policy
 from project_pipeline import ROOT, OnLocalAws, git, script
-from tiny_project import shard, training_job, until
+from tiny_project import shard, training_job
+from waiting import HANG_S, wait_until
 
 from mlkit.aws.session import Session
 from mlkit.aws.stacks import deploy_stack
@@ -38,7 +39,6 @@ from mlkit.settings import DATALAKE_TEMPLATE, ENDPOINT_TEMPLATE, LabNames, Proje
 
 NAMES = LabNames(initials="mlkit", dataset="movielens")
 COLUMNS = 80
-PATIENCE_S = 100
 HEADER = "userid\tmovieid\trating\ttimestamp\n"
 BIG = 2**62 + 1  # a double would round it to 2**62
 
@@ -197,7 +197,11 @@ class World:
         s3.put_object(Bucket=NAMES.bucket, Key="prepared/tiny/part-0", Body=shard())
         job = training_job("tiny", role, f"s3://{NAMES.bucket}/prepared/tiny/", models)
         sagemaker.create_training_job(**job)
-        until(lambda: sagemaker.describe_training_job(TrainingJobName="tiny")["TrainingJobStatus"] != "InProgress")
+        wait_until(
+            lambda: sagemaker.describe_training_job(TrainingJobName="tiny")["TrainingJobStatus"],
+            "the job ends",
+            ok=lambda status: status != "InProgress",
+        )
         ids = {letter: pa.array([f"{letter}{number}" for number in range(1, 5)]) for letter in "uf"}
         index = FeatureIndex(users=ids["u"], movies=ids["f"]).to_parquet()
         s3.put_object(Bucket=NAMES.bucket, Key=f"models/tiny/output/{INDEX_FILE}", Body=index)
@@ -467,7 +471,7 @@ def carry_out(world: World, row: Row) -> Done:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=PATIENCE_S,
+            timeout=HANG_S,
             check=False,
         )
         cells = _printed_by_cells(folder / row.notebook) if row.notebook and done.returncode == row.exit_code else ""

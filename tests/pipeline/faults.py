@@ -13,8 +13,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from faulty_runs import WAITS, FaultyRun, policy, until
+from faulty_runs import WAITS, FaultyRun, policy
 from project_pipeline import script
+from waiting import wait_until
 
 Fault = Callable[[FaultyRun], contextlib.AbstractContextManager[None]]
 
@@ -142,7 +143,7 @@ def little_memory(run: FaultyRun) -> Iterator[None]:
         yield
         assert _kills(group) == 1, "the kernel was to be killed by the system"
     finally:
-        until(lambda: not (group / "cgroup.procs").read_text())
+        wait_until((group / "cgroup.procs").read_text, "the group is empty", ok=lambda members: not members)
         group.rmdir()
 
 

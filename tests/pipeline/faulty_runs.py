@@ -6,7 +6,6 @@ import os
 import resource
 import signal
 import subprocess
-import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -17,19 +16,19 @@ import nbformat
 import numpy as np
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from project_pipeline import script
+from waiting import HANG_S, wait_until
 
 from mlkit import recordio
 from mlkit.records import RunRecord
 
 IMAGE = "382416733822.dkr.ecr.us-east-1.amazonaws.com/factorization-machines:1"
 NAME = "notebook.ipynb"
-PATIENCE_S = 120  # many times what anything here takes
 ID = "FAULT_ID"  # the variable that all processes of a run inherit
 
 # A child that outlives its cell and a job that nobody waits for: neither may outlive the run.
 STARTS = """\
 import json, os, subprocess, time
-child = subprocess.Popen(["sleep", "300"])
+child = subprocess.Popen(["sleep", "100000"])
 if os.environ["FAULT_JOB"]:
     import boto3
     boto3.client("sagemaker").create_training_job(**json.loads(os.environ["FAULT_JOB"]))
@@ -38,7 +37,7 @@ BEGINS = """\
 print("in the middle", flush=True)
 open(os.environ["FAULT_BEGAN"], "w").close()
 """
-SLEEPS = BEGINS + "time.sleep(300)"
+SLEEPS = BEGINS + "time.sleep(100_000)"
 WAITS = BEGINS + 'while not os.path.exists(os.environ["FAULT_GO"]):\n    time.sleep(0.02)'
 SWALLOWS = BEGINS + "try:\n    time.sleep(300)\nexcept BaseException:\n    print('swallowed')"
 DEAF = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n" + SLEEPS
@@ -84,7 +83,7 @@ class World:
             "InputDataConfig": [channel],
             "OutputDataConfig": {"S3OutputPath": f"s3://{self.bucket}/models"},
             "ResourceConfig": {"InstanceType": "ml.c4.xlarge", "InstanceCount": 1, "VolumeSizeInGB": 5},
-            "StoppingCondition": {"MaxRuntimeInSeconds": 600},
+            "StoppingCondition": {"MaxRuntimeInSeconds": 86_400},
             "HyperParameters": {**settings, "mini_batch_size": "64"},
         }
 
@@ -176,7 +175,7 @@ class FaultyRun:
 
     def wait_until_in_the_cell(self) -> None:
         assert self.process is not None
-        until(lambda: (self.folder / "began").exists() or self.process.poll() is not None)
+        wait_until(lambda: (self.folder / "began").exists() or self.process.poll() is not None, "the cell begins, or the run ends")
         assert self.process.poll() is None, self.process.communicate()[0]
 
     def go(self) -> None:
@@ -186,7 +185,7 @@ class FaultyRun:
     def wait(self) -> int:
         """The exit code; `printed` is then what the run said."""
         assert self.process is not None
-        self.printed, _ = self.process.communicate(timeout=PATIENCE_S)
+        self.printed, _ = self.process.communicate(timeout=HANG_S)
         return self.process.returncode
 
     def processes(self) -> dict[int, str]:
@@ -198,12 +197,9 @@ class FaultyRun:
                     found[int(place.name)] = (place / "cmdline").read_bytes().replace(b"\0", b" ").decode()
         return found
 
-    def wait_until_gone(self, patience_s: float) -> None:
-        """Fails when a process of the run is still there after so long."""
-        deadline = time.monotonic() + patience_s
-        while left := self.processes():
-            assert time.monotonic() < deadline, f"still there after {patience_s} s: {left}"
-            time.sleep(0.05)
+    def wait_until_gone(self) -> None:
+        """No process of the run is left; none of them would end by itself."""
+        wait_until(self.processes, "the run's processes have ended", ok=lambda left: not left)
 
     def kill_all(self) -> None:
         """Whatever a failed test leaves behind."""
@@ -241,12 +237,3 @@ def _notebook(cell: str, kernel: str) -> str:
     heading, after = new_markdown_cell("## The fault"), new_code_cell("print('after')")
     made.cells = [parameters, new_code_cell(STARTS), heading, new_code_cell(cell), after]
     return json.dumps(made)
-
-
-def until(found: Callable[[], Any], patience_s: float = PATIENCE_S) -> Any:
-    """What `found` gives once it gives something; fails when it never does."""
-    deadline = time.monotonic() + patience_s
-    while not (value := found()):
-        assert time.monotonic() < deadline, f"nothing after {patience_s} s"
-        time.sleep(0.05)
-    return value

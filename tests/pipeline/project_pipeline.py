@@ -8,8 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 
 import boto3
 import psutil
+from waiting import HANG_S, wait_until
 
 from mlkit.local import lifecycle
 from mlkit.records import RunRecord
@@ -26,7 +26,6 @@ ROOT = Path(__file__).parents[2]
 NAMES = LabNames(initials="mlkit")
 PROJECT_FOLDERS = ("mlkit", "notebooks", "buildspecs", "CloudFormation")
 PROJECT_FILES = ("Makefile", "setup.cfg", "pyproject.toml", "README.md", "LICENSE", "requirements.lock", "requirements-build.lock")
-PATIENCE_S = 150  # several times what anything here takes
 RUNNING = ("InProgress", "Stopping")  # of a job
 QUICK = {"epochs": 30}  # fewer passes than the notebook's own, and still well above the gate
 
@@ -99,15 +98,19 @@ class Piped(OnLocalAws):
             command = [script("mlkit"), "local", "run", *options]
             process = subprocess.Popen(command, cwd=self.project.root, env=plain_environment(), stdout=output, stderr=output)
         try:
-            started = until(lambda: set(self.executions()) - before or process.poll() is not None)
-            assert process.poll() is None, log.read_text()[-3000:]
+            started, ended = wait_until(
+                lambda: (set(self.executions()) - before, process.poll()),
+                "an execution begins",
+                ok=lambda seen: seen[0] or seen[1] is not None,
+            )
+            assert ended is None, log.read_text()[-3000:]
             (execution,) = started
             yield Run(process=process, execution=execution, log=log)
         finally:
             if process.poll() is None:
                 self.run("mlkit", "local", "stop", check=False)
                 with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(20)
+                    process.wait(HANG_S)
                 process.kill()
                 process.wait()
 
@@ -208,6 +211,32 @@ class Piped(OnLocalAws):
         client.update_stack(StackName=NAMES.pipeline_stack, UsePreviousTemplate=True, Parameters=parameters, Capabilities=capabilities)
         client.get_waiter("stack_update_complete").wait(StackName=NAMES.pipeline_stack, WaiterConfig={"Delay": 1})
 
+    def wait_until_asked(self, execution: str) -> str:
+        """The token of the approval that the execution waits for; fails when the execution ends without."""
+        status, token = wait_until(
+            lambda: (self.status(execution), self.approval()),
+            "the approval is asked for",
+            ok=lambda seen: seen[0] != "InProgress" or seen[1],
+        )
+        assert token, (status, self.ended(execution))
+        return token
+
+    def wait_until_ended(self, execution: str) -> str:
+        """The execution's status at its end."""
+        return wait_until(lambda: self.status(execution), "the execution ends", ok=lambda status: status not in ("InProgress", "Stopping"))
+
+    def wait_until_nothing_is_left(self) -> None:
+        """No job, no QA endpoint and no build, not even the sweeper's, goes on."""
+        wait_until(lambda: (self.left(), self.builds()), "no job, endpoint or build is left", ok=lambda seen: not any(seen))
+
+    def wait_until_it_runs(self, notebook: str) -> None:
+        """A build has a process that runs the notebook."""
+        wait_until(
+            lambda: [word for process in self.builds() for word in process.info["cmdline"] or []],
+            f"a build runs {notebook}",
+            ok=lambda words: notebook in words,
+        )
+
     def builds(self) -> list[psutil.Process]:
         """The processes of builds that run."""
         folder = str(self.project.local_home.resolve() / "codebuild" / "builds")
@@ -249,7 +278,7 @@ class FirstRun:
 
 
 def run_in(folder: Path, command: list[str], variables: Mapping[str, str], *, check: bool = True) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(command, cwd=folder, env=dict(variables), capture_output=True, text=True, timeout=280, check=False)
+    done = subprocess.run(command, cwd=folder, env=dict(variables), capture_output=True, text=True, timeout=HANG_S, check=False)
     if check:
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return done
@@ -266,15 +295,6 @@ def plain_environment() -> dict[str, str]:
 
 def git(folder: Path, *arguments: str) -> str:
     return subprocess.run(["git", "-C", str(folder), *arguments], check=True, capture_output=True, text=True).stdout.strip()
-
-
-def until(found: Callable[[], Any]) -> Any:
-    """What `found` gives once it gives something; fails when it never does."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not (value := found()):
-        assert time.monotonic() < deadline, f"nothing after {PATIENCE_S} s"
-        time.sleep(0.2)
-    return value
 
 
 def copy_project(target: Path, folders: tuple[str, ...] = ("notebooks", "CloudFormation")) -> Project:

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from project_pipeline import ROOT, Piped, git, make_repository, until
+from project_pipeline import ROOT, Piped, git, make_repository
+from waiting import HANG_S, wait_until
 
 from mlkit.local import lifecycle
 from mlkit.settings import Project
@@ -35,7 +36,7 @@ class Reader:
         (remember, recall) = (f"declare -p | grep -v '^declare -[a-z]*[rAai]' > {self.state}", f". {self.state} 2>/dev/null")
         script = "\n".join([recall if self.state.exists() else ":", "set -e", *commands, remember])
         done = subprocess.run(
-            ["bash", "-c", script], cwd=self.root, env=self.environment, capture_output=True, text=True, timeout=280, check=False
+            ["bash", "-c", script], cwd=self.root, env=self.environment, capture_output=True, text=True, timeout=HANG_S, check=False
         )
         if check:
             assert done.returncode == 0, f"{commands}\n{done.stdout[-2000:]}{done.stderr[-3000:]}"
@@ -72,14 +73,14 @@ def test_the_chapter_leads_to_a_model_in_production_and_back(piped):
         assert not (failed := [one.get("errorDetails") for one in found if one.get("status") == "Failed"]), failed
         return any(action.get("latestExecution", {}).get("token") for state in states for action in state.get("actionStates", []))
 
-    until(waits)
+    wait_until(waits, "the approval is asked for")
     reader.type(*said[steps[6]])
 
     def ended() -> str:
         status = codepipeline.list_pipeline_executions(pipelineName=name)["pipelineExecutionSummaries"][0]["status"]
         return status if status != "InProgress" else ""
 
-    assert until(ended) == "Succeeded"
+    assert wait_until(ended, "the execution ends") == "Succeeded"
     assert sagemaker.describe_endpoint(EndpointName=f"{INITIALS}-ml-lab-production")["EndpointStatus"] == "InService"
     reader.type(*said[steps[7]])
     reader.type(*said[steps[8]])

@@ -27,6 +27,7 @@ from bad_input import (
 from error_table import DOCUMENT, WRITES, carried_out, exit_codes, kept_lines
 from faults import may_mount
 from project_pipeline import script
+from waiting import HANG_S
 
 from mlkit.local import lifecycle
 
@@ -221,7 +222,13 @@ def test_a_disk_that_fills_up_loses_nothing_that_was_stored(world: World, tmp_pa
     (world.fresh / ".mlkit" / "local").mkdir(parents=True, exist_ok=True)
     environment = {**os.environ, "PATH": os.pathsep.join([str(Path(script("mlkit")).parent), os.environ["PATH"]])}
     done = subprocess.run(
-        ["unshare", "-rm", "sh", "-c", commands], cwd=world.fresh, env=environment, capture_output=True, text=True, timeout=120, check=False
+        ["unshare", "-rm", "sh", "-c", commands],
+        cwd=world.fresh,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=HANG_S,
+        check=False,
     )
     assert "stored one" in done.stdout, done.stdout + done.stderr
     assert "refused two" in done.stdout, done.stdout + done.stderr

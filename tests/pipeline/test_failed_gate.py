@@ -6,12 +6,11 @@ from typing import Any
 
 import nbformat
 import pytest
-from project_pipeline import ACTIONS, NAMES, TUNING, Piped, until
+from project_pipeline import ACTIONS, NAMES, TUNING, Piped
+from waiting import HANG_S
 
 from mlkit.errors import PipelineFailed
 from mlkit.records import RunRecord, Status
-
-pytestmark = pytest.mark.timeout(570)  # a test's fixtures may be two executions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,9 +32,9 @@ def gate_failed(pipeline: Piped) -> Failed:
     pipeline.push(**TUNING)
     before = pipeline.production()
     with pipeline.running("--tune", "false", "--min-match-rate", "0.99") as run:
-        exit_code = run.process.wait()
+        exit_code = run.process.wait(HANG_S)
     ended = pipeline.ended(run.execution)
-    until(lambda: not pipeline.left())
+    pipeline.wait_until_nothing_is_left()
     return Failed(
         execution=run.execution,
         exit_code=exit_code,
@@ -78,16 +77,16 @@ def test_a_build_killed_in_qa_leaves_no_endpoint_and_a_retry_goes_on_as_the_stac
     before = pipeline.production()
     pipeline.set_parameter("MinMatchRate", "0.6")
     pipeline.retry(execution, "QA")
-    until(lambda: any("notebooks/03_test_endpoint.ipynb" in (process.info["cmdline"] or []) for process in pipeline.builds()))
+    pipeline.wait_until_it_runs("notebooks/03_test_endpoint.ipynb")
     assert NAMES.endpoint("qa") in pipeline.left()
     pipeline.kill_builds()
-    until(lambda: pipeline.status(execution) == "Failed")
-    until(lambda: not pipeline.left())
+    assert pipeline.wait_until_ended(execution) == "Failed"
+    pipeline.wait_until_nothing_is_left()
 
     pipeline.retry(execution, "QA")
-    until(lambda: pipeline.approval() or pipeline.status(execution) != "InProgress")
+    pipeline.wait_until_asked(execution)
     assert {pipeline.ended(execution)[name] for name in ACTIONS[2:6]} == {"Succeeded"}
     pipeline.run("mlkit", "local", "reject", "enough")
-    assert until(lambda: status if (status := pipeline.status(execution)) != "InProgress" else None) == "Failed"
+    assert pipeline.wait_until_ended(execution) == "Failed"
     assert pipeline.production() == before
     assert pipeline.left() == []

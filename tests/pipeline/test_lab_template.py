@@ -17,11 +17,10 @@ from tiny_project import (
     make_repository,
     outputs,
     resources,
-    settled,
     shard,
     training_job,
-    until,
 )
+from waiting import wait_for_stack, wait_until
 
 from mlkit.local.codeconnections import repositories
 
@@ -68,7 +67,7 @@ def test_a_pipeline_in_the_shape_of_the_lab_runs_to_the_approval_and_through_it(
         listed = client.list_action_executions(pipelineName=pipeline)["actionExecutionDetails"]
         return {f"{run['stageName']}.{run['actionName']}": run for run in listed}
 
-    until(lambda: token() or status() != "InProgress")
+    wait_until(lambda: (status(), token()), "the approval is asked for", ok=lambda seen: seen[0] != "InProgress" or seen[1])
     assert status() == "InProgress", runs()
     with pytest.raises(ClientError, match="does not exist"):
         cloudformation.describe_stacks(StackName="lab-qa-endpoint")
@@ -76,7 +75,7 @@ def test_a_pipeline_in_the_shape_of_the_lab_runs_to_the_approval_and_through_it(
     assert any(mail["to"] == "lab@example.org" and "Shall this model be deployed?" in mail["message"] for mail in mails)
     result = {"status": "Approved", "summary": "yes"}
     client.put_approval_result(pipelineName=pipeline, stageName="Production", actionName="Approve", token=token(), result=result)
-    assert until(lambda: found if (found := status()) != "InProgress" else None) == "Succeeded", runs()
+    assert wait_until(status, "the execution ends", ok=lambda found: found != "InProgress") == "Succeeded", runs()
     assert {run["status"] for run in runs().values()} == {"Succeeded"}
     assert len(runs()) == 7
     endpoint = local_aws.client("sagemaker").describe_endpoint(EndpointName="lab-production")
@@ -110,7 +109,7 @@ def test_what_is_wrong_in_such_a_template_is_refused_by_name(local_aws, right, w
     request = {"StackName": name, "TemplateBody": LAB.replace(right, wrong), "Parameters": given, "Capabilities": ["CAPABILITY_IAM"]}
     try:
         cloudformation.create_stack(**request)
-        assert settled(cloudformation, name)["StackStatus"] == "ROLLBACK_COMPLETE"
+        assert wait_for_stack(cloudformation, name)["StackStatus"] == "ROLLBACK_COMPLETE"
         reason = str(failures(cloudformation, name))
         cloudformation.delete_stack(StackName=name)
     except ClientError as error:
@@ -140,7 +139,9 @@ def test_a_buildspec_that_is_not_understood_is_refused_by_name_before_its_first_
     local_aws.client("s3").put_object(Bucket=made["ArtifactStoreBucket"], Key="source.zip", Body=buffer.getvalue())
     source = {"sourceTypeOverride": "S3", "sourceLocationOverride": f"{made['ArtifactStoreBucket']}/source.zip"}
     started = codebuild.start_build(projectName=made["TrainProject"], **source, artifactsOverride={"type": "NO_ARTIFACTS"})["build"]["id"]
-    build = until(lambda: found if (found := codebuild.batch_get_builds(ids=[started])["builds"][0])["buildComplete"] else None)
+    build = wait_until(
+        lambda: codebuild.batch_get_builds(ids=[started])["builds"][0], "the build ends", ok=lambda build: build["buildComplete"]
+    )
     assert build["buildStatus"] == "FAILED"
     assert {phase["phaseType"] for phase in build["phases"]}.isdisjoint({"INSTALL", "PRE_BUILD", "BUILD"})
     assert named in str([phase.get("contexts") for phase in build["phases"]])

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from tiny_project import IMAGE, PREDICTION, TEMPLATES, deploy, make_repository, outputs, resources, shard, training_job, until
+from tiny_project import IMAGE, PREDICTION, TEMPLATES, deploy, make_repository, outputs, resources, shard, training_job
+from waiting import wait_until
 
 from mlkit.local.codeconnections import repositories
 
@@ -133,7 +134,7 @@ class Deployed:
             self.codepipeline.retry_stage_execution(
                 pipelineName=self.pipeline, pipelineExecutionId=self.execution, stageName=stage, retryMode="FAILED_ACTIONS"
             )
-        return until(self.status_at_the_end)
+        return wait_until(self.status_at_the_end, "the execution ends")
 
     def status_at_the_end(self) -> str | None:
         self.approve()
@@ -235,4 +236,8 @@ def test_every_permission_that_is_taken_away_stops_the_action_that_needs_it_and_
     assert stopped == [taken.action for taken in TAKEN]
     assert deployed.go_on() == "Succeeded"
     told = {"Action {1} of stage {0} failed".format(*action.split(".")) for action in stopped}
-    until(lambda: all(any(text in mail["message"] for mail in deployed.mails()) for text in told))
+    wait_until(
+        lambda: [mail["message"] for mail in deployed.mails()],
+        f"mails tell {told}",
+        ok=lambda messages: all(any(text in message for message in messages) for text in told),
+    )

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from project_pipeline import ACTIONS, NAMES, TUNING, FirstRun, Piped, until
+from project_pipeline import ACTIONS, NAMES, TUNING, FirstRun, Piped
+from waiting import HANG_S, wait_until
 
 from mlkit.errors import PipelineFailed
 
-pytestmark = pytest.mark.timeout(570)  # a test's fixtures may be two executions
 FIGURES = {"MATCH_RATE": "value", "LOW": "low", "HIGH": "high"}
 LONG = {"epochs": 100_000}
 NOTEBOOKS = {"Build_and_Train.ModelTraining": ["01_prep", "02_train"], "QA.TestEndpoint": ["03_test_endpoint"]}
@@ -90,9 +90,9 @@ def test_a_pushed_notebook_tunes_a_rejection_changes_nothing_and_a_retry_updates
     pipeline.push(**TUNING)
     before = pipeline.production()
     with pipeline.running() as run:
-        until(lambda: pipeline.approval() or run.process.poll() is not None)
+        pipeline.wait_until_asked(run.execution)
         pipeline.run("mlkit", "local", "reject", "not today")
-        assert run.process.wait(60) == PipelineFailed.exit_code
+        assert run.process.wait(HANG_S) == PipelineFailed.exit_code
     assert "Production.ApprovalGate: Rejected by" in run.log.read_text().split("Error: ")[-1]
     assert "not today" in run.log.read_text().split("Error: ")[-1]
     report = pipeline.last_report()
@@ -106,9 +106,9 @@ def test_a_pushed_notebook_tunes_a_rejection_changes_nothing_and_a_retry_updates
     assert pipeline.left() == []
 
     pipeline.retry(run.execution, "Production")
-    until(pipeline.approval)
+    pipeline.wait_until_asked(run.execution)
     pipeline.run("mlkit", "local", "approve", "today")
-    assert until(lambda: status if (status := pipeline.status(run.execution)) != "InProgress" else None) == "Succeeded"
+    assert pipeline.wait_until_ended(run.execution) == "Succeeded"
     after, job = pipeline.production(), pipeline.variables(run.execution, "Build_and_Train.ModelTraining")["TRAINING_JOB"]
     assert (after["status"], after["created"]) == ("InService", before["created"])
     assert after["configuration"] != before["configuration"]
@@ -123,15 +123,14 @@ def test_no_training_job_goes_on_when_its_build_is_ended(pipeline: Piped, end: s
     pipeline.push(**LONG)
     before = pipeline.production()
     with pipeline.running() as run:
-        until(pipeline.left)
+        wait_until(pipeline.left, "the training job is under way")
         if end == "stop":
             pipeline.run("mlkit", "local", "stop")
         else:
             pipeline.kill_builds()
-        assert run.process.wait(60) == PipelineFailed.exit_code
+        assert run.process.wait(HANG_S) == PipelineFailed.exit_code
         assert pipeline.status(run.execution) == ("Stopped" if end == "stop" else "Failed")
-        until(lambda: not pipeline.left())
+        pipeline.wait_until_nothing_is_left()
     (job,) = pipeline.client("sagemaker").list_training_jobs(NameContains=f"ml-{run.execution[:8]}-")["TrainingJobSummaries"]
     assert job["TrainingJobStatus"] == "Stopped"
-    until(lambda: not pipeline.builds())  # the sweeper is one of them
     assert pipeline.production() == before

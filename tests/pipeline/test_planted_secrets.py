@@ -14,6 +14,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from waiting import HANG_S
 
 from mlkit.records import RunRecord
 
@@ -130,7 +131,7 @@ def run(local_aws, bucket: str, notebook: Path, *options: str, **variables: str)
     home.mkdir(exist_ok=True)
     environment = {"PATH": os.environ["PATH"], "HOME": str(home), "COLUMNS": "80", **local_aws.environment, **variables}
     command = [str(Path(sys.executable).with_name("mlkit")), "run", notebook.name, *options, "--evidence", f"s3://{bucket}/one/attempt/"]
-    return subprocess.run(command, cwd=notebook.parent, env=environment, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, cwd=notebook.parent, env=environment, capture_output=True, text=True, timeout=HANG_S)
 
 
 def holders(secret: str, places: dict[str, bytes]) -> list[str]:

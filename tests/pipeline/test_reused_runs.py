@@ -5,14 +5,13 @@ import re
 import shutil
 from pathlib import Path
 
-import pytest
-from project_pipeline import ROOT, until
+from project_pipeline import ROOT
+from waiting import wait_until
 
 from mlkit import handoff
 from mlkit.handoff import PreparedData, TestResult, TrainedModel
 from mlkit.records import RunRecord, Status
 
-pytestmark = pytest.mark.timeout(570)  # a test's fixtures may be a walk or an execution
 PREP, TRAIN, TEST = (f"notebooks/{name}.ipynb" for name in ("01_prep", "02_train", "03_test_endpoint"))
 BUILD = "Build_and_Train.ModelTraining"
 
@@ -135,14 +134,14 @@ def records(pipeline, execution):
 def test_a_retried_stage_takes_over_what_its_execution_has_finished(pipeline):
     pipeline.push(epochs=31)
     with pipeline.running() as started:
-        until(lambda: any("notebooks/02_train.ipynb" in (process.info["cmdline"] or []) for process in pipeline.builds()))
+        pipeline.wait_until_it_runs("notebooks/02_train.ipynb")
         pipeline.kill_builds()
-        until(lambda: pipeline.status(started.execution) == "Failed")
+        assert pipeline.wait_until_ended(started.execution) == "Failed"
     execution = started.execution
-    until(lambda: not pipeline.left() and not pipeline.builds())
+    pipeline.wait_until_nothing_is_left()
     request = {"pipelineName": pipeline.name, "stageName": "Build_and_Train", "retryMode": "FAILED_ACTIONS"}
     pipeline.client("codepipeline").retry_stage_execution(pipelineExecutionId=execution, **request)
-    ended = until(lambda: status if (status := pipeline.ended(execution)[BUILD]) in ("Succeeded", "Failed") else None)
+    ended = wait_until(lambda: pipeline.ended(execution)[BUILD], "the build ends", ok=lambda status: status in ("Succeeded", "Failed"))
     try:
         assert ended == "Succeeded"
         preparations = records(pipeline, execution)["01_prep"]
@@ -153,5 +152,5 @@ def test_a_retried_stage_takes_over_what_its_execution_has_finished(pipeline):
         assert records(pipeline, execution)["02_train"][-1].reused is None
     finally:
         pipeline.client("codepipeline").stop_pipeline_execution(pipelineName=pipeline.name, pipelineExecutionId=execution, abandon=True)
-        until(lambda: pipeline.status(execution) != "InProgress")
-        until(lambda: not pipeline.left() and not pipeline.builds())
+        pipeline.wait_until_ended(execution)
+        pipeline.wait_until_nothing_is_left()

@@ -2,7 +2,8 @@
 
 import pytest
 from botocore.exceptions import ClientError
-from tiny_project import IMAGE, TEMPLATES, delete, deploy, outputs, resources, shard, training_job, until
+from tiny_project import IMAGE, TEMPLATES, delete, deploy, outputs, resources, shard, training_job
+from waiting import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +74,11 @@ def test_an_endpoint_comes_changes_in_place_and_goes_and_models_that_it_had_stay
     s3, sagemaker, lake = local_aws.client("s3"), local_aws.client("sagemaker"), "s3://serve-ml-id-lab"
     s3.put_object(Bucket="serve-ml-id-lab", Key="prepared/train", Body=shard())
     sagemaker.create_training_job(**training_job("fm-serve", role, f"{lake}/prepared/", f"{lake}/models/"))
-    until(lambda: sagemaker.describe_training_job(TrainingJobName="fm-serve")["TrainingJobStatus"] == "Completed")
+    wait_until(
+        lambda: sagemaker.describe_training_job(TrainingJobName="fm-serve")["TrainingJobStatus"],
+        "the job is complete",
+        ok=lambda status: status == "Completed",
+    )
     first, second = (f"{lake}/models/{folder}/model.tar.gz" for folder in ("fm-serve/output", "again"))
     s3.copy_object(Bucket="serve-ml-id-lab", Key="models/again/model.tar.gz", CopySource=first.removeprefix("s3://"))
     given = {"EndpointName": "serve-ml-lab-dev", "ImageUri": IMAGE, "ExecutionRoleArn": role, "BakeSeconds": "0"}

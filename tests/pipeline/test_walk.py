@@ -4,10 +4,10 @@ import json
 import os
 import re
 import signal
-import time
 from pathlib import Path
 
 import nbformat
+from waiting import wait_until
 
 from mlkit import handoff
 from mlkit.handoff import PreparedData, TestResult, TrainedModel
@@ -132,8 +132,7 @@ def test_a_kill_between_two_notebooks_loses_no_stack_model_or_object(walked, tmp
     status = lifecycle.status(walked.project.local_home)
     port = int(status.running.endpoint_url.rsplit(":", 1)[1])
     os.kill(status.running.pid, signal.SIGKILL)
-    while lifecycle.status(walked.project.local_home).running:
-        time.sleep(0.05)
+    wait_until(lambda: lifecycle.status(walked.project.local_home).running, "the server is gone", ok=lambda running: running is None)
     assert lifecycle.up(walked.project.local_home, port=port).pid != status.running.pid
     stacks = walked.client("cloudformation").describe_stacks()["Stacks"]
     assert {stack["StackName"] for stack in stacks} >= {"mlkit-ml-lab-datalake", "mlkit-ml-lab-dev-endpoint"}

@@ -2,12 +2,12 @@
 
 import json
 import subprocess
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from waiting import wait_for_stack
 
 from mlkit import recordio
 
@@ -15,7 +15,6 @@ TEMPLATES = Path(__file__).parents[2] / "CloudFormation"
 IMAGE = "382416733822.dkr.ecr.us-east-1.amazonaws.com/factorization-machines:1"
 PREDICTION = json.dumps({"instances": [{"features": [1.0] * 8}]})
 _GIT = ["git", "-c", "user.name=A", "-c", "user.email=a@example.org", "-c", "init.defaultBranch=main", "-c", "commit.gpgsign=false"]
-_PATIENCE_S = 120
 
 
 def shard() -> bytes:
@@ -44,7 +43,7 @@ def training_job(name: str, role: str, data: str, output: str) -> dict[str, Any]
         ],
         "OutputDataConfig": {"S3OutputPath": output},
         "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
-        "StoppingCondition": {"MaxRuntimeInSeconds": 600},
+        "StoppingCondition": {"MaxRuntimeInSeconds": 86_400},
         "HyperParameters": {"feature_dim": "8", "num_factors": "2", "predictor_type": "binary_classifier", "epochs": "1"},
     }
 
@@ -59,15 +58,6 @@ def make_repository(folder: Path, files: Mapping[str, str | bytes]) -> None:
         subprocess.run([*_GIT, "-C", str(folder), *arguments], check=True, capture_output=True)
 
 
-def until(found: Callable[[], Any]) -> Any:
-    """What `found` gives once it gives something."""
-    deadline = time.monotonic() + _PATIENCE_S
-    while not (value := found()):
-        assert time.monotonic() < deadline, "nothing came"
-        time.sleep(0.05)
-    return value
-
-
 def deploy(cloudformation: Any, name: str, template: str, **parameters: str) -> dict[str, Any]:
     """The stack, created or updated; a rollback fails the test with the events' reasons."""
     given = [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()]
@@ -78,7 +68,7 @@ def deploy(cloudformation: Any, name: str, template: str, **parameters: str) -> 
         cloudformation.create_stack(**request)
     else:
         cloudformation.update_stack(**request)
-    stack = settled(cloudformation, name)
+    stack = wait_for_stack(cloudformation, name)
     assert stack["StackStatus"] in ("CREATE_COMPLETE", "UPDATE_COMPLETE"), failures(cloudformation, name)
     return stack
 
@@ -87,18 +77,9 @@ def delete(cloudformation: Any, name: str) -> list[str]:
     """Delete the stack; the logical ids of what is retained."""
     stack_id = cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackId"]
     cloudformation.delete_stack(StackName=name)
-    assert settled(cloudformation, stack_id)["StackStatus"] == "DELETE_COMPLETE", failures(cloudformation, stack_id)
+    assert wait_for_stack(cloudformation, stack_id)["StackStatus"] == "DELETE_COMPLETE", failures(cloudformation, stack_id)
     events = cloudformation.describe_stack_events(StackName=stack_id)["StackEvents"]
     return sorted({event["LogicalResourceId"] for event in events if event["ResourceStatus"] == "DELETE_SKIPPED"})
-
-
-def settled(cloudformation: Any, name: str) -> dict[str, Any]:
-    def found() -> dict[str, Any] | None:
-        stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
-        return None if stack["StackStatus"].endswith("_IN_PROGRESS") else stack
-
-    stack: dict[str, Any] = until(found)
-    return stack
 
 
 def failures(cloudformation: Any, name: str) -> dict[str, str]:

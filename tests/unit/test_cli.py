@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import typer
 from typer.testing import CliRunner
+from waiting import HANG_S
 
 from mlkit import cli, errors
 
@@ -42,7 +43,7 @@ def test_every_command_explains_itself_with_an_example(path: list[str], command:
 
 def mlkit(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
     program = "from mlkit.cli import main; main()"
-    return subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, cwd=cwd, timeout=60)
+    return subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, cwd=cwd, timeout=HANG_S)
 
 
 def test_a_mistake_ends_with_one_message_a_next_step_and_its_own_exit_code(tmp_path: Path) -> None:

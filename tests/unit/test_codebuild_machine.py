@@ -6,6 +6,7 @@ import sys
 import threading
 
 import pytest
+from waiting import HANG_S
 
 from mlkit.local.codebuild import machine
 from mlkit.local.codebuild.turns import Turns
@@ -60,9 +61,9 @@ def test_turns_are_taken_in_order_and_no_more_than_so_many_at_once():
     turns, order, go = Turns(1), [], threading.Event()
 
     def work(name):
-        assert turns.wait(name, timeout_s=20, given_up=lambda: False)
+        assert turns.wait(name, timeout_s=HANG_S, given_up=lambda: False)
         order.append(name)
-        go.wait(20)
+        go.wait(HANG_S)
         turns.done()
 
     threads = []
@@ -73,18 +74,18 @@ def test_turns_are_taken_in_order_and_no_more_than_so_many_at_once():
         thread.start()
     go.set()
     for thread in threads:
-        thread.join(20)
+        thread.join(HANG_S)
     assert order == ["a", "b", "c"]
 
 
 def test_a_turn_that_does_not_come_in_time_is_lost_and_frees_the_queue():
     turns = Turns(1)
     turns.join("a")
-    assert turns.wait("a", timeout_s=1, given_up=lambda: False)
+    assert turns.wait("a", timeout_s=HANG_S, given_up=lambda: False)
     turns.join("b")
     turns.join("c")
     assert not turns.wait("b", timeout_s=0.01, given_up=lambda: False)
-    assert not turns.wait("c", timeout_s=20, given_up=lambda: True)
+    assert not turns.wait("c", timeout_s=HANG_S, given_up=lambda: True)
     turns.done()
     turns.join("d")
-    assert turns.wait("d", timeout_s=1, given_up=lambda: False)
+    assert turns.wait("d", timeout_s=HANG_S, given_up=lambda: False)

@@ -1,10 +1,10 @@
 """The build's one shell: what lasts from command to command, what a command may do to it, how it ends."""
 
 import os
-import time
-from pathlib import Path
 
 import pytest
+from processes import is_alive, wait_until_ended
+from waiting import HANG_S, wait_until
 
 from mlkit.local.codebuild.shell import Shell, ShellEnded
 
@@ -39,20 +39,6 @@ def start(tmp_path):
 
 def output(tmp_path):
     return (tmp_path / "output").read_text()
-
-
-def is_alive(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):  # the second when it goes away between opening and reading
-        return False
-
-
-def until(condition):
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
@@ -105,23 +91,23 @@ def test_the_environment_is_what_was_given_and_nothing_of_the_servers(tmp_path, 
 
 def test_what_runs_in_the_background_outlives_its_command_and_dies_with_the_shell(tmp_path, start):
     run, shell = start()
-    assert run("sleep 600 & echo $!") == 0
+    assert run("sleep 100000 & echo $!") == 0
     assert run("exit 3") == 3
     pid = int(output(tmp_path))
     assert is_alive(pid)
     shell.end()
-    until(lambda: not is_alive(pid))
+    wait_until_ended(pid)
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="other systems do not let a process adopt its descendants")
 def test_a_process_that_left_the_group_dies_with_the_shell_too(tmp_path, start):
     run, shell = start()
-    assert run("setsid sh -c 'sleep 600 & echo $!; wait' & sleep 0.2") == 0
-    until(lambda: output(tmp_path).strip())
+    assert run("setsid sh -c 'sleep 100000 & echo $!; wait' &") == 0
+    wait_until(lambda: output(tmp_path).strip(), "the process that left the group tells its child's id")
     pid = int(output(tmp_path))
     assert is_alive(pid)
     shell.end()
-    until(lambda: not is_alive(pid))
+    wait_until_ended(pid)
 
 
 class Enough(Exception):
@@ -137,7 +123,7 @@ def test_end_asks_the_running_command_first_and_gives_it_time(tmp_path, start):
 
     with pytest.raises(Enough):
         run("sh -c 'trap \"echo saved; exit 0\" TERM; echo ready; while :; do sleep 0.05; done'; echo not reached", stop_when_it_runs)
-    shell.end(grace_s=20)
+    shell.end(grace_s=HANG_S)
     assert "saved" in output(tmp_path).splitlines()
     assert "not reached" not in output(tmp_path)
 
@@ -150,9 +136,9 @@ def test_a_command_that_does_not_listen_is_killed_and_its_children_with_it(tmp_p
             raise Enough
 
     with pytest.raises(Enough):
-        run('sh -c \'trap "" TERM; sh -c "echo \\$\\$; exec sleep 600"; sleep 600\'', stop_when_it_runs)
+        run('sh -c \'trap "" TERM; sh -c "echo \\$\\$; exec sleep 100000"; sleep 100000\'', stop_when_it_runs)
     pid = int(output(tmp_path))
     shell.end(grace_s=0.1)
-    until(lambda: not is_alive(pid))
+    wait_until_ended(pid)
     with pytest.raises(ShellEnded):
         run("true")

@@ -4,6 +4,8 @@ from pathlib import Path
 from threading import Event, RLock
 from typing import Any
 
+from waiting import HANG_S, wait_until
+
 from mlkit.local.codeconnections.connections import Connections
 from mlkit.local.codepipeline.action import ActionFailed
 from mlkit.local.codepipeline.records import ActionRun, Execution, Pipeline
@@ -50,7 +52,7 @@ class World:
 def test_an_approval_whose_time_is_over_fails(tmp_path: Path) -> None:
     world = World(tmp_path, expires=1.0)
     world.runner.start(world.pipeline, world.execution, world.run)
-    assert world.settled.wait(60)
+    assert world.settled.wait(HANG_S)
     assert isinstance(world.results[0], ActionFailed)
     assert "not given in time" in world.results[0].message
 
@@ -58,8 +60,7 @@ def test_an_approval_whose_time_is_over_fails(tmp_path: Path) -> None:
 def test_an_approval_that_was_let_go_of_does_not_expire(tmp_path: Path) -> None:
     world = World(tmp_path, expires=1e12)
     world.runner.start(world.pipeline, world.execution, world.run)
-    while (timer := world.runner._timers.get("r")) is None or not timer.is_alive():
-        Event().wait(0.01)
+    timer = wait_until(lambda: world.runner._timers.get("r"), "a timer counts", ok=lambda timer: timer and timer.is_alive())
     assert world.run.token == "t"
     world.runner.end(world.run)
     timer.join()
@@ -70,7 +71,7 @@ def test_a_question_that_cannot_be_put_to_anybody_cannot_be_answered(tmp_path: P
     world = World(tmp_path, expires=1e12)
     world.run.resolved = {"NotificationArn": "arn:aws:sns:us-east-1:123456789012:nobody"}
     world.runner.start(world.pipeline, world.execution, world.run)
-    assert world.settled.wait(60)
+    assert world.settled.wait(HANG_S)
     assert isinstance(world.results[0], Exception)
     assert world.run.token is None
 
@@ -79,5 +80,5 @@ def test_an_action_that_cannot_begin_fails(tmp_path: Path) -> None:
     world = World(tmp_path, expires=1.0)
     world.run.stage = "Gone"
     world.runner.start(world.pipeline, world.execution, world.run)
-    assert world.settled.wait(60)
+    assert world.settled.wait(HANG_S)
     assert isinstance(world.results[0], Exception)

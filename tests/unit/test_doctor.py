@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from waiting import HANG_S
 
 from mlkit import errors
 from mlkit.cli.console import wrapped_commands
@@ -330,7 +331,7 @@ def test_no_settings_and_no_local_aws_is_one_line_and_no_failure(tmp_path: Path)
     program = "from mlkit.cli import main; main()"
     command = [sys.executable, "-c", program, "doctor", "--json"]
     environment = {**os.environ, "COLUMNS": "80"}
-    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, env=environment, timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, env=environment, timeout=HANG_S, check=False)
     report = json.loads(done.stdout)
     found = {item["check"]: item for item in report["findings"]}
     assert found["AWS"]["outcome"] == "skipped"

@@ -6,7 +6,7 @@ import fm_reference
 import numba
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mlkit.local.factorization_machines import trainer
@@ -46,7 +46,6 @@ def run(hyperparameters: Hyperparameters, data: Dataset, weights: Weights, **opt
     return list(trainer.train(hyperparameters, data, weights, **options))
 
 
-@settings(deadline=None, max_examples=50)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 9))
 def test_scores_are_those_of_the_double_loop_over_all_pairs(seed: int, factors: int) -> None:
     rows, weights = random_rows(seed, 5), random_weights(seed, factors=factors)

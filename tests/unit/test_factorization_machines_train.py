@@ -5,13 +5,13 @@ import os
 import re
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from waiting import HANG_S, wait_until
 
 from mlkit.local.factorization_machines import FactorizationMachines, data, model, train
 from mlkit.recordio import Rows, encode
@@ -70,7 +70,7 @@ def run(root: Path, **environment: str) -> tuple[int, str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=120,
+        timeout=HANG_S,
         check=False,
     )
     return done.returncode, done.stdout
@@ -210,10 +210,9 @@ def test_sigterm_ends_training_with_the_model_learned_so_far(tmp_path: Path) -> 
     with (root / "log").open("w+") as log:
         child = subprocess.Popen(ALGORITHM.training_command(root), cwd=root, stdout=log, stderr=subprocess.STDOUT)
         try:
-            while "epoch=1," not in (root / "log").read_text() and child.poll() is None:
-                time.sleep(0.05)
+            wait_until(lambda: "epoch=1," in (root / "log").read_text() or child.poll() is not None, "the job is at work")
             child.send_signal(signal.SIGTERM)
-            assert child.wait(60) == 0
+            assert child.wait(HANG_S) == 0
         finally:
             child.kill()
     assert "Stopped by SIGTERM" in (root / "log").read_text()

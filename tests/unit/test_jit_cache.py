@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from waiting import HANG_S
+
 SOURCE = """
 import numba
 
@@ -22,7 +24,7 @@ def hits_and_misses(folder: Path, cache: Path, source: str = SOURCE) -> str:
     (folder / "compiled.py").write_text(source)
     chosen = {"NUMBA_CACHE_DIR": str(cache), "NUMBA_CACHE_LOCATOR_CLASSES": "mlkit.jit_cache.ContentLocator"}
     command = [sys.executable, str(folder / "compiled.py")]
-    return subprocess.run(command, env={**os.environ, **chosen}, capture_output=True, text=True, check=True, timeout=120).stdout.strip()
+    return subprocess.run(command, env={**os.environ, **chosen}, capture_output=True, text=True, check=True, timeout=HANG_S).stdout.strip()
 
 
 def test_the_same_source_in_another_folder_is_not_compiled_again(tmp_path: Path) -> None:

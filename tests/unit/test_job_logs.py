@@ -24,7 +24,7 @@ def test_reading_goes_on_where_an_earlier_reader_was(tmp_path):
     assert OutputFile(tmp_path / "log", position=first.position).new_lines() == ["three"]
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.lists(st.text(max_size=20), max_size=20), st.integers(1, 7))
 def test_whatever_the_pieces_no_line_is_lost(tmp_path_factory, lines, step):
     text = "".join(f"{line}\n" for line in (line.replace("\n", " ").replace("\r", " ") for line in lines))

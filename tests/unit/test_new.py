@@ -11,6 +11,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
+from waiting import HANG_S
 
 import mlkit
 from mlkit import git
@@ -38,7 +39,7 @@ def project(parts: Parts, tmp_path: Path) -> Path:
 
 def run_new(*arguments: str, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-P", "-c", "from mlkit.cli import main; main()", "new", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env={**os.environ, **variables}, timeout=120, check=False)
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env={**os.environ, **variables}, timeout=HANG_S, check=False)
 
 
 def ask_git(folder: Path, *arguments: str) -> str:

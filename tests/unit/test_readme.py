@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import typer
+from waiting import HANG_S
 
 from mlkit import cli
 
@@ -52,7 +53,7 @@ def test_the_subcommands_exist(words):
 def test_the_quick_commands_run(command):
     words = shlex.split(command)
     program = str(Path(sys.executable).with_name(Path(words[0]).name))
-    assert subprocess.run([program, *words[1:]], cwd=ROOT, capture_output=True, check=False, timeout=60).returncode == 0
+    assert subprocess.run([program, *words[1:]], cwd=ROOT, capture_output=True, check=False, timeout=HANG_S).returncode == 0
 
 
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\(([^)#:]+)\)", README))))

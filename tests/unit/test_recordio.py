@@ -62,13 +62,11 @@ def test_the_first_record_of_ml_100k_is_written_byte_for_byte() -> None:
     assert_same(decode(FIRST_OF_ML_100K), rows)
 
 
-@settings(deadline=None, max_examples=60)
 @given(any_rows())
 def test_any_rows_come_back_as_they_were(rows: Rows) -> None:
     assert_same(decode(encode(rows)), rows)
 
 
-@settings(deadline=None, max_examples=60)
 @given(any_rows())
 def test_the_protobuf_library_reads_what_we_write(rows: Rows) -> None:
     messages = [Record.FromString(payload) for payload in payloads(encode(rows))]
@@ -83,7 +81,6 @@ def test_the_protobuf_library_reads_what_we_write(rows: Rows) -> None:
             assert list(message.label["values"].float32_tensor.values) == [rows.labels[row]]
 
 
-@settings(deadline=None, max_examples=60)
 @given(any_rows())
 def test_we_read_what_the_protobuf_library_writes(rows: Rows) -> None:
     data = b""
@@ -95,7 +92,7 @@ def test_we_read_what_the_protobuf_library_writes(rows: Rows) -> None:
     assert_same(decode(data), rows)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(any_rows(), st.integers(1, 200))
 def test_a_stream_gives_the_same_rows_whatever_its_block_size(rows: Rows, block_bytes: int) -> None:
     blocks = list(read(io.BytesIO(encode(rows)), block_bytes=block_bytes))
@@ -251,7 +248,7 @@ def test_data_cut_anywhere_are_refused() -> None:
             list(read(io.BytesIO(data[:size]), block_bytes=10))
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.integers(0, 2 * len(FIRST_OF_ML_100K) - 1), st.integers(0, 255))
 @example(len(FIRST_OF_ML_100K) + 5, 1)
 @example(len(FIRST_OF_ML_100K) + 8 + 11, 0x16)
@@ -271,7 +268,7 @@ def test_a_damaged_byte_is_refused_or_changes_what_protobuf_reads_too(place: int
         np.testing.assert_array_equal(rows.values[part], np.array(tensor.values, np.float32))
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.binary(max_size=80))
 def test_random_payloads_never_crash_the_reader(payload: bytes) -> None:
     try:

@@ -2,13 +2,14 @@ import json
 import os
 import signal
 import threading
-import time
 from pathlib import Path
 
 import nbformat
 import papermill
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from processes import wait_until_ended
+from waiting import wait_until
 
 from mlkit.errors import AccessDenied, GateFailed, InvalidNotebook, InvalidParameters, NotebookFailed, UsageError
 from mlkit.outcomes import check_run
@@ -112,12 +113,12 @@ def test_leaving_with_exit_code_zero_in_the_middle_is_a_failure_that_ends_its_ch
     executed = tmp_path / "executed.ipynb"
     record = run_notebook(notebook(tmp_path, STARTS_A_CHILD, "raise SystemExit(0)", "print(2)"), executed, {})
     assert [cell.status for cell in record.cells] == ["completed", "completed", "failed", "not run"]
-    assert is_ended(int(printed(executed)))
+    wait_until_ended(int(printed(executed)))
     with pytest.raises(NotebookFailed, match="SystemExit"):
         check_run(record)
 
 
-STARTS_A_CHILD = "import subprocess\nprint(subprocess.Popen(['sleep', '300']).pid)"
+STARTS_A_CHILD = "import subprocess\nprint(subprocess.Popen(['sleep', '100000']).pid)"
 
 
 def test_a_dead_kernel_is_stamped_where_it_died_and_its_children_are_ended(tmp_path):
@@ -127,30 +128,23 @@ def test_a_dead_kernel_is_stamped_where_it_died_and_its_children_are_ended(tmp_p
     assert stamps(executed) == ["completed", "completed", "died", "not run"]
     assert record.status is Status.DIED
     assert "SIGKILL" in record.failure.evalue
-    assert is_ended(int(printed(executed)))
-
-
-def is_ended(pid: int) -> bool:
-    """Whether the process is gone, or a zombie that its new parent has not asked for yet."""
-    for _ in range(100):
-        try:
-            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
-                return True
-            os.kill(pid, 0)
-        except (ProcessLookupError, FileNotFoundError):
-            return True
-        time.sleep(0.05)
-    return False
+    wait_until_ended(int(printed(executed)))
 
 
 def test_a_signal_interrupts_the_cell_which_may_tidy_up(tmp_path):
-    tidy = "import time\nprint('began', flush=True)\ntry:\n    time.sleep(300)\nfinally:\n    print('tidied', flush=True)"
+    began = tmp_path / "began"
+    waits = f"open({str(began)!r}, 'w').close()\n    time.sleep(100_000)"
+    tidy = f"import time\nprint('began', flush=True)\ntry:\n    {waits}\nfinally:\n    print('tidied', flush=True)"
     executed = tmp_path / "executed.ipynb"
     before = signal.getsignal(signal.SIGTERM)
 
+    def stop_when_it_has_begun():
+        wait_until(began.exists, "the cell has begun")
+        os.kill(os.getpid(), signal.SIGTERM)
+
     def stop_in_cell_2(progress):
         if (progress.cell, progress.status) == (2, None):
-            threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGTERM)).start()
+            threading.Thread(target=stop_when_it_has_begun).start()
 
     record = run_notebook(notebook(tmp_path, tidy, "print(2)"), executed, {}, RunOptions(on_progress=stop_in_cell_2))
     assert stamps(executed) == ["completed", "interrupted", "not run"]
@@ -161,7 +155,7 @@ def test_a_signal_interrupts_the_cell_which_may_tidy_up(tmp_path):
 
 def test_a_cell_that_ignores_the_interrupt_at_its_time_limit_is_killed(tmp_path, monkeypatch):
     monkeypatch.setattr("mlkit.runner.session.INTERRUPT_GRACE_S", 0.5)
-    stubborn = "import signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nprint('deaf', flush=True)\ntime.sleep(300)"
+    stubborn = "import signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nprint('deaf', flush=True)\ntime.sleep(100_000)"
     executed = tmp_path / "executed.ipynb"
     record = run_notebook(notebook(tmp_path, stubborn, "print(2)"), executed, {}, RunOptions(cell_timeout_s=1.5))
     assert stamps(executed) == ["completed", "timed out", "not run"]

@@ -67,7 +67,7 @@ def test_an_archive_that_reaches_outside_of_its_folder_is_refused(tmp_path, entr
     assert not (tmp_path / "escaped").exists()
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.binary(max_size=200))
 def test_what_is_no_archive_is_a_value_error(tmp_path_factory, data):
     folder = tmp_path_factory.mktemp("no-archive")

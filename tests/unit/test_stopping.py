@@ -1,13 +1,16 @@
 """Ending what a run started, with answers of botocore's service models: no server is needed."""
 
 import functools
+import re
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 
 import boto3
 import pytest
 from botocore.exceptions import ConnectTimeoutError
 from botocore.stub import Stubber
+from waiting import HANG_S
 
 from mlkit.activity_log import ActivityLog
 from mlkit.aws import stopping
@@ -15,6 +18,9 @@ from mlkit.aws.session import Session
 from mlkit.aws.stopping import stop_job, stop_started
 from mlkit.aws.sweeping import Leftover, find_leftovers, sweep
 from mlkit.errors import AccessDenied
+from mlkit.runner import keeping, run, session
+
+ROOT = Path(__file__).parents[2]
 
 
 @functools.cache
@@ -88,7 +94,7 @@ def state(athena, state, query_execution_id="q-1"):
 def test_a_job_of_each_kind_is_stopped_and_put_on_record(aws, sagemaker, log, kind, operation, member):
     started(log, kind=kind)
     sagemaker.add_response(operation, {}, {member: "fm-1"})
-    assert stop_started(aws, log, 5) == [f"Stopped {kind} job fm-1"]
+    assert stop_started(aws, log, HANG_S) == [f"Stopped {kind} job fm-1"]
     (job,) = log.snapshot().jobs
     assert (job.status, job.stopped) == ("Stopping", True)
     assert log.unfinished_jobs() == ()
@@ -98,7 +104,7 @@ def test_training_jobs_of_a_tuning_job_are_left_to_it(aws, sagemaker, log):
     started(log, "tune", kind="tuning")
     log.add({"kind": "job", "tuning_job": "tune", "job": {"kind": "training", "name": "tune-001", "status": "InProgress"}})
     sagemaker.add_response("stop_hyper_parameter_tuning_job", {}, {"HyperParameterTuningJobName": "tune"})
-    assert stop_started(aws, log, 5) == ["Stopped tuning job tune"]
+    assert stop_started(aws, log, HANG_S) == ["Stopped tuning job tune"]
 
 
 def test_a_job_that_has_ended_meanwhile_is_not_mentioned_but_its_end_is_recorded(aws, sagemaker, log):
@@ -114,7 +120,7 @@ def test_a_job_that_has_ended_meanwhile_is_not_mentioned_but_its_end_is_recorded
         "CreationTime": 0,
     }
     sagemaker.add_response("describe_processing_job", answer, {"ProcessingJobName": "fm-1"})
-    assert stop_started(aws, log, 5) == []
+    assert stop_started(aws, log, HANG_S) == []
     (job,) = log.snapshot().jobs
     assert (job.status, job.stopped) == ("Completed", False)
 
@@ -123,7 +129,7 @@ def test_a_job_that_has_ended_and_may_not_be_described_is_no_error(aws, sagemake
     started(log)
     not_in_progress(sagemaker)
     sagemaker.add_client_error("describe_training_job", "AccessDeniedException")
-    assert stop_started(aws, log, 5) == []
+    assert stop_started(aws, log, HANG_S) == []
 
 
 def test_an_announced_job_is_looked_for_while_its_request_may_be_on_its_way(aws, sagemaker, log, monkeypatch):
@@ -132,7 +138,7 @@ def test_an_announced_job_is_looked_for_while_its_request_may_be_on_its_way(aws,
     for _ in range(2):
         sagemaker.add_client_error("stop_training_job", "ValidationException", "Requested resource not found.")
     sagemaker.add_response("stop_training_job", {}, {"TrainingJobName": "fm-1"})
-    assert stop_started(aws, log, 5) == ["Stopped training job fm-1"]
+    assert stop_started(aws, log, HANG_S) == ["Stopped training job fm-1"]
 
 
 def test_an_announced_job_that_never_comes_is_given_up_before_the_deadline(aws, sagemaker, log, monkeypatch):
@@ -141,13 +147,13 @@ def test_an_announced_job_that_never_comes_is_given_up_before_the_deadline(aws, 
     started(log, status=None, kind="tuning")
     for _ in range(20):
         sagemaker.add_client_error("stop_hyper_parameter_tuning_job", "ResourceNotFound")
-    assert stop_started(aws, log, 30) == []
+    assert stop_started(aws, log, HANG_S) == []
 
 
 def test_a_refusal_is_named_with_what_to_type(aws, sagemaker, log):
     started(log, kind="tuning")
     sagemaker.add_client_error("stop_hyper_parameter_tuning_job", "AccessDeniedException", "not authorized to perform: sagemaker:Stop")
-    (line,) = stop_started(aws, log, 5)
+    (line,) = stop_started(aws, log, HANG_S)
     assert line.startswith("Could not stop tuning job fm-1: ")
     assert "not authorized to perform: sagemaker:Stop" in line
     assert "`aws sagemaker stop-hyper-parameter-tuning-job --hyper-parameter-tuning-job-name fm-1`" in line
@@ -166,7 +172,7 @@ def test_one_refusal_does_not_keep_the_others_from_being_stopped(aws, athena, lo
     asked(log)
     athena.add_response("stop_query_execution", {})
     state(athena, "CANCELLED")
-    refused, *others = stop_started(aws, log, 5)
+    refused, *others = stop_started(aws, log, HANG_S)
     assert refused.startswith("Could not stop training job a: not authorized")
     assert others == ["Stopped transform job b", "Stopped query q-1"]
 
@@ -178,7 +184,7 @@ def test_a_query_is_stopped_and_its_state_asked_for(aws, athena, log, found, lin
     asked(log)
     athena.add_response("stop_query_execution", {}, {"QueryExecutionId": "q-1"})
     state(athena, found)
-    assert stop_started(aws, log, 5) == ["Stopped query q-1"] * lines
+    assert stop_started(aws, log, HANG_S) == ["Stopped query q-1"] * lines
     assert [one.state for one in log.snapshot().queries] == [recorded]
 
 
@@ -193,18 +199,26 @@ def test_an_answer_that_does_not_come_in_time_is_named(aws, sagemaker, log, monk
     assert line.startswith("Could not stop training job fm-1: no answer within 0.05 s")
 
 
+def test_what_a_stopped_run_may_take_is_within_the_documented_seconds():
+    """Each wait ends by its own limit, so their sum is what the documents promise, whatever the machine's speed."""
+    waits = (session.INTERRUPT_GRACE_S, run.STOP_JOBS_S, run.STOP_SAVING_S, keeping.LAST_STORE_S)
+    promised = (ROOT / "docs" / "other-ci.md").read_text(), (ROOT / "README.md").read_text()
+    assert [re.search(r"within (\d+) s", text)[1] for text in promised] == ["20", "20"]
+    assert sum(waits) <= 20
+
+
 def test_aws_out_of_reach_is_no_exception(aws, log, monkeypatch):
     def unreachable(**_):
         raise ConnectTimeoutError(endpoint_url="http://127.0.0.1:1")
 
     started(log)
     monkeypatch.setattr(aws.client("sagemaker"), "stop_training_job", unreachable)
-    (line,) = stop_started(aws, log, 5)
+    (line,) = stop_started(aws, log, HANG_S)
     assert "Connect timeout" in line
 
 
 def test_nothing_left_running_asks_nobody(aws, log):
-    assert stop_started(aws, log, 5) == []
+    assert stop_started(aws, log, HANG_S) == []
 
 
 def test_a_session_in_a_hurry_has_the_same_credentials_and_gives_up_soon():

@@ -5,7 +5,6 @@ import os
 import re
 import signal
 import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy as np
 import pytest
 import sklearn.metrics
 import xgboost
+from waiting import HANG_S, wait_until
 
 from mlkit.local.xgboost import XGBoost, train, trainer
 from mlkit.local.xgboost.data import Rows
@@ -62,7 +62,7 @@ def make_job(root: Path, hyperparameters: dict[str, str], files: dict[str, Any],
 
 def run(root: Path) -> tuple[int, str]:
     done = subprocess.run(
-        ALGORITHM.training_command(root), cwd=root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120, check=False
+        ALGORITHM.training_command(root), cwd=root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=HANG_S, check=False
     )
     return done.returncode, done.stdout
 
@@ -264,10 +264,9 @@ def test_sigterm_keeps_a_model_only_where_it_was_asked_for(tmp_path: Path, saves
     with (root / "log").open("w+") as log:
         child = subprocess.Popen(ALGORITHM.training_command(root), cwd=root, stdout=log, stderr=subprocess.STDOUT)
         try:
-            while "\n[3]#011" not in (root / "log").read_text() and child.poll() is None:
-                time.sleep(0.05)
+            wait_until(lambda: "\n[3]#011" in (root / "log").read_text() or child.poll() is not None, "the job is at work")
             child.send_signal(signal.SIGTERM)
-            assert child.wait(60) == (0 if saves else -signal.SIGTERM)
+            assert child.wait(HANG_S) == (0 if saves else -signal.SIGTERM)
         finally:
             child.kill()
     if saves:
