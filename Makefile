@@ -11,10 +11,13 @@ MUTMUT := .tools/mutmut
 COMPILE := --quiet --universal --python-version 3.11 --generate-hashes --no-header
 
 $(INSTALLED): requirements.lock setup.cfg pyproject.toml | $(UV)
-	$(UV) venv --quiet --allow-existing --python "$$(command -v $(PYTHON))" .venv
-	$(UV) pip sync --quiet --python .venv --compile-bytecode --require-hashes requirements.lock
-	$(UV) pip install --quiet --python .venv --no-deps --no-build-isolation --editable .
-	$(BIN)/python -m mlkit.local.factorization_machines.precompile
+	@$(UV) venv --quiet --allow-existing --python "$$(command -v $(PYTHON))" .venv
+	$(SAY) "$(PACKAGES)"
+	@$(UV) pip sync $(QUIET) --python .venv --compile-bytecode --require-hashes requirements.lock
+	@$(UV) pip install --quiet --python .venv --no-deps --no-build-isolation --editable .
+	$(SAY) 'compiling the trainer of Factorization Machines, about 30 seconds'
+	@$(BIN)/python -m mlkit.local.factorization_machines.precompile
+	@$(MAKE) --silent notebook-filter
 	@touch $@
 
 # What a build of the pipeline installs: the locked packages that the notebooks need, and the project as its source is.
@@ -25,7 +28,8 @@ build-environment: $(if $(shell command -v uv),,$(UV))
 	@$(BUILD_UV) pip install --quiet --python .venv --no-deps --no-build-isolation --reinstall .
 
 $(SDK_V2): tests/sdk-v2.lock | $(UV)
-	$(UV) pip install --quiet --target $@ --no-deps --require-hashes --requirement tests/sdk-v2.lock
+	$(SAY) "the SageMaker SDK 2, with which tests compare, into $@"
+	@$(UV) pip install --quiet --target $@ --no-deps --require-hashes --requirement tests/sdk-v2.lock
 	@touch $@
 
 ifdef EXAMPLE

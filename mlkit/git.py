@@ -1,4 +1,4 @@
-"""What a new project asks of git: whose files a folder's are, a repository of its own, commits of the parts that were written."""
+"""What mlkit asks of git: whose files a folder's are, a new project's repository and commits, what the index holds of a notebook."""
 
 import os
 import shutil
@@ -59,6 +59,18 @@ def ignored(folder: Path, paths: Iterable[str]) -> list[str]:
     """Those of the paths that git ignores, so that no commit holds them; a folder stands for what is in it."""
     listed = _checked(folder, "status", "--porcelain", "--ignored", "--", *paths).splitlines()
     return [line[3:] for line in listed if line.startswith("!!")]
+
+
+def staged(folder: Path, path: str) -> str | None:
+    """The text of a file below the folder as git's index holds it; None outside of git, and for a file that git does not know."""
+    done = _git(folder, "show", f":./{path}")
+    return done.stdout if done.returncode == 0 else None
+
+
+def settle(folder: Path, name: str) -> None:
+    """Let the index know the file's new size and time where its content, as filters leave it, is what the index holds already."""
+    if _git(folder, "diff", "--quiet", "--", name).returncode == 0:
+        _git(folder, "add", "--update", "--", name)
 
 
 def _checked(folder: Path, *arguments: str) -> str:

@@ -16,7 +16,7 @@ from mlkit.steps import LOCKS, replace_files
 from mlkit.wheels import VENDOR, Wheel, build_wheel, carried_wheel
 
 _SKELETON = Path(__file__).parent / "skeleton"
-_SHARED = ("buildspecs/*.yml", str(PIPELINE_TEMPLATE), str(ENDPOINT_TEMPLATE), *LOCKS)
+_SHARED = ("buildspecs/*.yml", "notebooks/.gitattributes", str(PIPELINE_TEMPLATE), str(ENDPOINT_TEMPLATE), *LOCKS)
 _EXAMPLE = ("notebooks/*.ipynb", str(DATALAKE_TEMPLATE), str(PROJECT_FILE), "*.py")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _THE_CHECKOUTS_OWN = "movielens"

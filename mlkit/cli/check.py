@@ -1,4 +1,4 @@
-"""mlkit check: do buildspecs and templates give the notebooks what they take?"""
+"""mlkit check: do buildspecs and templates give the notebooks what they take, and does git hold their sources alone?"""
 
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +15,7 @@ def check(project: Annotated[Path, typer.Argument(help="The project's folder.", 
     Refused are notebooks that do not exist, parameters that they do not have, values of another type - also those that the templates'
     parameters allow - and variables that nothing sets. What is known on AWS only, such as imports, is accepted.
     The data set and the table of mlkit.yml are to be those of CloudFormation/datalake.yaml and of 01_prep's parameters.
+    In git, a notebook holds no outputs, no parameters of an earlier run and no `deploy_dev = True`.
 
     Example: mlkit check
     """

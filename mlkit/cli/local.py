@@ -114,7 +114,8 @@ def jupyter(context: typer.Context) -> None:
     os.environ.update(lifecycle.environment(project.local_home))
     private = ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate", "--LabApp.news_url="]
     opened = [f"--notebook-dir={project.root}", "--LabApp.default_url=/lab/tree/notebooks/01_prep.ipynb"]
-    os.execv(program, [program, *opened, *private, *context.args])
+    saved = ["--FileContentsManager.post_save_hook=mlkit.jupyter.after_save"]
+    os.execv(program, [program, *opened, *private, *saved, *context.args])
 
 
 @app.command()

@@ -5,6 +5,8 @@ words      shell text as commands and words
 shell      a build's shell: which commands it starts, and what its variables may hold
 templates  which values CloudFormation gives to builds
 calls      `mlkit run` and `papermill` as they read their words
+about      one name for the data in all places that say it
+committed  what git holds of the notebooks
 checking   the check of a whole project
 """
 

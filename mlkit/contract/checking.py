@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mlkit.contract import about
+from mlkit.contract import about, committed
 from mlkit.contract.calls import call_of
 from mlkit.contract.fitting import nearest, problems
 from mlkit.contract.located import Text, load
@@ -64,13 +64,15 @@ class Checked:
 
 
 def check_project(root: Path) -> Checked:
-    """Checks each `mlkit run` and `papermill` of buildspecs/, buildspec.yml and the templates, and mlkit.yml's names; runs nothing."""
+    """Checks each `mlkit run` and `papermill` of buildspecs/, buildspec.yml and the templates, mlkit.yml's names, and what git holds of
+    the notebooks; runs nothing."""
     checked = Checked()
     templates = list(_templates(root, checked))
     starts = builds(templates)
     for template in templates:
         checked.problems += [Problem(file=template.path, line=line, message=message) for line, message in template.problems]
     checked.problems += [Problem(file=PROJECT_FILE.name, line=line, message=text) for line, text in about.misfits(root, templates)]
+    checked.problems += [Problem(file=name, line=1, message=message) for name, message in committed.problems(root)]
     by_file: dict[str, list[Build]] = {path.relative_to(root).as_posix(): [] for path in _files(root, _BUILDSPECS)}
     known = list(by_file)
     for build in starts:

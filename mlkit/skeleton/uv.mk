@@ -14,8 +14,23 @@ ifneq ($(PIP_INDEX),)
 export UV_DEFAULT_INDEX := $(PIP_INDEX)
 endif
 
+# What set-up says: a line a step, and on a terminal uv's own progress.
+SAY := @printf 'Set-up: %s\n'
+PACKAGES = $$(grep -c '^[a-z].*==' requirements.lock) packages of requirements.lock into .venv, 2 GB; what uv has cached is not downloaded again
+QUIET := $(shell test -t 2 || echo --quiet)
+
 setup: $(INSTALLED)
 
 $(UV):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "mlkit needs Python 3.11 or newer; this is " + sys.version.split()[0])'
-	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-warn-script-location --target .tools/uv uv==$(UV_VERSION)
+	$(SAY) 'uv $(UV_VERSION), the installer, into .tools, 40 MB'
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-warn-script-location --root-user-action ignore --target .tools/uv uv==$(UV_VERSION)
+
+# What JupyterLab adds to a notebook when it runs and saves it stays out of git: a filter of this clone alone, for the notebooks that
+# notebooks/.gitattributes names. A worktree without nbstripout takes notebooks as they are.
+STRIP := .venv/bin/nbstripout
+LEFT_OUT := $(foreach key,codemirror_mode file_extension mimetype nbconvert_exporter pygments_lexer version,metadata.language_info.$(key))
+.PHONY: notebook-filter
+notebook-filter:
+	@if strip=$$(git rev-parse --show-prefix 2>/dev/null)$(STRIP); then git config --local filter.nbstripout.clean \
+		"if test -x '$$strip'; then '$$strip' --keep-id --extra-keys '$(LEFT_OUT)'; else cat; fi"; fi

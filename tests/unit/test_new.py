@@ -58,7 +58,7 @@ def files(folder: Path) -> set[str]:
 SHARED = [
     *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "buildspecs").iterdir()),
     *("CloudFormation/codepipeline.yaml", "CloudFormation/sagemaker_prediction_endpoint.yaml"),
-    *("requirements.lock", "requirements-build.lock"),
+    *("requirements.lock", "requirements-build.lock", "notebooks/.gitattributes"),
 ]
 
 
