@@ -15,7 +15,7 @@ from typing import Any
 
 from mlkit import journal
 
-STOP_WITHIN_S = 10.0
+STOP_WITHIN_S = 60.0  # nobody waits for a kernel whose runner was killed: the limit is there against a service that hangs
 
 
 def load_ipython_extension(shell: Any) -> None:

@@ -17,7 +17,7 @@ from mlkit.settings import Project
 _GB = 1e9
 _ENOUGH_GB = 5.0  # packages take 2 GB, a build's copy and a run's results one more
 _TOO_LITTLE_GB = 1.0
-_KERNEL_TIMEOUT_S = 60
+_KERNEL_TIMEOUT_S = 300  # only a kernel that hangs takes this long
 
 
 def python(project: Project) -> Finding:

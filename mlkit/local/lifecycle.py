@@ -14,8 +14,10 @@ from mlkit.local import ports
 from mlkit.local.home import Home
 from mlkit.local.room import RESERVE_BYTES
 
-_START_TIMEOUT_S = 60.0
-_STOP_TIMEOUT_S = 30.0
+# Only what hangs takes this long. A slow machine is given the time: a server that is killed before its time has saved nothing.
+_START_TIMEOUT_S = 300.0
+_STOP_TIMEOUT_S = 300.0
+_ANSWER_TIMEOUT_S = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,7 +180,7 @@ def _running(place: Home) -> Running | None:
 
 def _answers(port: int) -> bool:
     """Whether an HTTP server is there: a refusal is an answer too."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_ANSWER_TIMEOUT_S)
     try:
         connection.request("GET", "/")
         return connection.getresponse().status == 403

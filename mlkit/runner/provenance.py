@@ -15,6 +15,7 @@ from mlkit.steps import lock_digests
 
 # Variables by which CodeBuild, Jenkins, GitHub Actions, CircleCI and TeamCity name a build.
 BUILDS = ("CODEBUILD_BUILD_ID", "BUILD_TAG", "GITHUB_RUN_ID", "CIRCLE_WORKFLOW_ID", "BUILD_NUMBER")
+_GIT_TIMEOUT_S = 300  # only a git that hangs takes this long; without its answer the record would name no commit
 
 
 def origin(project: Project | None, environ: Mapping[str, str] = os.environ) -> Origin:
@@ -60,7 +61,7 @@ def _git(root: Path) -> tuple[str | None, bool | None]:
 
 def _asked(root: Path, *question: str) -> str | None:
     try:
-        answer = subprocess.run(["git", "-C", str(root), *question], capture_output=True, text=True, timeout=20)
+        answer = subprocess.run(["git", "-C", str(root), *question], capture_output=True, text=True, timeout=_GIT_TIMEOUT_S)
     except (OSError, subprocess.TimeoutExpired):
         return None
     return answer.stdout.strip() if answer.returncode == 0 else None

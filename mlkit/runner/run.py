@@ -29,7 +29,7 @@ from mlkit.runner.usage import UsageMeter
 from mlkit.screening import Screener, secret_variables
 from mlkit.settings import Project
 
-START_TIMEOUT_S = 60
+START_TIMEOUT_S = 600  # only a kernel that hangs takes this long; one that ends is noticed at once
 STOP_JOBS_S = 5.0
 STOP_SAVING_S = 1.0
 

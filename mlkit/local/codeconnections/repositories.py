@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 _FILE = "repositories.json"
-_TIMEOUT_S = 120
+_TIMEOUT_S = 600  # only a git that hangs takes this long
 _UNCOMMITTED = "Uncommitted files of the working tree"
 
 
