@@ -16,7 +16,7 @@ endif
 
 # What set-up says: a line a step, and on a terminal uv's own progress.
 SAY := @printf 'Set-up: %s\n'
-PACKAGES = $$(grep -c '^[a-z].*==' requirements.lock) packages of requirements.lock into .venv, 2 GB; what uv has cached is not downloaded again
+PACKAGES = $$(grep -c '^[a-z].*==' requirements.lock) packages into .venv, 2 GB; from uv's cache where it holds them
 QUIET := $(shell test -t 2 || echo --quiet)
 
 setup: $(INSTALLED)

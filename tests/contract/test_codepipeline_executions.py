@@ -30,9 +30,9 @@ def mails(local_aws: LocalAws) -> list[dict[str, str]]:
     return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
 
-def wait_until_it_asks_again(lab: Lab, token: str) -> None:
-    """The gate asks with another token than this one."""
-    wait_until(lambda: lab.state("Gate", "Ask").get("token"), "the gate asks again", ok=lambda found: found not in (None, token))
+def wait_until_it_asks_again(lab: Lab, token: str) -> str:
+    """The token with which the gate asks, once it is another than this one."""
+    return wait_until(lambda: lab.state("Gate", "Ask").get("token"), "the gate asks again", ok=lambda found: found not in (None, token))
 
 
 def code_of(error: pytest.ExceptionInfo[ClientError]) -> str:
@@ -273,7 +273,7 @@ def test_stopping_waits_for_the_action_and_abandoning_does_not(lab: Lab) -> None
     summary = client.list_pipeline_executions(pipelineName=lab.name)["pipelineExecutionSummaries"][0]
     assert summary["stopTrigger"]["reason"] == "enough"
     second = lab.start()
-    wait_until_it_asks_again(lab, token)
+    token = wait_until_it_asks_again(lab, token)
     client.stop_pipeline_execution(pipelineName=lab.name, pipelineExecutionId=second, abandon=True)
     assert lab.execution(second)["status"] == "Stopped"
     assert lab.run(second, "Ask")["status"] == "Abandoned"
