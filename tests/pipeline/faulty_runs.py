@@ -39,7 +39,7 @@ open(os.environ["FAULT_BEGAN"], "w").close()
 """
 SLEEPS = BEGINS + "time.sleep(100_000)"
 WAITS = BEGINS + 'while not os.path.exists(os.environ["FAULT_GO"]):\n    time.sleep(0.02)'
-SWALLOWS = BEGINS + "try:\n    time.sleep(300)\nexcept BaseException:\n    print('swallowed')"
+SWALLOWS = BEGINS + "try:\n    time.sleep(100_000)\nexcept BaseException:\n    print('swallowed')"
 DEAF = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n" + SLEEPS
 
 
