@@ -16,8 +16,6 @@ from mlkit.local import lifecycle
 from mlkit.records import RunRecord
 from mlkit.settings import Project
 
-pytestmark = pytest.mark.timeout(400)
-
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Piped:

@@ -4,17 +4,16 @@ import json
 
 import pytest
 from project_pipeline import ACTIONS, ROOT, Piped, git
+from waiting import HANG_S
 
 from mlkit.errors import PipelineFailed
 from mlkit.records import RunRecord
-
-pytestmark = pytest.mark.timeout(570)
 
 PREP = "notebooks/01_prep.ipynb"
 ENDS = {
     "an error under %%capture": ("%%capture\nraise ValueError('hidden')", "failed", "ValueError: hidden"),
     "a stop that the cell swallows": (
-        "import os, signal, time\ntry:\n    os.kill(os.getppid(), signal.SIGTERM)\n    time.sleep(300)\nexcept BaseException:\n    pass",
+        "import os, signal, time\ntry:\n    os.kill(os.getppid(), signal.SIGTERM)\n    time.sleep(99999)\nexcept BaseException:\n    pass",
         "interrupted",
         "stopped by SIGTERM",
     ),
@@ -27,7 +26,7 @@ def test_a_notebook_that_would_end_green_unseen_stops_the_pipeline(pipeline: Pip
     before = pipeline.production()
     push_with_a_second_cell(pipeline, cell)
     with pipeline.running() as run:
-        exit_code = run.process.wait()
+        exit_code = run.process.wait(HANG_S)
 
     assert exit_code == PipelineFailed.exit_code
     assert says in " ".join(run.log.read_text().split())
