@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from waiting import HANG_S
 
 ROOT = Path(__file__).parents[2]
 INITIALS = "text-ids"
@@ -47,7 +48,7 @@ def project(tmp_path: Path, local_aws: Any, monkeypatch: pytest.MonkeyPatch) -> 
 
 def typed(project: Path, command: str, *, code: int = 0) -> str:
     """What the command says when it is typed in the project."""
-    done = subprocess.run(shlex.split(command), cwd=project, capture_output=True, text=True, timeout=280, check=False)
+    done = subprocess.run(shlex.split(command), cwd=project, capture_output=True, text=True, timeout=HANG_S, check=False)
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout + done.stderr
 
@@ -58,7 +59,6 @@ def next_command(told: str) -> str:
     return found[1]
 
 
-@pytest.mark.timeout(900)  # three notebooks, a training job and an endpoint
 def test_ratings_with_ids_of_text_are_loaded_trained_on_and_asked_for(project: Path) -> None:
     told = typed(project, "mlkit data load mine.dat", code=40)
     typed(project, next_command(told))  # makes the lake

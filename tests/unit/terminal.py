@@ -13,7 +13,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-PATIENCE_S = 60  # against hanging only
+from waiting import HANG_S, wait_until
+
 CTRL_C, CTRL_D = "\x03", "\x04"
 
 
@@ -31,16 +32,18 @@ class Terminal:
         """Type lines that nobody reads yet, and come back once they lie there to be read."""
         self.type(text)
         waiting = struct.pack("i", 0)
-        end = time.monotonic() + PATIENCE_S
-        while struct.unpack("i", fcntl.ioctl(self._far_end, termios.FIONREAD, waiting))[0] < len(text):
-            assert time.monotonic() < end, "the text never arrived"
+        wait_until(
+            lambda: struct.unpack("i", fcntl.ioctl(self._far_end, termios.FIONREAD, waiting))[0],
+            "the text has arrived",
+            ok=lambda length: length >= len(text),
+        )
 
     def go(self) -> None:
         os.write(self._gate, b"g")
 
     def read_until(self, pattern: str) -> str:
         """What is shown up to the end of the pattern's first match, with plain line ends."""
-        end = time.monotonic() + PATIENCE_S
+        end = time.monotonic() + HANG_S
         while not (found := re.search(pattern, self._unread)):
             assert time.monotonic() < end, f"{pattern!r} is never shown: {self._unread!r}"
             if select.select([self._keys], [], [], 0.2)[0]:

@@ -79,7 +79,7 @@ def test_a_value_that_cannot_be_kept_ends_with_the_parameters_exit_code(tmp_path
         (tmp_path / "values.yaml").write_bytes(arguments[1])
         arguments = ["-f", "values.yaml"]
     program = [sys.executable, "-c", "from mlkit.cli import main; main()", "run", str(path)]
-    result = subprocess.run([*program, *arguments], capture_output=True, text=True, cwd=tmp_path, timeout=60)
+    result = subprocess.run([*program, *arguments], capture_output=True, text=True, cwd=tmp_path, timeout=HANG_S)
     assert result.returncode == errors.InvalidParameters.exit_code
     assert complaint in result.stderr
     assert "Traceback" not in result.stderr

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mlkit.movielens.preparation import held_out_warning
@@ -22,7 +22,6 @@ def test_what_was_rounded_is_counted():
     assert outside(np.array([0.5, 5, 0.4, 5.5, -1])) == 3
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(-100, 100)))
 def test_rounding_leaves_each_rating_on_its_side_of_the_scale_and_of_four_stars(ratings):
     before = np.array(ratings, dtype=np.float64)

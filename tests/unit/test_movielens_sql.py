@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import ratings_in_pandas as expected
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from plain_xxhash import place_of, signed_hash
 from trino_in_memory import MemoryAthena
@@ -285,7 +285,6 @@ def dirty_tables(draw: st.DrawFn) -> tuple[str, str, list[Row]]:
 
 @given(table=dirty_tables(), rule=RULES)
 @example(table=("bigint", "double", [(1, 1, 4.0, 1), (1, 1, 4.0, 1)]), rule=SplitRule(salt="s"))
-@settings(deadline=None)
 def test_any_table_is_counted_indexed_and_split_as_pandas_does_it(
     athena: MemoryAthena, table: tuple[str, str, list[Row]], rule: SplitRule
 ) -> None:

@@ -268,7 +268,7 @@ def check_runs_or_is_refused(path, changes):
     nbformat.writes(prepared).encode()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.tuples(st.sampled_from(PLACES), st.sampled_from([*GARBAGE, DROPPED])), min_size=2, max_size=5))
 def test_several_changes_at_once_are_refused_or_can_be_run_and_written(tmp_path_factory, changes):
     check_runs_or_is_refused(tmp_path_factory.getbasetemp() / "changed.ipynb", changes)

@@ -173,7 +173,7 @@ ODD = [
 ]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.lists(st.sampled_from(ODD) | st.text(max_size=3), max_size=25).map("".join))
 @example("=: =")
 @example("<<: <<")

@@ -271,7 +271,7 @@ KINDS = st.recursive(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(kind=KINDS, value=VALUES | PLAIN | TYPED)
 def test_any_value_for_any_type_is_refused_or_survives_json_and_the_kernel(kind, value):
     parameter = Parameter(name="x", type=kind, required=True)
@@ -288,7 +288,6 @@ def test_any_value_for_any_type_is_refused_or_survives_json_and_the_kernel(kind,
     assert bind([parameter], {"x": bound}) == {"x": bound}
 
 
-@settings(max_examples=100, deadline=None)
 @given(value=PLAIN)
 def test_whatever_json_has_is_bound_as_it_is(value):
     parameter = Parameter(name="x", type=ParameterType(name="dict"), required=True)

@@ -336,7 +336,7 @@ HEADERS = [
 ]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(data=st.data(), kind=st.sampled_from(sorted(IDS)))
 def test_ratings_in_any_dialect_are_read_back_exactly_or_refused(
     tmp_path_factory: pytest.TempPathFactory, data: DataObject, kind: str
@@ -379,7 +379,6 @@ def written(row: "list[str] | tuple[str, ...]", delimiter: str, data: DataObject
     return buffer.getvalue()
 
 
-@settings(deadline=None)
 @given(st.lists(st.one_of(st.text("0123456789.-+ex_ ", max_size=6), st.integers().map(str), st.floats().map(str)), max_size=4))
 def test_an_array_and_its_values_are_judged_alike(texts: list[str]) -> None:
     """Whether all of a column is taken follows from each value alone; a refusal always finds the value."""

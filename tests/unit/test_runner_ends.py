@@ -84,7 +84,7 @@ def test_an_error_from_a_thread_fails_the_run_though_its_cell_was_done(tmp_path,
 
 @pytest.mark.parametrize("swallowed", ["KeyboardInterrupt", "BaseException"])
 def test_a_limit_that_the_last_cell_swallows_still_ends_the_run(tmp_path, swallowed):
-    cell = f"import time\ntry:\n    time.sleep(300)\nexcept {swallowed}:\n    print('swallowed')"
+    cell = f"import time\ntry:\n    time.sleep(100_000)\nexcept {swallowed}:\n    print('swallowed')"
     record = run(tmp_path, cell, options=RunOptions(cwd=tmp_path, cell_timeout_s=5))
     assert record.status is Status.TIMED_OUT
     assert [cell.status for cell in record.cells] == ["completed", "timed out"]
@@ -96,7 +96,7 @@ def test_a_signal_that_a_cell_swallows_still_ends_the_run_after_that_cell(tmp_pa
         if (progress.cell, progress.status) == (2, None):
             os.kill(os.getpid(), signal.SIGTERM)
 
-    cell = "import time\ntry:\n    time.sleep(300)\nexcept BaseException:\n    pass"
+    cell = "import time\ntry:\n    time.sleep(100_000)\nexcept BaseException:\n    pass"
     record = run(tmp_path, cell, "print('went on')", options=RunOptions(cwd=tmp_path, on_progress=stop_in_cell_2))
     assert [cell.status for cell in record.cells] == ["completed", "interrupted", "not run"]
 

@@ -70,10 +70,10 @@ DYING = [
         "import os\nos._exit(0)",
         "import os\nos.kill(os.getpid(), 9)",
         "import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)",
-        "import os, threading, time\nthreading.Timer(0.1, os._exit, (0,)).start()\ntime.sleep(60)",
+        "import os, threading, time\nthreading.Timer(0.1, os._exit, (0,)).start()\ntime.sleep(100_000)",
     )
 ]
-_SWALLOWS = "import os, signal, time\ntry:\n    os.kill(os.getppid(), signal.{})\n    time.sleep(60)\nexcept {}:\n    pass"
+_SWALLOWS = "import os, signal, time\ntry:\n    os.kill(os.getppid(), signal.{})\n    time.sleep(100_000)\nexcept {}:\n    pass"
 STOPPED = [
     Cell(_SWALLOWS.format(name, caught), ends=Status.INTERRUPTED)
     for name in ("SIGTERM", "SIGINT", "SIGHUP")

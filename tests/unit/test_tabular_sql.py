@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from plain_xxhash import place_of, signed_hash
 from trino_in_memory import MemoryAthena
@@ -175,7 +175,6 @@ def dirty_tables(draw: st.DrawFn) -> tuple[str, str, list[Row]]:
 
 
 @given(table=dirty_tables(), rule=RULES)
-@settings(deadline=None)
 def test_any_table_is_counted_and_split_as_pandas_does_it(athena: MemoryAthena, table: tuple[str, str, list[Row]], rule: SplitRule) -> None:
     key, b, rows = table
     put(athena, rows, key=key, b=b)
