@@ -20,6 +20,8 @@ MODULES = {
     "screening/rules": ("unit/test_screening*.py",),
     "screening/texts": ("unit/test_screening*.py",),
     "local/guard": ("unit/test_guard*.py",),
-    "runner/engine": ("unit/test_runner*.py",),
+    "runner/client": ("unit/test_runner.py", "unit/test_runner_ends.py"),
+    "runner/engine": ("unit/test_runner.py", "unit/test_runner_ends.py"),
+    "runner/iopub": ("unit/test_runner.py", "unit/test_runner_ends.py"),
     "local/codepipeline/engine": ("unit/test_codepipeline_[ae]*.py",),
 }
