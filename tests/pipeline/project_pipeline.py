@@ -31,8 +31,8 @@ QUICK = {"epochs": 30}  # fewer passes than the notebook's own, and still well a
 
 TUNING = {
     "tune": True,
-    "tune_epochs": [10, 30],
-    "tune_mini_batch_size": [500, 2000],
+    "tune_epochs": [25, 30],
+    "tune_mini_batch_size": [500, 1000],
     "tune_factors_wd": [1e-08, 0.001],
     "max_jobs": 2,
     "max_parallel_jobs": 2,
