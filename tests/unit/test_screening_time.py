@@ -5,6 +5,7 @@ import random
 
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
+from waiting import SLOWNESS
 
 from mlkit.screening import Screener
 from mlkit.screening.documents import TOO_DEEP
@@ -44,7 +45,7 @@ def printed(text, mime):
     return new_notebook(cells=[new_code_cell("x()", outputs=[new_output("display_data", data={mime: text})])])
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(120 * SLOWNESS)
 @pytest.mark.parametrize("mime", ["text/plain", "text/html"])
 @pytest.mark.parametrize("pattern", PATTERNS.values(), ids=PATTERNS)
 def test_a_text_that_repeats_itself_is_read_to_its_end(pattern, mime):
@@ -53,14 +54,14 @@ def test_a_text_that_repeats_itself_is_read_to_its_end(pattern, mime):
     assert clean.cells[0].outputs[0].data[mime].endswith("[redacted: one]")
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(120 * SLOWNESS)
 def test_bytes_in_base64_and_hex_are_read_to_their_end():
     chance = random.Random(1)
     for text in (base64.b64encode(chance.randbytes(SIZE)).decode(), chance.randbytes(SIZE).hex()):
         assert Screener().text(text, "log") == (text, ())
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(120 * SLOWNESS)
 def test_thousands_of_cells_are_read():
     cells = [new_code_cell("x()", outputs=[new_output("stream", text=f"{number}\n")]) for number in range(3000)]
     assert Screener().notebook(new_notebook(cells=cells))[1] == ()
