@@ -50,14 +50,20 @@ class Keeper:
         self._notebook = b""
         self._earlier = {path: _content(path) for path in (self.executed, self.record_path)}
         self._unsaved: SaveFailed | None = None
-        self._storing = threading.Lock()
+        self._writing, self._storing = threading.Lock(), threading.Lock()
+        self._closed = False
 
     def save(self, notebook: Any) -> None:
         """Write the notebook. That it cannot be written is told at the end: a disk that is full now may not be so later."""
+        data = self._clean_notebook(notebook)
+        with self._writing:
+            self._notebook = data
+            self._unsaved = self._write(self.executed, data)
+
+    def _clean_notebook(self, notebook: Any) -> bytes:
         clean, found = self.screener.notebook(notebook)
         self.redactions.update(dict.fromkeys(found))
-        self._notebook = utf8(nbformat.writes(nbformat.from_dict(clean)))  # type: ignore[no-untyped-call]
-        self._unsaved = self._write(self.executed, self._notebook)
+        return utf8(nbformat.writes(nbformat.from_dict(clean)))  # type: ignore[no-untyped-call]
 
     def clean_record(self, record: RunRecord) -> RunRecord:
         """The record with every secret taken out, and the list of all that was."""
@@ -106,14 +112,24 @@ class Keeper:
                 self._write(path, before)
 
     def keep_unfinished(self, notebook: Any, record: RunRecord) -> None:
-        """Save and store what there is by now. A failure waits for the end, which tells of it if it lasts."""
-        self.save(notebook)
-        self._write_record(self.clean_record(record))
+        """Save and store what there is by now, until `close`. A failure waits for the end, which tells of it if it lasts."""
+        data, clean = self._clean_notebook(notebook), self.clean_record(record)
+        with self._writing:
+            if self._closed:
+                return
+            self._notebook = data
+            self._unsaved = self._write(self.executed, data)
+            self._write_record(clean)
         try:
-            self._store_all(record)
+            self._store_all(record, unfinished=True)
         except MlkitError as problem:
             text, _ = self.screener.text(str(problem), "record")
             logging.getLogger(__name__).warning("The unfinished notebook could not be stored: %s", text)
+
+    def close(self) -> None:
+        """From here on nothing unfinished is written: a save that was under way must not replace the last one."""
+        with self._writing:
+            self._closed = True
 
     def end(self, record: RunRecord) -> RunRecord:
         """Store, then write the record; what went wrong with either is in its `not_kept`."""
@@ -134,10 +150,12 @@ class Keeper:
             record = _with(record, [self._unsaved])
         return record
 
-    def _store_all(self, record: RunRecord) -> None:
+    def _store_all(self, record: RunRecord, *, unfinished: bool = False) -> None:
         """The lock keeps an upload that hung from overtaking the last one."""
         if self.store is not None:
             with self._storing:
+                if unfinished and self._closed:
+                    return
                 self.store.put(self.executed.name, self._notebook)
                 self.store.put(self.record_path.name, utf8(self.clean_record(record).to_json()))
 

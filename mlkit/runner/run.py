@@ -179,6 +179,7 @@ class _Run:
         self.session.signal_kernel(signal.SIGKILL)  # what the kernel left running; then its last word has been said
         self.listener.stop()
         self.saver.stop(STOP_SAVING_S)
+        self.keeper.close()
         self._finish_activity()
         failure = self._failure()
         if self.session.failure is not None and failure is not None:

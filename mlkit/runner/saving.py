@@ -18,7 +18,7 @@ class Saver:
     def __init__(self, save: Callable[[], None]) -> None:
         self._save = save
         self._wanted, self._stopped = threading.Event(), threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread = threading.Thread(target=self._run, name="mlkit-saver", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
