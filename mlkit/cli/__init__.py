@@ -1,5 +1,6 @@
 """The command line: each command is a thin call into the library; errors end it with one message and their own exit code."""
 
+import contextlib
 import io
 import sys
 
@@ -46,6 +47,7 @@ def main() -> None:
         if error is None:
             raise
         if str(error):
-            show_error(error)
+            with contextlib.suppress(OSError):  # the exit code counts, also where nothing can be printed
+                show_error(error)
         sys.exit(error.exit_code)
     sys.exit(code if isinstance(code, int) else 0)

@@ -1,6 +1,8 @@
 """mlkit run | params: one notebook, headless."""
 
+import contextlib
 import json
+import threading
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -67,7 +69,7 @@ def run(
     Example: mlkit run notebooks/02_train.ipynb -p tune True
     """
     for option, seconds in (("--cell-timeout", cell_timeout), ("--run-timeout", run_timeout)):
-        if seconds is not None and not seconds > 0:
+        if seconds is not None and not 0 < seconds <= threading.TIMEOUT_MAX:
             raise UsageError(f"{option} is {seconds:g}", cure="Give seconds above 0, or leave it out for no limit.")
     given, sources = _given(notebook, file, setting or [], parameter or [])
     destination = Destination.of(executed, notebook, evidence)
@@ -156,16 +158,18 @@ def run_and_keep(
     record = run_notebook(notebook, executed, given, options)
     if record.failure is not None and record.origin.pipeline_execution_id:
         _tell(record)
-    _show_end(record)
-    if finished is not None:
-        finished.keep(record)
+    with contextlib.suppress(OSError):  # how the run ended counts, also where nothing can be printed
+        _show_end(record)
+        if finished is not None:
+            finished.keep(record)
     check_run(record)
 
 
 def _show_end(record: "RunRecord") -> None:
     """What a log ends with: how it went, the gate's verdict where there is one, and where to look."""
     verdict = f", verdict {record.activity.verdict}" if record.activity and record.activity.verdict else ""
-    out.print(plain(f"{Path(record.notebook).name}: {record.status} in {record.usage.wall_s:.1f} s{verdict}, see {record.executed}"))
+    place = "" if record.not_kept else f", see {record.executed}"
+    out.print(plain(f"{Path(record.notebook).name}: {record.status} in {record.usage.wall_s:.1f} s{verdict}{place}"))
     for warning in record.activity.warnings if record.activity else ():
         out.print(plain(f"  Warning: {warning}"))
     if record.stored and not record.not_kept:

@@ -18,7 +18,8 @@ from mlkit.runner.cells import is_run
 from mlkit.runner.iopub import QUIET_S, KernelClient
 from mlkit.runner.session import RunStopped, Session, runner_failed
 
-SHUTDOWN_WAIT_S = 1.0  # until a kernel whose cells are all done is ended by signal; some never answer, and jupyter_client waits 5 s
+# Until a kernel whose cells are all done gets SIGTERM, and again until SIGKILL: files that it left open are written, threads end.
+SHUTDOWN_WAIT_S = 2 * 10.0
 _FOREVER_S = 10**8  # nbclient gives up on output 4 s after the reply, also while it still comes; `iopub` knows when it has ended
 
 
@@ -129,6 +130,9 @@ class StoppableClient(PapermillNotebookClient):  # type: ignore[misc]
                 self.execute_cell(cell, index)
                 self._resolve_references(cell, index)
         except CellExecutionError as problem:
+            errors = [error for error in self._errors if self._cell_of(error) is cell]
+            if problem.ename == "NoneType" and errors:  # what a reply says of an error in a rich representation
+                return End(Status.FAILED, *_told(errors[-1]), kernel_is_free=True)
             return End(Status.FAILED, problem.ename, problem.evalue, cure_told(problem.traceback), kernel_is_free=True)
         except DeadKernelError:
             return End(Status.DIED, "KernelDied", *session.death())

@@ -188,6 +188,7 @@ class Keeper:
         """In one step, so that a reader never finds half of it."""
         partial = path.with_name(f".{path.name}.partial")
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)  # a notebook may delete it
             partial.write_bytes(data)
             os.replace(partial, path)
         except OSError as problem:

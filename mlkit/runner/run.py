@@ -53,6 +53,8 @@ def run_notebook(source: Path, executed: Path, parameters: Mapping[str, Any], op
         raise UsageError(f"The executed notebook {executed} does not end with .ipynb.", cure=f"Name it {executed.with_suffix('.ipynb')}.")
     if executed.is_dir():
         raise UsageError(f"The executed notebook cannot be the folder {executed}.", cure=f"Name a file in it: {executed / source.name}")
+    if (record := executed.with_suffix(".record.json")).is_dir():
+        raise UsageError(f"The run's record cannot be the folder {record}.", cure="Name another file for the executed notebook.")
     with only_one(executed):
         return _Run(source, content, executed, declared, given, kernel, options).go()
 
@@ -139,10 +141,10 @@ class _Run:
             pass  # the session holds what happened
         except PapermillExecutionError as problem:  # papermill looks through the outputs: it may see what nobody reported
             self._ended_early(Status.FAILED, str(problem.ename), str(problem.evalue), "")
-        except Exception as problem:
+        except (Exception, SystemExit) as problem:
             self._ended_by(problem)
 
-    def _ended_by(self, problem: Exception) -> None:
+    def _ended_by(self, problem: Exception | SystemExit) -> None:
         """An exception that left papermill: the kernel's end outside of a cell, or something that nobody was prepared for."""
         from nbclient.exceptions import DeadKernelError
 
@@ -171,7 +173,7 @@ class _Run:
         """The one end of every run that was begun: jobs stopped, notebook and record written and stored."""
         try:
             return self._end()
-        except Exception as problem:  # rather a record that says less than one that says `running` for ever
+        except (Exception, SystemExit) as problem:  # rather a record that says less than one that says `running` for ever
             self.session.fail(Status.FAILED, None, *runner_failed(problem))
             return self.keeper.end(self._bare_record())
 

@@ -27,7 +27,7 @@ class RunStopped(Exception):
     """Leaves papermill's loop when the kernel is gone or to be ended; the session knows why."""
 
 
-def runner_failed(problem: Exception) -> tuple[str, str, str]:
+def runner_failed(problem: BaseException) -> tuple[str, str, str]:
     """Name, text and cure for an exception that nothing was prepared for: the text says where it was raised."""
     frames = traceback.extract_tb(problem.__traceback__)
     place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""

@@ -3,13 +3,16 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import nbformat
 import pytest
 from test_runner import Stored, notebook, printed, stamps
 
-from mlkit.errors import MlkitError, RunnerFailed
+from mlkit.errors import GateFailed, MlkitError, RunnerFailed
 from mlkit.outcomes import check_run
 from mlkit.records import RunRecord, Status
 from mlkit.runner import RunOptions, run_notebook
@@ -203,6 +206,51 @@ def test_a_kernel_that_ends_is_told_by_its_own_cause(tmp_path, cell, says, cure)
 def test_a_kernel_that_ends_after_its_last_cell_fails_the_run(tmp_path):
     last = "import os, threading, asyncio\nasyncio.get_event_loop().call_soon(os._exit, 0)"
     assert run(tmp_path, last).status is not Status.COMPLETED
+
+
+def test_what_a_notebook_does_at_its_kernels_exit_is_done(tmp_path):
+    at_exit = "import atexit, threading, time\natexit.register(open('at_exit', 'w').write, 'done')"
+    leaves_open = "left = open('left_open', 'w')\nleft.write('rows')"
+    thread = "threading.Thread(target=lambda: (time.sleep(1.5), open('thread', 'w').write('done'))).start()"
+    record = run(tmp_path, f"{at_exit}\n{leaves_open}\n{thread}")
+    assert record.status is Status.COMPLETED
+    assert [(tmp_path / name).read_text() for name in ("at_exit", "left_open", "thread")] == ["done", "rows", "done"]
+
+
+@pytest.mark.parametrize("method", ["_repr_html_", "_repr_mimebundle_"])
+def test_an_error_in_a_rich_representation_keeps_its_name_and_exit_code(tmp_path, method):
+    shown = f"from mlkit.errors import GateFailed\nclass Shown:\n    def {method}(self, **_):\n        raise GateFailed('no')\nShown()"
+    record = run(tmp_path, shown)
+    assert (record.failure.ename, record.failure.evalue) == ("GateFailed", "no")
+    with pytest.raises(GateFailed):
+        check_run(record)
+
+
+def test_a_folder_that_the_notebook_deletes_is_made_again(tmp_path):
+    executed = tmp_path / "out" / "executed.ipynb"
+    source = notebook(tmp_path, "import shutil\nshutil.rmtree('out')", "print('after')")
+    record = run_notebook(source, executed, {}, RunOptions(cwd=tmp_path))
+    check_run(record)
+    assert printed(executed) == "after\n"
+    assert RunRecord.from_json((tmp_path / "out" / "executed.record.json").read_text()) == record
+
+
+def test_a_record_that_would_be_a_folder_is_refused(tmp_path):
+    (tmp_path / "executed.record.json").mkdir()
+    with pytest.raises(MlkitError, match="cannot be the folder"):
+        run_notebook(notebook(tmp_path), tmp_path / "executed.ipynb", {})
+
+
+@pytest.mark.parametrize(("cell", "code"), [("print(2)", 0), ("1 / 0", 12)])
+@pytest.mark.parametrize("closed", ["| head -0", "2>&1 | head -1", "> /dev/full", "> /dev/full 2>&1"])
+def test_a_command_whose_reader_is_gone_ends_as_the_run_does(tmp_path, closed, cell, code):
+    source = notebook(tmp_path, "import time; time.sleep(0.5)", cell, "print('last')")
+    mlkit = Path(sys.executable).with_name("mlkit")
+    line = f'set -o pipefail; ( "{mlkit}" run "{source}" "{tmp_path}/executed.ipynb"; echo $? > "{tmp_path}/code" ) {closed}'
+    subprocess.run(["bash", "-c", line], cwd=tmp_path, capture_output=True)
+    record = RunRecord.from_json((tmp_path / "executed.record.json").read_text())
+    assert int((tmp_path / "code").read_text()) == code
+    assert (record.status, bool(record.ended)) == ("failed" if code else "completed", True)
 
 
 def test_a_forked_child_that_goes_on_disturbs_nothing(tmp_path):
