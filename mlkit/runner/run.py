@@ -49,10 +49,10 @@ def run_notebook(source: Path, executed: Path, parameters: Mapping[str, Any], op
     given = bind(declared, parameters)
     if executed.resolve() == source.resolve():
         raise UsageError(f"The executed notebook would replace its source {source}.", cure="Name another file for it.")
-    if executed.suffix != ".ipynb":
-        raise UsageError(f"The executed notebook {executed} does not end with .ipynb.", cure=f"Name it {executed.with_suffix('.ipynb')}.")
     if executed.is_dir():
         raise UsageError(f"The executed notebook cannot be the folder {executed}.", cure=f"Name a file in it: {executed / source.name}")
+    if executed.suffix != ".ipynb":
+        raise UsageError(f"The executed notebook {executed} does not end with .ipynb.", cure=f"Name it {executed.with_suffix('.ipynb')}.")
     if (record := executed.with_suffix(".record.json")).is_dir():
         raise UsageError(f"The run's record cannot be the folder {record}.", cure="Name another file for the executed notebook.")
     with only_one(executed):
