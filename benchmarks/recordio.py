@@ -18,8 +18,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests/unit"))
 from record_proto import Record, frame, payloads, record
-
-from mlkit.recordio import Rows, decode, encode
+from sagemaker_formats.recordio import Rows, decode, encode
 
 
 def make_rows(n_rows: int, users: int, movies: int) -> Rows:

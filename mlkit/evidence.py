@@ -13,7 +13,7 @@ from typing import Any
 from mlkit.errors import ApprovalVoid, UsageError
 
 SCHEMA = "mlkit/manifest/1"
-CODE_FOLDERS = ("mlkit", "notebooks", "buildspecs", "CloudFormation", "vendor")
+CODE_FOLDERS = ("mlkit", "packages/sagemaker_formats/src/sagemaker_formats", "notebooks", "buildspecs", "CloudFormation", "vendor")
 CODE_FILES = ("mlkit.yml", "*.py")  # of the project's own folder: what it is about, and modules of the team's
 _GENERATED = {"__pycache__", ".ipynb_checkpoints"}
 

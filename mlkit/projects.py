@@ -13,7 +13,7 @@ from mlkit import __version__, git
 from mlkit.errors import NotFound, UsageError
 from mlkit.settings import DATALAKE_TEMPLATE, ENDPOINT_TEMPLATE, PIPELINE_TEMPLATE, PROJECT_FILE
 from mlkit.steps import LOCKS, replace_files
-from mlkit.wheels import VENDOR, Wheel, build_wheel, carried_wheel
+from mlkit.wheels import VENDOR, Wheel, build_wheels, carried_wheels, wheels_in
 
 _SKELETON = Path(__file__).parent / "skeleton"
 _SHARED = ("buildspecs/*.yml", "notebooks/.gitattributes", str(PIPELINE_TEMPLATE), str(ENDPOINT_TEMPLATE), *LOCKS)
@@ -24,12 +24,12 @@ _THE_CHECKOUTS_OWN = "movielens"
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """Where parts come from: a checkout of mlkit, or a project that carries mlkit's wheel. `examples` maps names to folders."""
+    """Where parts come from: a checkout of mlkit, or a project that carries its wheels. `examples` maps names to folders."""
 
     root: Path
     examples: Mapping[str, Path]
     default: str
-    wheel: Callable[[], Wheel]
+    wheels: Callable[[], tuple[Wheel, ...]]
 
     def example(self, name: str | None) -> str:
         """The name itself if there is such an example; without one, the default. Raises UsageError."""
@@ -45,12 +45,13 @@ class Parts:
     shared: Mapping[str, bytes]
     own: Mapping[str, bytes]
     example: str
-    wheel: Wheel
+    wheels: tuple[Wheel, ...]
 
     @property
     def message(self) -> str:
         """What the commit says."""
-        return f"{self.example} with mlkit {__version__}\n\n{VENDOR}/{self.wheel.name} has sha256 {self.wheel.sha256}"
+        wheels = "\n".join(f"{wheel.path} has sha256 {wheel.sha256}" for wheel in self.wheels)
+        return f"{self.example} with mlkit {__version__}\n\n{wheels}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,10 +69,10 @@ def find_source(library: Path, start: Path) -> Source:
     if (checkout / "setup.cfg").is_file() and (checkout / "examples").is_dir():
         found = {path.parent.name: path.parent for path in sorted(checkout.glob(f"examples/*/{PROJECT_FILE}"))}
         examples = {**found, _THE_CHECKOUTS_OWN: checkout}
-        return Source(root=checkout, examples=examples, default=next(iter(examples)), wheel=functools.partial(build_wheel, checkout))
+        return Source(root=checkout, examples=examples, default=next(iter(examples)), wheels=functools.partial(build_wheels, checkout))
     for root in (start, *start.parents):
         if (root / ENDPOINT_TEMPLATE).is_file() and (root / VENDOR).is_dir():
-            return Source(root=root, examples={root.name: root}, default=root.name, wheel=functools.partial(carried_wheel, root))
+            return Source(root=root, examples={root.name: root}, default=root.name, wheels=functools.partial(carried_wheels, root))
     raise NotFound(
         "There is nothing here that a project could be made from",
         cure="Call `mlkit new` in a checkout of mlkit, or in a project that was made by it.",
@@ -85,12 +86,12 @@ def collect(source: Source, *, example: str | None, name: str) -> Parts:
             f"{name!r} cannot be a project's name: it needs letters, digits, dots, hyphens or underscores, as GitHub has them",
             cure="Give another with --name.",
         )
-    example, wheel = source.example(example), source.wheel()
+    example, wheels = source.example(example), source.wheels()
     skeleton = {path.relative_to(_SKELETON).as_posix(): path.read_bytes() for path in _SKELETON.rglob("*") if _is_part(path)}
     readme = skeleton.pop("README.md").decode().replace("PROJECT_NAME", name).replace("MLKIT_VERSION", __version__)
     own = {"README.md": readme.encode(), ".gitignore": skeleton.pop("gitignore"), **_read(source.examples[example], _EXAMPLE)}
-    shared = {**skeleton, **_read(source.root, _SHARED), f"{VENDOR}/{wheel.name}": wheel.content}
-    return Parts(shared=shared, own=own, example=example, wheel=wheel)
+    shared = {**skeleton, **_read(source.root, _SHARED), **{wheel.path: wheel.content for wheel in wheels}}
+    return Parts(shared=shared, own=own, example=example, wheels=wheels)
 
 
 def make(target: Path, parts: Parts, *, with_git: bool) -> Written:
@@ -123,16 +124,16 @@ def refresh(target: Path, parts: Parts, *, with_example: bool, with_git: bool) -
     if not (target / ENDPOINT_TEMPLATE).is_file() or not (target / VENDOR).is_dir():
         raise UsageError(f"{target} is no project that `mlkit new` made", cure="Leave out --refresh to make one in an empty folder.")
     wanted = {**parts.shared, **(parts.own if with_example else {})}
-    old = [path for path in (target / VENDOR).glob("mlkit-*.whl") if path.name != parts.wheel.name]
+    old = [path for path in wheels_in(target) if path not in wanted]
     differing = {path: content for path, content in wanted.items() if _content(target / path) != content}
-    changed = (*differing, *(path.relative_to(target).as_posix() for path in old))
+    changed = (*differing, *old)
     if not changed:
         return Written(files=())
     _check_held(target, [path for path in changed if (target / path).exists()])
     repository = git.top_level(target) if with_git else None
     replace_files({target / path: content for path, content in differing.items()})
     for path in old:
-        path.unlink()
+        (target / path).unlink()
     if repository != target:
         return Written(files=changed, repository=repository)
     return Written(files=changed, commit=git.commit(target, changed, parts.message))

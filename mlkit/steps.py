@@ -16,6 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+import sagemaker_formats
+
 import mlkit
 from mlkit.errors import InvalidData, NotFound
 from mlkit.evidence import code_digests, sha256
@@ -76,12 +78,14 @@ def identify(notebook: Path, parameters: Mapping[str, Any], root: Path) -> Step:
 
 
 def project_code(root: Path) -> dict[str, str]:
-    """SHA-256 of every file of the project's code, and of the library's where another copy than the project's is imported."""
-    library = Path(mlkit.__file__).resolve().parent
-    own = code_digests(root)
-    if library == (root / "mlkit").resolve():
-        return own
-    return {**own, **{f"imported {name}": value for name, value in code_digests(library.parent, ("mlkit",), files=()).items()}}
+    """SHA-256 of every file of the project's code, and of each imported package that is another copy than the project's."""
+    found = code_digests(root)
+    for package, place in ((mlkit, "mlkit"), (sagemaker_formats, "packages/sagemaker_formats/src/sagemaker_formats")):
+        library = Path(package.__path__[0]).resolve()
+        if library != (root / place).resolve():
+            imported = code_digests(library.parent, (library.name,), files=())
+            found |= {f"imported {name}": value for name, value in imported.items()}
+    return found
 
 
 def lock_digests(root: Path) -> dict[str, str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from sagemaker_formats.inference import Predictions
 
 from mlkit import handoff, tables
 from mlkit.aws.by_hand import ByHand, Change, permitted
@@ -15,7 +16,6 @@ from mlkit.aws.session import EXECUTION_TAG, Session, aws_errors
 from mlkit.aws.stacks import Stack, delete_stack, deploy_stack, find_stack
 from mlkit.errors import InvalidData, NotFound, WrongModel
 from mlkit.handoff import TrainedModel
-from mlkit.inference_formats import Predictions
 from mlkit.settings import ENDPOINT_TEMPLATE, ENVIRONMENTS, LabNames, Project
 
 # How long the old fleet stays while the new one is watched: only production has callers to protect.

@@ -24,12 +24,11 @@ def new(
     """
     import mlkit
     from mlkit import projects
-    from mlkit.wheels import VENDOR
 
     target = folder.resolve()
     source = projects.find_source(Path(mlkit.__file__).resolve().parent, Path.cwd())
     parts = projects.collect(source, example=example, name=name or target.name)
-    wheel = f"mlkit {mlkit.__version__} ({VENDOR}/{parts.wheel.name}, sha256 {parts.wheel.sha256[:16]})"
+    wheel = f"mlkit {mlkit.__version__} ({parts.wheels[0].path}, sha256 {parts.wheels[0].sha256[:16]})"
     if refresh and target.is_dir() and any(target.iterdir()):
         written = projects.refresh(target, parts, with_example=example is not None, with_git=git)
         done = f"{len(written.files)} files refreshed, commit {written.commit or 'left to you'}" if written.files else "is up to date"

@@ -7,6 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+from sagemaker_formats.inference import RECORDIO
+from sagemaker_formats.recordio import encode
 
 from mlkit import handoff, tables
 from mlkit.aws.lake import Lake
@@ -15,12 +17,10 @@ from mlkit.aws.queries import Unloaded, query, unload
 from mlkit.aws.shards import PARQUET, Channels, Format, Run, read_parquet, shards_for, to_parquet, unload_shards, write_shards
 from mlkit.errors import InvalidData
 from mlkit.handoff import PreparedData, StoredObject
-from mlkit.inference_formats import RECORDIO
 from mlkit.journal import log_warning
 from mlkit.movielens.features import INDEX_FILE, MOVIE, USER, FeatureIndex, one_hot_rows
 from mlkit.movielens.lake import ratings_table
 from mlkit.movielens.splits import SplitRule, feature_index_sql, histogram_sql, profile_sql, splits_sql
-from mlkit.recordio import encode
 from mlkit.settings import Project
 from mlkit.sql import unload_sql
 

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+from sagemaker_formats.inference import Predictions
 
 from mlkit import tables
 from mlkit.aws.endpoints import Answers, Codec, Served, ask_endpoint, describe_endpoint
@@ -16,7 +17,6 @@ from mlkit.aws.training import encoding_uri
 from mlkit.baselines import baseline_table, predicted_labels
 from mlkit.errors import InvalidData
 from mlkit.handoff import TrainedModel
-from mlkit.inference_formats import Predictions
 from mlkit.tabular.encoding import CSV, FILE, Encoding, Matrix, batches, from_csv
 
 MODEL = "XGBoost"

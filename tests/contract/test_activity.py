@@ -13,10 +13,10 @@ import uuid
 import boto3
 import numpy as np
 import pytest
+from sagemaker_formats import recordio
 from started import allow
 from waiting import HANG_S, wait_until
 
-from mlkit import recordio
 from mlkit.activity_log import ActivityLog
 from mlkit.aws.digests import complete_digests
 from mlkit.aws.session import Session

@@ -10,9 +10,11 @@ import boto3
 import numpy as np
 import pytest
 from finished_runs import FILES, make_project
+from sagemaker_formats import recordio
+from sagemaker_formats.inference import RECORDIO
 from started import allow
 
-from mlkit import journal, recordio
+from mlkit import journal
 from mlkit.activity_log import ActivityLog
 from mlkit.algorithms import Hyperparameters
 from mlkit.aws.finished_jobs import KEY_TAG, find_training_job, in_name, is_intact, job_key
@@ -22,7 +24,6 @@ from mlkit.aws.sweeping import job_prefix
 from mlkit.aws.training import run_training_job, run_tuning_job
 from mlkit.errors import TrainingJobFailed
 from mlkit.handoff import Channel, PreparedData
-from mlkit.inference_formats import RECORDIO
 from mlkit.movielens.training import ALGORITHM
 from mlkit.steps import REUSE
 

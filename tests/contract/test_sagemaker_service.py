@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from botocore.exceptions import ClientError
 from processes import wait_until_ended
+from sagemaker_formats import recordio
 from started import allow, start_local_aws, wait_until_saved
 from waiting import wait_for_stack, wait_until
 
-from mlkit import recordio
 from mlkit.local import lifecycle
 
 IMAGE = "382416733822.dkr.ecr.us-east-1.amazonaws.com/factorization-machines:1"

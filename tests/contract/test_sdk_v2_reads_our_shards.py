@@ -13,9 +13,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sagemaker_formats.recordio import Rows, decode, write_shard
 from waiting import HANG_S
-
-from mlkit.recordio import Rows, decode, write_shard
 
 ROOT = Path(__file__).parents[2]
 

@@ -5,7 +5,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from mutants.modules import MODULES
+from mutants.modules import MODULES, path_of
 from mutants.trying import ROOT, Result, prepare, try_module
 
 KNOWN = Path(__file__).parent / "known.txt"
@@ -46,14 +46,14 @@ def _known() -> Known:
 
 
 def _is_gone(module: str, diff: tuple[str, ...]) -> bool:
-    lines = {line.strip() for line in (ROOT / "mlkit" / f"{module}.py").read_text().splitlines()}
+    lines = {line.strip() for line in path_of(module, ROOT).read_text().splitlines()}
     return any(line[0] == "-" and line[2:] not in lines for line in diff)
 
 
 def _print_survivors(result: Result, known: Known) -> None:
     for mutant in result.survivors:
         reason = known.get((result.module, mutant.diff), "SURVIVED: no test notices it")
-        print(f"\nmlkit/{result.module}.py:{mutant.line}", *mutant.diff, f"  {reason}", sep="\n", flush=True)
+        print(f"\n{path_of(result.module, ROOT).relative_to(ROOT)}:{mutant.line}", *mutant.diff, f"  {reason}", sep="\n", flush=True)
 
 
 def _print_table(results: list[Result], known: Known) -> None:

@@ -1,27 +1,42 @@
 """Which tests must notice a change of which module. A row names quick tests: each mutant runs all of them until one fails.
 
-A module is its path below `mlkit`, tests are patterns of paths below `tests`.
+A module is its path below `mlkit` or below the sources of another package; tests are patterns of paths below the repository.
 """
 
+from pathlib import Path
+
+_SOURCES = ("mlkit", "packages/sagemaker_formats/src/sagemaker_formats", "packages/localaws/src")
+
 MODULES = {
-    "gates": ("unit/test_gates*.py",),
-    "intervals": ("unit/test_intervals*.py", "unit/test_gates*.py"),
-    "parameters/binding": ("unit/test_parameter*.py",),
-    "parameters/checked_values": ("unit/test_parameter*.py",),
-    "parameters/parameter_file": ("unit/test_parameter*.py",),
-    "parameters/parameters_cell": ("unit/test_parameter*.py",),
-    "parameters/typed_text": ("unit/test_parameter*.py",),
-    "evidence": ("unit/test_evidence*.py",),
-    "steps": ("unit/test_steps*.py", "unit/test_reuse*.py"),
-    "movielens/splits": ("unit/test_movielens_s*.py",),
-    "tabular/splits": ("unit/test_tabular_s*.py",),
-    "recordio/reading": ("unit/test_recordio*.py", "unit/test_inference_formats*.py"),
-    "recordio/writing": ("unit/test_recordio*.py", "unit/test_inference_formats*.py"),
-    "screening/rules": ("unit/test_screening*.py",),
-    "screening/texts": ("unit/test_screening*.py",),
-    "local/guard": ("unit/test_guard*.py",),
-    "runner/client": ("unit/test_runner.py", "unit/test_runner_ends.py"),
-    "runner/engine": ("unit/test_runner.py", "unit/test_runner_ends.py"),
-    "runner/iopub": ("unit/test_runner.py", "unit/test_runner_ends.py"),
-    "local/codepipeline/engine": ("unit/test_codepipeline_[ae]*.py",),
+    "gates": ("tests/unit/test_gates*.py",),
+    "intervals": ("tests/unit/test_intervals*.py", "tests/unit/test_gates*.py"),
+    "parameters/binding": ("tests/unit/test_parameter*.py",),
+    "parameters/checked_values": ("tests/unit/test_parameter*.py",),
+    "parameters/parameter_file": ("tests/unit/test_parameter*.py",),
+    "parameters/parameters_cell": ("tests/unit/test_parameter*.py",),
+    "parameters/typed_text": ("tests/unit/test_parameter*.py",),
+    "evidence": ("tests/unit/test_evidence*.py",),
+    "steps": ("tests/unit/test_steps*.py", "tests/unit/test_reuse*.py"),
+    "movielens/splits": ("tests/unit/test_movielens_s*.py",),
+    "tabular/splits": ("tests/unit/test_tabular_s*.py",),
+    "recordio/reading": (
+        "packages/sagemaker_formats/tests/test_recordio*.py",
+        "packages/sagemaker_formats/tests/test_inference_formats*.py",
+    ),
+    "recordio/writing": (
+        "packages/sagemaker_formats/tests/test_recordio*.py",
+        "packages/sagemaker_formats/tests/test_inference_formats*.py",
+    ),
+    "screening/rules": ("tests/unit/test_screening*.py",),
+    "screening/texts": ("tests/unit/test_screening*.py",),
+    "local/guard": ("tests/unit/test_guard*.py",),
+    "runner/client": ("tests/unit/test_runner.py", "tests/unit/test_runner_ends.py"),
+    "runner/engine": ("tests/unit/test_runner.py", "tests/unit/test_runner_ends.py"),
+    "runner/iopub": ("tests/unit/test_runner.py", "tests/unit/test_runner_ends.py"),
+    "local/codepipeline/engine": ("tests/unit/test_codepipeline_[ae]*.py",),
 }
+
+
+def path_of(module: str, root: Path) -> Path:
+    """The module's file in the repository, or the copy of it, at `root`."""
+    return next(path for source in _SOURCES if (path := root / source / f"{module}.py").is_file())

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
-from mutants.modules import MODULES
+from mutants.modules import MODULES, path_of
 from mutants.mutations import Mutant, mutants_of
 
 ROOT = Path(__file__).parents[2]
@@ -53,8 +53,8 @@ def prepare(folder: Path) -> Path:
 
 def try_module(copy: Path, module: str, size: int, seed: int) -> Result:
     """Mutates the module `size` times, chosen by `seed`. Exits when its tests fail without a mutation."""
-    path = copy / "mlkit" / f"{module}.py"
-    tests = [str(found) for pattern in MODULES[module] for found in sorted((copy / "tests").glob(pattern))]
+    path = path_of(module, copy)
+    tests = [str(found) for pattern in MODULES[module] for found in sorted(copy.glob(pattern))]
     original = path.read_text()
     every = mutants_of(original)
     chosen = sorted(every, key=lambda mutant: _lot(seed, mutant))[:size]

@@ -24,7 +24,7 @@ from mlkit.settings import LabNames, Project
 
 ROOT = Path(__file__).parents[2]
 NAMES = LabNames(initials="mlkit")
-PROJECT_FOLDERS = ("mlkit", "notebooks", "buildspecs", "CloudFormation")
+PROJECT_FOLDERS = ("mlkit", "packages", "notebooks", "buildspecs", "CloudFormation")
 PROJECT_FILES = ("Makefile", "setup.cfg", "pyproject.toml", "README.md", "LICENSE", "requirements.lock", "requirements-build.lock")
 RUNNING = ("InProgress", "Stopping")  # of a job
 QUICK = {"epochs": 30}  # fewer passes than the notebook's own, and still well above the gate
@@ -298,7 +298,7 @@ def git(folder: Path, *arguments: str) -> str:
 
 
 def copy_project(target: Path, folders: tuple[str, ...] = ("notebooks", "CloudFormation")) -> Project:
-    ignored = shutil.ignore_patterns("configuration_*.json", ".ipynb_checkpoints", "__pycache__")
+    ignored = shutil.ignore_patterns("configuration_*.json", ".ipynb_checkpoints", "__pycache__", "*.egg-info", "build")
     for folder in folders:
         shutil.copytree(ROOT / folder, target / folder, ignore=ignored)
     shutil.copy(ROOT / "mlkit.yml", target)

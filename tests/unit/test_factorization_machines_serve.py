@@ -9,8 +9,7 @@ import fm_reference
 import numpy as np
 import pytest
 from record_proto import frame, record
-
-from mlkit.inference_formats import (
+from sagemaker_formats.inference import (
     JSON,
     JSONLINES,
     RECORDIO,
@@ -20,10 +19,11 @@ from mlkit.inference_formats import (
     encode_json_request,
     encode_request,
 )
+from sagemaker_formats.recordio import Rows
+
 from mlkit.local.factorization_machines import FactorizationMachines, model
 from mlkit.local.factorization_machines.kernel import Weights
 from mlkit.local.sagemaker.algorithms import InvalidPayload, Predictor
-from mlkit.recordio import Rows
 
 FEATURES, FACTORS = 6, 3
 DENSE = np.array([[1, 0, 0, 2, 0, 0], [0, 0, 0, 0, 0, 0], [0.5, 0, 1, 0, 0, -3]], np.float32)

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sagemaker_formats.recordio import Rows, encode
 from waiting import HANG_S, wait_until
 
 from mlkit.local.factorization_machines import FactorizationMachines, data, model, train
-from mlkit.recordio import Rows, encode
 
 ALGORITHM = FactorizationMachines()
 METRICS = {definition.name: definition.regex for definition in ALGORITHM.metric_definitions}

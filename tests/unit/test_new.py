@@ -20,7 +20,7 @@ from mlkit.errors import NotFound, UsageError
 from mlkit.evidence import code_digests, code_sha256
 from mlkit.projects import Parts, collect, find_source, make, refresh
 from mlkit.settings import Project
-from mlkit.wheels import build_wheel, carried_wheel
+from mlkit.wheels import PACKAGES, build_wheels, carried_wheels
 
 ROOT = Path(__file__).parents[2]
 LIBRARY = ROOT / "mlkit"
@@ -69,7 +69,7 @@ def test_shared_parts_are_the_repositorys_byte_for_byte(project: Path, path: str
 
 @pytest.mark.parametrize(("example", "folder"), [("breast_cancer", ROOT / "examples" / "breast_cancer"), ("movielens", ROOT)])
 def test_notebooks_lake_and_project_file_are_the_examples(example: str, folder: Path, parts: Parts, tmp_path: Path) -> None:
-    source = dataclasses.replace(find_source(LIBRARY, ROOT), wheel=lambda: parts.wheel)
+    source = dataclasses.replace(find_source(LIBRARY, ROOT), wheels=lambda: parts.wheels)
     make(tmp_path / "p", collect(source, example=example, name="p"), with_git=False)
     names = ["mlkit.yml", "CloudFormation/datalake.yaml", *(f"notebooks/{path.name}" for path in (folder / "notebooks").glob("*.ipynb"))]
     assert len(names) == 5
@@ -86,12 +86,12 @@ def test_the_first_commit_holds_everything_on_main(project: Path) -> None:
     assert {"load_data.py", "Makefile", "uv.mk", ".gitignore", "README.md", "tests/test_project.py"} <= files(project)
 
 
-def test_the_wheel_is_committed_whatever_a_user_ignores(parts: Parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_wheels_are_committed_whatever_a_user_ignores(parts: Parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "ignored").write_text("*.whl\nvendor/\n")
     (tmp_path / "config").write_text(f"[core]\n\texcludesFile = {tmp_path / 'ignored'}\n")
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "config"))
     make(tmp_path / "churn", parts, with_git=True)
-    assert f"vendor/{parts.wheel.name}" in ask_git(tmp_path / "churn", "ls-files").splitlines()
+    assert {wheel.path for wheel in parts.wheels} <= set(ask_git(tmp_path / "churn", "ls-files").splitlines())
 
 
 def test_without_an_identity_in_git_the_first_commit_is_mlkits(parts: Parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,31 +111,43 @@ def test_a_variable_of_a_git_hook_does_not_lead_to_another_repository(
     assert (tmp_path / "churn" / ".git").is_dir()
 
 
-def test_the_wheel_depends_on_the_files_alone(parts: Parts, tmp_path: Path) -> None:
+def test_the_wheels_depend_on_the_files_alone(parts: Parts, tmp_path: Path) -> None:
     copy = tmp_path / "elsewhere"
-    shutil.copytree(LIBRARY, copy / "mlkit")
-    for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, copy / name)
+    for package in PACKAGES:
+        for name in package.sources:
+            source, target = ROOT / package.folder / name, copy / package.folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copytree(source, target) if source.is_dir() else shutil.copy(source, target)
+        (copy / package.folder / "build" / "lib" / "mlkit").mkdir(parents=True)
+        (copy / package.folder / "build" / "lib" / "mlkit" / "left_over.py").touch()
     for path in copy.rglob("*.py"):
         path.chmod(0o600)
         os.utime(path, (0, 0))
-    (copy / "build" / "lib" / "mlkit").mkdir(parents=True)
-    (copy / "build" / "lib" / "mlkit" / "left_over.py").touch()
-    assert build_wheel(copy) == parts.wheel
+    assert build_wheels(copy) == parts.wheels
 
 
-def test_the_wheel_holds_the_whole_library_and_makes_projects_itself(parts: Parts) -> None:
-    names = set(zipfile.ZipFile(BytesIO(parts.wheel.content)).namelist())
-    library = {path.relative_to(ROOT).as_posix() for path in LIBRARY.rglob("*") if path.is_file() and "__pycache__" not in path.parts}
-    assert library <= names
-    assert {"mlkit/skeleton/Makefile", "mlkit/skeleton/tests/test_project.py"} <= library
+@pytest.mark.parametrize("number", range(len(PACKAGES)))
+def test_a_wheel_holds_its_whole_package(parts: Parts, number: int) -> None:
+    names = set(zipfile.ZipFile(BytesIO(parts.wheels[number].content)).namelist())
+    root = ROOT / PACKAGES[number].folder / ("src" if "src" in PACKAGES[number].sources else ".")
+    (package,) = {name.split("/")[0] for name in names if ".dist-info/" not in name}
+    found = {
+        path.relative_to(root).as_posix() for path in (root / package).rglob("*") if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert found <= names
+
+
+def test_the_library_makes_projects_itself(parts: Parts) -> None:
+    names = set(zipfile.ZipFile(BytesIO(parts.wheels[0].content)).namelist())
+    assert {"mlkit/skeleton/Makefile", "mlkit/skeleton/tests/test_project.py"} <= names
 
 
 def test_the_seal_covers_wheel_project_file_and_modules(project: Path) -> None:
-    wheel = project / "vendor" / carried_wheel(project).name
+    installed = [wheel.path for wheel in carried_wheels(project) if Path(wheel.path).parent == Path("vendor")]
     (project / "features.py").write_text("ANSWER = 42\n")
-    assert {f"vendor/{wheel.name}", "mlkit.yml", "load_data.py", "features.py"} <= set(code_digests(project))
-    for path in (wheel, project / "mlkit.yml", project / "features.py"):
+    assert len(installed) == 2
+    assert {*installed, "mlkit.yml", "load_data.py", "features.py"} <= set(code_digests(project))
+    for path in (*(project / name for name in installed), project / "mlkit.yml", project / "features.py"):
         before = code_sha256(project)
         path.write_bytes(path.read_bytes() + b"#")
         assert code_sha256(project) != before, path
@@ -271,10 +283,11 @@ class TestRefresh:
         assert ask_git(project, "show", "HEAD~1:notebooks/02_train.ipynb") == "{}"
 
     def test_another_wheel_takes_the_place_of_the_old_one(self, project: Path, parts: Parts) -> None:
-        newer = dataclasses.replace(parts.wheel, name="mlkit-9.9.9-py3-none-any.whl", content=b"newer")
-        shared = {**{path: content for path, content in parts.shared.items() if "vendor/" not in path}, f"vendor/{newer.name}": b"newer"}
-        refresh(project, dataclasses.replace(parts, shared=shared, wheel=newer), with_example=False, with_git=True)
-        assert carried_wheel(project) == newer
+        old, *others = parts.wheels
+        newer = dataclasses.replace(old, path="vendor/sagemaker_mlkit-9.9.9-py3-none-any.whl", content=b"newer")
+        shared = {**{path: content for path, content in parts.shared.items() if path != old.path}, newer.path: b"newer"}
+        refresh(project, dataclasses.replace(parts, shared=shared, wheels=(newer, *others)), with_example=False, with_git=True)
+        assert carried_wheels(project) == (newer, *others)
         assert ask_git(project, "status", "--porcelain") == ""
 
     def test_what_is_not_committed_is_never_overwritten(self, project: Path, parts: Parts) -> None:
@@ -323,13 +336,13 @@ class TestFromAnInstalledLibrary:
     def test_a_project_passes_on_its_own_parts_and_wheel(self, project: Path, tmp_path: Path, parts: Parts) -> None:
         (project / "buildspecs" / "test_endpoint.yml").write_text("version: 0.2\n")
         found = collect(find_source(self.INSTALLED, project / "notebooks"), example=None, name="second")
-        assert found.wheel == parts.wheel
+        assert found.wheels == parts.wheels
         assert found.shared["buildspecs/test_endpoint.yml"] == b"version: 0.2\n"
         make(tmp_path / "second", found, with_git=True)
         assert files(tmp_path / "second") == files(project)
 
     def test_two_wheels_are_refused(self, project: Path) -> None:
-        (project / "vendor" / "mlkit-0.0.1-py3-none-any.whl").touch()
+        (project / "vendor" / "sagemaker_mlkit-0.0.1-py3-none-any.whl").touch()
         with pytest.raises(UsageError, match="more than one wheel"):
             collect(find_source(self.INSTALLED, project), example=None, name="second")
 
@@ -343,7 +356,9 @@ def test_setup_and_builds_install_as_the_repository_does(project: Path) -> None:
     for line in (r"include .*?(uv\.mk)", r"\$\(UV\) (?:venv|pip sync) .*", r"@\$\(BUILD_UV\) (?:venv|pip sync) .*"):
         assert re.findall(line, theirs) == re.findall(line, ours) != []
     shown = subprocess.run(["make", "-n", "build-environment"], cwd=project, capture_output=True, text=True, check=True).stdout
-    assert f"--no-deps vendor/{carried_wheel(project).name}" in shown
+    mlkit_wheel, formats_wheel, *_ = (wheel.path for wheel in carried_wheels(project))
+    (installed,) = re.findall(r"--no-deps (.*)", shown)
+    assert sorted(installed.split()) == sorted([mlkit_wheel, formats_wheel])
 
 
 def test_the_teams_readme_names_targets_and_files_that_exist(project: Path) -> None:
@@ -367,4 +382,4 @@ def test_make_run_with_an_example_makes_and_runs_a_project_of_its_own() -> None:
 def test_the_commit_says_what_the_project_began_with(project: Path, parts: Parts) -> None:
     said = ask_git(project, "log", "-1", "--format=%B")
     assert said.startswith(f"breast_cancer with mlkit {mlkit.__version__}\n")
-    assert said.endswith(f"vendor/{carried_wheel(project).name} has sha256 {parts.wheel.sha256}")
+    assert said.splitlines()[2:] == [f"{wheel.path} has sha256 {wheel.sha256}" for wheel in parts.wheels]

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-
-from mlkit.errors import InvalidData
-from mlkit.recordio import Rows, read
+from sagemaker_formats.errors import InvalidData
+from sagemaker_formats.recordio import Rows, read
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

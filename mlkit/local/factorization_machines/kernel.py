@@ -17,8 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import prange
 from numpy.typing import NDArray
-
-from mlkit.jit import compiled
+from sagemaker_formats.jit import compiled
 
 Floats = NDArray[np.float32]
 Keys = NDArray[np.int32]

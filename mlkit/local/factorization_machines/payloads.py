@@ -5,11 +5,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from sagemaker_formats.errors import InvalidData
+from sagemaker_formats.inference import JSON, JSONLINES, RECORDIO, Predictions, encode_recordio_predictions
+from sagemaker_formats.recordio import Rows, decode, to_float32
 
-from mlkit.errors import InvalidData
-from mlkit.inference_formats import JSON, JSONLINES, RECORDIO, Predictions, encode_recordio_predictions
 from mlkit.local.sagemaker.algorithms import InvalidPayload
-from mlkit.recordio import Rows, decode, to_float32
 
 TYPES = (JSON, JSONLINES, RECORDIO)
 

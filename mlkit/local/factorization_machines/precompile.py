@@ -8,13 +8,13 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from sagemaker_formats.inference import RECORDIO, decode_recordio_predictions, encode_request
+from sagemaker_formats.recordio import Rows, encode
 
-from mlkit.inference_formats import RECORDIO, decode_recordio_predictions, encode_request
 from mlkit.local.factorization_machines import model, trainer
 from mlkit.local.factorization_machines.data import read_channel
 from mlkit.local.factorization_machines.hyperparameters import Hyperparameters
 from mlkit.local.factorization_machines.serve import FactorizationMachinesPredictor
-from mlkit.recordio import Rows, encode
 
 
 def main() -> None:

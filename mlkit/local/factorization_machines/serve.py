@@ -4,14 +4,14 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from sagemaker_formats.inference import RECORDIO, Predictions, encode_request
+from sagemaker_formats.recordio import Rows
 
-from mlkit.inference_formats import RECORDIO, Predictions, encode_request
 from mlkit.local.factorization_machines import model
 from mlkit.local.factorization_machines.data import Dataset, check_unique_keys
 from mlkit.local.factorization_machines.payloads import TYPES, read_rows, write_predictions
 from mlkit.local.factorization_machines.trainer import raw_scores
 from mlkit.local.sagemaker.algorithms import InvalidPayload, answer_type
-from mlkit.recordio import Rows
 
 
 class FactorizationMachinesPredictor:

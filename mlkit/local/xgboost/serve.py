@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import xgboost
 from numpy.typing import NDArray
+from sagemaker_formats.inference import JSON, JSONLINES
 from scipy.sparse import csr_array
 
-from mlkit.inference_formats import JSON, JSONLINES
 from mlkit.local.sagemaker.algorithms import InvalidPayload, answer_type
 from mlkit.local.xgboost import model
 from mlkit.local.xgboost.tables import read_dense_request, read_libsvm

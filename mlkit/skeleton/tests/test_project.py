@@ -41,5 +41,5 @@ def test_a_notebook_is_committed_without_outputs(name: str) -> None:
 
 
 def test_the_one_wheel_of_mlkit_is_the_version_that_is_installed() -> None:
-    (wheel,) = (ROOT / "vendor").glob("mlkit-*.whl")
+    (wheel,) = (ROOT / "vendor").glob("sagemaker_mlkit-*.whl")
     assert wheel.name.split("-")[1] == mlkit.__version__

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlkit.errors import InvalidData
-from mlkit.recordio.wire import Floats, Ints
+from sagemaker_formats.errors import InvalidData
+from sagemaker_formats.recordio.wire import Floats, Ints
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array

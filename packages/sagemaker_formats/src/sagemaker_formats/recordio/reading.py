@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from mlkit.jit import compiled
-from mlkit.recordio import wire
-from mlkit.recordio.wire import PREDICTED_LABEL, SCORE, VALUES, Bytes, Floats, Ints, int64
+from sagemaker_formats.jit import compiled
+from sagemaker_formats.recordio import wire
+from sagemaker_formats.recordio.wire import PREDICTED_LABEL, SCORE, VALUES, Bytes, Floats, Ints, int64
 
 
 @compiled()

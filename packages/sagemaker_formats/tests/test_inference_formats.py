@@ -5,9 +5,8 @@ import json
 import numpy as np
 import pytest
 from record_proto import Record, frame, payloads
-
-from mlkit.errors import InvalidData
-from mlkit.inference_formats import (
+from sagemaker_formats.errors import InvalidData
+from sagemaker_formats.inference import (
     Predictions,
     decode_json_predictions,
     decode_jsonlines_predictions,
@@ -16,7 +15,7 @@ from mlkit.inference_formats import (
     encode_recordio_predictions,
     encode_request,
 )
-from mlkit.recordio import Rows, decode
+from sagemaker_formats.recordio import Rows, decode
 
 ROWS = Rows(
     indptr=np.array([0, 2, 2]),

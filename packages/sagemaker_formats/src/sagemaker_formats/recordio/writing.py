@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from mlkit.jit import compiled
-from mlkit.recordio.wire import MAGIC, PREDICTED_LABEL, SCORE, VALUES, Bytes, Ints
+from sagemaker_formats.jit import compiled
+from sagemaker_formats.recordio.wire import MAGIC, PREDICTED_LABEL, SCORE, VALUES, Bytes, Ints
 
 
 @compiled()

@@ -6,7 +6,7 @@
     wire      wire.py     the format; writing.py and reading.py hold the compiled loops
 """
 
-from mlkit.recordio.codec import decode, encode, read, write_shard
-from mlkit.recordio.rows import Rows, from_csr, to_float32
+from sagemaker_formats.recordio.codec import decode, encode, read, write_shard
+from sagemaker_formats.recordio.rows import Rows, from_csr, to_float32
 
 __all__ = ["Rows", "decode", "encode", "from_csr", "read", "to_float32", "write_shard"]

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlkit.errors import InvalidData
-from mlkit.recordio import Rows, encode, wire
-from mlkit.recordio.wire import PREDICTED_LABEL, SCORE
+from sagemaker_formats.errors import InvalidData
+from sagemaker_formats.recordio import Rows, encode, wire
+from sagemaker_formats.recordio.wire import PREDICTED_LABEL, SCORE
 
 RECORDIO, JSON, JSONLINES = "application/x-recordio-protobuf", "application/json", "application/jsonlines"
 CURE = "The endpoint did not answer as a built-in algorithm does: look at its model and at the Accept header."
@@ -61,7 +61,7 @@ def encode_json_request(rows: Rows) -> bytes:
 
 def encode_recordio_predictions(predictions: Predictions) -> bytes:
     """One record for each row, with `score` and, from a classifier, `predicted_label` among its labels."""
-    from mlkit.recordio import writing
+    from sagemaker_formats.recordio import writing
 
     has_labels = predictions.labels is not None
     payload = SCORE.size + 14 + (PREDICTED_LABEL.size + 14 if has_labels else 0)
@@ -74,7 +74,7 @@ def encode_recordio_predictions(predictions: Predictions) -> bytes:
 
 def decode_recordio_predictions(data: bytes) -> Predictions:
     """The predictions in a RecordIO answer. Raises InvalidData, which names the byte offset of the record."""
-    from mlkit.recordio import reading
+    from sagemaker_formats.recordio import reading
 
     scores, labels = np.empty(len(data) // 12 + 1, np.float32), np.empty(len(data) // 12 + 1, np.float32)
     status, at, n_rows, labelled = reading.read_predictions(np.frombuffer(bytes(data), np.uint8), scores, labels)

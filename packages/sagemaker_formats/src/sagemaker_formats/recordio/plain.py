@@ -6,8 +6,8 @@ take arrays, since counting the references to them costs more than the reading.
 
 import numpy as np
 
-from mlkit.jit import compiled
-from mlkit.recordio.wire import Bytes, Ints, int64
+from sagemaker_formats.jit import compiled
+from sagemaker_formats.recordio.wire import Bytes, Ints, int64
 
 # a plain record up to its values, with 0 for the five lengths (at bytes 4, 9, 19, 21 and 23); a label up to its value
 PLAIN_HEAD = np.frombuffer(bytes.fromhex("0a23d7ce 00000000 0a00 0a06") + b"values" + bytes.fromhex("1200 1200 0a00"), dtype=np.uint8)

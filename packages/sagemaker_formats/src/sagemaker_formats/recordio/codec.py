@@ -5,9 +5,9 @@ from typing import BinaryIO
 
 import numpy as np
 
-from mlkit.errors import InvalidData
-from mlkit.recordio import wire
-from mlkit.recordio.rows import Rows
+from sagemaker_formats.errors import InvalidData
+from sagemaker_formats.recordio import wire
+from sagemaker_formats.recordio.rows import Rows
 
 # how many records the general reader takes before the fast one gets its next chance
 ROWS_AT_A_TIME = 256
@@ -19,7 +19,7 @@ def encode(rows: Rows) -> bytes:
 
     An empty row has neither values nor keys, only its shape. Raises InvalidData for a record of 512 MB or more.
     """
-    from mlkit.recordio import writing
+    from sagemaker_formats.recordio import writing
 
     label_bytes = np.zeros(0, np.uint8) if rows.labels is None else rows.labels.view(np.uint8)
     label_bytes.flags.writeable = False
@@ -77,7 +77,7 @@ def read(file: BinaryIO, *, feature_dim: int | None = None, block_bytes: int = 1
 
 def _decode_whole(data: bytes, feature_dim: int | None, offset: int) -> tuple[Rows | None, int]:
     """The rows of the records that are whole, None if there is none, and the position behind them. `offset` is where the data begin."""
-    from mlkit.recordio import plain, reading
+    from sagemaker_formats.recordio import plain, reading
 
     # a record has at least 12 bytes, an entry at least 4
     indptr, labels = np.zeros(len(data) // 12 + 2, np.int64), np.empty(len(data) // 12 + 2, np.float32)

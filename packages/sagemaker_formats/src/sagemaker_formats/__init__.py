@@ -1,0 +1,9 @@
+"""The bytes that SageMaker's built-in algorithms read and write.
+
+recordio    RecordIO-protobuf files of training rows: `Rows`, `encode`, `decode`, `read`, `write_shard`
+inference   an endpoint's requests and answers: RecordIO-protobuf, JSON, JSON lines
+errors      `InvalidData`, the one error of this package
+jit         how functions are compiled and kept
+"""
+
+__version__ = "0.1.0"
