@@ -17,9 +17,10 @@ $(INSTALLED): requirements.lock setup.cfg pyproject.toml $(wildcard packages/*/p
 	@$(UV) venv --quiet --allow-existing --python "$$(command -v $(PYTHON))" .venv
 	$(SAY) "$(PACKAGES)"
 	@$(UV) pip sync $(QUIET) --python .venv --compile-bytecode --require-hashes requirements.lock
-	@$(UV) pip install --quiet --python .venv --no-deps --no-build-isolation --editable . --editable packages/sagemaker_formats
+	@$(UV) pip install --quiet --python .venv --no-deps --no-build-isolation \
+		--editable . --editable packages/sagemaker_formats --editable packages/localaws
 	$(SAY) 'compiling the trainer of Factorization Machines, about 30 seconds'
-	@$(BIN)/python -m mlkit.local.factorization_machines.precompile
+	@$(BIN)/python -m localaws.factorization_machines.precompile
 	@$(MAKE) --silent notebook-filter
 	@touch $@
 

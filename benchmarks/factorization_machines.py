@@ -18,10 +18,10 @@ os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # as the training process does,
 import numba
 import numpy as np
 
-from mlkit.local.factorization_machines import trainer
-from mlkit.local.factorization_machines.data import Dataset
-from mlkit.local.factorization_machines.hyperparameters import Hyperparameters
-from mlkit.local.factorization_machines.kernel import Weights
+from localaws.factorization_machines import trainer
+from localaws.factorization_machines.data import Dataset
+from localaws.factorization_machines.hyperparameters import Hyperparameters
+from localaws.factorization_machines.kernel import Weights
 
 
 def make_data(n_rows: int, users: int, movies: int) -> Dataset:

@@ -18,6 +18,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests/unit"))
 from record_proto import Record, frame, payloads, record
+
 from sagemaker_formats.recordio import Rows, decode, encode
 
 

@@ -13,8 +13,10 @@ from typing import Any
 from mlkit.errors import ApprovalVoid, UsageError
 
 SCHEMA = "mlkit/manifest/1"
-CODE_FOLDERS = ("mlkit", "packages/sagemaker_formats/src/sagemaker_formats", "notebooks", "buildspecs", "CloudFormation", "vendor")
-CODE_FILES = ("mlkit.yml", "*.py")  # of the project's own folder: what it is about, and modules of the team's
+CODE_FOLDERS = ("mlkit", "packages/sagemaker_formats/src/sagemaker_formats", "notebooks", "buildspecs", "CloudFormation")
+# Of the project's own folder: the wheels that a build installs, what the project is about, and modules of the team's. The local AWS's
+# wheel is in vendor/local and not among them: no build installs it.
+CODE_FILES = ("vendor/*.whl", "mlkit.yml", "*.py")
 _GENERATED = {"__pycache__", ".ipynb_checkpoints"}
 
 

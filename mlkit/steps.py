@@ -16,9 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-import sagemaker_formats
-
 import mlkit
+import sagemaker_formats
 from mlkit.errors import InvalidData, NotFound
 from mlkit.evidence import code_digests, sha256
 from mlkit.parameters import bind, read_parameters

@@ -37,6 +37,13 @@ PACKAGES = (
         sources=("src", "pyproject.toml", "README.md"),
         vendor=VENDOR,
     ),
+    # In a folder of its own, since no build of the pipeline installs it.
+    Package(
+        distribution="sagemaker_localaws",
+        folder="packages/localaws",
+        sources=("src", "pyproject.toml", "README.md"),
+        vendor=f"{VENDOR}/local",
+    ),
 )
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from sagemaker_formats.inference import Predictions
 
 from mlkit import handoff, tables
 from mlkit.aws.by_hand import ByHand, Change, permitted
@@ -17,6 +16,7 @@ from mlkit.aws.stacks import Stack, delete_stack, deploy_stack, find_stack
 from mlkit.errors import InvalidData, NotFound, WrongModel
 from mlkit.handoff import TrainedModel
 from mlkit.settings import ENDPOINT_TEMPLATE, ENVIRONMENTS, LabNames, Project
+from sagemaker_formats.inference import Predictions
 
 # How long the old fleet stays while the new one is watched: only production has callers to protect.
 BAKE_SECONDS = {"dev": 0, "qa": 0, "production": 60}

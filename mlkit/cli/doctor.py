@@ -66,12 +66,11 @@ def _names(project: Project, your_initials: str) -> LabNames:
 
 def _groups(project: Project, names: LabNames, an_account: bool, environment: ExitStack) -> Iterator["Group"]:
     """This machine, the local AWS, then whichever AWS is meant: `environment` points to it as long as it is open."""
-    from mlkit.cli import local_checks
+    from mlkit.cli import local_checks, local_server
     from mlkit.doctor import credentials, machine, packages
     from mlkit.doctor.account import Account
     from mlkit.doctor.checking import Check, Group
     from mlkit.doctor.findings import skipped
-    from mlkit.local import lifecycle
 
     yield Group(title="This machine", subject=project, checks=(*machine.CHECKS, *packages.CHECKS))
     if an_account:
@@ -80,8 +79,8 @@ def _groups(project: Project, names: LabNames, an_account: bool, environment: Ex
     yield Group(title="Local AWS", subject=project, checks=local_checks.CHECKS)
     if credentials.points_to_aws():
         yield from _aws_groups(Account(names=names, project=project))
-    elif lifecycle.status(project.local_home).running is not None:
-        environment.enter_context(console.environment(lifecycle.environment(project.local_home)))
+    elif local_server.is_running(project):
+        environment.enter_context(console.environment(local_server.environment(project)))
         yield from _aws_groups(Account(names=names, project=project, deploys="mlkit local run"))
     else:
         nothing = skipped("this shell points to none", "`mlkit local up`; or sign in to an account, then `mlkit doctor --aws`.")

@@ -28,14 +28,19 @@ def as_error(problem: Exception) -> MlkitError | None:
             return errors.UsageError(f"{name}: {problem.strerror}", cure=f"`ls -ld {name}` shows who may read and write it.")
         case OSError(errno=number) if number in _DISK:
             return SaveFailed(f"{problem.filename or 'A file'} cannot be written: {problem.strerror}")
-    return _from_the_formats(problem) or _from_the_sdk(problem)
+    return _from_our_packages(problem) or _from_the_sdk(problem)
 
 
-def _from_the_formats(problem: Exception) -> MlkitError | None:
-    """The error for data that sagemaker_formats cannot read; its package is imported only if it raised."""
-    if type(problem).__module__ != "sagemaker_formats.errors":
-        return None
-    return errors.InvalidData(str(problem), cure=getattr(problem, "cure", None))
+def _from_our_packages(problem: Exception) -> MlkitError | None:
+    """The error for one of localaws or sagemaker_formats; neither is imported unless it raised."""
+    match type(problem).__module__:
+        case "sagemaker_formats.errors":
+            return errors.InvalidData(str(problem), cure=getattr(problem, "cure", None))
+        case "localaws.errors":
+            from mlkit.cli import local_errors
+
+            return local_errors.as_error(problem)
+    return None
 
 
 def _from_the_sdk(problem: Exception) -> MlkitError | None:

@@ -11,8 +11,8 @@ import typer
 from mlkit.cli.alone import alone
 from mlkit.cli.asking import is_confirmed
 from mlkit.cli.console import out, plain
+from mlkit.cli.local_server import stand_for, start
 from mlkit.cli.options import INITIALS, Port, Tune, Worktree, Yes, YourInitials
-from mlkit.cli.server import start
 from mlkit.errors import UsageError
 from mlkit.settings import Project
 
@@ -37,7 +37,7 @@ def down() -> None:
 
     Example: mlkit local down
     """
-    from mlkit.local import lifecycle
+    from localaws import lifecycle
 
     out.print("Stopped." if lifecycle.down(Project.here().local_home) else "It did not run.")
 
@@ -48,8 +48,8 @@ def status() -> None:
 
     Example: mlkit local status
     """
+    from localaws import lifecycle
     from mlkit.cli import pipeline
-    from mlkit.local import lifecycle
 
     project = Project.here()
     found = lifecycle.status(project.local_home)
@@ -65,7 +65,7 @@ def reset(yes: Yes = False) -> None:
 
     Example: mlkit local reset --yes
     """
-    from mlkit.local import lifecycle
+    from localaws import lifecycle
 
     home = Project.here().local_home
     if not yes and not is_confirmed(f"Delete everything in {plain(str(home))}? Type yes or no."):
@@ -80,7 +80,7 @@ def env() -> None:
 
     Example: eval "$(mlkit local env)"
     """
-    from mlkit.local import lifecycle
+    from localaws import lifecycle
 
     for name, value in lifecycle.environment(Project.here().local_home).items():
         typer.echo(f"export {name}={shlex.quote(value)}")
@@ -92,7 +92,7 @@ def logs(lines: Annotated[int, typer.Option(help="How many of the last lines.")]
 
     Example: mlkit local logs --lines 100
     """
-    from mlkit.local import lifecycle
+    from localaws import lifecycle
 
     path = lifecycle.log_path(Project.here().local_home)
     typer.echo("\n".join(path.read_text().splitlines()[-lines:]) if path.is_file() else f"{path} does not exist yet")
@@ -104,13 +104,13 @@ def jupyter(context: typer.Context) -> None:
 
     Example: mlkit local jupyter --no-browser
     """
-    from mlkit.local import lifecycle
+    from localaws import lifecycle
 
     project = Project.here()
     start(project)
     program = shutil.which("jupyter-lab", path=os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", "")]))
     if program is None:
-        raise UsageError("JupyterLab is not installed", cure="Install the extra: pip install 'mlkit[jupyter]', or `make setup`.")
+        raise UsageError("JupyterLab is not installed", cure="Install the extra: pip install 'sagemaker-mlkit[jupyter]', or `make setup`.")
     os.environ.update(lifecycle.environment(project.local_home))
     private = ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate", "--LabApp.news_url="]
     opened = [f"--notebook-dir={project.root}", "--LabApp.default_url=/lab/tree/notebooks/01_prep.ipynb"]
@@ -201,12 +201,10 @@ def repository(
 
     Example: mlkit local repository you/mlkit
     """
-    from mlkit.local.codeconnections import repositories
-
     project = Project.here()
     if name.count("/") != 1 or not all(name.split("/")):
         raise UsageError(
             f"{name!r} is not OWNER/REPO", cure="Give what the pipeline's stack has as GitHubUser and Repo, with a slash between."
         )
-    repositories.register(project.local_home / "codeconnections", name, project.root, worktree=worktree)
+    stand_for(project, name, worktree=worktree)
     out.print(f"On this local AWS, {project.root} stands for {name}.")

@@ -9,7 +9,7 @@ from mlkit.settings import Project
 
 def port(project: Project) -> Finding:
     """Where the local AWS answers, or would answer."""
-    from mlkit.local import lifecycle, ports
+    from localaws import lifecycle, ports
 
     running = lifecycle.status(project.local_home).running
     if running is not None and running.endpoint_url.endswith(f":{ports.PORT}"):
@@ -20,7 +20,7 @@ def port(project: Project) -> Finding:
 
 
 def local_aws(project: Project) -> Finding:
-    from mlkit.local import lifecycle
+    from localaws import lifecycle
 
     found = lifecycle.status(project.local_home)
     if found.running is None:

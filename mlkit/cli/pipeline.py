@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlkit.cli import console, pipeline_report
+from mlkit.cli import console, local_server, pipeline_report
 from mlkit.cli.approval import settle
 from mlkit.cli.console import Elapsed, StackEvents, out, step
 from mlkit.cli.options import INITIALS
 from mlkit.cli.pipeline_report import Execution
-from mlkit.cli.server import start
 from mlkit.errors import UsageError
 from mlkit.settings import DATALAKE_TEMPLATE, PIPELINE_TEMPLATE, LabNames, Project
 
@@ -38,16 +37,15 @@ class Options:
 def run(project: Project, options: Options) -> None:
     """Deploy both stacks, run the pipeline from the repository's HEAD, and end with a table, the match rate and where to look."""
     from mlkit.aws import pipelines
-    from mlkit.local import lifecycle
 
     if options.approve is not None:
         pipelines.check_comment(options.approve)
     head(project.root)  # without one there is nothing to run, and nothing is to be started for it
     check_parameters(project, options.parameters)
     with step("Local AWS"):
-        running = start(project, options.port)
+        running = local_server.start(project, options.port)
         out.print(f"  {running.endpoint_url}, account {running.account}, {running.region}")
-    with console.environment(lifecycle.environment(project.local_home)):
+    with console.environment(local_server.environment(project)):
         from mlkit.aws.session import Session
 
         aws, names = Session(), project.names(options.your_initials)
@@ -111,10 +109,9 @@ def is_dirty(root: Path) -> bool:
 
 def _follow_to_the_end(aws: Any, project: Project, names: LabNames, outputs: Mapping[str, str], options: Options) -> None:
     from mlkit.aws import pipelines
-    from mlkit.local.codeconnections import repositories
 
     commit, pipeline = head(project.root), outputs["Pipeline"]
-    repositories.register(project.local_home / "codeconnections", f"{OWNER}/{REPO}", project.root, worktree=options.worktree)
+    local_server.stand_for(project, f"{OWNER}/{REPO}", worktree=options.worktree)
     if not options.worktree and is_dirty(project.root):
         out.print("Uncommitted changes are not part of this run; --worktree would take them too.")
     started = pipelines.start(aws, pipeline, commit=None if options.worktree else commit)
@@ -188,10 +185,9 @@ def decide(project: Project, *, your_initials: str, approved: bool, comment: str
     """Answer the approval that waits in any execution of the pipeline. Raises UsageError when none does."""
     from mlkit.aws import pipelines
     from mlkit.aws.session import Session
-    from mlkit.local import lifecycle
 
     pipelines.check_comment(comment)
-    with console.environment(lifecycle.environment(project.local_home)):
+    with console.environment(local_server.environment(project)):
         aws = Session()
         pipeline = pipelines.pipeline_name(aws, LabNames(initials=your_initials).pipeline_stack)
         for execution in _in_progress(aws, pipeline):
@@ -206,9 +202,8 @@ def stop(project: Project, *, your_initials: str) -> None:
     """Stop every execution in progress and its builds."""
     from mlkit.aws import pipelines
     from mlkit.aws.session import Session
-    from mlkit.local import lifecycle
 
-    with console.environment(lifecycle.environment(project.local_home)):
+    with console.environment(local_server.environment(project)):
         aws = Session()
         pipeline = pipelines.pipeline_name(aws, LabNames(initials=your_initials).pipeline_stack)
         executions = _in_progress(aws, pipeline)
@@ -223,9 +218,8 @@ def show_state(project: Project) -> None:
     """One line per pipeline of the local AWS: its newest execution, and the approval that waits."""
     from mlkit.aws import pipelines
     from mlkit.aws.session import Session
-    from mlkit.local import lifecycle
 
-    with console.environment(lifecycle.environment(project.local_home)):
+    with console.environment(local_server.environment(project)):
         aws = Session()
         for name in pipelines.names(aws):
             newest = pipelines.newest_execution(aws, name)

@@ -10,14 +10,13 @@ from mlkit.settings import DATALAKE_TEMPLATE, LabNames, Project
 
 def walk(project: Project, *, your_initials: str, tune: str, port: int | None) -> None:
     """Run everything and end with the times, the match rate and where the executed notebooks are."""
-    from mlkit.cli.server import start
-    from mlkit.local import lifecycle
+    from mlkit.cli import local_server
 
     timings: dict[str, float] = {}
     with step("Local AWS", timings):
-        running = start(project, port)
+        running = local_server.start(project, port)
         out.print(f"  {running.endpoint_url}, account {running.account}, {running.region}")
-    with console.environment(lifecycle.environment(project.local_home)):
+    with console.environment(local_server.environment(project)):
         evidence = _walk(project, project.names(your_initials), tune, timings)
     show_table([{"step": name, "seconds": f"{seconds:.1f}"} for name, seconds in timings.items()], title="What took how long")
     _show_result(project, evidence)

@@ -13,9 +13,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from sagemaker_formats.recordio import Rows
 
 from mlkit.errors import InvalidData, UsageError
+from sagemaker_formats.recordio import Rows
 
 USER, MOVIE = "user", "movie"
 INDEX_FILE = "feature_index.parquet"

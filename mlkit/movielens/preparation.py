@@ -7,8 +7,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
-from sagemaker_formats.inference import RECORDIO
-from sagemaker_formats.recordio import encode
 
 from mlkit import handoff, tables
 from mlkit.aws.lake import Lake
@@ -23,6 +21,8 @@ from mlkit.movielens.lake import ratings_table
 from mlkit.movielens.splits import SplitRule, feature_index_sql, histogram_sql, profile_sql, splits_sql
 from mlkit.settings import Project
 from mlkit.sql import unload_sql
+from sagemaker_formats.inference import RECORDIO
+from sagemaker_formats.recordio import encode
 
 TEST_COLUMNS = ["user_id", "movie_id", "label"]
 _MUCH_HELD_OUT = 0.3  # of all ratings: beyond it the model learns from much less than there is

@@ -8,8 +8,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
-from sagemaker_formats.inference import RECORDIO, decode_recordio_predictions, encode_request
-from sagemaker_formats.recordio import Rows, decode
 from scipy.sparse import csr_array, vstack
 
 from mlkit import gates, tables
@@ -23,6 +21,8 @@ from mlkit.errors import InvalidData
 from mlkit.handoff import TrainedModel
 from mlkit.intervals import MatchRate
 from mlkit.movielens.features import INDEX_FILE, Encoded, FeatureIndex
+from sagemaker_formats.inference import RECORDIO, decode_recordio_predictions, encode_request
+from sagemaker_formats.recordio import Rows, decode
 
 MODEL = "factorization machine"
 CODEC = Codec(content_type=RECORDIO, accept=RECORDIO, decode=decode_recordio_predictions)

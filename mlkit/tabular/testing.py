@@ -6,7 +6,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
-from sagemaker_formats.inference import Predictions
 
 from mlkit import tables
 from mlkit.aws.endpoints import Answers, Codec, Served, ask_endpoint, describe_endpoint
@@ -18,6 +17,7 @@ from mlkit.baselines import baseline_table, predicted_labels
 from mlkit.errors import InvalidData
 from mlkit.handoff import TrainedModel
 from mlkit.tabular.encoding import CSV, FILE, Encoding, Matrix, batches, from_csv
+from sagemaker_formats.inference import Predictions
 
 MODEL = "XGBoost"
 

@@ -13,9 +13,9 @@ import nbformat
 import pytest
 from waiting import HANG_S, wait_until
 
+from localaws import lifecycle
 from mlkit import handoff
 from mlkit.handoff import TestResult
-from mlkit.local import lifecycle
 from mlkit.settings import DATALAKE_TEMPLATE, Project
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

@@ -13,7 +13,6 @@ import uuid
 import boto3
 import numpy as np
 import pytest
-from sagemaker_formats import recordio
 from started import allow
 from waiting import HANG_S, wait_until
 
@@ -23,6 +22,7 @@ from mlkit.aws.session import Session
 from mlkit.aws.stopping import stop_started
 from mlkit.records import Activity, ObjectRecord
 from mlkit.runner.listening import JournalListener
+from sagemaker_formats import recordio
 
 BEGIN = """
 import os, sys, time

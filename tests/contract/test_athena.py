@@ -22,8 +22,8 @@ from botocore.exceptions import ClientError
 from started import allow, start_local_aws, wait_until_saved
 from waiting import HANG_S, wait_until
 
-from mlkit.local import lifecycle
-from mlkit.local.athena.queue import RUNNING_AT_ONCE
+from localaws import lifecycle
+from localaws.athena.queue import RUNNING_AT_ONCE
 from mlkit.movielens.splits import RatingsTable, SplitRule, splits_sql
 from mlkit.sql import unload_sql
 

@@ -22,6 +22,7 @@ from botocore.stub import Stubber
 from started import LocalAws
 from waiting import HANG_S
 
+from localaws import ports
 from mlkit import errors
 from mlkit.aws.session import Session
 from mlkit.aws.stacks import deploy_stack
@@ -31,7 +32,6 @@ from mlkit.doctor.account import Account
 from mlkit.doctor.checking import Check, Group, examine, exit_code
 from mlkit.doctor.findings import Finding, Outcome
 from mlkit.doctor.reading import ReadingSession, WouldChange
-from mlkit.local import ports
 from mlkit.settings import DATALAKE_TEMPLATE, PIPELINE_TEMPLATE, LabNames, Project
 
 ROOT = Path(__file__).parents[2]

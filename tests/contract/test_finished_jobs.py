@@ -10,8 +10,6 @@ import boto3
 import numpy as np
 import pytest
 from finished_runs import FILES, make_project
-from sagemaker_formats import recordio
-from sagemaker_formats.inference import RECORDIO
 from started import allow
 
 from mlkit import journal
@@ -26,6 +24,8 @@ from mlkit.errors import TrainingJobFailed
 from mlkit.handoff import Channel, PreparedData
 from mlkit.movielens.training import ALGORITHM
 from mlkit.steps import REUSE
+from sagemaker_formats import recordio
+from sagemaker_formats.inference import RECORDIO
 
 HYPERPARAMETERS = {"feature_dim": "8", "num_factors": "2", "predictor_type": "binary_classifier", "mini_batch_size": "64", "epochs": "2"}
 INSTANCE = "ml.c5.xlarge"

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from waiting import HANG_S
 
+from localaws import errors, lifecycle, ports, server
 from mlkit.cli import local_checks
 from mlkit.doctor.findings import Outcome
 from mlkit.errors import LocalAwsFailed
-from mlkit.local import lifecycle, ports, server
 from mlkit.settings import ENDPOINT_TEMPLATE, Project
 
 
@@ -76,7 +76,7 @@ def test_a_named_port_that_another_program_has_is_refused_by_its_process(tmp_pat
     with ports.bind(0) as listener:
         listener.listen()
         port = listener.getsockname()[1]
-        with pytest.raises(LocalAwsFailed, match=rf"Port {port} on 127.0.0.1 is taken by process {os.getpid()} \(.+\)"):
+        with pytest.raises(errors.LocalAwsFailed, match=rf"Port {port} on 127.0.0.1 is taken by process {os.getpid()} \(.+\)"):
             lifecycle.up(tmp_path / "home", port=port)
 
 
@@ -97,7 +97,7 @@ def test_the_usual_port_is_taken_where_it_is_free(monkeypatch: pytest.MonkeyPatc
     with server.listen(None) as first, server.listen(None) as second:
         assert first.getsockname() == ("127.0.0.1", usual)
         assert second.getsockname()[1] != usual
-        with pytest.raises(LocalAwsFailed, match="in use"):
+        with pytest.raises(errors.LocalAwsFailed, match="in use"):
             server.listen(usual)
 
 

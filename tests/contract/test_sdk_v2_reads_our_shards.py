@@ -13,8 +13,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sagemaker_formats.recordio import Rows, decode, write_shard
 from waiting import HANG_S
+
+from sagemaker_formats.recordio import Rows, decode, write_shard
 
 ROOT = Path(__file__).parents[2]
 

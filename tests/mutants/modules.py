@@ -29,11 +29,11 @@ MODULES = {
     ),
     "screening/rules": ("tests/unit/test_screening*.py",),
     "screening/texts": ("tests/unit/test_screening*.py",),
-    "local/guard": ("tests/unit/test_guard*.py",),
+    "localaws/guard": ("packages/localaws/tests/unit/test_guard*.py",),
     "runner/client": ("tests/unit/test_runner.py", "tests/unit/test_runner_ends.py"),
     "runner/engine": ("tests/unit/test_runner.py", "tests/unit/test_runner_ends.py"),
     "runner/iopub": ("tests/unit/test_runner.py", "tests/unit/test_runner_ends.py"),
-    "local/codepipeline/engine": ("tests/unit/test_codepipeline_[ae]*.py",),
+    "localaws/codepipeline/engine": ("packages/localaws/tests/unit/test_codepipeline_[ae]*.py",),
 }
 
 

@@ -28,12 +28,12 @@ from project_pipeline import ROOT, OnLocalAws, git, script
 from tiny_project import shard, training_job
 from waiting import HANG_S, wait_until
 
+from localaws import lifecycle
+from localaws.home import Home
 from mlkit.aws.session import Session
 from mlkit.aws.stacks import deploy_stack
 from mlkit.cli import console
 from mlkit.handoff import Channel, PreparedData, StoredObject
-from mlkit.local import lifecycle
-from mlkit.local.home import Home
 from mlkit.movielens.features import INDEX_FILE, FeatureIndex
 from mlkit.settings import DATALAKE_TEMPLATE, ENDPOINT_TEMPLATE, LabNames, Project
 

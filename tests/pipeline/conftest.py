@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pytest
 from project_pipeline import FirstRun, OnLocalAws, Piped, copy_project, make_repository, plain_environment, run_in, script
 
-from mlkit.local import lifecycle
+from localaws import lifecycle
 
 
 @dataclass(frozen=True)

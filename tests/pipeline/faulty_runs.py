@@ -16,10 +16,10 @@ import nbformat
 import numpy as np
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from project_pipeline import script
-from sagemaker_formats import recordio
 from waiting import HANG_S, wait_until
 
 from mlkit.records import RunRecord
+from sagemaker_formats import recordio
 
 IMAGE = "382416733822.dkr.ecr.us-east-1.amazonaws.com/factorization-machines:1"
 NAME = "notebook.ipynb"

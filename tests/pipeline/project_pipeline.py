@@ -18,7 +18,7 @@ import boto3
 import psutil
 from waiting import HANG_S, wait_until
 
-from mlkit.local import lifecycle
+from localaws import lifecycle
 from mlkit.records import RunRecord
 from mlkit.settings import LabNames, Project
 

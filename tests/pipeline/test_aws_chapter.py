@@ -11,7 +11,7 @@ import pytest
 from project_pipeline import ROOT, Piped, git, make_repository
 from waiting import HANG_S, wait_until
 
-from mlkit.local import lifecycle
+from localaws import lifecycle
 from mlkit.settings import Project
 
 CHAPTER = (ROOT / "docs" / "aws.md").read_text()

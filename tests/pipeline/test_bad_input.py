@@ -29,7 +29,7 @@ from faults import may_mount
 from project_pipeline import script
 from waiting import HANG_S
 
-from mlkit.local import lifecycle
+from localaws import lifecycle
 
 A_RUN = "mlkit run mine/plain.ipynb -p country de"
 LOAD = "mlkit data load mine"

@@ -20,7 +20,7 @@ from bad_input import (
 )
 from error_table import WRITES, carried_out, kept_lines
 
-from mlkit.local import lifecycle
+from localaws import lifecycle
 
 PREP, TRAIN, TEST = (f"mlkit run notebooks/{name}.ipynb" for name in ("01_prep", "02_train", "03_test_endpoint"))
 NOTEBOOK = ("executed/*",)

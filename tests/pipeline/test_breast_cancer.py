@@ -13,9 +13,9 @@ import pytest
 import yaml
 from project_pipeline import ROOT, OnLocalAws, plain_environment, run_in, script
 
+from localaws import lifecycle
 from mlkit import handoff
 from mlkit.handoff import PreparedData, TestResult, TrainedModel
-from mlkit.local import lifecycle
 from mlkit.settings import Project
 
 EXAMPLE = ROOT / "examples" / "breast_cancer"

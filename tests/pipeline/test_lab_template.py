@@ -22,7 +22,7 @@ from tiny_project import (
 )
 from waiting import wait_for_stack, wait_until
 
-from mlkit.local.codeconnections import repositories
+from localaws.codeconnections import repositories
 
 ENDPOINT = (Path(__file__).parent / "lab/endpoint.yaml").read_text()
 

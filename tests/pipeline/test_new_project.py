@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from project_pipeline import FirstRun, Piped, git, plain_environment, run_in, script
 
-from mlkit.cli.server import build_environment
+from localaws import lifecycle
+from mlkit.cli.local_server import build_environment
 from mlkit.evidence import Manifest, code_sha256
-from mlkit.local import lifecycle
 from mlkit.records import RunRecord
 from mlkit.settings import Project
 

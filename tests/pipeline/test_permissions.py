@@ -14,7 +14,7 @@ import pytest
 from tiny_project import IMAGE, PREDICTION, TEMPLATES, deploy, make_repository, outputs, resources, shard, training_job
 from waiting import wait_until
 
-from mlkit.local.codeconnections import repositories
+from localaws.codeconnections import repositories
 
 LAKE = "perm-ml-id-lab"
 TRAIN = """

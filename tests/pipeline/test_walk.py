@@ -9,9 +9,9 @@ from pathlib import Path
 import nbformat
 from waiting import wait_until
 
+from localaws import lifecycle
 from mlkit import handoff
 from mlkit.handoff import PreparedData, TestResult, TrainedModel
-from mlkit.local import lifecycle
 
 
 def prepared(walked) -> PreparedData:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sagemaker_formats import recordio
 from waiting import wait_for_stack
+
+from sagemaker_formats import recordio
 
 TEMPLATES = Path(__file__).parents[2] / "CloudFormation"
 IMAGE = "382416733822.dkr.ecr.us-east-1.amazonaws.com/factorization-machines:1"

@@ -4,9 +4,9 @@ import re
 
 import pytest
 
+from localaws.factorization_machines.algorithm import FactorizationMachines
+from localaws.xgboost import XGBoost
 from mlkit.errors import UsageError
-from mlkit.local.factorization_machines.algorithm import FactorizationMachines
-from mlkit.local.xgboost import XGBoost
 from mlkit.movielens.training import ALGORITHM as FACTORIZATION_MACHINES
 from mlkit.tabular.training import ALGORITHM as XGBOOST
 from mlkit.tabular.training import xgboost_hyperparameters

@@ -5,10 +5,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from sagemaker_formats.inference import Predictions
 
 from mlkit.aws.endpoints import Codec, ask_endpoint
 from mlkit.errors import InvalidData, WrongModel
+from sagemaker_formats.inference import Predictions
 
 
 def decode(body):

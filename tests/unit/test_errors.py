@@ -10,6 +10,9 @@ import pytest
 import typer
 from botocore.exceptions import ClientError, NoCredentialsError
 
+from localaws.errors import DiskFull, LocalAwsFailed
+from localaws.room import RESERVE_BYTES, check_room
+from localaws.service import AwsError
 from mlkit import errors
 from mlkit.aws.objects import split_uri
 from mlkit.aws.session import aws_errors
@@ -17,9 +20,8 @@ from mlkit.cli import console
 from mlkit.cli.alone import alone
 from mlkit.cli.failing import as_error
 from mlkit.errors import AccessDenied, AwsUnavailable, MlkitError, NotFound, SaveFailed, UsageError, cure_told
-from mlkit.local.room import RESERVE_BYTES, check_room
-from mlkit.local.service import AwsError
 from mlkit.settings import Project
+from sagemaker_formats.errors import InvalidData as UnreadableData
 
 
 def answered(code: str, text: str = "no", operation: str = "GetTable") -> ClientError:
@@ -77,6 +79,14 @@ def test_whoever_raised_it_it_is_one_error_with_a_next_step(problem: Exception, 
     error = as_error(problem)
     assert type(error) is kind
     assert error.cure
+
+
+def test_errors_of_the_other_packages_get_the_librarys_exit_codes_and_commands():
+    down = as_error(LocalAwsFailed("It is taken.", cure="Leave it, or `localaws down` in here."))
+    assert (type(down), str(down), down.cure) == (errors.LocalAwsFailed, "It is taken.", "Leave it, or `mlkit local down` in here.")
+    assert type(as_error(DiskFull("full"))) is SaveFailed
+    unread = as_error(UnreadableData("record at byte 0: short", cure="Look at the file."))
+    assert (type(unread), unread.cure) == (errors.InvalidData, "Look at the file.")
 
 
 @pytest.mark.parametrize("problem", [ValueError("x"), KeyError("x"), FileNotFoundError(errno.ENOENT, "no", "x"), RuntimeError("x")])

@@ -85,7 +85,14 @@ def test_a_failed_verdict_cannot_have_been_approved(verdict: str) -> None:
 
 
 IN_ORDER = (
-    *("mlkit/a.py", "mlkit/aws/deep.py", "notebooks/01.ipynb", "buildspecs/b.yml", "CloudFormation/t.yaml"),
+    *(
+        "mlkit/a.py",
+        "mlkit/aws/deep.py",
+        "packages/sagemaker_formats/src/sagemaker_formats/a.py",
+        "notebooks/01.ipynb",
+        "buildspecs/b.yml",
+        "CloudFormation/t.yaml",
+    ),
     *("vendor/mlkit.whl", "mlkit.yml", "model.py"),
 )
 
@@ -112,6 +119,29 @@ def test_what_runs_leave_behind_is_not_in_the_digest(tmp_path: Path) -> None:
     assert code_sha256(tmp_path) == before
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "packages/localaws/src/localaws/guard.py",
+        "packages/localaws/pyproject.toml",
+        "vendor/local/sagemaker_localaws-0.1.0-py3-none-any.whl",
+    ],
+)
+def test_a_change_of_the_local_aws_which_no_build_installs_voids_no_approval(tmp_path: Path, name: str) -> None:
+    before = code_sha256(project(tmp_path))
+    (tmp_path / name).parent.mkdir(parents=True)
+    (tmp_path / name).write_text("another line")
+    assert code_sha256(tmp_path) == before
+
+
+@pytest.mark.parametrize("name", ["packages/sagemaker_formats/src/sagemaker_formats/recordio/codec.py", "vendor/sagemaker_mlkit.whl"])
+def test_a_change_of_what_a_build_installs_is_another_code(tmp_path: Path, name: str) -> None:
+    before = code_sha256(project(tmp_path))
+    (tmp_path / name).parent.mkdir(parents=True)
+    (tmp_path / name).write_text("another line")
+    assert code_sha256(tmp_path) != before
+
+
 def test_a_renamed_file_is_another_code(tmp_path: Path) -> None:
     before = code_sha256(project(tmp_path))
     (tmp_path / "mlkit/a.py").rename(tmp_path / "mlkit/b.py")
@@ -129,7 +159,7 @@ def test_only_what_runs_leave_behind_is_left_out(tmp_path: Path) -> None:
 
 def test_the_digest_is_of_every_files_own_in_the_order_of_the_folders(tmp_path: Path) -> None:
     root = project(tmp_path)
-    for name in ("vendor/mlkit.whl", "mlkit.yml", "model.py", "mlkit/aws/deep.py"):
+    for name in (*IN_ORDER[1:3], *IN_ORDER[-3:]):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(name)
     digests = {name: hashlib.sha256((root / name).read_bytes()).hexdigest() for name in IN_ORDER}

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from record_proto import Record, frame, payloads
+
 from sagemaker_formats.errors import InvalidData
 from sagemaker_formats.inference import (
     Predictions,

@@ -10,9 +10,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from record_proto import Record, frame, payloads, record
+from scipy.sparse import csr_array, csr_matrix
+
 from sagemaker_formats.errors import InvalidData
 from sagemaker_formats.recordio import Rows, decode, encode, from_csr, read, write_shard
-from scipy.sparse import csr_array, csr_matrix
 
 # the first record of ml-100k: user 196 -> column 0, movie 242 -> column 995 of 2625, rated 3
 FIRST_OF_ML_100K = bytes.fromhex(

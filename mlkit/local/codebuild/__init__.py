@@ -1,5 +1,0 @@
-"""CodeBuild of the local AWS: projects and builds whose commands really run, on this machine and under the project's role."""
-
-from mlkit.local.codebuild.engine import CodeBuild
-
-__all__ = ["CodeBuild"]

@@ -1,0 +1,140 @@
+"""The DuckDB behind the engine: an isolated connection per query, Trino's missing functions, and its errors in Trino's words."""
+
+import hashlib
+import math
+import os
+import re
+import zlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+from duckdb.func import FunctionNullHandling, PythonUDFType
+
+from localaws.athena import csv_lines, hashing
+from localaws.athena.trino.casts import FAILURE_MARK
+from localaws.athena.trino.errors import QueryError
+
+THREADS = 2
+_MEMORY_SHARE = 0.2
+"""Of the machine's memory, per running query; what does not fit is spilled to the scratch folder."""
+
+
+def _java_number(value: float, shortest: str) -> str:
+    """A double outside 0.001 ... 10,000,000 as Java prints it: 1.0E7, Infinity."""
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "Infinity" if value > 0 else "-Infinity"
+    if value == 0:
+        return "-0.0" if math.copysign(1, value) < 0 else "0.0"
+    mantissa, _, exponent = shortest.partition("e")
+    sign, digits = ("-", mantissa[1:]) if mantissa.startswith("-") else ("", mantissa)
+    whole, _, fraction = digits.partition(".")
+    power = int(exponent or 0) + len(whole) - 1
+    figures = (whole + fraction).lstrip("0")
+    power -= len(whole + fraction) - len(figures)
+    figures = figures.rstrip("0") or "0"
+    return f"{sign}{figures[0]}.{figures[1:] or '0'}E{power}"
+
+
+def _java_double(column: Any) -> pa.Array:
+    return pa.array([None if value is None else _java_number(value, repr(value)) for value in column.to_pylist()], pa.string())
+
+
+def _java_real(column: Any) -> pa.Array:
+    shown = (None if value is None else (value, str(np.float32(value))) for value in column.to_pylist())
+    return pa.array([None if pair is None else _java_number(*pair) for pair in shown], pa.string())
+
+
+def _crc32(column: Any) -> pa.Array:
+    return pa.array([None if value is None else zlib.crc32(value) for value in column.to_pylist()], pa.int64())
+
+
+def _sha512(column: Any) -> pa.Array:
+    return pa.array([None if value is None else hashlib.sha512(value).digest() for value in column.to_pylist()], pa.binary())
+
+
+def _from_base(texts: Any, bases: Any) -> pa.Array:
+    return pa.array([_one_from_base(*pair) for pair in zip(texts.to_pylist(), bases.to_pylist(), strict=True)], pa.int64())
+
+
+def _one_from_base(text: str | None, base: int | None) -> int | None:
+    if text is None or base is None:
+        return None
+    number = None
+    if 2 <= base <= 36 and re.fullmatch("[+-]?[0-9a-zA-Z]+", text):
+        try:
+            number = int(text, base)
+        except ValueError:
+            number = None
+    if number is None or not -(2**63) <= number < 2**63:
+        message = f"INVALID_FUNCTION_ARGUMENT: Not a valid base-{base} number: {text}"
+        raise ValueError(f"{FAILURE_MARK}{message}{FAILURE_MARK}")
+    return number
+
+
+_FUNCTIONS: Mapping[str, tuple[Callable[..., pa.Array], Sequence[str], str]] = {
+    "xxhash64": (hashing.xxhash64, ["BLOB"], "BLOB"),
+    "from_big_endian_64": (hashing.from_big_endian_64, ["BLOB"], "BIGINT"),
+    "to_big_endian_64": (hashing.to_big_endian_64, ["BIGINT"], "BLOB"),
+    "crc32": (_crc32, ["BLOB"], "BIGINT"),
+    "sha512": (_sha512, ["BLOB"], "BLOB"),
+    "from_base": (_from_base, ["VARCHAR", "BIGINT"], "BIGINT"),
+    "opencsv": (csv_lines.opencsv, ["VARCHAR"] * 4, "VARCHAR[]"),
+    "java_double": (_java_double, ["DOUBLE"], "VARCHAR"),
+    "java_real": (_java_real, ["FLOAT"], "VARCHAR"),
+}
+
+
+def connect(scratch: Path, readable: Iterable[Path] = ()) -> duckdb.DuckDBPyConnection:
+    """A DuckDB of its own: it may touch only `scratch` and the `readable` folders, and no setting can be changed any more."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    limit = max(256, int(memory * _MEMORY_SHARE) >> 20)
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "threads": THREADS,
+        "memory_limit": f"{limit}MB",
+        "temp_directory": str(scratch / "spill"),
+    }
+    connection = duckdb.connect(":memory:", config=config)
+    folders = ", ".join("'" + str(folder).replace("'", "''") + "'" for folder in (scratch, *readable))
+    for setting in ("TimeZone = 'UTC'", "default_null_order = 'nulls_last'", f"allowed_directories = [{folders}]"):
+        connection.execute(f"SET {setting}")
+    for name, (function, takes, gives) in _FUNCTIONS.items():
+        connection.create_function(name, function, list(takes), gives, type=PythonUDFType.ARROW, null_handling=FunctionNullHandling.SPECIAL)
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
+    return connection
+
+
+_CODES = (
+    (duckdb.OutOfRangeException, "NUMERIC_VALUE_OUT_OF_RANGE"),
+    (duckdb.ConversionException, "INVALID_CAST_ARGUMENT"),
+    (duckdb.OutOfMemoryException, "EXCEEDED_LOCAL_MEMORY_LIMIT"),
+    (duckdb.BinderException, "SYNTAX_ERROR"),
+    (duckdb.ParserException, "SYNTAX_ERROR"),
+)
+
+
+def translate_error(error: duckdb.Error, names: Mapping[str, str]) -> QueryError:
+    """DuckDB's error as Athena would name it. `names` are the columns' names in the query by their DuckDB names."""
+    text = str(error)
+    marked = re.search(f"{FAILURE_MARK}(\\w+): (.*?){FAILURE_MARK}", text, re.DOTALL)
+    if marked:
+        return QueryError(marked[1], marked[2])
+    if "Division by zero" in text:
+        return QueryError("DIVISION_BY_ZERO", "Division by zero")
+    if "More than one row returned by a subquery" in text:
+        return QueryError("SUBQUERY_MULTIPLE_ROWS", "Scalar sub-query has returned multiple rows")
+    ungrouped = re.search(r'column "?(?:t\d+\.)?"?([ck]\d+)"? must appear in the GROUP BY clause', text)
+    if ungrouped:
+        name = names.get(ungrouped[1], ungrouped[1])
+        return QueryError("EXPRESSION_NOT_AGGREGATE", f"'{name}' must be an aggregate expression or appear in GROUP BY clause")
+    plain = re.sub(r"\b(?:t\d+\.)?([ck]\d+)\b", lambda one: names.get(one[1], one[1]), text.split("\n")[0])
+    code = next((code for kind, code in _CODES if isinstance(error, kind)), "GENERIC_INTERNAL_ERROR")
+    if code == "INVALID_CAST_ARGUMENT" and "out of range" in plain:
+        code = "NUMERIC_VALUE_OUT_OF_RANGE"
+    return QueryError(code, plain)

@@ -1,0 +1,240 @@
+"""A buildspec, version 0.2, as a value: everything that a build will do is known, and every key understood, before a command runs.
+
+Source of the keys: AWS CodeBuild User Guide, "Build specification reference".
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import yaml
+
+from localaws.codebuild import nodes
+from localaws.codebuild.nodes import BuildspecError
+
+PHASES = ("install", "pre_build", "build", "post_build")
+DEFAULT_NAME = "buildspec.yml"
+
+_TOP = ("version", "env", "phases", "reports", "artifacts", "cache")
+_NO_USERS = "commands run as the user who runs the local AWS"
+_TOP_REASONS = {
+    "run-as": _NO_USERS,
+    "batch": "it runs single builds only",
+    "proxy": "a proxy of the machine's is used as it is",
+}
+_ENV = ("shell", "variables", "parameter-store", "secrets-manager", "exported-variables", "git-credential-helper")
+_ARTIFACT = ("files", "name", "discard-paths", "base-directory", "exclude-paths", "enable-symlinks", "s3-prefix")
+_CACHE_REASONS = {
+    "key": "a project has one cache",
+    "fallback-keys": "a project has one cache",
+    "action": "a cache is restored and saved",
+}
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Phase:
+    """`on_failure` is None where the buildspec leaves it to the rules of phase transitions."""
+
+    commands: tuple[str, ...] = ()
+    finally_commands: tuple[str, ...] = ()
+    on_failure: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Artifact:
+    """Which files of the build are kept; globs are relative to each folder that `base_directory` matches."""
+
+    files: tuple[str, ...]
+    name: str | None = None
+    base_directory: str = "."
+    exclude_paths: tuple[str, ...] = ()
+    discard_paths: bool = False
+    keep_symlinks: bool = False
+    s3_prefix: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportFiles:
+    """Test results for a report group, which is named or given by its ARN."""
+
+    group: str
+    files: tuple[str, ...]
+    base_directory: str = "."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Buildspec:
+    """`runtimes` are the versions that phases.install.runtime-versions asks for, by language."""
+
+    shell: str = "/bin/sh"
+    variables: Mapping[str, str] = field(default_factory=dict)
+    parameter_store: Mapping[str, str] = field(default_factory=dict)
+    secrets_manager: Mapping[str, str] = field(default_factory=dict)
+    exported_variables: tuple[str, ...] = ()
+    runtimes: Mapping[str, str] = field(default_factory=dict)
+    phases: Mapping[str, Phase] = field(default_factory=dict)
+    reports: tuple[ReportFiles, ...] = ()
+    artifacts: Artifact | None = None
+    secondary_artifacts: Mapping[str, Artifact] = field(default_factory=dict)
+    cache_paths: tuple[str, ...] = ()
+
+
+def is_inline(buildspec: str) -> bool:
+    """Whether a project's buildspec is the text itself, and not the place of a file."""
+    if "\n" in buildspec.strip():
+        return True
+    try:
+        return isinstance(yaml.safe_load(buildspec), dict)
+    except yaml.YAMLError:
+        return False
+
+
+def parse(text: str) -> Buildspec:
+    """Raises BuildspecError for anything that would not be executed as it is written."""
+    top = nodes.mapping(nodes.compose(text), "", _TOP, _TOP_REASONS)
+    _check_version(top.get("version"))
+    env = _section(top, "env", _ENV)
+    if nodes.flag(env.get("git-credential-helper"), "env.git-credential-helper"):
+        raise BuildspecError("env.git-credential-helper is not honoured by the local AWS: sources come from S3, not from git")
+    phases = _section(top, "phases", PHASES)
+    if not phases:
+        raise BuildspecError("the buildspec has no phases")
+    artifacts, secondary = _artifacts(top)
+    cache = _section(top, "cache", ("paths",), _CACHE_REASONS)
+    return Buildspec(
+        shell=nodes.choice(env.get("shell"), "env.shell", ("bash", "/bin/sh"), "/bin/sh"),
+        variables=_variables(env, "variables"),
+        parameter_store=_variables(env, "parameter-store"),
+        secrets_manager=_variables(env, "secrets-manager"),
+        exported_variables=_exported(env),
+        runtimes=_runtimes(phases),
+        phases={name: _phase(node, name) for name, node in phases.items()},
+        reports=_reports(top),
+        artifacts=artifacts,
+        secondary_artifacts=secondary,
+        cache_paths=nodes.texts(cache.get("paths"), "cache.paths"),
+    )
+
+
+def _section(
+    parent: Mapping[str, yaml.Node], name: str, known: tuple[str, ...], reasons: Mapping[str, str] | None = None
+) -> dict[str, yaml.Node]:
+    node = parent.get(name)
+    return {} if node is None or nodes.is_empty(node) else nodes.mapping(node, name, known, reasons)
+
+
+def _check_version(node: yaml.Node | None) -> None:
+    version = "" if node is None else nodes.text(node, "version")
+    if version == "0.1":
+        raise BuildspecError("version 0.1 is not honoured by the local AWS: it gives each command a shell of its own; write version: 0.2")
+    if version != "0.2":
+        raise BuildspecError(f"Invalid buildspec version {version!r}: the local AWS honours 0.2")
+
+
+def _variables(env: Mapping[str, yaml.Node], name: str) -> dict[str, str]:
+    node = env.get(name)
+    if node is None or nodes.is_empty(node):
+        return {}
+    found = {key: nodes.text(value, f"env.{name}.{key}") for key, value in nodes.mapping(node, f"env.{name}").items()}
+    _check_names(found, f"env.{name}")
+    return found
+
+
+def _exported(env: Mapping[str, yaml.Node]) -> tuple[str, ...]:
+    names = nodes.texts(env.get("exported-variables"), "env.exported-variables")
+    _check_names(names, "env.exported-variables")
+    if reserved := [name for name in names if name.startswith("AWS_")]:
+        raise BuildspecError(f"env.exported-variables: {reserved[0]} cannot be exported: it starts with AWS_")
+    return names
+
+
+def _check_names(names: Mapping[str, str] | tuple[str, ...], where: str) -> None:
+    for name in names:
+        if not _NAME.fullmatch(name):
+            raise BuildspecError(f"{where}: {name!r} is no name of an environment variable")
+
+
+def _phase(node: yaml.Node, name: str) -> Phase:
+    where = f"phases.{name}"
+    known = ("commands", "finally", "on-failure", *(("runtime-versions",) if name == "install" else ()))
+    entries = nodes.mapping(node, where, known, {"run-as": _NO_USERS})
+    commands = nodes.texts(entries.get("commands"), f"{where}.commands")
+    if not commands and name != "install":
+        raise BuildspecError(f"{where} has no commands")
+    on_failure = entries.get("on-failure")
+    if on_failure is not None and nodes.text(on_failure, where).startswith("RETRY"):
+        raise BuildspecError(f"{where}.on-failure RETRY is not honoured by the local AWS; it honours ABORT and CONTINUE")
+    return Phase(
+        commands=commands,
+        finally_commands=nodes.texts(entries.get("finally"), f"{where}.finally"),
+        on_failure=nodes.choice(on_failure, f"{where}.on-failure", ("ABORT", "CONTINUE"), "") or None,
+    )
+
+
+def _runtimes(phases: Mapping[str, yaml.Node]) -> dict[str, str]:
+    if "install" not in phases:
+        return {}
+    node = nodes.mapping(phases["install"], "phases.install").get("runtime-versions")
+    if node is None or nodes.is_empty(node):
+        return {}
+    where = "phases.install.runtime-versions"
+    found = {key: nodes.text(value, f"{where}.{key}") for key, value in nodes.mapping(node, where).items()}
+    if others := [name for name in found if name != "python"]:
+        raise BuildspecError(f"{where}.{others[0]} is not honoured by the local AWS: it has Python only")
+    return found
+
+
+def _artifacts(top: Mapping[str, yaml.Node]) -> tuple[Artifact | None, dict[str, Artifact]]:
+    node = top.get("artifacts")
+    if node is None or nodes.is_empty(node):
+        return None, {}
+    entries = nodes.mapping(node, "artifacts", (*_ARTIFACT, "secondary-artifacts"), {"type": "it belongs to version 0.1"})
+    secondary = entries.pop("secondary-artifacts", None)
+    found: dict[str, Artifact] = {}
+    if secondary is not None and not nodes.is_empty(secondary):
+        for identifier, item in nodes.mapping(secondary, "artifacts.secondary-artifacts").items():
+            where = f"artifacts.secondary-artifacts.{identifier}"
+            found[identifier] = _artifact(nodes.mapping(item, where, _ARTIFACT), where)
+    if not entries and found:  # a common form although AWS's page asks for files always
+        return None, found
+    return _artifact(entries, "artifacts"), found
+
+
+def _artifact(entries: Mapping[str, yaml.Node], where: str) -> Artifact:
+    files = nodes.texts(entries.get("files"), f"{where}.files", or_one=True)  # AWS's tutorials write one file without a list
+    if not files:
+        raise BuildspecError(f"{where} has no files")
+    return Artifact(
+        files=files,
+        name=_optional(entries, "name", where),
+        base_directory=_optional(entries, "base-directory", where) or ".",
+        exclude_paths=nodes.texts(entries.get("exclude-paths"), f"{where}.exclude-paths"),
+        discard_paths=nodes.flag(entries.get("discard-paths"), f"{where}.discard-paths"),
+        keep_symlinks=nodes.flag(entries.get("enable-symlinks"), f"{where}.enable-symlinks"),
+        s3_prefix=_optional(entries, "s3-prefix", where),
+    )
+
+
+def _reports(top: Mapping[str, yaml.Node]) -> tuple[ReportFiles, ...]:
+    node = top.get("reports")
+    if node is None or nodes.is_empty(node):
+        return ()
+    found = []
+    for group, item in nodes.mapping(node, "reports").items():
+        where = f"reports.{group}"
+        entries = nodes.mapping(item, where, ("files", "file-format", "base-directory", "discard-paths"))
+        files = nodes.texts(entries.get("files"), f"{where}.files")
+        if not files:
+            raise BuildspecError(f"{where} has no files")
+        file_format = _optional(entries, "file-format", where) or "JUNITXML"
+        if file_format.upper() != "JUNITXML":
+            raise BuildspecError(f"{where}.file-format {file_format} is not honoured by the local AWS: it reads JUNITXML")
+        nodes.flag(entries.get("discard-paths"), f"{where}.discard-paths")  # it only says where raw data would be stored
+        found.append(ReportFiles(group=group, files=files, base_directory=_optional(entries, "base-directory", where) or "."))
+    return tuple(found)
+
+
+def _optional(entries: Mapping[str, yaml.Node], name: str, where: str) -> str | None:
+    node = entries.get(name)
+    return None if node is None or nodes.is_empty(node) else nodes.text(node, f"{where}.{name}")

@@ -1,0 +1,89 @@
+"""A build's settings: the project's, with what StartBuild puts in their place.
+
+CodePipeline hands its artifacts to a project of source type CODEPIPELINE this way, since the real service's own way is not public:
+`sourceTypeOverride` S3 with `sourceLocationOverride` bucket/key, `secondarySourcesOverride`, `artifactsOverride` of type S3 (location,
+path, name, packaging ZIP) or NO_ARTIFACTS, `secondaryArtifactsOverride`, `encryptionKeyOverride`, and `sourceVersion` for the revision.
+Its role session is named `codepipeline-<pipeline>`, and `rule-<rule>` when an event started it: the build's initiator is made from it.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from localaws.codebuild import refusals
+from localaws.codebuild.refusals import invalid
+from localaws.codebuild.variables import merged
+
+# StartBuild's member -> the setting that it replaces.
+_REPLACED = {
+    "secondarySourcesOverride": "secondarySources",
+    "secondarySourcesVersionOverride": "secondarySourceVersions",
+    "artifactsOverride": "artifacts",
+    "secondaryArtifactsOverride": "secondaryArtifacts",
+    "cacheOverride": "cache",
+    "serviceRoleOverride": "serviceRole",
+    "timeoutInMinutesOverride": "timeoutInMinutes",
+    "queuedTimeoutInMinutesOverride": "queuedTimeoutInMinutes",
+    "encryptionKeyOverride": "encryptionKey",
+    "logsConfigOverride": "logsConfig",
+}
+_ENVIRONMENT = {"imageOverride": "image", "computeTypeOverride": "computeType"}
+_COPIED = (
+    *("source", "secondarySources", "secondarySourceVersions", "artifacts", "secondaryArtifacts", "cache", "environment"),
+    *("serviceRole", "timeoutInMinutes", "queuedTimeoutInMinutes", "encryptionKey", "logsConfig"),
+)
+
+
+def is_from_pipeline(project: Mapping[str, Any]) -> bool:
+    return bool(project["source"]["type"] == "CODEPIPELINE")
+
+
+def settings_of(project: Mapping[str, Any], request: Mapping[str, Any]) -> dict[str, Any]:
+    """Everything that the build is. Raises AwsError for a combination that cannot run."""
+    settings = {name: project[name] for name in _COPIED if name in project}
+    settings |= {name: request[member] for member, name in _REPLACED.items() if member in request}
+    if is_from_pipeline(project) and request.get("secondarySourcesVersionOverride"):
+        raise invalid("secondarySourcesVersionOverride is not honoured for a project with source type CODEPIPELINE")
+    settings["source"] = _source(project["source"], request)
+    if settings["artifacts"]["type"] == "CODEPIPELINE":  # an action without output artifacts
+        settings["artifacts"] = {"type": "NO_ARTIFACTS"}
+    environment = dict(project["environment"])
+    environment |= {name: request[member] for member, name in _ENVIRONMENT.items() if member in request}
+    override = request.get("environmentVariablesOverride", [])
+    refusals.check_variables(override)
+    environment["environmentVariables"] = merged(environment.get("environmentVariables", []), override)
+    settings["environment"] = environment
+    _check(settings)
+    return settings
+
+
+def initiator_of(caller_arn: str) -> str:
+    """A user's name, `role/session` of a role, or the pipeline or rule that a session is named after."""
+    kind, _, rest = caller_arn.rpartition(":")[2].partition("/")
+    if kind != "assumed-role":
+        return rest.rpartition("/")[2] or kind
+    match = re.fullmatch(r"(codepipeline|rule)-(.+)", rest.rpartition("/")[2])
+    return f"{match[1]}/{match[2]}" if match else rest
+
+
+def _source(source: Mapping[str, Any], request: Mapping[str, Any]) -> dict[str, Any]:
+    found = dict(source)
+    if "sourceTypeOverride" in request:
+        found = {"type": request["sourceTypeOverride"], **{name: source[name] for name in ("buildspec",) if name in source}}
+        if request["sourceTypeOverride"] == source["type"] and "location" in source:
+            found["location"] = source["location"]
+    if "sourceLocationOverride" in request:
+        found["location"] = request["sourceLocationOverride"]
+    if "buildspecOverride" in request:
+        found["buildspec"] = request["buildspecOverride"]
+    if found["type"] == "CODEPIPELINE":
+        raise invalid("Cannot start a build of a project with source type CODEPIPELINE: its pipeline does, or give sourceTypeOverride")
+    return found
+
+
+def _check(settings: Mapping[str, Any]) -> None:
+    refusals.check_project(settings)
+    if any(source["type"] != "S3" for source in settings.get("secondarySources", [])):
+        raise invalid("Secondary sources of a build must be of type S3: give secondarySourcesOverride")
+    if any(artifacts["type"] != "S3" for artifacts in settings.get("secondaryArtifacts", [])):
+        raise invalid("Secondary artifacts of a build must be of type S3: give secondaryArtifactsOverride")

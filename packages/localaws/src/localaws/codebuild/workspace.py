@@ -1,0 +1,89 @@
+"""The folder of one build, and what its shell finds there: sources, variables, files to be kept."""
+
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from localaws.codebuild import machine
+from localaws.codebuild.build import Build
+from localaws.codebuild.objects import parse_location
+from localaws.codebuild.sources import Fetched
+from localaws.service import Credentials
+
+
+class Workspace:
+    """Everything below `folder` is gone after the build."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.home, self.output = folder / "home", folder / "output"
+        self.scratch, self.exports = folder / "scratch", folder / "exports"
+
+    def source_folder(self, index: int) -> Path:
+        return self.folder / "src" / f"{index:02}"
+
+    def environment(self, build: Build, sources: Sequence[Fetched], given: Mapping[str, str], *, aws: Mapping[str, str]) -> dict[str, str]:
+        """The shell's variables: the machine's, then AWS's, then the user's, then those that CodeBuild alone sets."""
+        return {**machine.environment(self.folder), **aws, **given, **_own(build, sources)}
+
+    def exporting(self, names: Sequence[str]) -> str:
+        """A script that writes down what the shell's variables are at its end; those that are not set leave no file."""
+        self.exports.mkdir(exist_ok=True)
+        lines = [f'if [ "${{{name}+x}}" ]; then printf %s "${name}" >{shlex.quote(str(self.exports / name))}; fi' for name in names]
+        dump = "import os, sys; sys.stdout.buffer.write(b'\\0'.join(k + b'=' + v for k, v in os.environb.items()))"
+        python = shlex.quote(sys.executable)
+        return "\n".join([*lines, f"{python} -I -S -c {shlex.quote(dump)} >{shlex.quote(str(self.folder / 'environment'))}"])
+
+    def exported(self, names: Sequence[str]) -> list[dict[str, str]]:
+        paths = {name: self.exports / name for name in names}
+        return [{"name": name, "value": path.read_text(errors="replace")} for name, path in paths.items() if path.exists()]
+
+    def final_environment(self) -> dict[str, str]:
+        """The environment that the last command left."""
+        path = self.folder / "environment"
+        if not path.exists():
+            return {}
+        pairs = (pair.partition(b"=") for pair in path.read_bytes().split(b"\0"))
+        return {name.decode(errors="replace"): value.decode(errors="replace") for name, _, value in pairs}
+
+
+def aws_variables(endpoint_url: str, region: str, credentials: Credentials) -> dict[str, str]:
+    """What makes any AWS tool in the build use the local AWS as the project's role. The role's session lasts for twelve hours."""
+    return {
+        "AWS_ENDPOINT_URL": endpoint_url,
+        "AWS_REGION": region,
+        "AWS_DEFAULT_REGION": region,
+        "AWS_ACCESS_KEY_ID": credentials.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": credentials.secret_access_key,
+        "AWS_SESSION_TOKEN": credentials.session_token or "",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+def _own(build: Build, sources: Sequence[Fetched]) -> dict[str, str]:
+    found = {
+        "CODEBUILD_BUILD_ID": build.id,
+        "CODEBUILD_BUILD_ARN": build.arn,
+        "CODEBUILD_BUILD_NUMBER": str(build.number),
+        "CODEBUILD_BUILD_IMAGE": build.settings["environment"]["image"],
+        "CODEBUILD_BUILD_SUCCEEDING": "1",
+        "CODEBUILD_INITIATOR": build.initiator,
+        "CODEBUILD_KMS_KEY_ID": build.settings["encryptionKey"],
+        "CODEBUILD_START_TIME": str(round(build.started * 1000)),
+    }
+    if build.log_stream is not None:
+        found["CODEBUILD_LOG_PATH"] = build.log_stream
+    if build.resolved_source_version:
+        found["CODEBUILD_RESOLVED_SOURCE_VERSION"] = build.resolved_source_version
+    for source in sources:
+        suffix = f"_{source.identifier}" if source.identifier else ""
+        if "-" in suffix:  # no shell has variables with such names
+            continue
+        found[f"CODEBUILD_SRC_DIR{suffix}"] = str(source.folder)
+        if source.location:
+            place = parse_location(source.location)
+            version = place.arn if build.from_pipeline else source.version_id
+            found |= {f"CODEBUILD_SOURCE_VERSION{suffix}": version} if version else {}
+            found[f"CODEBUILD_SOURCE_REPO_URL{suffix}"] = "" if build.from_pipeline else f"s3://{place.bucket}/{place.key}"
+    return found

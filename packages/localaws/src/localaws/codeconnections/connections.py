@@ -1,0 +1,86 @@
+"""Connections to providers of repositories. There is no console here, so the handshake with the provider is simulated."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from threading import RLock
+from typing import Any
+
+from localaws.service import AwsError
+
+_KEPT = 200  # tags of one connection
+
+
+@dataclass(kw_only=True)
+class Connection:
+    """It is AVAILABLE from the start, where AWS has PENDING until somebody has completed the handshake in the console."""
+
+    arn: str
+    name: str
+    provider: str
+    tags: dict[str, str] = field(default_factory=dict)
+    status: str = "AVAILABLE"
+
+    @property
+    def id(self) -> str:
+        return self.arn.rpartition("/")[2]
+
+
+class Connections:
+    """All connections; both names of the service see the same ones."""
+
+    def __init__(self, account: str, region: str) -> None:
+        self._account, self._region = account, region
+        self._by_id: dict[str, Connection] = {}
+        self._lock = RLock()
+
+    def create(self, service: str, name: str, provider: str, tags: Mapping[str, str]) -> Connection:
+        """A new connection; `service` is the name that its ARN begins with. Two may have the same name, as on AWS."""
+        arn = f"arn:aws:{service}:{self._region}:{self._account}:connection/{uuid.uuid4()}"
+        connection = Connection(arn=arn, name=name, provider=provider, tags=dict(tags))
+        with self._lock:
+            self._by_id[connection.id] = connection
+        return connection
+
+    def get(self, arn: str) -> Connection:
+        """Raises ResourceNotFoundException."""
+        with self._lock:
+            connection = self._by_id.get(arn.rpartition("/")[2])
+        if connection is None or connection.arn.split(":")[3:] != arn.split(":")[3:]:
+            raise AwsError("ResourceNotFoundException", f"Connection {arn} not found")
+        return connection
+
+    def is_available(self, arn: str) -> bool:
+        try:
+            return self.get(arn).status == "AVAILABLE"
+        except AwsError:
+            return False
+
+    def all(self) -> list[Connection]:
+        with self._lock:
+            return sorted(self._by_id.values(), key=lambda connection: (connection.name, connection.id))
+
+    def delete(self, arn: str) -> None:
+        with self._lock:
+            del self._by_id[self.get(arn).id]
+
+    def tag(self, arn: str, tags: Mapping[str, str]) -> None:
+        with self._lock:
+            connection = self.get(arn)
+            if len(merged := {**connection.tags, **tags}) > _KEPT:
+                raise AwsError("LimitExceededException", f"A connection can have at most {_KEPT} tags")
+            connection.tags = merged
+
+    def untag(self, arn: str, keys: list[str]) -> None:
+        with self._lock:
+            connection = self.get(arn)
+            connection.tags = {key: value for key, value in connection.tags.items() if key not in keys}
+
+    def to_json(self) -> list[dict[str, Any]]:
+        with self._lock:
+            return [asdict(connection) for connection in self._by_id.values()]
+
+    def load_json(self, rows: list[Mapping[str, Any]]) -> None:
+        with self._lock:
+            connections = [Connection(**row) for row in rows]
+            self._by_id = {connection.id: connection for connection in connections}

@@ -1,0 +1,160 @@
+"""Which folder stands for which repository, and what a commit of it holds. Nothing is fetched, nothing in the folder is changed."""
+
+import json
+import os
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+_FILE = "repositories.json"
+_TIMEOUT_S = 600  # only a git that hangs takes this long
+_UNCOMMITTED = "Uncommitted files of the working tree"
+
+
+class RepositoryProblem(Exception):
+    """There is no such repository, branch or commit; the text says what to do."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Repository:
+    """A folder with a git repository; `worktree` takes what is not committed too (but for what git ignores)."""
+
+    folder: Path
+    worktree: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Commit:
+    """Dates as AWS writes them; `archive` is a zip file of the commit's files, without history."""
+
+    id: str
+    message: str
+    author_date: str
+    committer_date: str
+    committed: float
+    archive: bytes = field(repr=False)
+
+
+def register(home: Path, full_name: str, folder: Path, *, worktree: bool = False) -> None:
+    """Let `folder` stand for "owner/repository". `home` is the folder `codeconnections` of the local AWS's home; it need not run."""
+    known = {name: repository for name, repository in read(home).items() if name.lower() != full_name.lower()}
+    known[full_name] = Repository(folder=folder.resolve(), worktree=worktree)
+    record = {name: {"path": str(repository.folder), "worktree": repository.worktree} for name, repository in known.items()}
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    temporary = home / f".{_FILE}.{os.getpid()}"
+    temporary.write_text(json.dumps(record, indent=2))
+    temporary.replace(home / _FILE)
+
+
+def read(home: Path) -> dict[str, Repository]:
+    """The folders by "owner/repository". A value in the file is a path, or an object with `path` and `worktree`."""
+    try:
+        record: Mapping[str, str | Mapping[str, object]] = json.loads((home / _FILE).read_text())
+    except FileNotFoundError:
+        return {}
+    entries = {name: {"path": entry} if isinstance(entry, str) else entry for name, entry in record.items()}
+    return {
+        name: Repository(folder=Path(str(entry["path"])), worktree=bool(entry.get("worktree", False))) for name, entry in entries.items()
+    }
+
+
+class Repositories:
+    """What source actions take their commits from. The file is read each time: it may change while the server runs."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+
+    def commit(self, full_name: str, branch: str, *, revision: str | None = None) -> Commit:
+        """The branch's last commit, or the one that `revision` names. Raises RepositoryProblem."""
+        known = {name.lower(): repository for name, repository in read(self._home).items()}
+        repository = known.get(full_name.lower())
+        if repository is None:
+            there = ", ".join(sorted(known)) or "none"
+            raise RepositoryProblem(
+                f"The local AWS has no folder for the repository {full_name}; it has: {there}. "
+                f"The command `repository {full_name}` adds it."
+            )
+        if not repository.folder.is_dir():
+            raise RepositoryProblem(f"The folder {repository.folder} of the repository {full_name} does not exist.")
+        if repository.worktree and revision is None:
+            with tempfile.TemporaryDirectory() as scratch:
+                return _uncommitted(repository.folder, Path(scratch))
+        return _read_commit(repository.folder, _resolve(repository.folder, full_name, branch, revision))
+
+
+def _resolve(folder: Path, full_name: str, branch: str, revision: str | None) -> str:
+    wanted = [revision] if revision else [f"refs/heads/{branch}", f"refs/remotes/origin/{branch}"]
+    for name in wanted:
+        try:
+            return _git(folder, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}").decode().strip()
+        except _GitFailed as error:
+            if error.text:
+                raise RepositoryProblem(f"git cannot read {folder}: {error.text}") from error
+    if revision:
+        raise RepositoryProblem(f"[GitHub] No commit [{revision}] found for FullRepositoryName [{full_name}]")
+    raise RepositoryProblem(f"[GitHub] No Branch [{branch}] found for FullRepositoryName [{full_name}]")
+
+
+def _uncommitted(folder: Path, scratch: Path) -> Commit:
+    """A commit of the working tree on top of HEAD, in an object store of its own: the same files give the same commit."""
+    objects = Path(_git(folder, "rev-parse", "--git-path", "objects").decode().strip())
+    environment = {
+        "GIT_INDEX_FILE": str(scratch / "index"),
+        "GIT_OBJECT_DIRECTORY": str(scratch / "objects"),
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(folder / objects),
+    }
+    (scratch / "objects").mkdir()
+    try:
+        head = _git(folder, "rev-parse", "--verify", "--quiet", "HEAD^{commit}").decode().strip()
+        date = _git(folder, "show", "--no-patch", "--format=%cI", head).decode().strip()
+        _git(folder, "read-tree", head, environment=environment)
+        _git(folder, "add", "--all", ".", environment=environment)
+        tree = _git(folder, "write-tree", environment=environment).decode().strip()
+        if tree == _git(folder, "rev-parse", f"{head}^{{tree}}").decode().strip():
+            return _read_commit(folder, head)
+        person = {f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER") for what, value in
+                  (("NAME", "localaws"), ("EMAIL", "localaws@localhost"), ("DATE", date))}  # fmt: skip
+        commit = _git(folder, "commit-tree", tree, "-p", head, "-m", _UNCOMMITTED, environment={**environment, **person}).decode().strip()
+        return _read_commit(folder, commit, environment)
+    except _GitFailed as error:
+        raise RepositoryProblem(f"git cannot read the working tree of {folder}: {error.text or 'it has no commit yet'}") from error
+
+
+def _read_commit(folder: Path, commit: str, environment: Mapping[str, str] | None = None) -> Commit:
+    try:
+        text = _git(folder, "show", "--no-patch", "--format=%at%n%ct%n%B", commit, environment=environment).decode(errors="replace")
+        archive = _git(folder, "archive", "--format=zip", commit, environment=environment)
+    except _GitFailed as error:
+        raise RepositoryProblem(f"git cannot read the commit {commit} of {folder}: {error.text}") from error
+    authored, committed, message = text.split("\n", 2)
+    return Commit(
+        id=commit,
+        message=message.strip(),
+        author_date=_date(authored),
+        committer_date=_date(committed),
+        committed=float(committed),
+        archive=archive,
+    )
+
+
+def _date(seconds: str) -> str:
+    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class _GitFailed(Exception):
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+
+def _git(folder: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> bytes:
+    """What git prints. The caller's own GIT_ variables (a hook sets them) would point to another repository."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    command = ["git", "-C", str(folder), "-c", "core.fsmonitor=false", "-c", "gc.auto=0", *arguments]
+    ran = subprocess.run(command, capture_output=True, env={**clean, **(environment or {})}, timeout=_TIMEOUT_S, stdin=subprocess.DEVNULL)
+    if ran.returncode != 0:
+        raise _GitFailed(ran.stderr.decode(errors="replace").strip())
+    return ran.stdout

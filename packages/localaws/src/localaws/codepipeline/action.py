@@ -1,0 +1,104 @@
+"""What a provider gets when one of its actions runs, and how it answers."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from threading import Event
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from localaws.codepipeline.artifacts import Artifacts, MissingFile
+from localaws.codepipeline.records import Revision
+from localaws.codepipeline.variables import Unresolved
+from localaws.service import AwsError
+
+JOB_FAILED, CONFIGURATION, PERMISSION = "JobFailed", "ConfigurationError", "PermissionError"
+POLL_S = 0.2
+_DENIALS = ("AccessDenied", "AccessDeniedException", "AuthorizationError", "AuthorizationErrorException")
+_DENIED = "The provided role does not have permissions to perform this action. Underlying error: "
+
+
+class ActionFailed(Exception):
+    """The action failed; `code` is one of AWS's failure types."""
+
+    def __init__(self, message: str, *, code: str = JOB_FAILED) -> None:
+        super().__init__(message)
+        self.code, self.message = code, message
+
+
+class Ended(Exception):
+    """The action was abandoned or the server goes down: nothing more is to be said about it here."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How an action succeeded."""
+
+    variables: Mapping[str, str] = field(default_factory=dict)
+    summary: str | None = None
+    revision: Revision | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One run of an action.
+
+    `configuration` is resolved; `client` makes clients under the action's role; `work` is what `remember` kept before a restart.
+    `remember(work=..., external_id=..., ...)` puts fields of the action's run on record while it goes on.
+    """
+
+    pipeline: str
+    pipeline_arn: str
+    execution_id: str
+    run_id: str
+    stage: str
+    action: Mapping[str, Any]
+    configuration: Mapping[str, str]
+    inputs: Mapping[str, str]
+    outputs: Mapping[str, str]
+    commits: Mapping[str, str]
+    wanted_revision: str | None
+    artifacts: Artifacts
+    client: Callable[[str], Any]
+    check_connection: Callable[[str, Mapping[str, str]], None]
+    region: str
+    work: Mapping[str, Any]
+    remember: Callable[..., None]
+    ended: Event
+
+    def pause(self) -> None:
+        """Wait until it is time to ask again. Raises Ended."""
+        if self.ended.wait(POLL_S):
+            raise Ended
+
+    def read(self, reference: str) -> bytes:
+        """The file that "Artifact::path" names. Raises MissingFile."""
+        artifact, _, path = reference.partition("::")
+        return self.artifacts.read(self.inputs[artifact], artifact, path)
+
+
+Perform = Callable[[Job], "Outcome | None"]
+
+
+def failure(error: Exception) -> ActionFailed:
+    """What went wrong, as an action's error; AWS's own texts stay readable, with service and code."""
+    if isinstance(error, ActionFailed):
+        return error
+    if isinstance(error, ClientError):
+        text, denied = describe(error), error.response["Error"]["Code"] in _DENIALS
+        return ActionFailed(f"{_DENIED if denied else ''}{text}", code=PERMISSION if denied else JOB_FAILED)
+    if isinstance(error, AwsError):
+        denied = error.code in _DENIALS
+        text = f"{error.message} (Error Code: {error.code})"
+        return ActionFailed(f"{_DENIED if denied else ''}{text}", code=PERMISSION if denied else JOB_FAILED)
+    if isinstance(error, Unresolved | MissingFile):
+        return ActionFailed(str(error), code=CONFIGURATION)
+    if isinstance(error, BotoCoreError):
+        return ActionFailed(str(error))
+    return ActionFailed(f"The local AWS failed: {error!r}")
+
+
+def describe(error: ClientError) -> str:
+    """The text with what CodePipeline appends to it: "... (Service: S3; Status Code: 403; Error Code: AccessDenied)"."""
+    found, status = error.response["Error"], error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return f"{found['Message']} ({error.operation_name}; Status Code: {status}; Error Code: {found['Code']})"

@@ -1,0 +1,142 @@
+"""The action types that are honoured, with what their configuration may hold and how many artifacts they take and give."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from localaws.codepipeline.records import names
+
+_CONNECTION_VARIABLES = frozenset({"AuthorDate", "BranchName", "CommitId", "CommitMessage", "ConnectionArn", "FullRepositoryName"})
+_TOKEN_VARIABLES = frozenset({"AuthorDate", "BranchName", "CommitId", "CommitMessage", "CommitUrl", "CommitterDate", "RepositoryName"})
+_STACK_MODES: Mapping[str, frozenset[str]] = {
+    "CREATE_UPDATE": frozenset({"TemplatePath", "RoleArn"}),
+    "REPLACE_ON_FAILURE": frozenset({"TemplatePath", "RoleArn"}),
+    "DELETE_ONLY": frozenset({"RoleArn"}),
+    "CHANGE_SET_REPLACE": frozenset({"TemplatePath", "RoleArn", "ChangeSetName"}),
+    "CHANGE_SET_EXECUTE": frozenset({"ChangeSetName"}),
+}
+_VARIABLE_TYPES = ("PLAINTEXT", "PARAMETER_STORE", "SECRETS_MANAGER")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provider:
+    """`inputs` and `outputs` are the fewest and the most artifacts. `variables` is None where the user's own work decides.
+
+    `problems` finds what a set of keys cannot say, in the action's declaration.
+    """
+
+    required: frozenset[str]
+    optional: frozenset[str]
+    inputs: tuple[int, int]
+    outputs: tuple[int, int]
+    variables: frozenset[str] | None
+    problems: Callable[[Mapping[str, Any]], Sequence[str]] = lambda action: ()
+
+
+def provider_of(action: Mapping[str, Any]) -> Provider | None:
+    """The action's provider, or None for one that is not honoured."""
+    kind = action["actionTypeId"]
+    if kind["version"] != "1":
+        return None
+    return PROVIDERS.get((kind["category"], kind["owner"], kind["provider"]))
+
+
+def _connection_problems(action: Mapping[str, Any]) -> list[str]:
+    configuration, found = action.get("configuration", {}), []
+    if configuration.get("OutputArtifactFormat", "CODE_ZIP") != "CODE_ZIP":
+        found.append(f"the local AWS does not honour OutputArtifactFormat {configuration['OutputArtifactFormat']}, only CODE_ZIP")
+    if "/" not in configuration.get("FullRepositoryId", "/"):
+        found.append("A repository Id must be in the format <account>/<repository-name>")
+    return found
+
+
+def _build_problems(action: Mapping[str, Any]) -> list[str]:
+    configuration, inputs, found = action.get("configuration", {}), names(action.get("inputArtifacts")), []
+    primary = configuration.get("PrimarySource")
+    if len(inputs) > 1 and primary is None:
+        found.append("PrimarySource is required when there is more than one input artifact")
+    if primary is not None and primary not in inputs:
+        found.append(f"PrimarySource {primary} is none of the input artifacts")
+    if configuration.get("BatchEnabled", "false").lower() != "false":
+        found.append("the local AWS does not honour BatchEnabled")
+    if "EnvironmentVariables" in configuration:
+        found += _environment_problems(configuration["EnvironmentVariables"])
+    return found
+
+
+def _environment_problems(text: str) -> list[str]:
+    try:
+        variables = json.loads(text)
+    except ValueError:
+        return ["EnvironmentVariables is no JSON"]
+    if not isinstance(variables, list) or not all(isinstance(item, dict) and {"name", "value"} <= item.keys() for item in variables):
+        return ["EnvironmentVariables is no list of objects with name and value"]
+    found = [f"EnvironmentVariables knows no {key}" for item in variables for key in item if key not in ("name", "value", "type")]
+    kinds = [item.get("type", "PLAINTEXT") for item in variables]
+    return found + [f"EnvironmentVariables knows no type {kind}" for kind in kinds if kind not in _VARIABLE_TYPES]
+
+
+def _stack_problems(action: Mapping[str, Any]) -> list[str]:
+    configuration, found = action.get("configuration", {}), []
+    mode = configuration.get("ActionMode", "")
+    if mode not in _STACK_MODES:
+        return [f"ActionMode {mode} is none of {', '.join(_STACK_MODES)}"]
+    found += [f"ActionMode {mode} requires {key}" for key in sorted(_STACK_MODES[mode] - configuration.keys())]
+    inputs = names(action.get("inputArtifacts"))
+    for key in ("TemplatePath", "TemplateConfiguration"):
+        artifact, separator, file = configuration.get(key, "").partition("::")
+        if key in configuration and (not separator or not file or artifact not in inputs):
+            found.append(f"{key} {configuration[key]} is no file of an input artifact (Artifact::file)")
+    if action.get("outputArtifacts") and "OutputFileName" not in configuration:
+        found.append("an output artifact needs OutputFileName")
+    return found
+
+
+_STACK = Provider(
+    required=frozenset({"ActionMode", "StackName"}),
+    optional=frozenset(
+        {"Capabilities", "ChangeSetName", "OutputFileName", "ParameterOverrides", "RoleArn", "TemplateConfiguration", "TemplatePath"}
+    ),
+    inputs=(0, 10),
+    outputs=(0, 1),
+    variables=None,
+    problems=_stack_problems,
+)
+_BUILD = Provider(
+    required=frozenset({"ProjectName"}),
+    optional=frozenset({"PrimarySource", "BatchEnabled", "EnvironmentVariables"}),
+    inputs=(1, 5),
+    outputs=(0, 5),
+    variables=None,
+    problems=_build_problems,
+)
+
+PROVIDERS: Mapping[tuple[str, str, str], Provider] = {
+    ("Source", "AWS", "CodeStarSourceConnection"): Provider(
+        required=frozenset({"ConnectionArn", "FullRepositoryId", "BranchName"}),
+        # Recorded only: nobody pushes to a folder.
+        optional=frozenset({"OutputArtifactFormat", "DetectChanges"}),
+        inputs=(0, 0),
+        outputs=(1, 1),
+        variables=_CONNECTION_VARIABLES,
+        problems=_connection_problems,
+    ),
+    ("Source", "ThirdParty", "GitHub"): Provider(
+        required=frozenset({"Owner", "Repo", "Branch", "OAuthToken"}),
+        optional=frozenset({"PollForSourceChanges"}),
+        inputs=(0, 0),
+        outputs=(1, 1),
+        variables=_TOKEN_VARIABLES,
+    ),
+    ("Build", "AWS", "CodeBuild"): _BUILD,
+    ("Test", "AWS", "CodeBuild"): _BUILD,
+    ("Deploy", "AWS", "CloudFormation"): _STACK,
+    ("Approval", "AWS", "Manual"): Provider(
+        required=frozenset(),
+        optional=frozenset({"NotificationArn", "CustomData", "ExternalEntityLink"}),
+        inputs=(0, 0),
+        outputs=(0, 0),
+        variables=frozenset(),
+    ),
+}

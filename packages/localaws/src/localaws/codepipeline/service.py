@@ -1,0 +1,144 @@
+"""The CodePipeline service: its operations with their permissions, its CloudFormation types, its state."""
+
+import time
+from collections.abc import Callable, Mapping
+from threading import RLock
+from typing import Any
+
+from localaws.codeconnections.connections import Connections
+from localaws.codepipeline.cloudformation import RESOURCE_TYPES
+from localaws.codepipeline.engine import Engine
+from localaws.codepipeline.events import Events
+from localaws.codepipeline.executions import Executions
+from localaws.codepipeline.permissions import anywhere, on, saving, tagging
+from localaws.codepipeline.pipelines import Pipelines
+from localaws.codepipeline.records import ActionRun, Execution, Pipeline, from_json, to_json
+from localaws.codepipeline.runner import Runner
+from localaws.codepipeline.sessions import Sessions
+from localaws.codepipeline.webhooks import Webhooks
+from localaws.service import AwsError, Caller, Host, Operation
+
+Members = dict[str, Any]
+Handler = Callable[[Caller, Members], Members]
+
+
+class CodePipeline:
+    """`name` is botocore's. `connections` are those that source actions may name."""
+
+    name = "codepipeline"
+
+    def __init__(self, host: Host, connections: Connections) -> None:
+        self.host, self.lock = host, RLock()
+        sessions = Sessions(host)
+        self.runner = Runner(host, sessions, connections, lock=self.lock, settle=self._settle)
+        events = Events(host.publish_event, host.region)
+        self.engine = Engine(events=events, lock=self.lock, now=time.time, start_action=self.runner.start, end_action=self.runner.end)
+        self.pipelines = Pipelines(sessions, self.engine, self.lock)
+        self.executions = Executions(self.pipelines, self.engine, self.lock)
+        self.webhooks = Webhooks(self.lock, self._is_source)
+        self.resource_types = RESOURCE_TYPES
+        self.operations: Mapping[str, Operation] = {
+            **self._pipeline_operations(),
+            **self._execution_operations(),
+            **self._tag_operations(),
+            **self.webhooks.operations,
+        }
+
+    def get_state(self) -> dict[str, Any]:
+        with self.lock:
+            return {"pipelines": [to_json(pipeline) for pipeline in self.pipelines], "webhooks": self.webhooks.to_json()}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Actions in progress go on where they were: builds and stacks are followed, approvals wait with their tokens."""
+        with self.lock:
+            self.pipelines.load([from_json(row) for row in state.get("pipelines", [])])
+            self.webhooks.load_json(state.get("webhooks", []))
+            for pipeline in self.pipelines:
+                for execution in pipeline.open_executions():
+                    for run in [run for run in execution.runs if run.status == "InProgress"]:
+                        self.runner.start(pipeline, execution, run)
+                self.engine.advance(pipeline)
+
+    def stop(self) -> None:
+        self.runner.shut_down()
+
+    def _settle(self, pipeline: Pipeline, execution: Execution, run: ActionRun, result: Any) -> None:
+        with self.lock:
+            self.engine.settle(pipeline, execution, run, result)
+        self.host.changed()
+
+    def _is_source(self, pipeline: str, action: str) -> bool:
+        found = self.pipelines.find(pipeline)
+        return found is not None and any(item["name"] == action for item in found.declaration["stages"][0]["actions"])
+
+    def _pipeline_operations(self) -> dict[str, Operation]:
+        pipelines, tags_of = self.pipelines, self.pipelines.tags_of
+        return {
+            "CreatePipeline": Operation(handler=pipelines.create, permissions=saving("CreatePipeline", tags_of=tags_of)),
+            "UpdatePipeline": Operation(handler=pipelines.update, permissions=saving("UpdatePipeline", tags_of=tags_of)),
+            "GetPipeline": Operation(handler=pipelines.show, permissions=on("GetPipeline", "name", tags_of=tags_of)),
+            "DeletePipeline": Operation(handler=pipelines.delete, permissions=on("DeletePipeline", "name", tags_of=tags_of)),
+            "ListPipelines": Operation(
+                handler=lambda caller, request: page(pipelines.summaries(), request, "pipelines"), permissions=anywhere("ListPipelines")
+            ),
+        }
+
+    def _execution_operations(self) -> dict[str, Operation]:
+        executions, stage = self.executions, ("pipelineName", "stageName")
+
+        def listed(entries: Callable[[Caller, Members], list[Members]], member: str) -> Handler:
+            return lambda caller, request: page(entries(caller, request), request, member)
+
+        made: dict[str, tuple[Handler, tuple[str, ...]]] = {
+            "StartPipelineExecution": (executions.start, ("name",)),
+            "GetPipelineState": (executions.state, ("name",)),
+            "StopPipelineExecution": (executions.stop, ("pipelineName",)),
+            "GetPipelineExecution": (executions.show, ("pipelineName",)),
+            "ListPipelineExecutions": (listed(executions.summaries, "pipelineExecutionSummaries"), ("pipelineName",)),
+            "ListActionExecutions": (listed(executions.runs, "actionExecutionDetails"), ("pipelineName",)),
+            "RetryStageExecution": (executions.retry, stage),
+            "EnableStageTransition": (executions.enable_transition, stage),
+            "DisableStageTransition": (executions.disable_transition, stage),
+            "PutApprovalResult": (executions.answer_approval, (*stage, "actionName")),
+        }
+        return {
+            name: Operation(handler=handler, permissions=on(name, *members, tags_of=self.pipelines.tags_of))
+            for name, (handler, members) in made.items()
+        }
+
+    def _tag_operations(self) -> dict[str, Operation]:
+        def change(caller: Caller, request: Members) -> Members:
+            self.pipelines.change_tags(self._tags(request["resourceArn"]), request)
+            return {}
+
+        def show(caller: Caller, request: Members) -> Members:
+            tags = self._tags(request["resourceArn"])
+            return page([{"key": key, "value": value} for key, value in tags.items()], request, "tags")
+
+        handlers = {"TagResource": change, "UntagResource": change, "ListTagsForResource": show}
+        return {
+            name: Operation(handler=handler, permissions=tagging(name, tags_of=self._tags_or_none)) for name, handler in handlers.items()
+        }
+
+    def _tags(self, arn: str) -> dict[str, str]:
+        pipeline = self.pipelines.find(arn.rpartition(":")[2])
+        tags = pipeline.tags if pipeline is not None and pipeline.arn == arn else self.webhooks.tags_of(arn)
+        if tags is None:
+            raise AwsError("ResourceNotFoundException", f"The resource {arn} was not found")
+        return tags
+
+    def _tags_or_none(self, arn: str) -> dict[str, str]:
+        try:
+            return self._tags(arn)
+        except AwsError:
+            return {}
+
+
+def page(entries: list[Members], request: Members, member: str) -> Members:
+    """One page of entries under `member`, with nextToken when there are more."""
+    token = request.get("nextToken", "0")
+    if not token.isdigit():
+        raise AwsError("InvalidNextTokenException", "The next token was specified in an invalid format.")
+    start, size = int(token), request.get("maxResults", 100)
+    answer: Members = {member: entries[start : start + size]}
+    return {**answer, "nextToken": str(start + size)} if start + size < len(entries) else answer

@@ -1,0 +1,90 @@
+"""Webhooks: recorded only, since nothing outside this machine can call one."""
+
+from collections.abc import Callable, Mapping
+from threading import RLock
+from typing import Any
+
+from localaws.codepipeline.permissions import resource_tags, webhook_arn
+from localaws.service import AwsError, Caller, Operation, Permission
+
+Members = dict[str, Any]
+_MASK = "****"
+
+
+class Webhooks:
+    """Their operations. `target_exists(pipeline, action)` says whether there is such a source action."""
+
+    def __init__(self, lock: RLock, target_exists: Callable[[str, str], bool]) -> None:
+        self._lock, self._target_exists = lock, target_exists
+        self._webhooks: dict[str, Members] = {}
+        self.operations: Mapping[str, Operation] = {
+            "PutWebhook": Operation(handler=self._put, permissions=self._on("PutWebhook", lambda request: request["webhook"]["name"])),
+            "DeleteWebhook": Operation(handler=self._delete, permissions=self._on("DeleteWebhook", lambda request: request["name"])),
+            "ListWebhooks": Operation(handler=self._list, permissions=self._on("ListWebhooks", lambda request: "*")),
+            "RegisterWebhookWithThirdParty": Operation(
+                handler=self._register,
+                permissions=self._on("RegisterWebhookWithThirdParty", lambda request: request.get("webhookName", "*")),
+            ),
+            "DeregisterWebhookWithThirdParty": Operation(
+                handler=self._register,
+                permissions=self._on("DeregisterWebhookWithThirdParty", lambda request: request.get("webhookName", "*")),
+            ),
+        }
+
+    def tags_of(self, arn: str) -> dict[str, str] | None:
+        """The tags of the webhook, which may be changed in place; None when there is none."""
+        with self._lock:
+            return next((webhook["tags"] for webhook in self._webhooks.values() if webhook["arn"] == arn), None)
+
+    def to_json(self) -> list[Members]:
+        with self._lock:
+            return [dict(webhook) for webhook in self._webhooks.values()]
+
+    def load_json(self, rows: list[Members]) -> None:
+        with self._lock:
+            self._webhooks = {row["definition"]["name"]: row for row in rows}
+
+    def _put(self, caller: Caller, request: Members) -> Members:
+        wanted = request["webhook"]
+        if not self._target_exists(wanted["targetPipeline"], wanted["targetAction"]):
+            raise AwsError("PipelineNotFoundException", f"There is no source action {wanted['targetAction']} in {wanted['targetPipeline']}")
+        settings = wanted["authenticationConfiguration"]
+        definition = {**wanted, "authenticationConfiguration": {key: _MASK if key == "SecretToken" else settings[key] for key in settings}}
+        arn = webhook_arn(caller, wanted["name"])
+        tags = {tag["key"]: tag["value"] for tag in request.get("tags", ())}
+        with self._lock:
+            kept = self._webhooks.get(wanted["name"], {}).get("tags", {})
+            url = f"https://{caller.region}.webhooks.aws/trigger?t=simulated&v=1"
+            made = self._webhooks[wanted["name"]] = {"definition": definition, "url": url, "arn": arn, "tags": tags or kept}
+            return {"webhook": _shown(made)}
+
+    def _delete(self, caller: Caller, request: Members) -> Members:
+        with self._lock:
+            self._webhooks.pop(request["name"], None)
+        return {}
+
+    def _list(self, caller: Caller, request: Members) -> Members:
+        start, size = int(request.get("NextToken", 0)), request.get("MaxResults", 100)
+        with self._lock:
+            found = [_shown(webhook) for _, webhook in sorted(self._webhooks.items())]
+        answer: Members = {"webhooks": found[start : start + size]}
+        return {**answer, "NextToken": str(start + size)} if start + size < len(found) else answer
+
+    def _register(self, caller: Caller, request: Members) -> Members:
+        name = request.get("webhookName")
+        with self._lock:
+            if name is not None and name not in self._webhooks:
+                raise AwsError("WebhookNotFoundException", f"There is no webhook {name}")
+        return {}
+
+    def _on(self, action: str, name: Callable[[Members], str]) -> Callable[[Caller, Members], list[Permission]]:
+        def asked(caller: Caller, request: Members) -> list[Permission]:
+            arn = webhook_arn(caller, name(request))
+            return [Permission(action=f"codepipeline:{action}", resource=arn, context=resource_tags(self.tags_of(arn) or {}))]
+
+        return asked
+
+
+def _shown(webhook: Mapping[str, Any]) -> Members:
+    tags = [{"key": key, "value": value} for key, value in webhook["tags"].items()]
+    return {**{key: webhook[key] for key in ("definition", "url", "arn")}, **({"tags": tags} if tags else {})}

@@ -1,0 +1,259 @@
+"""The emulator as the rest of the local AWS sees it: who calls, what may they, answer, save."""
+
+import asyncio
+import contextlib
+import json
+import secrets
+import time
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+from urllib.parse import unquote, urlencode
+
+from localaws.emulator import deliveries
+from localaws.emulator.settings import STATE_KEYS, Settings
+from localaws.guard import Request, Signature
+from localaws.messages import Receive, Send
+from localaws.service import AwsError, Caller, Credentials, Permission
+
+
+class Emulator:
+    """One MiniStack in this process. Make only one: it keeps its state in its own modules."""
+
+    def __init__(self, settings: Settings) -> None:
+        settings.apply()
+        from localaws.emulator import repairs
+
+        self.settings = settings
+        self._ms, self._ev, self._ia = repairs.apply()
+        self._start_build: deliveries.StartBuild = lambda *_: None
+        self._record_mail: deliveries.RecordMail = lambda _: None
+
+    # --- life ---------------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Take the saved state back. Call it on the event loop that will serve."""
+        self._ms._MAIN_LOOP = asyncio.get_running_loop()
+        self._ms._load_persisted_state()
+        if "eventbridge" in self._ms._loaded_modules:
+            self.start_schedules()
+
+    def start_schedules(self) -> None:
+        """Let rules fire from now on, and reach their targets as on AWS. Once is enough, more does no harm."""
+        deliveries.install(self.module("eventbridge"), self._start_build)
+        deliveries.install_mail(self.module("sns"), self._record_mail)
+        self.module("eventbridge").start_scheduler()
+
+    def save(self, services: Iterable[str]) -> None:
+        """Write the state of these services, by signing name, as far as they were used; each file is replaced at once.
+
+        Call it on the event loop, where no handler is at work.
+        """
+        from ministack.core import persistence
+
+        for name in services:
+            key = STATE_KEYS.get(name, name)
+            if key not in self._ms._loaded_modules:
+                continue
+            state = {"__ministack_format__": persistence._state_format_version(key), "payload": self.module(key).get_state()}
+            text = json.dumps(state, default=persistence._json_default)
+            self.settings.emulator_dir.mkdir(parents=True, exist_ok=True)
+            temporary = self.settings.emulator_dir / f".{key}.json"
+            temporary.write_text(text)
+            temporary.replace(self.settings.emulator_dir / f"{key}.json")
+
+    def scope(self) -> AbstractContextManager[None]:
+        """The account and region for work that no request started."""
+        from ministack.core.responses import request_scope
+
+        scope: AbstractContextManager[None] = request_scope(self.settings.account, self.settings.region)
+        return scope
+
+    def module(self, name: str) -> Any:
+        """One of the emulator's service modules, imported on first use."""
+        return self._ms._get_module(name)
+
+    def deliver_by(self, *, start_build: deliveries.StartBuild, record_mail: deliveries.RecordMail) -> None:
+        """Say how a build is started that is the target of a rule, and where e-mail is put on record."""
+        self._start_build, self._record_mail = start_build, record_mail
+
+    def publish(self, *, source: str, detail_type: str, detail: Mapping[str, Any], resources: Sequence[str]) -> None:
+        """Put an event of an AWS service on the default bus. Any thread may; the event loop does it."""
+
+        def put() -> None:
+            self.start_schedules()
+            with self.scope():
+                deliveries.put(self.module("eventbridge"), source=source, detail_type=detail_type, detail=detail, resources=resources)
+
+        loop = self._ms._MAIN_LOOP
+        if loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: the process is going down
+                loop.call_soon_threadsafe(put)
+
+    # --- requests -----------------------------------------------------------------------------------------------------
+
+    async def answer(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        await self._ms.app(scope, receive, send)
+
+    def target_of(self, request: Request, body: bytes) -> tuple[str, str | None]:
+        """Which of its services the emulator would take the request for, and the IAM action it would ask for."""
+        params = self._ms._routing_params(request.method, request.path, request.headers, body, request.query)
+        service = self._ms.detect_service(request.method, request.path, request.headers, params)
+        action = self._ia.extract_iam_action(service, request.method, request.path, request.headers, body, params)
+        return service, action
+
+    def pin(self, request: Request, signature: Signature, body: bytes) -> None:
+        """Make this request the one that the checks below are about, and verify its signature. Raises AwsError."""
+        self._ev.pin_request_origin(request.client, True)
+        self._ms.set_request_account_id(self._ms._request_account_scope(signature.access_key_id))
+        self._ms.set_request_region(signature.region)
+        self._ev.pin_signed_request(request.method, request.raw_path, request.query, list(request.raw_headers))
+        self._ev.pin_signed_body(body)
+        self._ev.pin_request_caller(request.headers, request.query)
+        failure = self._ev.check_credentials(signature.access_key_id, signature.service)
+        if failure is not None:
+            raise self._authentication_error(signature.service, failure)
+
+    def check(self, access_key_id: str, permission: Permission) -> None:
+        """Ask IAM whether the key's owner may do this. Raises AwsError with AWS's text when not."""
+        service = permission.action.partition(":")[0]
+        denied = self._ev.enforce(
+            access_key_id,
+            permission.action,
+            {"cloudwatch": "monitoring"}.get(service, service),
+            self.settings.region,
+            resource_arn=permission.resource,
+            service_context=dict(permission.context),
+        )
+        if denied is None:
+            return
+        if isinstance(denied, self._ev.AuthError):
+            raise self._authentication_error(service, denied)
+        resource = f'"{permission.resource}"' if service == "s3" else permission.resource
+        text = self._ia.identity_denial_message(permission.action, denied.principal_arn, resource, denied.decision == "Deny")
+        raise AwsError("AccessDeniedException", text)
+
+    def caller(self, access_key_id: str) -> Caller:
+        """Whose key this is. Raises AwsError for a key that is unknown, inactive or expired."""
+        with self.scope():
+            found = self._ev.resolve_credential(access_key_id, self.settings.account)
+        if isinstance(found, self._ev.CredentialResolutionError):
+            raise AwsError(found.code, found.message, status=403)
+        keys = Credentials(access_key_id=access_key_id, secret_access_key=found.secret_access_key, session_token=found.session_token)
+        return Caller(arn=found.principal_arn, account=found.account_id, region=self.settings.region, credentials=keys)
+
+    def knows_key(self, access_key_id: str) -> bool:
+        """Whether this is an active key of a user."""
+        key = self.module("iam")._access_keys.get_scoped(self.settings.account, None, access_key_id)
+        return key is not None and key["Status"] == "Active"
+
+    def knows_user(self, name: str) -> bool:
+        return self.module("iam")._users.get_scoped(self.settings.account, None, name) is not None
+
+    def is_root(self, access_key_id: str) -> bool:
+        return bool(self._ev.is_root_access_key(access_key_id))
+
+    def _authentication_error(self, service: str, failure: Any) -> AwsError:
+        code, status, message = self._ia._auth_failure(service, failure.code, failure.message, {"x-amz-target": "x"})
+        return AwsError(code, message, status=status)
+
+    def has_bucket(self, name: str) -> bool:
+        return name in self.module("s3")._buckets
+
+    def secret_arn(self, reference: str) -> str:
+        """The ARN of the secret that a dynamic reference begins with; a made-up one when there is no such secret."""
+        name = ":".join(reference.split(":")[:7]) if reference.startswith("arn:") else reference.partition(":")[0]
+        _, secret = self.module("secretsmanager")._resolve(name)
+        prefix = f"arn:aws:secretsmanager:{self.settings.region}:{self.settings.account}:secret"
+        return str(secret["ARN"]) if secret else f"{prefix}:{name}-??????"
+
+    def is_deploying(self, stack_name: str) -> bool:
+        """Whether an operation on the stack goes on. Call it within a request, or within `scope`."""
+        stack = self.module("cloudformation")._stacks.get(stack_name)
+        return stack is not None and stack["StackStatus"].endswith("_IN_PROGRESS") and stack["StackStatus"] != "REVIEW_IN_PROGRESS"
+
+    def has_stacks(self) -> bool:
+        """Whether CloudFormation has state; it is not imported to find out."""
+        return "cloudformation" in self._ms._loaded_modules
+
+    def stack_of_change_set(self, arn: str) -> str:
+        """The name of the stack that a change set belongs to, or "" for an unknown one."""
+        self.module("cloudformation")
+        from ministack.services.cloudformation import changesets
+
+        with self.scope():
+            _, found = changesets._find_change_set(arn)
+        return str(found.get("StackName", "")) if found else ""
+
+    # --- identities ---------------------------------------------------------------------------------------------------
+
+    async def iam(self, action: str, **parameters: str) -> bytes:
+        """Call the emulator's IAM as itself: for the first user only."""
+        body = urlencode({"Action": action, "Version": "2010-05-08", **parameters}).encode()
+        headers = {"content-type": "application/x-www-form-urlencoded"}
+        with self.scope():
+            status, _, answer = await self.module("iam").handle_request("POST", "/", headers, body, {})
+        if status >= 400:
+            raise AwsError("InternalFailure", f"{action}: {answer.decode()}", status=500)
+        return bytes(answer)
+
+    def assume_role(self, role_arn: str, *, service_principal: str, source_arn: str, session_name: str, seconds: int) -> Credentials:
+        """A session of the role for a service whose principal the role trusts. Raises AwsError (AccessDenied)."""
+        sts = self.module("sts")
+        arn, error = sts._assumed_role_arn(role_arn, session_name)
+        role = None if error else self._role(role_arn)
+        if role is None or not self._trusts(role, role_arn, service_principal, source_arn):
+            raise AwsError(
+                "AccessDenied",
+                f"User: {service_principal} is not authorized to perform: sts:AssumeRole on resource: {role_arn}",
+                status=403,
+            )
+        keys = Credentials(
+            access_key_id=sts._gen_session_access_key(),
+            secret_access_key=secrets.token_urlsafe(30),
+            session_token=secrets.token_urlsafe(96),
+        )
+        session = {
+            "Arn": arn,
+            "UserId": f"{sts._role_id(role_arn)}:{session_name}",
+            "SecretAccessKey": keys.secret_access_key,
+            "SessionToken": keys.session_token,
+            "Expiration": time.time() + seconds,
+            "AccountId": self.settings.account,
+            "PrincipalType": "AssumedRole",
+            "SessionTags": [],
+            "SessionPolicies": None,
+        }
+        sts.register_session(keys.access_key_id, session)
+        return keys
+
+    def _role(self, role_arn: str) -> Mapping[str, Any] | None:
+        role = self.module("iam")._roles.get_scoped(self.settings.account, None, role_arn.rsplit("/", 1)[-1])
+        return role if role and role.get("Arn") == role_arn else None
+
+    def _trusts(self, role: Mapping[str, Any], role_arn: str, service: str, source_arn: str) -> bool:
+        context = self._ev.EvalContext(
+            principal_arn=service,
+            principal_type="Service",
+            principal_account=self.settings.account,
+            action="sts:AssumeRole",
+            resource_arn=role_arn,
+            region=self.settings.region,
+            secure_transport=True,
+            service_context={"aws:sourceaccount": self.settings.account, "aws:sourcearn": source_arn},
+        )
+        document = role["AssumeRolePolicyDocument"]
+        if isinstance(document, str):
+            document = json.loads(document if document.lstrip().startswith("{") else unquote(document))
+        effects = [
+            statement["Effect"]
+            for statement in _as_list(document["Statement"])
+            if self._ev._service_principal_matches(statement.get("Principal"), service)
+            and self._ev._action_matches("sts:AssumeRole", _as_list(statement.get("Action", [])), [])
+            and self._ev._conditions_met(statement.get("Condition", {}), context)
+        ]
+        return "Allow" in effects and "Deny" not in effects
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]

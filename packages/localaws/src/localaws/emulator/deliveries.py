@@ -1,0 +1,100 @@
+"""Events: AWS services put them on the default bus, and targets get them as AWS would deliver them. E-mail is put on record.
+
+The emulator delivers to SNS without asking the topic's policy, knows no builds, and keeps no message: that is put right here.
+"""
+
+import json
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+PRINCIPAL = "events.amazonaws.com"
+StartBuild = Callable[[str, str, str, Mapping[str, Any]], None]
+RecordMail = Callable[[Mapping[str, str]], None]
+_log = logging.getLogger("localaws")
+
+
+def install(eventbridge: Any, start_build: StartBuild) -> None:
+    """`start_build(project_arn, role_arn, rule_arn, overrides)` is called on the event loop, so it must not block."""
+    invoke = eventbridge._invoke_target
+    if getattr(invoke, "is_ours", False):
+        return
+
+    def invoke_target(target: Mapping[str, Any], event: Mapping[str, Any], rule: Mapping[str, Any], view: Any = None) -> None:
+        service = target.get("Arn", "").split(":")[2:3]
+        if service == ["sns"] and not _topic_lets_in(target["Arn"], rule):
+            _log.warning("events: %s is not delivered, its policy does not let %s publish", target["Arn"], PRINCIPAL)
+        elif service == ["codebuild"]:
+            overrides = _overrides(eventbridge, target, event, rule, view)
+            if overrides is not None:
+                start_build(target["Arn"], target["RoleArn"], rule["Arn"], overrides)
+        else:
+            invoke(target, event, rule, view)
+
+    invoke_target.is_ours = True  # type: ignore[attr-defined]
+    eventbridge._invoke_target = invoke_target
+
+
+def install_mail(sns: Any, record: RecordMail) -> None:
+    """`record` gets what an e-mail subscriber would have got; it is called on the event loop, so it must be quick."""
+    fan_out = sns._fanout
+    if getattr(fan_out, "is_ours", False):
+        return
+
+    def record_and_fan_out(topic_arn: str, message_id: str, message: str, subject: str, *more: Any, **others: Any) -> None:
+        topic = sns._topic_by_arn_any_scope(topic_arn)
+        attributes = others.get("message_attributes") or (more[1] if len(more) > 1 else None) or {}
+        for subscription in topic["subscriptions"] if topic else ():
+            is_mail = subscription.get("protocol") in ("email", "email-json")
+            if is_mail and sns._matches_filter_policy(subscription, attributes, message):
+                record({"to": subscription["endpoint"], "topic": topic_arn, "subject": subject or "", "message": message, "id": message_id})
+        fan_out(topic_arn, message_id, message, subject, *more, **others)
+
+    record_and_fan_out.is_ours = True  # type: ignore[attr-defined]
+    sns._fanout = record_and_fan_out
+
+
+def put(eventbridge: Any, *, source: str, detail_type: str, detail: Mapping[str, Any], resources: Sequence[str]) -> None:
+    """Put one event of an AWS service on the default bus. Call it on the event loop, within the emulator's scope."""
+    entry = {"Source": source, "DetailType": detail_type, "Detail": json.dumps(detail), "Resources": list(resources)}
+    eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)
+
+
+def _topic_lets_in(topic_arn: str, rule: Mapping[str, Any]) -> bool:
+    """Whether the topic's policy names EventBridge: the policy of a new topic, which speaks of its owner, does not."""
+    from ministack.core.iam_evaluator import EvalContext, evaluate_resource_policy
+    from ministack.services import sns
+
+    topic = sns._topic_by_arn_any_scope(topic_arn)
+    if topic is None:
+        return False
+    parts = rule["Arn"].split(":")
+    context = EvalContext(
+        principal_arn="*",
+        principal_type="Service",
+        principal_account="",
+        action="sns:Publish",
+        resource_arn=topic_arn,
+        region=parts[3],
+        service_context={"aws:sourcearn": rule["Arn"], "aws:sourceaccount": parts[4]},
+    )
+    policy = topic.get("attributes", {}).get("Policy") or ""
+    return bool(policy and evaluate_resource_policy(policy, context, service=PRINCIPAL).decision == "Allow")
+
+
+def _overrides(eventbridge: Any, target: Mapping[str, Any], event: Any, rule: Any, view: Any) -> Mapping[str, Any] | None:
+    """StartBuild's members in the target's input; none when it is the event itself. None when it is no JSON object."""
+    if target.get("InputTransformer"):
+        text = eventbridge._apply_input_transformer(target["InputTransformer"], rule, view or eventbridge._pattern_event_view(event))
+    elif target.get("Input"):
+        text = target["Input"]
+    else:
+        return {}
+    try:
+        members = json.loads(text)
+    except ValueError:
+        members = None
+    if not isinstance(members, dict):
+        _log.warning("events: %s starts no build, its input is no JSON object: %s", rule["Arn"], text)
+        return None
+    return members

@@ -1,0 +1,196 @@
+"""Where the emulator differs from AWS in a way that matters here, it is put right: each function is one difference."""
+
+import contextvars
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from localaws.emulator import alarms, encryption, stored_secrets
+from localaws.emulator.settings import SERVICES, STATE_KEYS
+
+_DENIED: contextvars.ContextVar[tuple[str, str]] = contextvars.ContextVar("denied", default=("", "*"))  # action and resource
+
+
+def apply() -> tuple[Any, Any, Any]:
+    """Import the emulator, repair it, and return its application, policy evaluator and table of actions."""
+    import ministack.app as ms
+    from ministack.core import iam_actions as ia
+    from ministack.core import iam_evaluator as ev
+
+    close_everything_but_the_api(ms)
+    leave_docker_alone(ms)
+    take_loopback_for_secure(ms, ev)
+    encryption.ask_for_key_permissions(ia, ev)
+    name_the_denied_resource(ia, ev)
+    stored_secrets.ask_for_parameters_and_keys(ev)
+    resolve_key_aliases(ia)
+    name_log_streams(ia)
+    name_glue_resources(ia)
+    name_alarms(ia)
+    tell_condition_keys(ia)
+    tell_checksums_of_what_was_put()
+    alarms.evaluate_by_period()
+    keep_sessions()
+    keep_only_our_services(ms)
+    return ms, ev, ia
+
+
+def close_everything_but_the_api(ms: Any) -> None:
+    """No admin paths, no data planes of other services, no virtual hosts: only what is dispatched as a signed call."""
+
+    async def nothing(*_: Any, **__: Any) -> None:
+        return None
+
+    ms._handle_pre_body_request = nothing
+    ms._handle_post_body_shortcuts = nothing
+    ms._handle_special_data_plane_request = nothing
+
+
+def leave_docker_alone(ms: Any) -> None:
+    """MiniStack would look for containers of earlier runs and remove them; we start none."""
+    ms._docker_socket_present = lambda: False
+
+
+def take_loopback_for_secure(ms: Any, ev: Any) -> None:
+    """aws:SecureTransport is true, since nothing leaves the machine: a policy that demands TLS must not deny every call."""
+    ms.pin_request_origin = lambda address, _secure: ev.pin_request_origin(address, True)
+
+
+def name_the_denied_resource(ia: Any, ev: Any) -> None:
+    """Every denial says on which resource, as AWS's do; a request that is checked on several names the one that failed."""
+    original_enforce, original_response = ev.enforce, ia.access_denied_response
+
+    def enforce(key: str, action: str, service: str, region: str, resource_arn: str = "*", service_context: Any = None) -> Any:
+        denied = original_enforce(key, action, service, region, resource_arn=resource_arn, service_context=service_context)
+        if denied is not None:
+            _DENIED.set((action, resource_arn))
+        return denied
+
+    def response(service: str, action: str, principal_arn: str, request_id: str, **more: Any) -> Any:
+        if not more.get("error_code") and not more.get("message") and not more.get("resource_policy_arn"):
+            denied_action, resource = _DENIED.get()
+            action = denied_action if denied_action.startswith("kms:") else action  # asked for on the way to the service's own
+            more["resource_arn"] = resource  # SSM and logs make their texts of it
+            resource = f'"{resource}"' if service == "s3" and resource.startswith("arn:aws:s3:") else resource
+            more["message"] = ia.identity_denial_message(action, principal_arn, resource, bool(more.get("explicit_deny")))
+        return original_response(service, action, principal_arn, request_id, **more)
+
+    ev.enforce, ia.access_denied_response = enforce, response
+
+
+def resolve_key_aliases(ia: Any) -> None:
+    """IAM and key policies speak of key ARNs: a request that names an alias is a request for the key behind it."""
+    original = ia.extract_resource_arn
+
+    def extract(service: str, method: str, path: str, headers: Mapping[str, str], *more: Any) -> str:
+        arn: str = original(service, method, path, headers, *more)
+        if service == "kms" and ":alias/" in arn and not headers.get("x-amz-target", "").endswith("Alias"):
+            return encryption.key_arn(arn) or arn
+        return arn
+
+    ia.extract_resource_arn = extract
+
+
+def name_log_streams(ia: Any) -> None:
+    """AWS asks for rights on a stream, `log-group:NAME:log-stream:STREAM`, which is why policies end in `log-group:NAME:*`."""
+    original = ia.extract_resource_arn
+
+    def extract(service: str, method: str, path: str, headers: Mapping[str, str], body: bytes, *more: Any) -> str:
+        arn: str = original(service, method, path, headers, body, *more)
+        operation = headers.get("x-amz-target", "").rpartition(".")[2]
+        if service == "logs" and operation in ("CreateLogStream", "PutLogEvents", "GetLogEvents", "DeleteLogStream"):
+            stream = json.loads(body or b"{}").get("logStreamName", "")
+            return f"{arn.removesuffix(':*').partition(':log-stream:')[0]}:log-stream:{stream}"
+        return arn
+
+    ia.extract_resource_arn = extract
+
+
+def name_glue_resources(ia: Any) -> None:
+    """Databases and tables by their own ARNs: `database/DB`, and `table/DB/TABLE` for a table and its partitions."""
+    original = ia.extract_resource_arn
+
+    def extract(service: str, method: str, path: str, headers: Mapping[str, str], body: bytes, *more: Any) -> str:
+        arn: str = original(service, method, path, headers, body, *more)
+        operation = headers.get("x-amz-target", "").rpartition(".")[2]
+        if service != "glue" or not any(word in operation for word in ("Database", "Table", "Partition")):
+            return arn
+        asked = json.loads(body or b"{}")
+        catalog = ":".join(arn.split(":")[:5])
+        database = asked.get("DatabaseName") or asked.get("Name") or asked.get("DatabaseInput", {}).get("Name")
+        if "Database" in operation:
+            return f"{catalog}:database/{database}" if database else f"{catalog}:catalog"
+        inside = "" if "Partition" in operation else asked.get("Name") or asked.get("TableInput", {}).get("Name")
+        table = asked.get("TableName") or inside or "*"
+        return f"{catalog}:table/{asked.get('DatabaseName')}/{table}"
+
+    ia.extract_resource_arn = extract
+
+
+def name_alarms(ia: Any) -> None:
+    """Alarms that are deleted or tagged, by their ARNs; of several, the first stands for all."""
+    original = ia.extract_resource_arn
+
+    def extract(
+        service: str, method: str, path: str, headers: Mapping[str, str], body: bytes, params: Any, region: str, account: str
+    ) -> str:
+        arn: str = original(service, method, path, headers, body, params, region, account)
+        if service != "monitoring" or arn != "*":
+            return arn
+        asked = json.loads(body) if body[:1] == b"{" else {"AlarmNames": params.get("AlarmNames.member.1"), "ResourceARN": None}
+        if tagged := asked.get("ResourceARN") or next(iter(params.get("ResourceARN", [])), None):
+            return str(tagged)
+        listed = asked.get("AlarmNames")
+        return f"arn:aws:cloudwatch:{region}:{account}:alarm:{listed[0]}" if listed else arn
+
+    ia.extract_resource_arn = extract
+
+
+def tell_condition_keys(ia: Any) -> None:
+    """The condition keys of PutMetricData and PutEvents, which policies for them cannot do without."""
+    original = ia.request_tag_context
+
+    def context(service: str, action: str, body: bytes, params: Mapping[str, Any]) -> dict[str, Any]:
+        found: dict[str, Any] = original(service, action, body, params)
+        if action == "cloudwatch:PutMetricData":
+            namespace = json.loads(body).get("Namespace") if body[:1] == b"{" else (params.get("Namespace") or [None])[0]
+            if namespace:
+                found["cloudwatch:namespace"] = namespace
+        if action == "events:PutEvents":
+            entries = json.loads(body).get("Entries", [])
+            for key, member in (("events:source", "Source"), ("events:detail-type", "DetailType")):
+                values = {entry.get(member, "") for entry in entries}
+                found[key] = values.pop() if len(values) == 1 else "(several)"  # of several, none is the one that a policy names
+        return found
+
+    ia.request_tag_context = context
+
+
+def tell_checksums_of_what_was_put() -> None:
+    """PutObject answers with the checksums that it has verified."""
+    from ministack.services import s3
+
+    original = s3._put_object
+
+    def put(bucket: str, key: str, body: bytes, headers: Mapping[str, str]) -> Any:
+        status, answered, content = original(bucket, key, body, headers)
+        if status == 200 and (checksums := s3._buckets[bucket]["objects"][key].get("checksums")):
+            told = {f"x-amz-checksum-{algorithm.lower()}": value for algorithm, value in checksums.items()}
+            answered = {**answered, **told, "x-amz-checksum-type": "FULL_OBJECT"}
+        return status, answered, content
+
+    s3._put_object = put
+
+
+def keep_sessions() -> None:
+    """Sessions of roles survive a restart, as they do on AWS."""
+    from ministack.services import sts
+
+    sts.get_state = lambda: {"sessions": dict(sts._sessions)}
+    sts.load_persisted_state = lambda data: sts._sessions.update(data.get("sessions", {}))
+
+
+def keep_only_our_services(ms: Any) -> None:
+    """Only the services that are switched on have state, though CloudFormation imports them all."""
+    modules = {STATE_KEYS.get(name, name) for name in SERVICES}
+    ms._state_map = {name: name for name in modules}

@@ -1,0 +1,38 @@
+"""Fill numba's cache: `python -m localaws.factorization_machines.precompile`.
+
+The first training job and the first endpoint on a machine would otherwise wait for the compiler, ten seconds or more; four jobs of a tuning
+job, begun together, would all compile the same.
+"""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from localaws.factorization_machines import model, trainer
+from localaws.factorization_machines.data import read_channel
+from localaws.factorization_machines.hyperparameters import Hyperparameters
+from localaws.factorization_machines.serve import FactorizationMachinesPredictor
+from sagemaker_formats.inference import RECORDIO, decode_recordio_predictions, encode_request
+from sagemaker_formats.recordio import Rows, encode
+
+
+def main() -> None:
+    """Do once, on two rows, whatever training and serving do with compiled functions."""
+    indptr, keys, values = np.array([0, 1, 2]), np.array([0, 1]), np.ones(2, np.float32)
+    rows = Rows(indptr=indptr, keys=keys, values=values, labels=np.array([0, 1], np.float32), feature_dim=2)
+    params = Hyperparameters(feature_dim=2, num_factors=2, predictor_type="binary_classifier")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "train").mkdir()
+        (folder / "train/part").write_bytes(encode(rows))
+        data = read_channel(folder / "train", feature_dim=2, is_classifier=True)
+        weights = trainer.initial_weights(params)
+        list(trainer.train(params, data, weights))
+        model.save(model.Model(predictor_type=params.predictor_type, weights=weights), folder / "model")
+        answer, _ = FactorizationMachinesPredictor(folder / "model").predict(encode_request(rows), RECORDIO, RECORDIO)
+        decode_recordio_predictions(answer)
+
+
+if __name__ == "__main__":
+    main()

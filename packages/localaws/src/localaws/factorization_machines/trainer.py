@@ -1,0 +1,161 @@
+"""Training: initial weights, epochs, scores on the test channel."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from localaws.factorization_machines import kernel
+from localaws.factorization_machines.data import Dataset
+from localaws.factorization_machines.hyperparameters import Hyperparameters
+from localaws.factorization_machines.kernel import Step, Weights, Workspace
+from localaws.factorization_machines.metrics import Tally
+
+# The container has no seed and its jobs differ from run to run. Ours are reproducible: all jobs draw from this one.
+SEED = 2010
+BATCHES_PER_REPORT = 500
+TALLY_SIZE = 6
+WORK_FOR_THREADS = 500_000
+WEIGHTS_FOR_THREADS = 4_000_000
+
+
+class Diverged(Exception):
+    """The loss is no longer a finite number."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Report:
+    """A part of an epoch: up to which batch (counted from 0), what its rows scored, and the same of the epoch so far."""
+
+    epoch: int
+    batch: int
+    is_last: bool
+    part: Tally
+    so_far: Tally
+    seconds: float  # since the epoch began
+
+
+def initial_weights(params: Hyperparameters, *, seed: int = SEED) -> Weights:
+    """Weights by the three init methods. They depend on the seed, feature_dim, num_factors and the *_init_* settings alone."""
+    draw = np.random.default_rng(seed)
+    shapes: dict[str, tuple[int, ...]] = {
+        "bias": (1,),
+        "linear": (params.feature_dim,),
+        "factors": (params.feature_dim, params.num_factors),
+    }
+    return Weights(*(_initial(draw, params, name, shape) for name, shape in shapes.items()))
+
+
+def _initial(draw: np.random.Generator, params: Hyperparameters, name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    method = getattr(params, f"{name}_init_method")
+    if method == "constant":
+        return np.full(shape, getattr(params, f"{name}_init_value"), np.float32)
+    if method == "uniform":
+        scale = np.float32(getattr(params, f"{name}_init_scale"))
+        return (draw.random(shape, dtype=np.float32) * 2 - 1) * scale
+    return draw.standard_normal(shape, dtype=np.float32) * np.float32(getattr(params, f"{name}_init_sigma"))
+
+
+def train(
+    params: Hyperparameters,
+    data: Dataset,
+    weights: Weights,
+    *,
+    should_stop: Callable[[], bool] = lambda: False,
+    threads: int | None = None,
+) -> Iterator[Report]:
+    """Train `weights` in place on the rows in their order; a report after the first batch of an epoch, every 500 batches and at its end.
+
+    Without `threads`, as many as choose_threads() says. Raises Diverged.
+    """
+    numba.set_num_threads(threads or choose_threads(params))
+    means, variances = (Weights(*(np.zeros_like(array) for array in weights)) for _ in range(2))
+    batch_rows = min(params.mini_batch_size, len(data))
+    work = _workspace(params, data, batch_rows)
+    settings = _settings(params)
+    n_batches = -(-len(data) // batch_rows)
+    ends = sorted({1, n_batches, *range(BATCHES_PER_REPORT + 1, n_batches, BATCHES_PER_REPORT)})
+    steps = 0
+    for epoch in range(params.epochs):
+        started, begin, so_far = time.perf_counter(), 0, np.zeros(TALLY_SIZE)
+        for end in ends:
+            if should_stop():
+                return
+            part = np.zeros(TALLY_SIZE)
+            steps = kernel.train_batches(
+                data.indptr, data.keys, data.values, data.labels, begin * batch_rows, min(len(data), end * batch_rows), batch_rows,
+                steps, params.is_classifier, weights, means, variances, settings, work, part,
+            )  # fmt: skip
+            if not np.isfinite(part).all():
+                raise Diverged(f"the loss is no longer finite in epoch {epoch}; lower the learning rates")
+            begin, so_far = end, so_far + part
+            yield Report(
+                epoch=epoch, batch=end - 1, is_last=end == n_batches, part=part, so_far=so_far, seconds=time.perf_counter() - started
+            )
+
+
+def choose_threads(params: Hyperparameters) -> int:
+    """All that NUMBA_NUM_THREADS allows if a batch is much work or the weights are too many for a core's cache, else one.
+
+    Where neither holds, threads gain little on an idle machine and lose much on a busy one. The result is the same, to the bit.
+    """
+    work, weights = (size * params.num_factors for size in (params.mini_batch_size, params.feature_dim))
+    if work < WORK_FOR_THREADS and weights < WEIGHTS_FOR_THREADS:
+        return 1
+    return int(numba.config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]  # numba sets it dynamically
+
+
+def _workspace(params: Hyperparameters, data: Dataset, batch_rows: int) -> Workspace:
+    starts = data.indptr[np.append(np.arange(0, len(data), batch_rows), len(data))]
+    entries = int(np.diff(starts).max())
+    return Workspace(
+        sums=np.empty((batch_rows, params.num_factors), np.float32),
+        gradient=np.empty(batch_rows, np.float32),
+        loss=np.empty(batch_rows, np.float32),
+        score=np.empty(batch_rows, np.float32),
+        counts=np.zeros(params.feature_dim, np.int32),
+        touched=np.empty(entries, np.int32),
+        starts=np.empty(entries + 1, np.int32),
+        entry_rows=np.empty(entries, np.int32),
+        entry_values=np.empty(entries, np.float32),
+    )
+
+
+def _settings(params: Hyperparameters) -> Step:
+    def single(value: float | None, default: float) -> np.float32:
+        return np.float32(default if value is None else value)
+
+    return Step(
+        bias_lr=np.float32(params.bias_lr),
+        linear_lr=np.float32(params.linear_lr),
+        factors_lr=np.float32(params.factors_lr),
+        bias_wd=np.float32(params.bias_wd),
+        linear_wd=np.float32(params.linear_wd),
+        factors_wd=np.float32(params.factors_wd),
+        rescale_grad=single(params.rescale_grad, np.nan),
+        # MXNet too takes a negative limit for none
+        clip_gradient=single(None if (params.clip_gradient or 0) < 0 else params.clip_gradient, np.inf),
+        eps=single(params.eps, 1e-8),
+    )
+
+
+def raw_scores(data: Dataset, weights: Weights) -> NDArray[np.float32]:
+    """The score of every row before the logistic function, (n_rows,)."""
+    out = np.empty(len(data), np.float32)
+    kernel.score_rows(data.indptr, data.keys, data.values, weights, out)
+    return out
+
+
+def tally_scores(scores: NDArray[np.float32], labels: NDArray[np.float32], *, is_classifier: bool) -> Tally:
+    """The tally of raw scores against labels, in the order in which kernel.py counts."""
+    score, label = scores.astype(np.float64), labels.astype(np.float64)
+    if not is_classifier:
+        error = score - label
+        return np.array([len(error), 0.5 * (error @ error), np.abs(error).sum(), 0, 0, 0])
+    loss = np.maximum(score, 0) - score * label + np.log1p(np.exp(-np.abs(score)))
+    says, positive = score >= 0, label == 1
+    counts = [(says & positive).sum(), (says & ~positive).sum(), (~says & positive).sum()]
+    return np.array([len(score), loss.sum(), 0, *counts], np.float64)

@@ -1,0 +1,81 @@
+"""The folder that holds everything of one local AWS: credentials, state, log, and who is serving it."""
+
+import contextlib
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from localaws.errors import LocalAwsFailed
+from localaws.service import Credentials
+
+
+@dataclass(frozen=True, kw_only=True)
+class Home:
+    """Readable by its owner only: the folder is made with mode 0700, files in it with 0600."""
+
+    path: Path
+
+    def folder(self, name: str = "") -> Path:
+        """A folder of its own below the home, made on first use."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        self.path.chmod(0o700)  # of the folders above it, none is ours to close
+        found = self.path / name
+        found.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return found
+
+    @property
+    def log(self) -> Path:
+        return self.path / "server.log"
+
+    def credentials(self) -> Credentials | None:
+        """The administrator's key, or None before the first start."""
+        record = self.read("credentials.json")
+        return Credentials(**record) if record else None
+
+    def read(self, name: str) -> dict[str, Any] | None:
+        try:
+            record: dict[str, Any] = json.loads((self.path / name).read_text())
+        except FileNotFoundError:
+            return None
+        return record
+
+    def write(self, name: str, record: dict[str, Any]) -> None:
+        self.write_text(name, json.dumps(record))
+
+    def write_text(self, name: str, text: str) -> None:
+        """Replace a file at once: a reader, or a kill, finds the old one or the new one."""
+        target = self.path / name
+        self.folder(str(target.parent.relative_to(self.path)))
+        temporary = target.with_name(f".{target.name}.{os.getpid()}")
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with open(descriptor, "w") as file:
+            file.write(text)
+        temporary.replace(target)
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder while serving it. Raises LocalAwsFailed when another process does; a kill releases it."""
+        with self._open_lock() as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise LocalAwsFailed(f"Another local AWS is serving {self.path}.", cure="Stop it with `localaws down`.") from error
+            yield
+
+    def is_locked(self) -> bool:
+        """Whether a process serves this folder now."""
+        if not self.path.is_dir():
+            return False
+        with self._open_lock() as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+            return False
+
+    def _open_lock(self) -> IO[str]:
+        return open(os.open(self.folder() / "lock", os.O_RDWR | os.O_CREAT, 0o600), "r+")

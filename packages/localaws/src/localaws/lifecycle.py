@@ -1,0 +1,195 @@
+"""Start, stop, look at and wipe the local AWS of a folder; the environment that makes any AWS tool use it."""
+
+import http.client
+import os
+import shutil
+import signal
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from localaws import ports
+from localaws.errors import DiskFull, LocalAwsFailed
+from localaws.home import Home
+from localaws.room import RESERVE_BYTES
+
+# Only what hangs takes this long. A slow machine is given the time: a server that is killed before its time has saved nothing.
+_START_TIMEOUT_S = 300.0
+_STOP_TIMEOUT_S = 300.0
+_ANSWER_TIMEOUT_S = 60.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Running:
+    """One local AWS that answers."""
+
+    endpoint_url: str
+    pid: int
+    account: str
+    region: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Status:
+    """`running` is None when nothing serves the folder; `log` may not exist before the first start."""
+
+    home: Path
+    log: Path
+    running: Running | None
+
+
+def up(home: Path, port: int | None = None, *, account: str = "123456789012", region: str = "us-east-1") -> Running:
+    """Start it in the background unless it runs, and wait until it answers.
+
+    0 takes a free port; None the usual one, or a free one when that is taken. Raises LocalAwsFailed when a named port is taken, or with
+    the end of its log.
+    """
+    place = Home(path=home.resolve())
+    if (found := _running(place)) is not None:
+        return found
+    if port and not ports.is_free(port):
+        raise _port_is_taken(port)
+    options = ["--account", account, "--region", region, *(["--port", str(port)] if port is not None else [])]
+    pid = _spawn(place, options)
+    deadline = time.monotonic() + _START_TIMEOUT_S
+    while time.monotonic() < deadline:
+        if (found := _running(place)) is not None:
+            return found
+        if _has_ended(pid):
+            raise _not_started(place)
+        time.sleep(0.02)
+    os.kill(pid, signal.SIGTERM)
+    raise LocalAwsFailed(f"The local AWS did not answer within {_START_TIMEOUT_S:.0f} s; see {place.log}.")
+
+
+def _not_started(place: Home) -> LocalAwsFailed | DiskFull:
+    if (free := shutil.disk_usage(place.path).free) < RESERVE_BYTES:
+        return DiskFull(f"The local AWS did not start: the disk of {place.path} has {free / 1e6:.1f} MB left.")
+    return LocalAwsFailed(f"The local AWS did not start: {_last_line(place.log)}")
+
+
+def _port_is_taken(port: int) -> LocalAwsFailed:
+    holder = ports.holder(port)
+    stop = f"`localaws down` in {holder.folder}" if holder.home else "stop what holds it"
+    return LocalAwsFailed(f"Port {port} on 127.0.0.1 is taken by {holder}.", cure=f"Leave out --port to get a free one, or {stop}.")
+
+
+def _spawn(place: Home, options: list[str]) -> int:
+    """The process id of a server that outlives this process, and its terminal."""
+    place.folder()
+    (place.path / "server.json").unlink(missing_ok=True)  # left by a kill, it would pass for the new server's
+    # -P: the installed package, not whatever lies in the current folder
+    command = [sys.executable, "-P", "-m", "localaws.server", "--background", "--home", str(place.path), *options]
+    log = os.open(place.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    try:
+        streams = [(os.POSIX_SPAWN_DUP2, nothing, 0), (os.POSIX_SPAWN_DUP2, log, 1), (os.POSIX_SPAWN_DUP2, log, 2)]
+        return os.posix_spawn(sys.executable, command, os.environ, file_actions=streams)
+    finally:
+        os.close(log)
+        os.close(nothing)
+
+
+def _has_ended(pid: int) -> bool:
+    """Whether our child ended; it is then reaped. False for a process that is not our child."""
+    try:
+        return os.waitpid(pid, os.WNOHANG)[0] == pid
+    except ChildProcessError:
+        return False
+
+
+def down(home: Path) -> bool:
+    """Stop it and wait until its state is saved. False when it did not run."""
+    place = Home(path=home.resolve())
+    record = place.read("server.json")
+    if record is None or not place.is_locked():
+        return False
+    os.kill(record["pid"], signal.SIGTERM)
+    deadline = time.monotonic() + _STOP_TIMEOUT_S
+    while place.is_locked():
+        if time.monotonic() > deadline:
+            os.kill(record["pid"], signal.SIGKILL)
+            deadline += _STOP_TIMEOUT_S
+        time.sleep(0.02)
+    _has_ended(record["pid"])
+    return True
+
+
+def status(home: Path) -> Status:
+    """Whether it runs, and where."""
+    place = Home(path=home.resolve())
+    return Status(home=place.path, log=place.log, running=_running(place))
+
+
+def reset(home: Path) -> None:
+    """Stop it and delete everything that it holds. Asks nothing."""
+    down(home)
+    shutil.rmtree(home.resolve(), ignore_errors=True)
+
+
+def environment(home: Path) -> dict[str, str]:
+    """The variables that make boto3, the SDKs and the AWS CLI use it, whatever the user's own settings say.
+
+    Profiles and credentials come from files of this home; a proxy, an endpoint of a single service, or the order to ignore endpoints
+    would send calls elsewhere and is overruled. Raises LocalAwsFailed when it does not run.
+    """
+    place = Home(path=home.resolve())
+    running, credentials = _running(place), place.credentials()
+    if running is None or credentials is None:
+        raise LocalAwsFailed("The local AWS does not run.", cure="Start it with `localaws up`.")
+    direct = _without_proxy()
+    return {
+        **{name: running.endpoint_url for name in os.environ if name.startswith("AWS_ENDPOINT_URL_")},
+        "AWS_ENDPOINT_URL": running.endpoint_url,
+        "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "false",
+        "AWS_ACCESS_KEY_ID": credentials.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": credentials.secret_access_key,
+        "AWS_SESSION_TOKEN": "",
+        "AWS_SECURITY_TOKEN": "",
+        "AWS_REGION": running.region,
+        "AWS_DEFAULT_REGION": running.region,
+        "AWS_PROFILE": "default",
+        "AWS_CONFIG_FILE": str(place.path / "aws-config"),
+        "AWS_SHARED_CREDENTIALS_FILE": str(place.path / "aws-credentials"),
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_USE_FIPS_ENDPOINT": "false",
+        "AWS_USE_DUALSTACK_ENDPOINT": "false",
+        "NO_PROXY": direct,
+        "no_proxy": direct,
+        "SAGEMAKER_VALIDATE_ROLE": "false",
+    }
+
+
+def _without_proxy() -> str:
+    """The hosts that a proxy is not asked about: those of the user, and ours."""
+    known = os.environ.get("NO_PROXY") or os.environ.get("no_proxy") or ""
+    return ",".join(dict.fromkeys([*filter(None, known.split(",")), "127.0.0.1"]))
+
+
+def log_path(home: Path) -> Path:
+    return Home(path=home.resolve()).log
+
+
+def _running(place: Home) -> Running | None:
+    record = place.read("server.json")
+    if record is None or not place.is_locked() or not _answers(record["port"]):
+        return None
+    return Running(endpoint_url=f"http://127.0.0.1:{record['port']}", pid=record["pid"], account=record["account"], region=record["region"])
+
+
+def _answers(port: int) -> bool:
+    """Whether an HTTP server is there: a refusal is an answer too."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_ANSWER_TIMEOUT_S)
+    try:
+        connection.request("GET", "/")
+        return connection.getresponse().status == 403
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+def _last_line(log: Path) -> str:
+    lines = [line for line in log.read_text().splitlines() if line.strip()]
+    return lines[-1] if lines else f"nothing in {log}"

@@ -1,0 +1,182 @@
+"""Never a green lie: a member that is not honoured is refused by its name, before anything is made."""
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+from localaws.service import AwsError
+
+# What a request may hold: ANY value, one of a set of values, or a structure (or a list of structures) of the same.
+ANY = None
+Honoured: TypeAlias = "frozenset[Any] | Mapping[str, Honoured] | None"
+
+
+def only(*values: Any) -> frozenset[Any]:
+    return frozenset(values)
+
+
+def refuse_unhonoured(request: Mapping[str, Any], honoured: Mapping[str, Honoured], *, code: str = "ValidationException") -> None:
+    """Raises AwsError for the first member that is not in `honoured`. Empty structures and lists ask for nothing, so they pass."""
+    problem = _first_problem(request, honoured, "")
+    if problem is not None:
+        raise AwsError(code, problem)
+
+
+def _first_problem(value: Any, honoured: "Honoured", path: str) -> str | None:
+    if honoured is ANY or value in ({}, []):
+        return None
+    if isinstance(honoured, frozenset):
+        return None if value in honoured else f"{path} {value!r} is not honoured by the local AWS; it honours {_either(honoured)}."
+    if isinstance(value, list):
+        return next((p for item in value if (p := _first_problem(item, honoured, path))), None)
+    for name, item in value.items():
+        where = f"{path}.{name}" if path else name
+        if name not in honoured:
+            if item in ({}, []):
+                continue
+            return f"{where} is not honoured by the local AWS."
+        if (problem := _first_problem(item, honoured[name], where)) is not None:
+            return problem
+    return None
+
+
+def _either(values: frozenset[Any]) -> str:
+    return " or ".join(repr(value) for value in sorted(values, key=str))
+
+
+_TAGS: Mapping[str, Honoured] = {"Key": ANY, "Value": ANY}
+
+_CHANNELS: Mapping[str, Honoured] = {
+    "ChannelName": ANY,
+    "ContentType": ANY,
+    "CompressionType": only("None"),
+    "RecordWrapperType": only("None"),
+    "InputMode": only("File"),
+    "DataSource": {
+        "S3DataSource": {
+            "S3DataType": only("S3Prefix", "ManifestFile"),
+            "S3Uri": ANY,
+            # With one instance both give it everything.
+            "S3DataDistributionType": only("FullyReplicated", "ShardedByS3Key"),
+        }
+    },
+}
+
+_JOB: Mapping[str, Honoured] = {
+    "RoleArn": ANY,
+    "InputDataConfig": _CHANNELS,
+    "OutputDataConfig": {"S3OutputPath": ANY, "KmsKeyId": ANY, "CompressionType": only("GZIP")},
+    # Recorded only: the algorithms open no connection, the job runs on this machine whatever the type says, and its disk is this one.
+    "ResourceConfig": {
+        "InstanceType": ANY,
+        "InstanceCount": only(1),
+        "VolumeSizeInGB": ANY,
+        "VolumeKmsKeyId": ANY,
+        "KeepAlivePeriodInSeconds": only(0),
+    },
+    "EnableNetworkIsolation": ANY,
+    "EnableInterContainerTrafficEncryption": ANY,
+    "StoppingCondition": {"MaxRuntimeInSeconds": ANY},
+    "EnableManagedSpotTraining": only(False),
+    "Environment": ANY,
+}
+
+TRAINING_JOB: Mapping[str, Honoured] = {
+    **_JOB,
+    "TrainingJobName": ANY,
+    "HyperParameters": ANY,
+    "AlgorithmSpecification": {
+        "TrainingImage": ANY,
+        "TrainingInputMode": only("File"),
+        "MetricDefinitions": ANY,  # refused for built-in algorithms with AWS's own text
+        "EnableSageMakerMetricsTimeSeries": only(False),
+    },
+    "Tags": _TAGS,
+    "ProfilerConfig": {"DisableProfiler": only(True)},
+    "RemoteDebugConfig": {"EnableRemoteDebug": only(False)},
+    "InfraCheckConfig": {"EnableInfraCheck": only(False)},
+    "SessionChainingConfig": {"EnableSessionTagChaining": only(False)},
+}
+
+_RANGE: Mapping[str, Honoured] = {"Name": ANY, "MinValue": ANY, "MaxValue": ANY, "ScalingType": ANY}
+
+TUNING_JOB: Mapping[str, Honoured] = {
+    "HyperParameterTuningJobName": ANY,
+    "HyperParameterTuningJobConfig": {
+        "Strategy": only("Bayesian", "Random"),
+        "HyperParameterTuningJobObjective": {"Type": ANY, "MetricName": ANY},
+        "ResourceLimits": {"MaxNumberOfTrainingJobs": ANY, "MaxParallelTrainingJobs": ANY},
+        "ParameterRanges": {
+            "IntegerParameterRanges": {**_RANGE, "ScalingType": only("Auto", "Linear", "Logarithmic")},
+            "ContinuousParameterRanges": _RANGE,
+            "CategoricalParameterRanges": {"Name": ANY, "Values": ANY},
+        },
+        "TrainingJobEarlyStoppingType": only("Off"),
+        "RandomSeed": ANY,
+    },
+    "TrainingJobDefinition": {
+        **_JOB,
+        "StaticHyperParameters": ANY,
+        "AlgorithmSpecification": {"TrainingImage": ANY, "TrainingInputMode": only("File"), "MetricDefinitions": ANY},
+    },
+    "Tags": _TAGS,
+}
+
+MODEL: Mapping[str, Honoured] = {
+    "ModelName": ANY,
+    "PrimaryContainer": {"Image": ANY, "ModelDataUrl": ANY, "Mode": only("SingleModel"), "ContainerHostname": ANY, "Environment": ANY},
+    "ExecutionRoleArn": ANY,
+    "EnableNetworkIsolation": ANY,
+    "Tags": _TAGS,
+}
+
+ENDPOINT_CONFIG: Mapping[str, Honoured] = {
+    "EndpointConfigName": ANY,
+    "ProductionVariants": {
+        "VariantName": ANY,
+        "ModelName": ANY,
+        # Recorded only: the model runs in this machine's memory whatever they say.
+        "InitialInstanceCount": ANY,
+        "InstanceType": ANY,
+        "VolumeSizeInGB": ANY,
+        "InitialVariantWeight": ANY,
+        "ModelDataDownloadTimeoutInSeconds": ANY,
+        "ContainerStartupHealthCheckTimeoutInSeconds": ANY,
+    },
+    "KmsKeyId": ANY,
+    "Tags": _TAGS,
+}
+
+_DEPLOYMENT: Mapping[str, Honoured] = {
+    "BlueGreenUpdatePolicy": {
+        "TrafficRoutingConfiguration": {"Type": only("ALL_AT_ONCE"), "WaitIntervalInSeconds": ANY},
+        "TerminationWaitInSeconds": ANY,
+        "MaximumExecutionTimeoutInSeconds": ANY,
+    },
+    "AutoRollbackConfiguration": {"Alarms": {"AlarmName": ANY}},
+}
+
+ENDPOINT: Mapping[str, Honoured] = {"EndpointName": ANY, "EndpointConfigName": ANY, "DeploymentConfig": _DEPLOYMENT, "Tags": _TAGS}
+
+ENDPOINT_UPDATE: Mapping[str, Honoured] = {
+    "EndpointName": ANY,
+    "EndpointConfigName": ANY,
+    "DeploymentConfig": _DEPLOYMENT,
+    "RetainAllVariantProperties": ANY,
+    "ExcludeRetainedVariantProperties": {"VariantPropertyType": ANY},
+    "RetainDeploymentConfig": ANY,
+}
+
+WEIGHTS: Mapping[str, Honoured] = {
+    "EndpointName": ANY,
+    "DesiredWeightsAndCapacities": {"VariantName": ANY, "DesiredWeight": ANY, "DesiredInstanceCount": ANY},
+}
+
+INVOCATION: Mapping[str, Honoured] = {
+    "EndpointName": ANY,
+    "Body": ANY,
+    "ContentType": ANY,
+    "Accept": ANY,
+    "CustomAttributes": ANY,
+    "TargetVariant": ANY,
+    "InferenceId": ANY,  # it marks captured data only, and data capture is refused
+}

@@ -1,0 +1,24 @@
+"""SageMaker of the local AWS: training and tuning jobs, models, endpoint configs, endpoints and their runtime.
+
+Nothing here is imported until it is used: an algorithm's own process needs `algorithms` alone.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from localaws.sagemaker.engine import SageMaker
+    from localaws.sagemaker.runtime import SageMakerRuntime
+
+__all__ = ["SageMaker", "SageMakerRuntime"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "SageMaker":
+        from localaws.sagemaker.engine import SageMaker
+
+        return SageMaker
+    if name == "SageMakerRuntime":
+        from localaws.sagemaker.runtime import SageMakerRuntime
+
+        return SageMakerRuntime
+    raise AttributeError(name)

@@ -1,0 +1,161 @@
+"""AWS::SageMaker::Model, EndpointConfig and Endpoint. Each call is made with the deployment's own credentials."""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError
+from botocore.model import ListShape, Shape, StructureShape
+
+from localaws.service import Provisioned, ResourceRequest, ResourceType
+
+_POLL_S = 0.1
+_BUSY = ("Creating", "Updating", "RollingBack", "SystemUpdating")
+
+
+class EndpointFailed(Exception):
+    """The endpoint is not where the template says; the text is its failure reason."""
+
+
+def _of_type(shape: Shape, value: Any) -> Any:
+    """The property as the API's type: CloudFormation hands over numbers and booleans that came from parameters as strings."""
+    if isinstance(shape, StructureShape) and isinstance(value, Mapping):
+        return {name: _of_type(shape.members[name], item) if name in shape.members else item for name, item in value.items()}
+    if isinstance(shape, ListShape) and isinstance(value, list):
+        return [_of_type(shape.member, item) for item in value]
+    if isinstance(value, str):
+        convert: dict[str, Callable[[str], Any]] = {
+            "integer": int,
+            "long": int,
+            "float": float,
+            "double": float,
+            "boolean": lambda text: text.lower() == "true",
+        }
+        return convert.get(shape.type_name, str)(value)
+    return value
+
+
+def _call(client: Any, operation: str, members: Mapping[str, Any]) -> Any:
+    """Calls an operation with the properties that it has; raises botocore's errors."""
+    shape = client.meta.service_model.operation_model(operation).input_shape
+    given = {name: _of_type(shape.members[name], value) for name, value in members.items() if name in shape.members}
+    snake = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in operation).lstrip("_")
+    return getattr(client, snake)(**given)
+
+
+def _provisioned(kind: str, described: Mapping[str, Any]) -> Provisioned:
+    """Ref gives the ARN of these types, GetAtt the name or again the ARN."""
+    arn = str(described[f"{kind}Arn"])
+    return Provisioned(physical_id=arn, attributes={f"{kind}Name": described[f"{kind}Name"], f"{kind}Arn": arn})
+
+
+def _name(request: ResourceRequest) -> str:
+    """The resource's name: the last part of its ARN."""
+    return str(request.physical_id).rpartition("/")[2]
+
+
+def _delete(operation: str, member: str) -> Callable[[ResourceRequest], None]:
+    def delete(request: ResourceRequest) -> None:
+        try:
+            _call(request.client("sagemaker"), operation, {member: _name(request)})
+        except ClientError as error:
+            if not error.response["Error"]["Message"].startswith("Could not find"):
+                raise
+
+    return delete
+
+
+def _create(kind: str) -> Callable[[ResourceRequest], Provisioned]:
+    """For a Model or an EndpointConfig: what Create gives is all there is to wait for."""
+
+    def create(request: ResourceRequest) -> Provisioned:
+        members = {f"{kind}Name": request.generated_name, **request.properties}
+        answer = _call(request.client("sagemaker"), f"Create{kind}", members)
+        return _provisioned(kind, {**members, **answer})
+
+    return create
+
+
+def _update_tags(kind: str) -> Callable[[ResourceRequest], Provisioned]:
+    """For a Model or an EndpointConfig only the tags can change in place."""
+
+    def update(request: ResourceRequest) -> Provisioned:
+        client = request.client("sagemaker")
+        _apply_tags(client, request)
+        described = _call(client, f"Describe{kind}", {f"{kind}Name": _name(request)})
+        return _provisioned(kind, described)
+
+    return update
+
+
+def _apply_tags(client: Any, request: ResourceRequest) -> None:
+    new = {tag["Key"]: tag["Value"] for tag in request.properties.get("Tags", [])}
+    old = {tag["Key"]: tag["Value"] for tag in request.old_properties.get("Tags", [])}
+    if gone := sorted(old.keys() - new.keys()):
+        _call(client, "DeleteTags", {"ResourceArn": request.physical_id, "TagKeys": gone})
+    if changed := [{"Key": key, "Value": value} for key, value in new.items() if old.get(key) != value]:
+        _call(client, "AddTags", {"ResourceArn": request.physical_id, "Tags": changed})
+
+
+def _create_endpoint(request: ResourceRequest) -> Provisioned:
+    client = request.client("sagemaker")
+    members = {"EndpointName": request.generated_name, **request.properties}
+    name = members["EndpointName"]
+    _call(client, "CreateEndpoint", members)
+    described = _settled(client, name)
+    if described["EndpointStatus"] != "InService":
+        # CloudFormation deletes what it could not create; it learns the name of a resource only when this returns.
+        client.delete_endpoint(EndpointName=name)
+        raise EndpointFailed(f"Resource {name} failed to stabilise: {described.get('FailureReason', described['EndpointStatus'])}")
+    return _provisioned("Endpoint", described)
+
+
+def _update_endpoint(request: ResourceRequest) -> Provisioned:
+    client, name = request.client("sagemaker"), _name(request)
+    wanted = str(request.properties["EndpointConfigName"])
+    described = _settled(client, name)
+    if described["EndpointConfigName"].lower() != wanted.lower():
+        _call(client, "UpdateEndpoint", {**request.properties, "EndpointName": name})
+        described = _settled(client, name)
+        if described["EndpointStatus"] != "InService" or described["EndpointConfigName"].lower() != wanted.lower():
+            raise EndpointFailed(f"Resource {name} stays on its old configuration: {described.get('FailureReason', 'unknown')}")
+    _apply_tags(client, request)
+    return _provisioned("Endpoint", described)
+
+
+def _settled(client: Any, name: str) -> dict[str, Any]:
+    """The endpoint's description once nothing is going on with it."""
+    while (described := client.describe_endpoint(EndpointName=name))["EndpointStatus"] in _BUSY:
+        time.sleep(_POLL_S)
+    return dict(described)
+
+
+_MODEL = frozenset({"ModelName", "PrimaryContainer", "ExecutionRoleArn", "EnableNetworkIsolation"})
+_CONFIG = frozenset({"EndpointConfigName", "ProductionVariants", "KmsKeyId"})
+_ENDPOINT = frozenset(
+    {"EndpointConfigName", "DeploymentConfig", "RetainAllVariantProperties", "ExcludeRetainedVariantProperties", "RetainDeploymentConfig"}
+)
+
+RESOURCE_TYPES: Mapping[str, ResourceType] = {
+    "AWS::SageMaker::Model": ResourceType(
+        properties=_MODEL | {"Tags"},
+        replacing=_MODEL,
+        create=_create("Model"),
+        update=_update_tags("Model"),
+        delete=_delete("DeleteModel", "ModelName"),
+    ),
+    "AWS::SageMaker::EndpointConfig": ResourceType(
+        properties=_CONFIG | {"Tags"},
+        replacing=_CONFIG,
+        create=_create("EndpointConfig"),
+        update=_update_tags("EndpointConfig"),
+        delete=_delete("DeleteEndpointConfig", "EndpointConfigName"),
+    ),
+    "AWS::SageMaker::Endpoint": ResourceType(
+        properties=_ENDPOINT | {"EndpointName", "Tags"},
+        replacing=frozenset({"EndpointName"}),
+        create=_create_endpoint,
+        update=_update_endpoint,
+        delete=_delete("DeleteEndpoint", "EndpointName"),
+    ),
+}

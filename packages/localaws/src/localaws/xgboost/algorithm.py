@@ -1,0 +1,44 @@
+"""XGBoost behind the seam of localaws/sagemaker/algorithms.py."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from localaws.sagemaker.algorithms import MetricDefinition, Predictor
+from localaws.xgboost.hyperparameters import parse
+from localaws.xgboost.metrics import definitions
+
+CHANNELS = ("train", "validation")
+
+
+class XGBoost:
+    """The Algorithm of the image `sagemaker-xgboost:3.2-0`."""
+
+    repository = "sagemaker-xgboost"
+    versions: Sequence[str] = ("3.2-0",)
+
+    @property
+    def metric_definitions(self) -> Sequence[MetricDefinition]:
+        return [MetricDefinition(name=name, regex=regex) for name, regex in definitions()]
+
+    def training_command(self, ml_root: Path) -> list[str]:
+        # -P keeps the job's folder, in which it runs, out of the import path
+        return [sys.executable, "-P", "-m", "localaws.xgboost.train", str(ml_root)]
+
+    def check(self, hyperparameters: Mapping[str, str], channels: Sequence[str]) -> None:
+        parse(hyperparameters)
+        check_channels(channels)
+
+    def load(self, model_dir: Path) -> Predictor:
+        from localaws.xgboost.serve import XGBoostPredictor
+
+        return XGBoostPredictor(model_dir)
+
+
+def check_channels(channels: Sequence[str]) -> None:
+    """Raises ValueError with the container's text unless there is a channel `train` and at most `validation` beside it."""
+    if "train" not in channels:
+        raise ValueError("ClientError: Missing required channel: train")
+    for name in channels:
+        if name not in CHANNELS:
+            raise ValueError(f"ClientError: Extraneous channel found: {name}")

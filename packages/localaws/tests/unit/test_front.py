@@ -1,0 +1,129 @@
+"""What the front refuses before an engine or the emulator has seen the request, one thing at a time."""
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from localaws.front import Front
+from localaws.protocol import Answer
+from localaws.service import AwsError
+
+KEY, ROOT = "AKIAEXAMPLEEXAMPLE00", "AKIAROOTROOTROOT0000"
+
+
+class Reached:
+    """Stands for the engines and for the emulator: counts who comes through, and answers or fails."""
+
+    def __init__(self, failure: Exception | None = None) -> None:
+        self.services: list[str] = []
+        self._failure = failure
+
+    def signing_names(self) -> frozenset[str]:
+        return frozenset({"athena", "sagemaker"})
+
+
+class Engines(Reached):
+    async def answer(self, request: Any, signature: Any, body: bytes) -> Answer:
+        self.services.append(signature.service)
+        if self._failure is not None:
+            raise self._failure
+        return Answer(status=200, headers={"content-type": "text/plain"}, body=b"done")
+
+
+class Emulated(Reached):
+    async def answer(self, request: Any, signature: Any, scope: Any, receive: Any, send: Any) -> None:
+        self.services.append(signature.service)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+
+def header(service: str = "athena", *, key: str = KEY, region: str = "eu-west-1") -> str:
+    return f"AWS4-HMAC-SHA256 Credential={key}/20260101/{region}/{service}/aws4_request, SignedHeaders=host, Signature=abc"
+
+
+def ask(
+    authorization: str | None, *, path: str = "/", query: bytes = b"", host: str = "127.0.0.1:4566", failure: Exception | None = None
+) -> tuple[int, bytes, list[str]]:
+    """Status and body of the answer, and the services that were reached."""
+    engines, emulated = Engines(failure), Emulated()
+    emulator: Any = SimpleNamespace(settings=SimpleNamespace(port=4566, region="eu-west-1"), is_root=lambda key: key == ROOT)
+    front = Front(emulator=emulator, engines=engines, emulated=emulated)  # type: ignore[arg-type]
+    headers = [(b"host", host.encode())] + ([(b"authorization", authorization.encode())] if authorization else [])
+    scope = {"type": "http", "method": "POST", "path": path, "query_string": query, "headers": headers}
+    sent: list[Any] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"{}", "more_body": False}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    asyncio.run(front(scope, receive, send))
+    body = b"".join(message.get("body", b"") for message in sent[1:])
+    return sent[0]["status"], body, engines.services + emulated.services
+
+
+@pytest.mark.parametrize(
+    ("authorization", "service"),
+    [
+        (header(), "athena"),
+        (header("sagemaker"), "sagemaker"),
+        (header("s3"), "s3"),
+        (header("iam", region="us-east-1"), "iam"),
+        (header("sts", region="us-east-1"), "sts"),
+        (header("sts"), "sts"),
+    ],
+)
+def test_a_request_against_which_nothing_speaks_reaches_its_service(authorization: str, service: str) -> None:
+    assert ask(authorization)[::2] == (200, [service])
+
+
+def test_an_older_presigned_url_names_no_region_and_reaches_s3() -> None:
+    query = f"AWSAccessKeyId={KEY}&Signature=abc&Expires=1".encode()
+    assert ask(None, path="/bucket/key", query=query)[::2] == (200, ["s3"])
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "asked"),
+    [
+        (403, b"loopback", {"authorization": header(), "host": "evil.example:4566"}),
+        (403, b"Missing", {"authorization": None}),
+        (403, b"IncompleteSignature", {"authorization": "Bearer x"}),
+        (400, b"does not honour the service dynamodb", {"authorization": header("dynamodb")}),
+        (403, b"nothing at /x", {"authorization": header(), "path": "/x"}),
+        (403, b"InvalidClientTokenId", {"authorization": header(key=ROOT)}),
+        (403, b"InvalidClientTokenId", {"authorization": header("s3", key=ROOT)}),
+        (403, b"serves eu-west-1 only", {"authorization": header(region="us-east-1")}),
+        (403, b"serves eu-west-1 only", {"authorization": header("s3", region="us-east-1")}),
+        (403, b"serves eu-west-1 only", {"authorization": header("iam", region="us-west-2")}),
+        (403, b"InvalidClientTokenId", {"authorization": None, "query": f"AWSAccessKeyId={ROOT}&Signature=abc&Expires=1".encode()}),
+    ],
+)
+def test_each_reason_is_enough_to_let_nobody_see_the_request(status: int, text: bytes, asked: dict[str, Any]) -> None:
+    found, body, services = ask(**asked)
+    assert (found, services) == (status, [])
+    assert text in body
+
+
+@pytest.mark.parametrize(
+    ("failure", "status", "text"),
+    [(AwsError("ValidationException", "wrong"), 400, b"wrong"), (RuntimeError("unforeseen"), 500, b"InternalFailure")],
+)
+def test_a_service_that_fails_answers_with_an_error(failure: Exception, status: int, text: bytes) -> None:
+    found, body, _ = ask(header(), failure=failure)
+    assert found == status
+    assert text in body
+    assert b"unforeseen" not in body
+
+
+def test_what_is_no_http_is_closed() -> None:
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    nothing: Any = None
+    asyncio.run(Front(emulator=nothing, engines=nothing, emulated=nothing)({"type": "websocket"}, nothing, send))
+    assert sent == [{"type": "websocket.close", "code": 1008}]

@@ -1,0 +1,55 @@
+import pytest
+
+from localaws import refusals
+from localaws.service import AwsError
+
+HONOURED = {"Name": refusals.ANY, "Items": {"Mode": refusals.only("a", "b"), "Size": refusals.only(1)}}
+
+
+@pytest.mark.parametrize(
+    ("request_", "text"),
+    [
+        ({"Other": 1}, "Other is not honoured by the local AWS."),
+        ({"Items": [{"Mode": "a"}, {"Mode": "c"}]}, "Items.Mode 'c' is not honoured by the local AWS; it honours 'a' or 'b'."),
+        ({"Items": [{"Extra": {"x": 1}}]}, "Items.Extra is not honoured by the local AWS."),
+        ({"Items": [{"Size": 2}]}, "Items.Size 2 is not honoured by the local AWS; it honours 1."),
+    ],
+)
+def test_the_first_member_that_is_not_honoured_is_named(request_, text):
+    with pytest.raises(AwsError) as error:
+        refusals.refuse_unhonoured(request_, HONOURED)
+    assert (error.value.code, error.value.message) == ("ValidationException", text)
+
+
+@pytest.mark.parametrize("request_", [{}, {"Name": {"any": 1}}, {"Other": {}}, {"Other": []}, {"Items": [{"Mode": "b", "Size": 1}]}])
+def test_what_asks_for_nothing_more_passes(request_):
+    refusals.refuse_unhonoured(request_, HONOURED)
+
+
+def paths(honoured, shape, where=""):
+    """The tables' member names that botocore's model does not have."""
+    shape = shape.member if shape.type_name == "list" else shape
+    for name, inner in honoured.items():
+        if name not in shape.members:
+            yield f"{where}{name}"
+        elif isinstance(inner, dict):
+            yield from paths(inner, shape.members[name], f"{where}{name}.")
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "table"),
+    [
+        ("sagemaker", "CreateTrainingJob", refusals.TRAINING_JOB),
+        ("sagemaker", "CreateHyperParameterTuningJob", refusals.TUNING_JOB),
+        ("sagemaker", "CreateModel", refusals.MODEL),
+        ("sagemaker", "CreateEndpointConfig", refusals.ENDPOINT_CONFIG),
+        ("sagemaker", "CreateEndpoint", refusals.ENDPOINT),
+        ("sagemaker", "UpdateEndpoint", refusals.ENDPOINT_UPDATE),
+        ("sagemaker", "UpdateEndpointWeightsAndCapacities", refusals.WEIGHTS),
+        ("sagemaker-runtime", "InvokeEndpoint", refusals.INVOCATION),
+    ],
+)
+def test_every_honoured_member_is_one_of_awss(service, operation, table):
+    from localaws.protocol import service_model
+
+    assert list(paths(table, service_model(service).operation_model(operation).input_shape)) == []

@@ -1,0 +1,27 @@
+import pytest
+
+from localaws.sagemaker.algorithms import find_algorithm
+
+
+class Named:
+    def __init__(self, repository):
+        self.repository = repository
+
+
+ALGORITHMS = [Named("factorization-machines"), Named("xgboost")]
+
+
+@pytest.mark.parametrize(
+    ("image", "repository"),
+    [
+        ("382416733822.dkr.ecr.us-east-1.amazonaws.com/factorization-machines:1", "factorization-machines"),
+        ("382416733822.dkr.ecr.us-east-1.amazonaws.com/factorization-machines", "factorization-machines"),
+        ("111122223333.dkr.ecr.cn-north-1.amazonaws.com.cn/xgboost@sha256:ab12", "xgboost"),
+        ("111122223333.dkr.ecr.us-east-1.amazonaws.com/team/xgboost:1", None),
+        ("factorization-machines:1", None),
+        ("docker.io/factorization-machines:1", None),
+        ("", None),
+    ],
+)
+def test_an_image_names_its_algorithm_by_its_repository(image, repository):
+    assert getattr(find_algorithm(image, ALGORITHMS), "repository", None) == repository

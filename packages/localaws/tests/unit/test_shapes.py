@@ -1,0 +1,59 @@
+"""The constraints that botocore's own validator leaves out are checked."""
+
+import pytest
+from botocore.loaders import Loader
+
+from localaws.protocol import service_model
+from localaws.shapes import _compiled, problems
+
+
+def found(name, members, service="sagemaker"):
+    return problems(service_model(service).operation_model(name).input_shape, members)
+
+
+def test_a_good_request_has_no_problem():
+    assert found("ListTrainingJobs", {"MaxResults": 100, "StatusEquals": "Completed", "NameContains": "a-b"}) == []
+
+
+@pytest.mark.parametrize(
+    ("members", "text"),
+    [
+        ({"MaxResults": 101}, "Value '101' at 'maxResults' failed to satisfy constraint: Member must have value less than or equal to 100"),
+        ({"StatusEquals": "Done"}, "Value 'Done' at 'statusEquals' failed to satisfy constraint: Member must satisfy enum value set: ["),
+        (
+            {"NameContains": "a b"},
+            "Value 'a b' at 'nameContains' failed to satisfy constraint: Member must satisfy regular expression pattern",
+        ),
+        ({"NameContains": "a" * 64}, "Member must have length less than or equal to 63"),
+        ({"MaxResults": "1"}, "Invalid type for parameter MaxResults"),
+        ({"Nme": "a"}, "Unknown"),
+    ],
+)
+def test_each_kind_of_violation_is_told(members, text):
+    problem = found("ListTrainingJobs", members)
+    assert len(problem) == 1
+    assert text in problem[0]
+
+
+def test_a_missing_member_is_told():
+    assert found("DescribeModel", {}) == ['Missing required parameter in input: "ModelName"']
+
+
+def test_lists_and_maps_are_walked_to_the_last_item():
+    tags = [{"Key": "a", "Value": "b"}, {"Key": "x" * 129, "Value": "b"}]
+    assert (
+        "at 'tags.2.member.key'" in found("AddTags", {"ResourceArn": "arn:aws:sagemaker:us-east-1:123456789012:model/m", "Tags": tags})[0]
+    )
+
+
+@pytest.mark.parametrize("service", ["athena", "sagemaker", "sagemaker-runtime", "codebuild", "codepipeline", "codeconnections"])
+def test_every_pattern_of_the_models_can_be_read(service):
+    for shape in Loader().load_service_model(service, "service-2")["shapes"].values():
+        if "pattern" in shape:
+            _compiled(shape["pattern"])
+
+
+def test_a_pattern_with_pairs_for_characters_beyond_the_basic_plane_takes_them():
+    shape = next(s for s in Loader().load_service_model("athena", "service-2")["shapes"].values() if "\\uD800" in s.get("pattern", ""))
+    assert _compiled(shape["pattern"]).fullmatch("a 🎬")
+    assert not _compiled(shape["pattern"]).fullmatch("a\n")
