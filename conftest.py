@@ -13,7 +13,7 @@ from waiting import TEST_HANG_S
 from localaws import lifecycle
 from localaws.service import Credentials
 
-_LONG = ("pipeline", "browser", "notebooks")
+_LONG = ("pipeline", "browser", "notebooks", "test_alone.py")
 _OWN = ("AWS_", "SAGEMAKER_", "MLKIT_YOUR_INITIALS")
 
 # Nothing of a property test depends on the machine's speed, and in CI not on luck either; a failure prints what repeats it.
@@ -37,8 +37,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files of the folders that take long begin first, lest one process waits for them alone at the end."""
-    items.sort(key=lambda item: item.path.parent.name not in _LONG)
+    """Folders and files that take long begin first, lest one process waits for them alone at the end."""
+    items.sort(key=lambda item: not {item.path.name, item.path.parent.name} & set(_LONG))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -52,15 +52,20 @@ def test_the_tests_that_it_brings_pass_and_find_a_renamed_parameter(made: Piped,
     assert (done.returncode, "1 failed" in done.stdout, "no parameter `tune`" in done.stdout) == (1, True, True)
 
 
-def test_a_build_installs_the_wheel_that_it_carries_and_finds_the_teams_modules(made: Piped, tmp_path: Path) -> None:
+def test_a_build_installs_the_wheels_that_it_carries_but_the_local_aws_and_finds_the_teams_modules(made: Piped, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     git(tmp_path, "clone", "--quiet", str(made.project.root), str(copy))
     run_in(copy, ["make", "build-environment"], {**os.environ, **build_environment(made.project)})
-    look = "import mlkit, load_data; print(mlkit.__file__); print(load_data.__file__)"
+    look = (
+        "import importlib.util, mlkit, sagemaker_formats, load_data; print(mlkit.__file__); print(load_data.__file__);"
+        "print(sagemaker_formats.__file__); print(importlib.util.find_spec('localaws'))"
+    )
     python = copy / ".venv" / "bin" / "python"
     found = subprocess.run([python, "-P", "-c", look], cwd=tmp_path, capture_output=True, text=True, check=True).stdout.splitlines()
     assert Path(found[0]).is_relative_to(copy / ".venv")
     assert Path(found[1]) == copy / "load_data.py"
+    assert Path(found[2]).is_relative_to(copy / ".venv")
+    assert found[3] == "None"
 
 
 def test_its_pipeline_succeeds_and_leaves_nothing_but_production(ran: FirstRun) -> None:

@@ -1,6 +1,7 @@
 """The lock files: hashes for everything, no index named, and builds get the versions that everybody has."""
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -39,3 +40,15 @@ def test_the_emulator_is_not_part_of_what_a_build_installs() -> None:
     names = {pin.split("==")[0] for pin in pins("requirements-build.lock")}
     assert not names & {"ministack", "duckdb", "optuna", "pytest", "jupyterlab"}
     assert {"papermill", "sagemaker", "setuptools"} <= names
+
+
+def test_a_build_installs_the_library_and_the_formats_and_nothing_of_the_local_aws() -> None:
+    shown = subprocess.run(["make", "-n", "build-environment"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    (installed,) = re.findall(r"--reinstall (.*)", shown)
+    assert installed.split() == [".", "./packages/sagemaker_formats"]
+    assert "localaws" not in shown
+
+
+def test_the_packages_of_this_repository_are_in_no_lock() -> None:
+    ours = {"sagemaker-mlkit", "sagemaker-localaws", "sagemaker-builtin-formats"}
+    assert not ours & {pin.split("==")[0] for name in LOCKS for pin in pins(name)}
