@@ -11,6 +11,7 @@ from mlkit.doctor.findings import Finding, fail, ok, warn
 from mlkit.errors import NotFound
 from mlkit.settings import Project
 
+DISTRIBUTION = "sagemaker-mlkit"
 ALL, BUILD = "requirements.lock", "requirements-build.lock"
 SHOWN = ("boto3", "sagemaker", "papermill")
 _PIN = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;\\]+)\s*(;)?", re.M)
@@ -69,8 +70,8 @@ def versions(project: Project) -> Finding:
     wrong = [f"{name} {' or '.join(sorted(allowed[name]))}" for name in SHOWN if name in allowed and found.get(name) not in allowed[name]]
     if wrong:
         return fail(f"{', '.join(told)}; pinned: {', '.join(wrong)}", _REPAIR)
-    if found.get("mlkit") != mlkit.__version__:
-        return warn(f"{', '.join(told)}, but installed as {found.get('mlkit', 'nothing')}", _REPAIR)
+    if (version := found.get(DISTRIBUTION)) != mlkit.__version__:
+        return warn(f"{', '.join(told)}, but installed as {version or 'nothing'}", _REPAIR)
     home, own = Path(mlkit.__file__).resolve().parent, (project.root / "mlkit").resolve()
     # A project without the library's source has it from the wheel that it carries, in its own environment.
     if home != own and (own.is_dir() or not home.is_relative_to(project.root.resolve() / ".venv")):
