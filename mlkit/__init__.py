@@ -5,7 +5,8 @@
     sql, recordio, algorithms    pure: statements for any table, file formats, SageMaker's built-in algorithms
     gates, baselines, charts     pure: the decision on a model, what it must beat, how it looks
     handoff, parameters          pure: the files between notebooks, the typed parameters of one
-    budget, contract             pure: what training may cost; whether buildspecs and templates pass what notebooks take
+    pipeline_steps               pure: the steps of the pipeline, as mlkit.yml lists them
+    budget, check                pure: what training may cost; whether steps, notebooks and templates fit together
     aws/                         every call to AWS, in domain verbs: lake, shards, training, endpoints, evaluation
     movielens/ | tabular/        what is particular to ratings of movies | to a table of numbers with a label
     runner                       one notebook through papermill, with an honest end

@@ -21,6 +21,31 @@ _GENERATED = {"__pycache__", ".ipynb_checkpoints"}
 
 
 @dataclass(frozen=True, kw_only=True)
+class Staging:
+    """Where a build of the pipeline keeps its runs in the staging bucket at `address`, s3://..., until they are sealed."""
+
+    address: str
+    execution: str
+    action: str = ""
+    build: str = ""
+
+    @property
+    def executions(self) -> str:
+        """Prefix of all attempts of the execution."""
+        return f"{self.address.rstrip('/')}/{self.execution}/"
+
+    @property
+    def attempt(self) -> str:
+        """Prefix of what this build of the action leaves: a retry replaces nothing of an earlier one."""
+        return f"{self.executions}{self.action}/{self.build}/"
+
+    @property
+    def steps(self) -> str:
+        """Prefix of the execution's finished runs, which a retried stage takes over."""
+        return f"{self.address.rstrip('/')}/steps/{self.execution}/"
+
+
+@dataclass(frozen=True, kw_only=True)
 class SealedFile:
     """One object in the evidence bucket, by its write-once key and version."""
 

@@ -29,7 +29,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class ParameterRecord:
-    """The value that the notebook ran with. `source`: `default`, `-p`, `-o`, `-f FILE`, or `given` by a program."""
+    """The value that the notebook ran with. `source`: `default`, `-p`, `-f FILE`, `env VARIABLE`, or `given` by a program."""
 
     name: str
     type: str

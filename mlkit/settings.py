@@ -130,7 +130,7 @@ class Project:
         """What mlkit.yml says. Raises NotFound where there is none, UsageError when it says something else."""
         import yaml
 
-        path, cure = self.root / PROJECT_FILE, "It holds four lines: kind, dataset, table and source, each with a word."
+        path, cure = self.root / PROJECT_FILE, "It holds kind, dataset, table and source, each with a word, and `steps`."
         try:
             values = yaml.safe_load(path.read_text())
         except FileNotFoundError as error:
@@ -138,9 +138,12 @@ class Project:
         except yaml.YAMLError as error:
             raise UsageError(f"{path} is not YAML: {error}", cure=cure) from error
         members = [field.name for field in fields(About)]
-        if not isinstance(values, dict) or set(values) != set(members) or not all(isinstance(v, str) and v for v in values.values()):
+        about = (
+            {key: value for key, value in values.items() if key != "steps"} if isinstance(values, dict) else {}
+        )  # see mlkit.pipeline_steps
+        if set(about) != set(members) or not all(isinstance(value, str) and value for value in about.values()):
             raise UsageError(f"{path} does not say {', '.join(members)}, or says more", cure=cure)
-        return About(**values)
+        return About(**about)
 
     def names(self, initials: str) -> LabNames:
         """The names of this project's lake, pipeline and endpoints."""

@@ -8,6 +8,9 @@ version = "2025.03"
 project {
     params {
         param("env.YOUR_INITIALS", "abc")
+        param("env.EXECUTION_ROLE", "arn:aws:iam::123456789012:role/model-training")
+        param("env.TUNE", "notebook")
+        param("env.MIN_MATCH_RATE", "notebook")
         param("env.SAGEMAKER_VALIDATE_ROLE", "false")
         param("env.WHY", "started as build %teamcity.build.id% by %teamcity.build.triggeredBy%")
         param("env.EVIDENCE", "s3://abc-ml-id-lab/executed/%teamcity.build.id%")
@@ -23,10 +26,9 @@ object Qa : BuildType({
     features { provideAwsCredentials { awsConnectionId = "model_builds" } }
     steps {
         script { scriptContent = """make build-environment""" }
-        script { scriptContent = """.venv/bin/mlkit run notebooks/01_prep.ipynb -p your_initials "${'$'}YOUR_INITIALS" --evidence "${'$'}EVIDENCE/prep/"""" }
-        script { scriptContent = """.venv/bin/mlkit run notebooks/02_train.ipynb --evidence "${'$'}EVIDENCE/train/"""" }
+        script { scriptContent = """.venv/bin/mlkit run prep train --evidence "${'$'}EVIDENCE/"""" }
         script { scriptContent = """.venv/bin/mlkit deploy qa""" }
-        script { scriptContent = """.venv/bin/mlkit run notebooks/03_test_endpoint.ipynb -p environment qa --evidence "${'$'}EVIDENCE/qa/"""" }
+        script { scriptContent = """.venv/bin/mlkit run test -p environment qa --evidence "${'$'}EVIDENCE/qa/"""" }
         script {
             scriptContent = """.venv/bin/mlkit undeploy qa --your-initials "${'$'}YOUR_INITIALS""""
             executionMode = BuildStep.ExecutionMode.ALWAYS
@@ -44,6 +46,6 @@ object Production : BuildType({
     steps {
         script { scriptContent = """make build-environment""" }
         script { scriptContent = """.venv/bin/mlkit deploy production --reason "${'$'}WHY"""" }
-        script { scriptContent = """.venv/bin/mlkit run notebooks/03_test_endpoint.ipynb -p environment production --evidence "${'$'}EVIDENCE/production/"""" }
+        script { scriptContent = """.venv/bin/mlkit run test -p environment production --evidence "${'$'}EVIDENCE/production/"""" }
     }
 })

@@ -30,7 +30,7 @@ def seal(
     Raises NotFound when nothing is staged, InvalidData when a key already holds something else.
     """
     base = f"{evidence_uri.rstrip('/')}/{pipeline}"
-    staged = sorted(item["Key"] for item in list_objects(aws, f"{staging.rstrip('/')}/{execution}/"))
+    staged = sorted(item["Key"] for item in list_objects(aws, evidence.Staging(address=staging, execution=execution).executions))
     if not staged:
         raise NotFound(f"{staging}/{execution}/ is empty", cure="Did the notebooks run with --evidence?")
     bucket = split_uri(staging)[0]

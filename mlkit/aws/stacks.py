@@ -9,8 +9,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from mlkit.aws.session import Session, aws_errors, translate
-from mlkit.contract.located import load
 from mlkit.errors import DeploymentFailed, NotFound
+from mlkit.yaml_lines import load
 
 _POLL_S = 0.5
 OnEvent = Callable[[str], None]

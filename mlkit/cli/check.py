@@ -1,4 +1,4 @@
-"""mlkit check: do buildspecs and templates give the notebooks what they take, and does git hold their sources alone?"""
+"""mlkit check: do steps, notebooks and templates fit together, and does git hold the notebooks' sources alone?"""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,20 +10,25 @@ from mlkit.errors import NotFound
 
 
 def check(project: Annotated[Path, typer.Argument(help="The project's folder.", file_okay=False, exists=True)] = Path()) -> None:
-    """Check every run of a notebook in the buildspecs against its parameters, and that the data has one name, before a build does.
+    """Check the steps of mlkit.yml against the notebooks and against the templates, before a build does.
 
-    Refused are notebooks that do not exist, parameters that they do not have, values of another type - also those that the templates'
-    parameters allow - and variables that nothing sets. What is known on AWS only, such as imports, is accepted.
+    Refused are notebooks that do not exist, parameters that they do not have, environment variables that neither the CodeBuild project
+    nor the action sets, and values of another type, also each value that a stack's parameter allows. Values that are known on AWS only,
+    such as imports, are accepted. The commands of buildspecs are not interpreted: only the steps' names behind `mlkit run` are read.
     The data set and the table of mlkit.yml are to be those of CloudFormation/datalake.yaml and of 01_prep's parameters.
     In git, a notebook holds no outputs, no parameters of an earlier run and no `deploy_dev = True`.
 
     Example: mlkit check
     """
-    from mlkit.contract import check_project
+    from mlkit.check import check_project
 
     checked = check_project(project.resolve())
-    if not checked.buildspecs:
-        raise NotFound(f"{project.resolve()} has no buildspec to check", cure="Name the project's folder: `mlkit check FOLDER`.")
     checked.raise_problems()
-    runs = "1 run of a notebook" if checked.runs == 1 else f"{checked.runs} runs of notebooks"
-    out.print(f"Fits: {runs} in {checked.buildspecs} buildspec{'' if checked.buildspecs == 1 else 's'}")
+    if not checked.steps:
+        cure = "Name the project's folder: `mlkit check FOLDER`. `mlkit run --help` shows what mlkit.yml lists."
+        raise NotFound(f"{project.resolve()} has no mlkit.yml with steps to check", cure=cure)
+    out.print(f"Checked {_counted(checked.steps, 'step')} and {_counted(checked.buildspecs, 'buildspec')}: all parameters fit")
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -1,4 +1,4 @@
-"""mlkit run | params: one notebook, headless."""
+"""mlkit run | params: notebooks, headless, by their paths or as steps of mlkit.yml."""
 
 import contextlib
 import json
@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from mlkit.cli.addresses import Destination, local_notebook
+from mlkit.cli.addresses import local_notebook
 from mlkit.cli.console import Elapsed, out, plain, show_table
 from mlkit.cli.options import AsJson
+from mlkit.cli.run_plan import PAIR, Given, Keeping, PlannedRun, plan, staging_of
 from mlkit.errors import UsageError
-from mlkit.parameters import Typed
 
 if TYPE_CHECKING:
     from mlkit.aws.evidence import EvidenceStore
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from mlkit.records import RunRecord
     from mlkit.runner.keeping import Store
     from mlkit.settings import Project
-
-_PAIR = "\x00"  # no parameter holds it
 
 
 class PapermillOptions(TyperCommand):
@@ -35,11 +33,11 @@ class PapermillOptions(TyperCommand):
         rest = iter(args)
         for argument in rest:
             joined.append(argument)
-            if argument in ("-p", "--parameter", "-o", "--setting"):
+            if argument in ("-p", "--parameter"):
                 pair = [value for value in (next(rest, None), next(rest, None)) if value is not None]
                 if len(pair) != 2:
                     raise UsageError(f"{argument} needs a name and a value", cure="For example: -p tune True")
-                joined.append(_PAIR.join(pair))
+                joined.append(PAIR.join(pair))
         return super().parse_args(ctx, joined)
 
 
@@ -47,61 +45,66 @@ Notebook = Annotated[Path, typer.Argument(parser=local_notebook, metavar="NOTEBO
 
 
 def run(
-    notebook: Notebook,
-    executed: Annotated[
-        str | None,
-        typer.Argument(help="Where the executed notebook goes: a file, or s3://bucket/key.ipynb. By default executed/NAME."),
-    ] = None,
+    what: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="STEP... | NOTEBOOK [EXECUTED]",
+            help="Steps of mlkit.yml by name; or a notebook's path, and where the executed notebook goes: a file, or "
+            "s3://bucket/key.ipynb, by default executed/NAME.",
+        ),
+    ],
     parameter: Annotated[list[str] | None, typer.Option("-p", "--parameter", metavar="NAME VALUE", help="May be repeated.")] = None,
-    setting: Annotated[
-        list[str] | None,
-        typer.Option("-o", "--setting", metavar="NAME VALUE", help="As -p, but the value `notebook` leaves it to the notebook."),
-    ] = None,
     file: Annotated[Path | None, typer.Option("-f", "--file", help="A YAML file of parameters; -p wins.")] = None,
     evidence: Annotated[str, typer.Option(help="s3://bucket/prefix/ that keeps the executed notebook, however the run ends.")] = "",
+    staging_bucket: Annotated[
+        str, typer.Option(help="In a build of the pipeline, in place of --evidence and --steps: s3:// address of its staging bucket.")
+    ] = "",
     cell_timeout: Annotated[float | None, typer.Option(help="Seconds that one cell may take.")] = None,
-    run_timeout: Annotated[float | None, typer.Option(help="Seconds that the whole run may take.")] = None,
-    reuse: Annotated[bool, typer.Option("--reuse", help="Take over a finished run of the same code, parameters and inputs.")] = False,
+    run_timeout: Annotated[float | None, typer.Option(help="Seconds that the run of a notebook may take.")] = None,
+    reuse: Annotated[
+        bool | None,
+        typer.Option(
+            "--reuse/--no-reuse",
+            help="Take over a finished run of the same code, parameters and inputs. By default as mlkit.yml says of the step; "
+            "for a notebook, no.",
+            show_default=False,
+        ),
+    ] = None,
     steps: Annotated[str, typer.Option(help="Folder or s3:// prefix of finished runs; by default the project's .mlkit/steps.")] = "",
 ) -> None:
-    """Run a notebook headless, with typed parameters, and keep what it printed whether it succeeds or fails.
+    """Run steps or a notebook headless, with typed parameters, and keep what was printed whether it succeeds or fails.
+
+    Steps run in the order given, up to the first that fails, whose exit code is the command's. mlkit.yml says which environment
+    variables their parameters come from; -p and -f overrule them, for one step at a time.
+
+    Example: mlkit run prep train
 
     Example: mlkit run notebooks/02_train.ipynb -p tune True
     """
     for option, seconds in (("--cell-timeout", cell_timeout), ("--run-timeout", run_timeout)):
         if seconds is not None and not 0 < seconds <= threading.TIMEOUT_MAX:
             raise UsageError(f"{option} is {seconds:g}", cure="Give seconds above 0, or leave it out for no limit.")
-    given, sources = _given(notebook, file, setting or [], parameter or [])
-    destination = Destination.of(executed, notebook, evidence)
-    store = _evidence_store(destination.s3_prefix) if destination.s3_prefix else None
+    if staging_bucket and evidence:
+        raise UsageError("--staging-bucket and --evidence both say where evidence goes", cure="Give one of them.")
+    keeping = Keeping(evidence=evidence, finished_runs=steps, reuse=reuse, staging=staging_of(staging_bucket))
+    for planned in plan(what, Given.of(file, parameter or []), keeping):
+        run_planned(planned, cell_timeout_s=cell_timeout, run_timeout_s=run_timeout)
+
+
+def run_planned(planned: PlannedRun, *, cell_timeout_s: float | None = None, run_timeout_s: float | None = None) -> None:
+    """Run it as `run_and_keep` does, with evidence where it is planned."""
+    prefix = planned.destination.s3_prefix
     run_and_keep(
-        notebook,
-        destination.path,
-        given,
-        sources=sources,
-        store=store,
-        cell_timeout_s=cell_timeout,
-        run_timeout_s=run_timeout,
-        reuse=reuse,
-        steps=steps,
+        planned.notebook,
+        planned.destination.path,
+        planned.given,
+        sources=planned.sources,
+        store=_evidence_store(prefix) if prefix else None,
+        cell_timeout_s=cell_timeout_s,
+        run_timeout_s=run_timeout_s,
+        reuse=planned.reuse,
+        steps=planned.finished_runs,
     )
-
-
-def _given(notebook: Path, file: Path | None, settings: list[str], parameters: list[str]) -> tuple[dict[str, Any], dict[str, str]]:
-    """The values by name, and where each comes from; -p wins over -o, -o over the file.
-
-    With -o, what is pushed is what runs unless somebody set the stack or the execution otherwise: the value `notebook` leaves the
-    parameter alone. It must exist all the same, so it is passed on where it does not, to be refused.
-    """
-    from mlkit.parameters import read_parameter_file, read_parameters
-
-    from_file = read_parameter_file(file) if file else {}
-    settled, direct = _once(settings), _once(parameters)
-    left = {name for name, value in settled.items() if value == "notebook"}
-    misnamed = left - {one.name for one in read_parameters(notebook)} if left else set()
-    decided = {name: value for name, value in settled.items() if name not in left or name in misnamed}
-    sources = {**dict.fromkeys(from_file, f"-f {file}"), **dict.fromkeys(decided, "-o"), **dict.fromkeys(direct, "-p")}
-    return {**from_file, **decided, **direct}, sources
 
 
 def _evidence_store(s3_uri: str) -> "EvidenceStore":
@@ -259,12 +262,3 @@ def _described(parameter: "Parameter") -> dict[str, Any]:
     described = {"name": parameter.name, "type": str(parameter.type), "required": parameter.required}
     choices = {"choices": list(parameter.type.choices)} if parameter.type.choices else {}
     return {**described, **choices, "default": parameter.default, "help": parameter.help}
-
-
-def _once(joined: list[str]) -> dict[str, str]:
-    pairs = [(name, Typed(value)) for name, value in (pair.split(_PAIR, 1) for pair in joined)]
-    names = [name for name, _ in pairs]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise UsageError(f"-p {twice[0]} is given twice", cure="Give each parameter once.")
-    return dict(pairs)

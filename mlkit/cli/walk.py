@@ -1,11 +1,17 @@
-"""The whole walk on the local AWS: lake, data, three notebooks, an endpoint, a match rate."""
+"""The whole walk on the local AWS: lake, data, the steps of mlkit.yml, an endpoint, a match rate."""
 
+import os
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 from mlkit.cli import console
 from mlkit.cli.console import StackEvents, out, show_table, step
 from mlkit.settings import DATALAKE_TEMPLATE, LabNames, Project
+
+if TYPE_CHECKING:
+    from mlkit.cli.run_plan import PlannedRun
+
+_ENVIRONMENT = "ENVIRONMENT"  # a step that reads it needs that environment's endpoint
 
 
 def walk(project: Project, *, your_initials: str, tune: str, port: int | None) -> None:
@@ -24,11 +30,10 @@ def walk(project: Project, *, your_initials: str, tune: str, port: int | None) -
 
 def _walk(project: Project, names: LabNames, tune: str, timings: dict[str, float]) -> str:
     from mlkit.aws.endpoints import deploy
-    from mlkit.aws.evidence import EvidenceStore
     from mlkit.aws.session import Session
     from mlkit.aws.stacks import deploy_stack
     from mlkit.cli.kinds import commands_of
-    from mlkit.cli.notebooks import run_and_keep
+    from mlkit.cli.notebooks import run_planned
 
     aws = Session()
     with step("Data lake (CloudFormation/datalake.yaml)", timings):
@@ -43,19 +48,26 @@ def _walk(project: Project, names: LabNames, tune: str, timings: dict[str, float
     with step("Data", timings):
         commands_of(project).load_table(project, project.about.source, names.initials)
     evidence = f"s3://{names.bucket}/executed/{datetime.now(UTC):%Y%m%dT%H%M%SZ}/"
-    store = EvidenceStore(aws, evidence)
-    parameters: dict[str, dict[str, Any]] = {
-        "01_prep": {"your_initials": names.initials},
-        "02_train": {} if tune == "notebook" else {"tune": tune == "true"},
-        "03_test_endpoint": {},
-    }
-    for name, given in parameters.items():
-        if name == "03_test_endpoint":
+    is_deployed = False
+    for planned in _plan(project, names, tune, evidence):
+        if _ENVIRONMENT in planned.variables and not is_deployed:
             with step("Endpoint dev (CloudFormation/sagemaker_prediction_endpoint.yaml)", timings):
                 deploy(aws, "dev", project, on_event=StackEvents())
-        with step(name, timings):
-            run_and_keep(project.root / "notebooks" / f"{name}.ipynb", project.root / "executed" / f"{name}.ipynb", given, store=store)
+            is_deployed = True
+        with step(planned.notebook.stem, timings):
+            run_planned(planned)
     return evidence
+
+
+def _plan(project: Project, names: LabNames, tune: str, evidence: str) -> "list[PlannedRun]":
+    """All steps, with the variables that the pipeline's template sets for its builds; nothing is taken over."""
+    from mlkit.cli.run_plan import Given, Keeping, plan_steps
+    from mlkit.pipeline_steps import read_steps
+
+    role = {"EXECUTION_ROLE": ""}  # leaves it to the notebook to find the role that the lake exports
+    variables = {"YOUR_INITIALS": names.initials, **role, "TUNE": tune, _ENVIRONMENT: "dev", "MIN_MATCH_RATE": "notebook"}
+    keeping = Keeping(evidence=evidence, reuse=False)
+    return plan_steps(project, list(read_steps(project.root)), Given(values={}, sources={}), keeping, {**os.environ, **variables})
 
 
 def _show_result(project: Project, evidence: str) -> None:

@@ -13,7 +13,7 @@ _EXPONENT = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+")
 
 
 class Typed(str):
-    """Text behind `-p` or `-o`, or without quotes in a YAML file; everywhere else a `str` is a text and nothing else."""
+    """Text behind `-p`, in an environment variable, or without quotes in a YAML file; any other `str` is a text and nothing else."""
 
 
 def read_typed(text: Typed, kind: ParameterType | None) -> Any:

@@ -55,7 +55,7 @@ def test_a_gate_that_cannot_be_met_stops_in_qa_and_the_stack_overrules_the_noteb
     assert list(gate_failed.ended) == ACTIONS[:4]
     assert gate_failed.ended["QA.TestEndpoint"] == "Failed"
     assert gate_failed.production == gate_failed.before
-    assert pipeline.parameter(execution, "Build_and_Train.ModelTraining", "02_train", "tune") == (False, "-o")
+    assert pipeline.parameter(execution, "Build_and_Train.ModelTraining", "02_train", "tune") == (False, "env TUNE")
     assert any("Action TestEndpoint of stage QA failed" in mail for mail in pipeline.mails(execution))
 
 

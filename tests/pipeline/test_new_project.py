@@ -38,7 +38,7 @@ def ran(made: Piped) -> Iterator[FirstRun]:
 
 def test_check_passes(made: Piped) -> None:
     done = run_in(made.project.root, [script("mlkit"), "check"], plain_environment())
-    assert re.search(r"Fits: 3 runs of notebooks in \d buildspecs", done.stdout)
+    assert re.search(r"Checked 3 steps and \d buildspecs: all parameters fit", done.stdout)
 
 
 def test_the_tests_that_it_brings_pass_and_find_a_renamed_parameter(made: Piped, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from jupyter_server.services.contents.largefilemanager import AsyncLargeFileManager
 from waiting import HANG_S, wait_until
 
-from mlkit.contract import check_project
+from mlkit.check import check_project
 from mlkit.git import settle
 from mlkit.projects import Parts, collect, find_source, make
 

@@ -15,7 +15,7 @@ from waiting import HANG_S
 
 import mlkit
 from mlkit import git
-from mlkit.contract import check_project
+from mlkit.check import check_project
 from mlkit.errors import NotFound, UsageError
 from mlkit.evidence import code_digests, code_sha256
 from mlkit.projects import Parts, collect, find_source, make, refresh

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from mlkit.pipeline_steps import read_steps
+
 DOCS = Path(__file__).parents[2] / "docs"
 EXAMPLES = ("Jenkinsfile", "circleci.yml", "github-actions.yml", "teamcity.kts")
 COMMAND = re.compile(r"(?:make build-environment|\.venv/bin/mlkit (?:run|deploy|undeploy) [^`\n]*)")
@@ -26,7 +28,7 @@ def told() -> list[str]:
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_every_tool_runs_the_same_commands(name):
-    production = '.venv/bin/mlkit run notebooks/03_test_endpoint.ipynb -p environment production --evidence "$EVIDENCE/production/"'
+    production = '.venv/bin/mlkit run test -p environment production --evidence "$EVIDENCE/production/"'
     once = list(dict.fromkeys(commands(name)))
     assert once == [*told(), production]
     assert "--bypass-pipeline" not in (DOCS / "ci" / name).read_text()
@@ -35,3 +37,10 @@ def test_every_tool_runs_the_same_commands(name):
 @pytest.mark.parametrize("name", ["circleci.yml", "github-actions.yml"])
 def test_what_should_be_yaml_is(name):
     assert yaml.safe_load((DOCS / "ci" / name).read_text())
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_every_tool_sets_the_variables_that_the_steps_take(name):
+    taken = {source.variable for step in read_steps(DOCS.parent).values() for source in step.parameters.values()}
+    text = (DOCS / "ci" / name).read_text()
+    assert [variable for variable in sorted(taken - {"ENVIRONMENT"}) if variable not in text] == []

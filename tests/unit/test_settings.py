@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from mlkit.contract import located
+from mlkit import yaml_lines
 from mlkit.errors import NotFound, UsageError
 from mlkit.settings import ENDPOINT_TEMPLATE, PIPELINE_ENVIRONMENTS, PIPELINE_TEMPLATE, About, LabNames, Project
 
@@ -46,7 +46,7 @@ def test_an_endpoint_of_another_environment_is_refused() -> None:
 
 
 def test_the_environments_of_the_pipeline_are_those_that_its_template_deploys() -> None:
-    template = located.load((ROOT / PIPELINE_TEMPLATE).read_text())
+    template = yaml_lines.load((ROOT / PIPELINE_TEMPLATE).read_text())
     (pipeline,) = [one for one in template["Resources"].values() if one["Type"] == "AWS::CodePipeline::Pipeline"]
     actions = [action for stage in pipeline["Properties"]["Stages"] for action in stage["Actions"] if "Configuration" in action]
     deployed = {str(action["Configuration"]["StackName"]) for action in actions if "StackName" in action["Configuration"]}

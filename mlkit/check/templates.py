@@ -10,8 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mlkit.contract.shell import Setting
-from mlkit.contract.words import UNKNOWN
+UNKNOWN = "\ue000"  # stands in a text for a part that is known on AWS only; a private character, no text of a person's holds it
 
 _SUB = re.compile(r"\$\{(!?)([^}]*)\}")
 _PIPELINE_VARIABLE = re.compile(r"#\{(\w+)\.(\w+)\}")
@@ -19,15 +18,22 @@ _NO_VALUE = {"Ref": "AWS::NoValue"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Build:
-    """One way in which a CodeBuild project is started.
+class Setting:
+    """The values that an environment variable may have, UNKNOWN in place of what is not known; `where` they are set."""
 
-    `buildspec` is a path, or, if `is_text`, the buildspec itself; `file` and `line` are where the template says so.
+    values: tuple[str, ...]
+    where: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Build:
+    """One way in which a CodeBuild project is started, with the environment variables that the project and the action set.
+
+    `buildspec` is a path, or the buildspec's own lines; `file` and `line` are where the template says so.
     """
 
     name: str
     buildspec: str
-    is_text: bool
     settings: Mapping[str, Setting]
     file: str
     line: int
@@ -124,25 +130,10 @@ def combined(parts: Sequence[Sequence[str]], separator: str = "") -> tuple[str, 
 
 def _builds(template: Template, logical_id: str, source: Any, name: str, settings: Mapping[str, Setting]) -> Iterator[Build]:
     node = _mapping(source).get("BuildSpec", "buildspec.yml")
-    line = _line(node) or _line(logical_id)
-    match node:
-        case {"Fn::Sub": str(text)} | {"Fn::Sub": [str(text), _]} if "\n" in text:  # its ${X} become variables of their own
-            others = _mapping(node["Fn::Sub"][1]) if isinstance(node["Fn::Sub"], list) else {}
-            names = {match[2] for match in _SUB.finditer(text) if not match[1]}
-            given = {
-                _variable(key): Setting(values=template.values(others.get(key, {"Ref": key})), where=f"{template.path}, {key}")
-                for key in names
-            }
-            written = _SUB.sub(lambda match: f"${{{match[2] if match[1] else _variable(match[2])}}}", text)
-            yield Build(name=name, buildspec=written, is_text=True, settings={**settings, **given}, file=template.path, line=line)
-        case _:
-            for value in template.values(node):
-                if UNKNOWN not in value and not value.startswith("arn:"):
-                    yield Build(name=name, buildspec=value, is_text="\n" in value, settings=settings, file=template.path, line=line)
-
-
-def _variable(reference: str) -> str:
-    return "Sub__" + re.sub(r"\W+", "__", reference)
+    for value in template.values(node):
+        if (UNKNOWN not in value or "\n" in value) and not value.startswith("arn:"):
+            line = _line(node) or _line(logical_id)
+            yield Build(name=name, buildspec=value, settings=settings, file=template.path, line=line)
 
 
 def _project_settings(template: Template, logical_id: str, properties: Mapping[str, Any]) -> dict[str, Setting]:

@@ -7,32 +7,41 @@ import yaml
 _TAG = "tag:yaml.org,2002:"
 
 
+class LineError(ValueError):
+    """What is wrong with a text in this line, from 1."""
+
+    def __init__(self, line: int, message: str) -> None:
+        super().__init__(message)
+        self.line = line
+
+
 class Text(str):
     """A scalar as it is written (but `true` and `false` for a boolean), and the line, from 1, where its content begins.
 
-    `exact` says that its lines are the file's, one for one.
+    `kind` is what YAML takes it for: `str`, `bool`, `int`, `float`, `null`, ...
     """
 
     line: int
-    exact: bool
+    kind: str
 
 
 def load(text: str, first_line: int = 1) -> Any:
-    """Dictionaries, lists and Texts; keys are Texts, too. Raises ValueError that begins with the line of what is no YAML."""
+    """Dictionaries, lists and Texts; keys are Texts, too. Raises LineError for what is no YAML."""
     try:
         loader = yaml.SafeLoader(text)
         node = loader.get_single_node()
         return None if node is None else _value(loader, node, first_line)
     except yaml.MarkedYAMLError as problem:
         line = first_line + (problem.problem_mark.line if problem.problem_mark else 0)
-        raise ValueError(f"{line}: this is not YAML: {problem.problem or problem.context}") from problem
+        raise LineError(line, f"this is not YAML: {problem.problem or problem.context}") from problem
     except (yaml.YAMLError, RecursionError) as problem:
-        raise ValueError(f"{first_line}: this is not YAML: {problem}") from problem
+        raise LineError(first_line, f"this is not YAML: {problem}") from problem
 
 
 def _value(loader: yaml.SafeLoader, node: yaml.Node, first_line: int) -> Any:
     found: Any
     if isinstance(node, yaml.MappingNode):
+        _check_keys_once(node)
         loader.flatten_mapping(node)
         found = {_value(loader, key, first_line): _value(loader, value, first_line) for key, value in node.value if _is_text(key)}
     elif isinstance(node, yaml.SequenceNode):
@@ -43,6 +52,16 @@ def _value(loader: yaml.SafeLoader, node: yaml.Node, first_line: int) -> Any:
         name = node.tag[1:]
         return {name if name in ("Ref", "Condition") else f"Fn::{name}": found}
     return found
+
+
+def _check_keys_once(node: yaml.MappingNode) -> None:
+    """PyYAML keeps the last of two equal keys without a word."""
+    found: set[str] = set()
+    for key, _ in node.value:
+        if _is_text(key) and key.tag != f"{_TAG}merge":
+            if key.value in found:
+                raise yaml.MarkedYAMLError(problem=f"the key `{key.value}` is there twice", problem_mark=key.start_mark)
+            found.add(key.value)
 
 
 def _is_text(node: yaml.Node) -> bool:
@@ -56,5 +75,5 @@ def _text(node: yaml.Node, first_line: int) -> Text:
     text = Text("" if node.tag == f"{_TAG}null" else written)
     block = isinstance(node, yaml.ScalarNode) and node.style in ("|", ">")
     text.line = node.start_mark.line + first_line + int(block)
-    text.exact = isinstance(node, yaml.ScalarNode) and node.style == "|"
+    text.kind = node.tag.removeprefix(_TAG)
     return text

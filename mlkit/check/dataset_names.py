@@ -4,12 +4,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from mlkit.contract.located import load
-from mlkit.contract.templates import Template
-from mlkit.contract.words import UNKNOWN
+from mlkit.check.templates import UNKNOWN, Template
 from mlkit.errors import InvalidNotebook, UsageError
 from mlkit.parameters import read_parameters
 from mlkit.settings import DATALAKE_TEMPLATE, PROJECT_FILE, Project
+from mlkit.yaml_lines import load
 
 _PREPARATION = Path("notebooks") / "01_prep.ipynb"
 
