@@ -83,7 +83,7 @@ def _connection(aws: Any) -> str:
 
 def check_parameters(project: Project, given: Mapping[str, str]) -> None:
     """Raises UsageError for a value that the pipeline's template does not allow, before anything is deployed for it."""
-    from mlkit.contract.located import load
+    from mlkit.yaml_lines import load
 
     described = load((project.root / PIPELINE_TEMPLATE).read_text())["Parameters"]
     for name, value in given.items():

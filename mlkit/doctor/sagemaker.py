@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from mlkit.contract import located
 from mlkit.doctor.account import Account
 from mlkit.doctor.checking import Check
 from mlkit.doctor.findings import Finding, fail, ok, skipped, warn
 from mlkit.errors import NotFound
 from mlkit.settings import ENDPOINT_TEMPLATE, PIPELINE_ENVIRONMENTS
+from mlkit.yaml_lines import load
 
 _ENDPOINTS = 3  # qa and production in the pipeline, dev beside them
 _TOLD = 3
@@ -57,7 +57,7 @@ def endpoints(account: Account) -> Finding:
 
 def endpoint_instance_type(template: str) -> str:
     """The default instance type of the endpoint's template."""
-    return str(located.load(template)["Parameters"]["InstanceType"]["Default"])
+    return str(load(template)["Parameters"]["InstanceType"]["Default"])
 
 
 def _quota(account: Account, name: str, wanted: int, when_lower: str) -> Finding:
