@@ -25,7 +25,7 @@ def check(project: Annotated[Path, typer.Argument(help="The project's folder.", 
     checked = check_project(project.resolve())
     checked.raise_problems()
     if not checked.steps:
-        cure = "Name the project's folder: `mlkit check FOLDER`. `mlkit run --help` shows what mlkit.yml lists."
+        cure = "Name the project's folder: `mlkit check FOLDER`; or list its steps in mlkit.yml."
         raise NotFound(f"{project.resolve()} has no mlkit.yml with steps to check", cure=cure)
     out.print(f"Checked {_counted(checked.steps, 'step')} and {_counted(checked.buildspecs, 'buildspec')}: all parameters fit")
 
