@@ -1,4 +1,4 @@
-"""One call to a service of ours: authenticate, recognise, validate, authorise, do, validate again, answer."""
+"""One call to a service of ours: authenticate, recognise, validate, authorise, do, page, validate again, answer."""
 
 import asyncio
 import contextvars
@@ -12,6 +12,7 @@ from botocore.model import OperationModel
 from localaws import protocol
 from localaws.emulator import Emulator
 from localaws.guard import Request, Signature
+from localaws.kit.paging import paging_of
 from localaws.operations import reads_only
 from localaws.protocol import Answer
 from localaws.room import check_room
@@ -58,6 +59,8 @@ class EngineCalls:
         caller = self._emulator.caller(signature.access_key_id)
         for permission in ours.permissions(caller, members):
             self._emulator.check(signature.access_key_id, permission)
+        paging = None if ours.pages_itself else paging_of(operation)
+        start = paging.start(operation, members) if paging is not None else 0
         context = contextvars.copy_context()
         try:
             answer = await asyncio.get_running_loop().run_in_executor(self._threads, context.run, ours.handler, caller, members)
@@ -69,6 +72,8 @@ class EngineCalls:
         finally:
             if not reads_only(operation.name):
                 self._changed(service)
+        if paging is not None:
+            answer = paging.page(operation, members, answer, start=start)
         _check_answer(service, operation, answer)
         return answer
 

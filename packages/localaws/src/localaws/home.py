@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from localaws.errors import LocalAwsFailed
+from localaws.kit.files import write_whole
 from localaws.service import Credentials
 
 
@@ -47,14 +48,10 @@ class Home:
         self.write_text(name, json.dumps(record))
 
     def write_text(self, name: str, text: str) -> None:
-        """Replace a file at once: a reader, or a kill, finds the old one or the new one."""
+        """Replace a file at once."""
         target = self.path / name
         self.folder(str(target.parent.relative_to(self.path)))
-        temporary = target.with_name(f".{target.name}.{os.getpid()}")
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with open(descriptor, "w") as file:
-            file.write(text)
-        temporary.replace(target)
+        write_whole(target, text)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:

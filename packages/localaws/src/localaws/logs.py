@@ -1,5 +1,6 @@
 """A job's output, line by line, in CloudWatch Logs under the role's credentials."""
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -39,18 +40,27 @@ class LogStream:
     def _opened(self) -> Any:
         if self._client is None:
             client = self._open_client()
-            for create, names in (
-                (client.create_log_group, {"logGroupName": self.group}),
-                (client.create_log_stream, {"logGroupName": self.group, "logStreamName": self.stream}),
-            ):
-                try:
-                    create(**names)
-                except ClientError as error:
-                    # Somebody may have made the group for a role that may not: the put decides.
-                    if error.response["Error"]["Code"] not in ("ResourceAlreadyExistsException", "AccessDeniedException"):
-                        raise
+            with _there_or_denied():
+                make_log_stream(client, self.group, self.stream)
             self._client = client
         return self._client
+
+
+def make_log_stream(logs: Any, group: str, stream: str) -> None:
+    """Makes the stream, and its group unless it is there. Raises botocore's errors for the stream."""
+    with _there_or_denied():
+        logs.create_log_group(logGroupName=group)
+    logs.create_log_stream(logGroupName=group, logStreamName=stream)
+
+
+@contextlib.contextmanager
+def _there_or_denied() -> Iterator[None]:
+    """Somebody may have made it for a role that may not: the next call shows whether it is there."""
+    try:
+        yield
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in ("ResourceAlreadyExistsException", "AccessDeniedException"):
+            raise
 
 
 def batches(lines: Sequence[str]) -> list[list[str]]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from localaws.resources.making import words
+from localaws.kit.properties import words
 
 _READING = ("BatchGet", "Describe", "Detect", "Filter", "Get", "Head", "Invoke", "List", "Lookup", "Search", "Test", "Validate")
 

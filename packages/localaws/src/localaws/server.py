@@ -23,7 +23,7 @@ from localaws.errors import LocalAwsFailed
 from localaws.front import Front
 from localaws.home import Home
 from localaws.host import LocalHost
-from localaws.service import Credentials, Service
+from localaws.service import Credentials, Host, Service
 
 ADMINISTRATOR = "administrator"
 _ADMINISTRATOR_POLICY = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}'
@@ -36,8 +36,8 @@ class LocalAws:
         self.home, self.emulator = home, Emulator(settings)
         self.host = LocalHost(emulator=self.emulator, home=home, changed=lambda *names: self.checkpoint.changed(*names))
         self.emulator.deliver_by(start_build=self.host.start_build, record_mail=self.host.record_mail)
-        self.engines = _engines(self.host)
-        types = dict(resources.TYPES)
+        self.engines = make_engines(self.host)
+        types = dict(resources.RESOURCE_TYPES)
         for engine in self.engines.values():
             types.update(engine.resource_types)
         self.deployments = Deployments(
@@ -77,7 +77,7 @@ class LocalAws:
         self.home.write("credentials.json", {"access_key_id": key.access_key_id, "secret_access_key": key.secret_access_key})
 
 
-def _engines(host: LocalHost) -> Mapping[str, Service]:
+def make_engines(host: Host) -> Mapping[str, Service]:
     """Our services, by botocore's names."""
     from localaws.athena import Athena
     from localaws.codebuild import CodeBuild

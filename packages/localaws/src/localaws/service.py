@@ -2,13 +2,15 @@
 
 An engine is a `Service`: its operations by AWS's names, the permissions each needs, its CloudFormation types and its state.
 The front does everything else: it checks the signature, validates the request against botocore's model, asks IAM for every
-`Permission`, calls the handler in a worker thread, validates and serialises the answer, and saves the state.
+`Permission`, calls the handler in a worker thread, pages, validates and serialises the answer, and saves the state.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
+
+Members = dict[str, Any]  # of a request, of an answer, or of a structure in one
 
 
 class AwsError(Exception):
@@ -58,10 +60,13 @@ class Operation:
     """One operation. `handler` gets the parsed request members and returns the answer's members.
 
     Blobs are bytes, timestamps are aware datetimes on both sides. It runs in a worker thread, so it may block; raise AwsError for errors.
+    A list operation's handler answers all items: the front reads the page token and cuts the page (`kit.paging`), unless
+    `pages_itself` says that the handler does.
     """
 
     handler: Callable[[Caller, dict[str, Any]], dict[str, Any]]
     permissions: Callable[[Caller, dict[str, Any]], Sequence[Permission]]
+    pages_itself: bool = False
 
 
 class ClientFactory(Protocol):

@@ -189,3 +189,23 @@ def test_the_error_of_a_json_service_carries_code_and_status(as_role):
     with pytest.raises(ClientError) as error:
         as_role()("sagemaker-runtime").invoke_endpoint(EndpointName="e", Body=json.dumps({}))
     assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
+
+
+def test_tags_of_a_workgroup_and_of_a_connection_are_condition_keys(aws, as_role):
+    blue, red = (f"{colour}-{uuid.uuid4().hex[:8]}" for colour in ("blue", "red"))
+    for group in (blue, red):
+        aws("athena").create_work_group(Name=group, Tags=[{"Key": "team", "Value": group}])
+    allowed = as_role(
+        allow("athena:GetWorkGroup", Condition={"StringEquals": {"aws:ResourceTag/team": blue}}),
+        allow(
+            ["codeconnections:CreateConnection", "codeconnections:TagResource"],
+            Condition={"ForAllValues:StringEquals": {"aws:TagKeys": ["team"]}},
+        ),
+    )
+    connections = allowed("codeconnections")
+
+    assert allowed("athena").get_work_group(WorkGroup=blue)["WorkGroup"]["Name"] == blue
+    assert "athena:GetWorkGroup" in denial(allowed("athena").get_work_group, WorkGroup=red)
+    tagged = {"ConnectionName": "tagged", "ProviderType": "GitHub"}
+    assert connections.create_connection(**tagged, Tags=[{"Key": "team", "Value": "blue"}])["ConnectionArn"]
+    assert "CreateConnection" in denial(connections.create_connection, **tagged, Tags=[{"Key": "cost", "Value": "1"}])

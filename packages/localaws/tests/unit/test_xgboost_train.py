@@ -277,6 +277,6 @@ def test_sigterm_keeps_a_model_only_where_it_was_asked_for(tmp_path: Path, saves
 
 
 def test_the_training_process_needs_nothing_of_the_engine(tmp_path: Path) -> None:
-    code = "import sys, localaws.xgboost.train; print('localaws.sagemaker.engine' in sys.modules, 'xgboost' in sys.modules)"
+    code = "import sys, localaws.xgboost.train; print('localaws.sagemaker.service' in sys.modules, 'xgboost' in sys.modules)"
     done = subprocess.run([ALGORITHM.training_command(tmp_path)[0], "-c", code], stdout=subprocess.PIPE, text=True, check=True)
     assert done.stdout == "False False\n"

@@ -4,11 +4,12 @@ import contextlib
 import hashlib
 import os
 import threading
-import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from localaws.kit.files import SUFFIX, made_whole
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +31,7 @@ class ObjectCache:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self._limit_bytes = folder, limit_bytes
         self._lock, self._in_use = threading.Lock(), Counter[str]()
-        for left_over in folder.glob("*.part"):
+        for left_over in folder.glob(f"*{SUFFIX}"):
             left_over.unlink(missing_ok=True)
 
     def _name(self, item: S3Object) -> str:
@@ -67,17 +68,13 @@ class ObjectCache:
 
     def add(self, item: S3Object, write: Callable[[Path], None]) -> None:
         """Let `write` make the file, then put it in its place at once, and make room."""
-        part = self.folder / f"{uuid.uuid4().hex}.part"
-        try:
-            write(part)
-            part.replace(self.folder / self._name(item))
-        finally:
-            part.unlink(missing_ok=True)
+        with made_whole(self.folder / self._name(item)) as incoming:
+            write(incoming)
         self._make_room()
 
     def _make_room(self) -> None:
         with self._lock:
-            files = [(path.stat(), path) for path in self.folder.iterdir() if path.suffix != ".part"]
+            files = [(path.stat(), path) for path in self.folder.iterdir() if path.suffix != SUFFIX]
             files.sort(key=lambda one: one[0].st_mtime)
             excess = sum(stat.st_size for stat, _ in files) - self._limit_bytes
             for stat, path in files:

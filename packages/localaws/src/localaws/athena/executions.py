@@ -3,9 +3,9 @@
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
+from localaws.kit.timestamps import moment
 from localaws.service import AwsError
 
 HISTORY = 300
@@ -67,11 +67,11 @@ class QueryExecution:
         }
 
     def _status(self) -> dict[str, Any]:
-        status: dict[str, Any] = {"State": self.state, "SubmissionDateTime": _moment(self.submitted_s)}
+        status: dict[str, Any] = {"State": self.state, "SubmissionDateTime": moment(self.submitted_s)}
         if self.reason is not None:
             status["StateChangeReason"] = self.reason
         if self.completed_s is not None:
-            status["CompletionDateTime"] = _moment(self.completed_s)
+            status["CompletionDateTime"] = moment(self.completed_s)
         if self.error_category is not None:
             status["AthenaError"] = {"ErrorCategory": self.error_category, "Retryable": False, "ErrorMessage": self.reason}
         return status
@@ -87,10 +87,6 @@ class QueryExecution:
         if self.manifest_location is not None:
             statistics["DataManifestLocation"] = self.manifest_location
         return statistics
-
-
-def _moment(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
 
 
 class History:

@@ -8,17 +8,18 @@ from typing import Any
 
 from localaws.athena.cache import ObjectCache, S3Object
 from localaws.athena.trino.errors import QueryError
+from localaws.kit.s3 import parse_uri
 
 _TRANSFERS = 4
 
 
 def split_uri(uri: str) -> tuple[str, str]:
     """Bucket and key of s3://bucket/key. Raises QueryError for anything else."""
-    scheme, _, rest = uri.partition("://")
-    bucket, _, key = rest.partition("/")
-    if scheme not in ("s3", "s3a", "s3n") or not bucket:
-        raise QueryError("INVALID_PROPERTY", f"{uri} is not a valid Amazon S3 location")
-    return bucket, key
+    try:
+        location = parse_uri(uri, schemes=("s3", "s3a", "s3n"))
+    except ValueError as error:
+        raise QueryError("INVALID_PROPERTY", f"{uri} is not a valid Amazon S3 location") from error
+    return location.bucket, location.key
 
 
 def folder_uri(uri: str) -> str:

@@ -7,15 +7,16 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from localaws.athena import browsing, submission
+from localaws.athena.cloudformation import RESOURCE_TYPES
 from localaws.athena.executions import ENGINE_VERSION, History
-from localaws.athena.resource_types import RESOURCE_TYPES
 from localaws.athena.workgroups import PRIMARY, WorkGroup, WorkGroups, configuration_of, refuse, updated
-from localaws.service import AwsError, Caller, Host, Operation, Permission, ResourceType
+from localaws.kit.permissions import Asked, anywhere, named, on
+from localaws.kit.tags import as_list, changed, tags_of_request
+from localaws.service import AwsError, Caller, Host, Members, Operation, ResourceType
 
 if TYPE_CHECKING:
     from localaws.athena.queue import Queue
 
-Members = dict[str, Any]
 _Names = Callable[[Members], Sequence[str]]
 
 
@@ -59,8 +60,10 @@ class Athena:
 
     # Permissions
 
-    def _on_groups(self, action: str, names: _Names) -> Callable[[Caller, Members], Sequence[Permission]]:
-        return lambda caller, members: [Permission(action=f"athena:{action}", resource=self._groups.arn(name)) for name in names(members)]
+    def _on_groups(self, action: str, names: _Names) -> Asked:
+        return on(
+            f"athena:{action}", lambda caller, members: [self._groups.arn(name) for name in names(members)], tags_of=self._groups.tags_of
+        )
 
     def _operation(self, action: str, handler: Callable[[Caller, Members], Members], names: _Names) -> tuple[str, Operation]:
         return action, Operation(handler=handler, permissions=self._on_groups(action, names))
@@ -82,7 +85,10 @@ class Athena:
                 self._operation("StartQueryExecution", self._start, named),
                 self._operation("GetQueryExecution", self._get_execution, of),
                 self._operation("BatchGetQueryExecution", self._batch_get, of),
-                self._operation("GetQueryResults", self._get_results, of),
+                (
+                    "GetQueryResults",
+                    Operation(handler=self._get_results, permissions=self._on_groups("GetQueryResults", of), pages_itself=True),
+                ),
                 self._operation("GetQueryRuntimeStatistics", self._get_statistics, of),
                 self._operation("StopQueryExecution", self._stop_execution, of),
                 self._operation("ListQueryExecutions", self._list_executions, named),
@@ -149,7 +155,7 @@ class Athena:
     def _list_executions(self, caller: Caller, members: Members) -> Members:
         group = self._groups.get(members.get("WorkGroup", PRIMARY))
         ids = [execution.id for execution in self._history.newest_first(group.name)]
-        return _paged("QueryExecutionIds", ids, members, most=50)
+        return {"QueryExecutionIds": ids}
 
     # Workgroups
 
@@ -158,10 +164,8 @@ class Athena:
             return lambda members: [members[member]]
 
         def tagged(action: str, handler: Callable[[Caller, Members], Members]) -> tuple[str, Operation]:
-            def permissions(caller: Caller, members: Members) -> Sequence[Permission]:
-                return [Permission(action=f"athena:{action}", resource=members["ResourceARN"])]
-
-            return action, Operation(handler=handler, permissions=permissions)
+            asked = on(f"athena:{action}", named("ResourceARN"), tags_of=self._groups.tags_of)
+            return action, Operation(handler=handler, permissions=asked)
 
         return dict(
             [
@@ -169,10 +173,10 @@ class Athena:
                 self._operation("GetWorkGroup", self._get_group, of("WorkGroup")),
                 self._operation("UpdateWorkGroup", self._update_group, of("WorkGroup")),
                 self._operation("DeleteWorkGroup", self._delete_group, of("WorkGroup")),
-                ("ListWorkGroups", Operation(handler=self._list_groups, permissions=_anywhere("ListWorkGroups"))),
-                ("ListEngineVersions", Operation(handler=self._list_engines, permissions=_anywhere("ListEngineVersions"))),
-                tagged("TagResource", self._tag),
-                tagged("UntagResource", self._untag),
+                ("ListWorkGroups", Operation(handler=self._list_groups, permissions=anywhere("athena:ListWorkGroups"))),
+                ("ListEngineVersions", Operation(handler=self._list_engines, permissions=anywhere("athena:ListEngineVersions"))),
+                tagged("TagResource", self._change_tags),
+                tagged("UntagResource", self._change_tags),
                 tagged("ListTagsForResource", self._list_tags),
             ]
         )
@@ -183,7 +187,7 @@ class Athena:
             created_s=time.time(),
             description=members.get("Description", ""),
             configuration=configuration_of(members.get("Configuration", {}), self._host.account),
-            tags={tag["Key"]: tag.get("Value", "") for tag in members.get("Tags", [])},
+            tags=tags_of_request(members),
         )
         self._groups.create(group)
         return {}
@@ -208,26 +212,21 @@ class Athena:
         return {}
 
     def _list_groups(self, caller: Caller, members: Members) -> Members:
-        return _paged("WorkGroups", [group.summary() for group in self._groups.all()], members, most=50)
+        return {"WorkGroups": [group.summary() for group in self._groups.all()]}
 
     def _list_engines(self, caller: Caller, members: Members) -> Members:
         effective = ENGINE_VERSION["EffectiveEngineVersion"]
         versions = [{"SelectedEngineVersion": name, "EffectiveEngineVersion": effective} for name in ("AUTO", effective)]
-        return _paged("EngineVersions", versions, members, most=10)
+        return {"EngineVersions": versions}
 
-    def _tag(self, caller: Caller, members: Members) -> Members:
-        self._groups.by_arn(members["ResourceARN"]).tags.update({tag["Key"]: tag.get("Value", "") for tag in members["Tags"]})
-        return {}
-
-    def _untag(self, caller: Caller, members: Members) -> Members:
-        tags = self._groups.by_arn(members["ResourceARN"]).tags
-        for key in members["TagKeys"]:
-            tags.pop(key, None)
+    def _change_tags(self, caller: Caller, members: Members) -> Members:
+        group = self._groups.by_arn(members["ResourceARN"])
+        group.tags = changed(group.tags, members, refused="InvalidRequestException")
         return {}
 
     def _list_tags(self, caller: Caller, members: Members) -> Members:
         tags = self._groups.by_arn(members["ResourceARN"]).tags
-        return {"Tags": [{"Key": key, "Value": value} for key, value in sorted(tags.items())]}
+        return {"Tags": as_list(dict(sorted(tags.items())))}
 
     # The data catalog
 
@@ -235,25 +234,21 @@ class Athena:
         catalog_arn = f"arn:aws:athena:{self._host.region}:{self._host.account}:datacatalog/"
 
         def operation(action: str, member: str, read: Callable[[Any, Members], Members]) -> tuple[str, Operation]:
-            def permissions(caller: Caller, members: Members) -> Sequence[Permission]:
-                return [Permission(action=f"athena:{action}", resource=catalog_arn + members[member])]
-
             def handler(caller: Caller, members: Members) -> Members:
                 browsing.check_catalog(members[member])
                 return read(self._host.client("glue", caller.credentials), members)
 
-            return action, Operation(handler=handler, permissions=permissions)
+            asked = on(f"athena:{action}", lambda caller, members: [catalog_arn + members[member]])
+            return action, Operation(handler=handler, permissions=asked)
 
-        catalogs = [{"CatalogName": browsing.CATALOG, "Type": "GLUE"}]
-        listing = Operation(handler=lambda caller, members: {"DataCatalogsSummary": catalogs}, permissions=_anywhere("ListDataCatalogs"))
+        listed = {"DataCatalogsSummary": [{"CatalogName": browsing.CATALOG, "Type": "GLUE"}]}
+        listing = Operation(handler=lambda caller, members: listed, permissions=anywhere("athena:ListDataCatalogs"))
         return dict(
             [
                 ("ListDataCatalogs", listing),
                 operation("GetDataCatalog", "Name", lambda glue, _: {"DataCatalog": browsing.data_catalog(self._host.account)}),
                 operation("GetDatabase", "CatalogName", lambda glue, asked: {"Database": browsing.database(glue, asked["DatabaseName"])}),
-                operation(
-                    "ListDatabases", "CatalogName", lambda glue, asked: _paged("DatabaseList", browsing.databases(glue), asked, most=50)
-                ),
+                operation("ListDatabases", "CatalogName", lambda glue, _: {"DatabaseList": browsing.databases(glue)}),
                 operation("GetTableMetadata", "CatalogName", _get_table),
                 operation("ListTableMetadata", "CatalogName", _list_tables),
             ]
@@ -265,18 +260,4 @@ def _get_table(glue: Any, asked: Members) -> Members:
 
 
 def _list_tables(glue: Any, asked: Members) -> Members:
-    return _paged("TableMetadataList", browsing.tables(glue, asked["DatabaseName"], asked.get("Expression")), asked, most=50)
-
-
-def _anywhere(action: str) -> Callable[[Caller, Members], Sequence[Permission]]:
-    return lambda caller, members: [Permission(action=f"athena:{action}")]
-
-
-def _paged(name: str, items: Sequence[Any], members: Members, *, most: int) -> Members:
-    """One page of a list; the token is the place of the next item."""
-    token = members.get("NextToken", "0")
-    if not token.isdigit():
-        raise refuse("Token is invalid")
-    start, size = int(token), min(members.get("MaxResults") or most, most)
-    answer: Members = {name: list(items[start : start + size])}
-    return {**answer, "NextToken": str(start + size)} if start + size < len(items) else answer
+    return {"TableMetadataList": browsing.tables(glue, asked["DatabaseName"], asked.get("Expression"))}

@@ -4,10 +4,10 @@ import threading
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 from localaws.athena.executions import ENGINE_VERSION
+from localaws.kit.timestamps import moment
 from localaws.service import AwsError
 
 PRIMARY = "primary"
@@ -43,7 +43,7 @@ class WorkGroup:
             "State": self.state,
             "Configuration": self.configuration,
             "Description": self.description,
-            "CreationTime": datetime.fromtimestamp(self.created_s, UTC),
+            "CreationTime": moment(self.created_s),
         }
 
     def summary(self) -> dict[str, Any]:
@@ -154,6 +154,11 @@ class WorkGroups:
         if group is None:
             raise AwsError("ResourceNotFoundException", f"Resource {arn} was not found")
         return group
+
+    def tags_of(self, arn: str) -> dict[str, str]:
+        """The workgroup's tags; none when there is no such workgroup."""
+        with self._lock:
+            return next((dict(group.tags) for name, group in self._groups.items() if self.arn(name) == arn), {})
 
     def create(self, group: WorkGroup) -> None:
         with self._lock:

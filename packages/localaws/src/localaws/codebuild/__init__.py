@@ -1,5 +1,5 @@
 """CodeBuild of the local AWS: projects and builds whose commands really run, on this machine and under the project's role."""
 
-from localaws.codebuild.engine import CodeBuild
+from localaws.codebuild.service import CodeBuild
 
 __all__ = ["CodeBuild"]

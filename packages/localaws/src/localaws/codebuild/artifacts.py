@@ -10,8 +10,9 @@ from typing import Any
 from localaws.codebuild import globs, zips
 from localaws.codebuild.buildspec import Artifact
 from localaws.codebuild.failures import PhaseFailed
-from localaws.codebuild.objects import CLIENT_ERROR, Place, store
+from localaws.codebuild.objects import CLIENT_ERROR, store
 from localaws.codebuild.zips import Entry
+from localaws.kit.s3 import Location
 
 
 def chosen(artifact: Artifact, root: Path, variables: Mapping[str, str]) -> list[Entry]:
@@ -26,20 +27,20 @@ def chosen(artifact: Artifact, root: Path, variables: Mapping[str, str]) -> list
     return [Entry(path=path, name=name) for name, path in sorted(found.items())]
 
 
-def place_of(settings: Mapping[str, Any], *, build_uuid: str, name: str | None, s3_prefix: str | None) -> Place:
+def place_of(settings: Mapping[str, Any], *, build_uuid: str, name: str | None, s3_prefix: str | None) -> Location:
     """Where an S3 artifact goes: path, build id and name of the settings, of which `name` and `s3_prefix` may come from the buildspec."""
     given = name if settings.get("overrideArtifactName") and name else settings.get("name", "")
     in_namespace = settings.get("namespaceType", "NONE") == "BUILD_ID"
     parts = [s3_prefix if in_namespace and s3_prefix else "", settings.get("path", ""), build_uuid if in_namespace else "", given]
     key = "/".join(part.strip("/") for part in parts if part.strip("/"))
-    return Place(bucket=settings["location"].removeprefix("arn:aws:s3:::"), key=key)
+    return Location(bucket=settings["location"].removeprefix("arn:aws:s3:::"), key=key)
 
 
 def upload(
     s3: Any,
     entries: Sequence[Entry],
     settings: Mapping[str, Any],
-    place: Place,
+    place: Location,
     *,
     artifact: Artifact,
     scratch: Path,
@@ -63,5 +64,5 @@ def upload(
     for entry in entries:
         if entry.path.is_file():
             key = f"{place.key}/{entry.name}" if place.key else entry.name
-            store(s3, entry.path, Place(bucket=place.bucket, key=key), encryption=encryption)
+            store(s3, entry.path, Location(bucket=place.bucket, key=key), encryption=encryption)
     return shown

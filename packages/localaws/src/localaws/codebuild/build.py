@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
 from localaws.codebuild import phases
 from localaws.codebuild.phases import IN_PROGRESS, SUCCEEDED
+from localaws.kit.timestamps import moment
 
 # Settings of the build that are shown as the project has them.
 _SHOWN = (
@@ -129,10 +129,6 @@ class Build:
             "deepLink": f"{console}/{group}/log-events/{stream}",
             "cloudWatchLogsArn": f"arn:aws:logs:{region}:{account}:log-group:{self.log_group}:log-stream:{self.log_stream}",
         }
-
-
-def moment(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
 
 
 def _phase(phase: Mapping[str, Any]) -> dict[str, Any]:

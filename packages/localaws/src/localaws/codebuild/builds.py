@@ -10,16 +10,13 @@ from typing import Any
 from localaws.codebuild import events, machine, overrides, refusals
 from localaws.codebuild.build import Build
 from localaws.codebuild.execution import Execution
-from localaws.codebuild.paging import page
 from localaws.codebuild.permissions import project_name
 from localaws.codebuild.phases import FAULT, STOPPED, SUCCEEDED, TIMED_OUT
 from localaws.codebuild.projects import Projects
 from localaws.codebuild.refusals import invalid
 from localaws.codebuild.reports import Reports
 from localaws.codebuild.turns import Turns
-from localaws.service import AwsError, Caller, Host
-
-Members = dict[str, Any]
+from localaws.service import AwsError, Caller, Host, Members
 
 _AT_ONCE = 2
 _HISTORY = 300
@@ -225,7 +222,7 @@ class Builds:
         ordered = [build.id for build in sorted(found, key=lambda build: (build.started, build.number))]
         if request.get("sortOrder", "DESCENDING") == "DESCENDING":
             ordered.reverse()
-        return page(ordered, request, "ids")
+        return {"ids": ordered}
 
     def _get(self, given: str) -> Build:
         with self._lock:

@@ -13,8 +13,9 @@ from botocore.exceptions import ClientError
 
 from localaws.codebuild import globs, zips
 from localaws.codebuild.failures import PhaseFailed
-from localaws.codebuild.objects import Place, fetch, store
+from localaws.codebuild.objects import fetch, store
 from localaws.codebuild.zips import Entry
+from localaws.kit.s3 import Location
 
 _CONTAINER_HOME = "/root"  # the home of every container on AWS, which templates name as it is
 
@@ -59,9 +60,9 @@ class Cache:
             return f"Cache not stored: {error.message}"
         return f"Stored {len(entries)} files in the cache {self._place().arn}"
 
-    def _place(self) -> Place:
+    def _place(self) -> Location:
         bucket, _, prefix = str(self._settings["location"]).removeprefix("arn:aws:s3:::").partition("/")
-        return Place(bucket=bucket, key="/".join(filter(None, (prefix.strip("/"), self._project, "cache.zip"))))
+        return Location(bucket=bucket, key="/".join(filter(None, (prefix.strip("/"), self._project, "cache.zip"))))
 
     def _entries(self) -> Iterator[Entry]:
         for path in self._paths:

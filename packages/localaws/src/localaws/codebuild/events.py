@@ -3,10 +3,10 @@
 Source: AWS CodeBuild User Guide, "Build notifications input format reference".
 """
 
-from datetime import UTC, datetime
 from typing import Any
 
 from localaws.codebuild.build import Build
+from localaws.kit.timestamps import moment
 from localaws.service import Host
 
 _SOURCE = "aws.codebuild"
@@ -74,5 +74,5 @@ def _context(phase: dict[str, Any]) -> str:
 
 def _shown(seconds: float) -> str:
     """Jan 9, 2026 3:04:05 PM"""
-    moment = datetime.fromtimestamp(seconds, UTC)
-    return f"{moment:%b} {moment.day}, {moment:%Y} {moment.hour % 12 or 12}:{moment:%M:%S %p}"
+    at = moment(seconds)
+    return f"{at:%b} {at.day}, {at:%Y} {at.hour % 12 or 12}:{at:%M:%S %p}"

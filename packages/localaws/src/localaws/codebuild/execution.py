@@ -22,7 +22,7 @@ from localaws.codebuild.phases import FAULT, STOPPED, SUCCEEDED, TIMED_OUT
 from localaws.codebuild.projects import PRINCIPAL, default_key
 from localaws.codebuild.reports import Reports
 from localaws.codebuild.workspace import Workspace, aws_variables
-from localaws.logs import LogStream, OutputFile
+from localaws.logs import LogStream, OutputFile, make_log_stream
 from localaws.service import AwsError, Credentials, Host
 
 
@@ -263,7 +263,7 @@ class Execution:
         stream = f"{config['streamName']}/{build.uuid}" if config.get("streamName") else build.uuid
         logs = LogStream(lambda: self._client("logs"), group=group, stream=stream)
         try:
-            results.make_log_stream(self._client("logs"), group, stream)
+            make_log_stream(self._client("logs"), group, stream)
         except (ClientError, BotoCoreError) as error:
             raise PhaseFailed(
                 "ACCESS_DENIED",

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from localaws.codebuild.failures import PhaseFailed
+from localaws.kit.files import made_whole
 
 # Tools that images for CodeBuild have and that may lie anywhere on a machine; what is in the system's own folders is there as well.
 _TOOLS = ("git", "make", "uv", "uvx", "aws")
@@ -114,13 +115,12 @@ def _pip(shared: Path) -> Path | None:
     unpacked = shared / wheel.stem
     if not unpacked.is_dir():
         shared.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=shared))
-        with zipfile.ZipFile(wheel) as file:
-            file.extractall(temporary)
         try:
-            temporary.rename(unpacked)
-        except OSError:  # another build was quicker
-            shutil.rmtree(temporary)
+            with made_whole(unpacked) as incoming, zipfile.ZipFile(wheel) as file:
+                file.extractall(incoming)
+        except OSError:
+            if not unpacked.is_dir():  # else another build was quicker
+                raise
     return unpacked
 
 

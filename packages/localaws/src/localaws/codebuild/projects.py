@@ -6,14 +6,13 @@ from threading import RLock
 from typing import Any
 
 from localaws.codebuild import refusals
-from localaws.codebuild.build import moment
-from localaws.codebuild.paging import page
 from localaws.codebuild.refusals import invalid
 from localaws.codebuild.variables import merged
-from localaws.service import AwsError, Caller, Host
+from localaws.kit.tags import tags_of_request
+from localaws.kit.timestamps import moment
+from localaws.service import AwsError, Caller, Host, Members
 
 PRINCIPAL = "codebuild.amazonaws.com"
-Members = dict[str, Any]
 
 _SORT_KEYS = {"NAME": "name", "CREATED_TIME": "created", "LAST_MODIFIED_TIME": "lastModified"}
 
@@ -76,7 +75,7 @@ class Projects:
             ordered = sorted(self._projects.values(), key=lambda project: (project[key], project["name"]))
         if request.get("sortOrder") == "DESCENDING":
             ordered.reverse()
-        return page([project["name"] for project in ordered], request, "projects")
+        return {"projects": [project["name"] for project in ordered]}
 
     def get(self, name: str) -> Members:
         """The project, which is given by name or ARN. Raises AwsError."""
@@ -92,8 +91,7 @@ class Projects:
 
     def tags_of(self, name: str) -> Mapping[str, str]:
         with self._lock:
-            project = self._projects.get(self.name_of(name), {})
-            return {tag["key"]: tag["value"] for tag in project.get("tags", [])}
+            return tags_of_request(self._projects.get(self.name_of(name), {}))
 
     def arn(self, name: str) -> str:
         return project_arn(name, account=self._host.account, region=self._host.region)

@@ -7,10 +7,8 @@ from typing import Any
 from localaws.codebuild.buildspec import is_inline
 from localaws.codebuild.objects import parse_location
 from localaws.codebuild.variables import RESERVED
-from localaws.refusals import ANY, Honoured, only, refuse_unhonoured
+from localaws.kit.members import ANY, Honoured, only, refuse_unhonoured
 from localaws.service import AwsError
-
-__all__ = ["ANY", "PROJECT", "START", "Honoured", "check_members", "invalid", "only"]
 
 INVALID = "InvalidInputException"
 

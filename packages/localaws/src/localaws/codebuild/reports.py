@@ -7,14 +7,12 @@ from collections.abc import Mapping, Sequence
 from threading import RLock
 from typing import Any
 
-from localaws.codebuild.build import moment
 from localaws.codebuild.junit import TestCase
-from localaws.codebuild.paging import page
 from localaws.codebuild.permissions import report_group_arn
-from localaws.codebuild.refusals import ANY, check_members, invalid, only
-from localaws.service import AwsError, Caller, Host
-
-Members = dict[str, Any]
+from localaws.codebuild.refusals import check_members, invalid
+from localaws.kit.members import ANY, only
+from localaws.kit.timestamps import moment
+from localaws.service import AwsError, Caller, Host, Members
 
 _GROUP = {
     "name": ANY,
@@ -58,7 +56,7 @@ class Reports:
         key = {"NAME": "name", "CREATED_TIME": "created", "LAST_MODIFIED_TIME": "lastModified"}[request.get("sortBy", "NAME")]
         with self._lock:
             ordered = sorted(self._groups.values(), key=lambda group: (group[key], group["name"]))
-        return page(_directed([group["arn"] for group in ordered], request, "ASCENDING"), request, "reportGroups")
+        return {"reportGroups": _directed([group["arn"] for group in ordered], request, "ASCENDING")}
 
     def delete_group(self, caller: Caller, request: Members) -> Members:
         with self._lock:
@@ -90,15 +88,13 @@ class Reports:
             if (report := self._reports.get(request["reportArn"])) is None:
                 raise AwsError("ResourceNotFoundException", f"Report does not exist: {request['reportArn']}")
         wanted = request.get("filter", {})
+        expired = {"reportArn": report["arn"], "expired": moment(report["expired"])}
         cases = [
-            case
+            {**case, **expired}
             for case in report["cases"]
             if wanted.get("status", case["status"]) == case["status"] and wanted.get("keyword", "") in f"{case['prefix']} {case['name']}"
         ]
-        answer = page([str(index) for index in range(len(cases))], request, "testCases")
-        expired = {"reportArn": report["arn"], "expired": moment(report["expired"])}
-        answer["testCases"] = [{**cases[int(index)], **expired} for index in answer["testCases"]]
-        return answer
+        return {"testCases": cases}
 
     def delete(self, caller: Caller, request: Members) -> Members:
         with self._lock:
@@ -155,7 +151,7 @@ class Reports:
         with self._lock:
             found = [report for report in self._reports.values() if wanted(report) and status in (None, report["status"])]
         ordered = [report["arn"] for report in sorted(found, key=lambda report: report["created"])]
-        return page(_directed(ordered, request, "DESCENDING"), request, "reports")
+        return {"reports": _directed(ordered, request, "DESCENDING")}
 
     def _split(self, known: Mapping[str, Members], arns: Sequence[str]) -> tuple[list[Members], list[str]]:
         with self._lock:

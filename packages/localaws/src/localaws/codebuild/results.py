@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from localaws.codebuild import artifacts, globs, junit
 from localaws.codebuild.build import Build
 from localaws.codebuild.buildspec import Artifact, Buildspec, ReportFiles
@@ -99,13 +97,3 @@ class Results:
             self.authorize(Permission(action=f"codebuild:{action}", resource=group))
         if not exists:
             self.reports.add_group(group.rpartition("/")[2])
-
-
-def make_log_stream(logs: Any, group: str, stream: str) -> None:
-    """The group may be made already by somebody else, for a role that may not. Raises botocore's errors for the stream."""
-    try:
-        logs.create_log_group(logGroupName=group)
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in ("ResourceAlreadyExistsException", "AccessDeniedException"):
-            raise
-    logs.create_log_stream(logGroupName=group, logStreamName=stream)

@@ -1,28 +1,31 @@
 """AWS::CodeConnections::Connection and AWS::CodeStarConnections::Connection. Each call is made with the deployment's own credentials."""
 
-from localaws.resources.making import gone_is_fine, only, tag_changes, tags_as_map, words
+from collections.abc import Mapping
+
+from localaws.kit.properties import gone_is_fine, picked, retag, words
+from localaws.kit.tags import as_list, tags_in
 from localaws.service import Provisioned, ResourceRequest, ResourceType
 
 
-def connection_type(service: str) -> ResourceType:
+def _connection(service: str) -> ResourceType:
     """The type of the service's new or old name."""
 
     def described(request: ResourceRequest, arn: str) -> Provisioned:
         found = request.client(service).get_connection(ConnectionArn=arn)["Connection"]
-        return Provisioned(physical_id=arn, attributes=only(found, "ConnectionArn", "ConnectionStatus", "OwnerAccountId"))
+        return Provisioned(physical_id=arn, attributes=picked(found, "ConnectionArn", "ConnectionStatus", "OwnerAccountId"))
 
     def create(request: ResourceRequest) -> Provisioned:
-        tags = [{"Key": key, "Value": value} for key, value in tags_as_map(request.properties.get("Tags")).items()]
-        members = only(request.properties, "ConnectionName", "ProviderType")
+        tags = as_list(tags_in(request.properties.get("Tags")))
+        members = picked(request.properties, "ConnectionName", "ProviderType")
         return described(request, request.client(service).create_connection(**members, **({"Tags": tags} if tags else {}))["ConnectionArn"])
 
     def update(request: ResourceRequest) -> Provisioned:
         client, arn = request.client(service), str(request.physical_id)
-        changed, removed = tag_changes(request)
-        if removed:
-            client.untag_resource(ResourceArn=arn, TagKeys=removed)
-        if changed:
-            client.tag_resource(ResourceArn=arn, Tags=[{"Key": key, "Value": value} for key, value in changed.items()])
+        retag(
+            request,
+            tag=lambda tags: client.tag_resource(ResourceArn=arn, Tags=as_list(tags)),
+            untag=lambda keys: client.untag_resource(ResourceArn=arn, TagKeys=keys),
+        )
         return described(request, arn)
 
     def delete(request: ResourceRequest) -> None:
@@ -36,3 +39,10 @@ def connection_type(service: str) -> ResourceType:
         update=update,
         delete=delete,
     )
+
+
+# One service under two names, each with a resource type of its own.
+RESOURCE_TYPES: Mapping[str, ResourceType] = {
+    "AWS::CodeConnections::Connection": _connection("codeconnections"),
+    "AWS::CodeStarConnections::Connection": _connection("codestar-connections"),
+}

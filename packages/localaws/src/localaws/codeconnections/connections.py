@@ -6,9 +6,10 @@ from dataclasses import asdict, dataclass, field
 from threading import RLock
 from typing import Any
 
+from localaws.kit.tags import changed
 from localaws.service import AwsError
 
-_KEPT = 200  # tags of one connection
+_MAX_TAGS = 200
 
 
 @dataclass(kw_only=True)
@@ -64,17 +65,11 @@ class Connections:
         with self._lock:
             del self._by_id[self.get(arn).id]
 
-    def tag(self, arn: str, tags: Mapping[str, str]) -> None:
+    def change_tags(self, arn: str, request: Mapping[str, Any]) -> None:
+        """TagResource and UntagResource."""
         with self._lock:
             connection = self.get(arn)
-            if len(merged := {**connection.tags, **tags}) > _KEPT:
-                raise AwsError("LimitExceededException", f"A connection can have at most {_KEPT} tags")
-            connection.tags = merged
-
-    def untag(self, arn: str, keys: list[str]) -> None:
-        with self._lock:
-            connection = self.get(arn)
-            connection.tags = {key: value for key, value in connection.tags.items() if key not in keys}
+            connection.tags = changed(connection.tags, request, most=_MAX_TAGS, refused="LimitExceededException")
 
     def to_json(self) -> list[dict[str, Any]]:
         with self._lock:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from localaws.kit.files import write_whole
+
 _FILE = "repositories.json"
 _TIMEOUT_S = 600  # only a git that hangs takes this long
 _UNCOMMITTED = "Uncommitted files of the working tree"
@@ -44,9 +46,7 @@ def register(home: Path, full_name: str, folder: Path, *, worktree: bool = False
     known[full_name] = Repository(folder=folder.resolve(), worktree=worktree)
     record = {name: {"path": str(repository.folder), "worktree": repository.worktree} for name, repository in known.items()}
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    temporary = home / f".{_FILE}.{os.getpid()}"
-    temporary.write_text(json.dumps(record, indent=2))
-    temporary.replace(home / _FILE)
+    write_whole(home / _FILE, json.dumps(record, indent=2))
 
 
 def read(home: Path) -> dict[str, Repository]:

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from localaws.codepipeline.records import ActionRun, Execution, Pipeline, Revision, moment
-
-Members = dict[str, Any]
+from localaws.codepipeline.records import ActionRun, Execution, Pipeline, Revision
+from localaws.kit.timestamps import moment
+from localaws.service import Members
 
 
 def pipeline_state(pipeline: Pipeline) -> Members:

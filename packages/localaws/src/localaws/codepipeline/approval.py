@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from localaws.codepipeline.action import Job
-from localaws.codepipeline.records import moment
+from localaws.kit.timestamps import moment
 
 DEFAULT_MINUTES = 7 * 24 * 60
 

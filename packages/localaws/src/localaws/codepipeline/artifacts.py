@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from localaws.kit.s3 import encrypted_with
+
 _MISSING = ("NoSuchKey", "404", "NotFound")
 
 
@@ -36,7 +38,7 @@ class Artifacts:
     client: Callable[[], Any]
 
     def write(self, key: str, body: bytes) -> None:
-        encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": self.kms_key} if self.kms_key else {}
+        encryption = encrypted_with(self.kms_key)
         self.client().put_object(Bucket=self.bucket, Key=key, Body=body, ContentType="application/zip", **encryption)
 
     def read(self, key: str, artifact: str, path: str) -> bytes:

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from localaws.codepipeline.records import ActionRun, Execution, Pipeline, moment
+from localaws.codepipeline.records import ActionRun, Execution, Pipeline
+from localaws.kit.timestamps import moment
 
 SOURCE = "aws.codepipeline"
 _TYPES = {"pipeline": "CodePipeline Pipeline Execution State Change", "stage": "CodePipeline Stage Execution State Change",

@@ -10,10 +10,10 @@ from localaws.codepipeline import answers
 from localaws.codepipeline.action import ActionFailed, Outcome
 from localaws.codepipeline.engine import Engine
 from localaws.codepipeline.pipelines import Pipelines
-from localaws.codepipeline.records import ActionRun, Execution, Pipeline, moment
-from localaws.service import AwsError, Caller
+from localaws.codepipeline.records import ActionRun, Execution, Pipeline
+from localaws.kit.timestamps import moment
+from localaws.service import AwsError, Caller, Members
 
-Members = dict[str, Any]
 _MOST_OPEN = 50
 
 
@@ -109,19 +109,20 @@ class Executions:
         with self._lock:
             return {"pipelineExecution": answers.execution(*self._execution(caller, request))}
 
-    def summaries(self, caller: Caller, request: Members) -> list[Members]:
-        """The entries of ListPipelineExecutions, newest first."""
+    def list_all(self, caller: Caller, request: Members) -> Members:
+        """ListPipelineExecutions, newest first."""
         with self._lock:
             pipeline = self._pipelines.get(request["pipelineName"], caller)
             wanted = request.get("filter", {}).get("succeededInStage", {}).get("stageName")
-            return [
+            found = [
                 answers.execution_summary(execution)
                 for execution in reversed(pipeline.executions)
                 if wanted is None or (wanted in execution.stages and execution.stages[wanted].status == "Succeeded")
             ]
+            return {"pipelineExecutionSummaries": found}
 
-    def runs(self, caller: Caller, request: Members) -> list[Members]:
-        """The entries of ListActionExecutions, newest first."""
+    def list_actions(self, caller: Caller, request: Members) -> Members:
+        """ListActionExecutions, newest first."""
         asked = request.get("filter", {})
         latest = asked.get("latestInPipelineExecution", {})
         wanted = asked.get("pipelineExecutionId") or latest.get("pipelineExecutionId")
@@ -132,7 +133,8 @@ class Executions:
             if latest.get("startTimeRange") == "Latest":
                 pairs = [(execution, run) for execution, run in pairs if not run.retried]
             pairs.sort(key=lambda pair: pair[1].started, reverse=True)
-            return [answers.action_execution(pipeline, execution, run, caller.region) for execution, run in pairs]
+            found = [answers.action_execution(pipeline, execution, run, caller.region) for execution, run in pairs]
+            return {"actionExecutionDetails": found}
 
     def _execution(self, caller: Caller, request: Members) -> tuple[Pipeline, Execution]:
         pipeline = self._pipelines.get(request["pipelineName"], caller)

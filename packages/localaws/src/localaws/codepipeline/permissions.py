@@ -1,14 +1,11 @@
-"""What each operation asks of IAM, as AWS's service authorization reference has it."""
+"""CodePipeline's pipelines, stages, actions, webhooks and roles in what its operations ask of IAM."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable
 
 from localaws.codepipeline.sessions import PRINCIPAL
-from localaws.service import Caller, Permission, pass_role
-
-Members = dict[str, Any]
-Asked = Callable[[Caller, Members], Sequence[Permission]]
-TagsOf = Callable[[str], Mapping[str, str]]
+from localaws.kit import permissions
+from localaws.kit.permissions import Asked, TagsOf, named
+from localaws.service import Caller, Members, Permission, pass_role
 
 
 def pipeline_arn(caller: Caller, *path: str) -> str:
@@ -20,61 +17,45 @@ def webhook_arn(caller: Caller, name: str) -> str:
     return f"arn:aws:codepipeline:{caller.region}:{caller.account}:webhook:{name}"
 
 
-def on(action: str, *members: str, tags_of: TagsOf) -> Asked:
-    """The action on the pipeline, stage or action that these request members name. The pipeline's tags are condition keys."""
-
-    def asked(caller: Caller, request: Members) -> list[Permission]:
-        arn = pipeline_arn(caller, *(request[member] for member in members))
-        context = resource_tags(tags_of(pipeline_arn(caller, request[members[0]])))
-        return [Permission(action=f"codepipeline:{action}", resource=arn, context=context)]
-
-    return asked
-
-
 def anywhere(action: str) -> Asked:
-    """The action on no pipeline in particular."""
-    return lambda caller, request: [Permission(action=f"codepipeline:{action}")]
+    return permissions.anywhere(f"codepipeline:{action}")
+
+
+def on(action: str, *members: str, tags_of: TagsOf) -> Asked:
+    """The action on the pipeline, stage or action that these request members name."""
+
+    def arns(caller: Caller, request: Members) -> list[str]:
+        return [pipeline_arn(caller, *(request[member] for member in members))]
+
+    return permissions.on(f"codepipeline:{action}", arns, tags_of=tags_of)
+
+
+def on_webhook(action: str, name: Callable[[Members], str], *, tags_of: TagsOf) -> Asked:
+    return permissions.on(f"codepipeline:{action}", lambda caller, request: [webhook_arn(caller, name(request))], tags_of=tags_of)
 
 
 def saving(action: str, *, tags_of: TagsOf) -> Asked:
     """CreatePipeline and UpdatePipeline: PassRole for the roles, PassConnection for the connections."""
 
-    def asked(caller: Caller, request: Members) -> list[Permission]:
+    def passed(caller: Caller, request: Members) -> list[Permission]:
         declaration = request["pipeline"]
-        arn = pipeline_arn(caller, declaration["name"])
-        context = {**resource_tags(tags_of(arn)), **request_tags(request)}
-        found = [Permission(action=f"codepipeline:{action}", resource=arn, context=context)]
-        if request.get("tags"):
-            found.append(Permission(action="codepipeline:TagResource", resource=arn, context=context))
         actions = [item for stage in declaration["stages"] for item in stage["actions"]]
         roles = dict.fromkeys([declaration["roleArn"], *(item["roleArn"] for item in actions if "roleArn" in item)])
-        found += [pass_role(role, PRINCIPAL) for role in roles]
         connections = dict.fromkeys(item.get("configuration", {}).get("ConnectionArn") for item in actions)
-        return [*found, *(_pass_connection(connection) for connection in connections if connection)]
+        return [*(pass_role(role, PRINCIPAL) for role in roles), *(_pass_connection(arn) for arn in connections if arn)]
 
-    return asked
+    return permissions.on(
+        f"codepipeline:{action}",
+        lambda caller, request: [pipeline_arn(caller, request["pipeline"]["name"])],
+        tags_of=tags_of,
+        tagging="codepipeline:TagResource",
+        passed=passed,
+    )
 
 
 def tagging(action: str, *, tags_of: TagsOf) -> Asked:
     """A tag operation on the pipeline or webhook that resourceArn names."""
-
-    def asked(caller: Caller, request: Members) -> list[Permission]:
-        context = {**resource_tags(tags_of(request["resourceArn"])), **request_tags(request)}
-        return [Permission(action=f"codepipeline:{action}", resource=request["resourceArn"], context=context)]
-
-    return asked
-
-
-def resource_tags(tags: Mapping[str, str]) -> dict[str, Any]:
-    return {f"aws:ResourceTag/{key}": value for key, value in tags.items()}
-
-
-def request_tags(request: Members) -> dict[str, Any]:
-    tags = {tag["key"]: tag["value"] for tag in request.get("tags", ())}
-    context: dict[str, Any] = {f"aws:RequestTag/{key}": value for key, value in tags.items()}
-    if keys := [*tags, *request.get("tagKeys", ())]:
-        context["aws:TagKeys"] = keys
-    return context
+    return permissions.on(f"codepipeline:{action}", named("resourceArn"), tags_of=tags_of)
 
 
 def _pass_connection(arn: str) -> Permission:

@@ -9,14 +9,14 @@ from typing import Any
 from localaws.codepipeline import structure
 from localaws.codepipeline.engine import Engine
 from localaws.codepipeline.permissions import pipeline_arn
-from localaws.codepipeline.records import Pipeline, moment
+from localaws.codepipeline.records import Pipeline
 from localaws.codepipeline.sessions import Sessions
-from localaws.service import AwsError, Caller
+from localaws.kit.tags import changed, tags_of_request
+from localaws.kit.timestamps import moment
+from localaws.service import AwsError, Caller, Members
 
-Members = dict[str, Any]
 MASK = "****"
 _SECRETS = ("OAuthToken",)
-_MAX_TAGS = 50
 
 
 class Pipelines:
@@ -45,15 +45,16 @@ class Pipelines:
             return self._by_name.get(name)
 
     def tags_of(self, arn: str) -> dict[str, str]:
-        """The pipeline's tags; none when there is no such pipeline."""
-        pipeline = self.find(arn.rpartition(":")[2])
+        """The tags of the pipeline, also by the ARN of its stage or action; none when there is no such pipeline."""
+        pipeline = self.find(arn.rpartition(":")[2].partition("/")[0])
         return dict(pipeline.tags) if pipeline is not None else {}
 
     def create(self, caller: Caller, request: Members) -> Members:
         """Nothing is started: an execution begins when somebody asks for it, since no push can be seen here."""
         declaration, name = request["pipeline"], request["pipeline"]["name"]
         arn = self._check(caller, declaration)
-        tags = _tags(request.get("tags", ()))
+        _check_tags(request)
+        tags = tags_of_request(request)
         with self._lock:
             if name in self._by_name:
                 raise AwsError(
@@ -99,21 +100,17 @@ class Pipelines:
                 self._engine.cancel(pipeline, execution)  # type: ignore[arg-type]
         return {}
 
-    def summaries(self) -> list[Members]:
-        """The entries of ListPipelines, by name."""
+    def list_all(self, caller: Caller, request: Members) -> Members:
         with self._lock:
-            return [_summary(pipeline) for _, pipeline in sorted(self._by_name.items())]
+            return {"pipelines": [_summary(pipeline) for _, pipeline in sorted(self._by_name.items())]}
 
     def change_tags(self, tags: dict[str, str], request: Members) -> None:
         """TagResource and UntagResource on a pipeline's or a webhook's own dictionary."""
+        _check_tags(request)
         with self._lock:
-            changed = {**tags, **_tags(request.get("tags", ()))}
-            for key in request.get("tagKeys", ()):
-                changed.pop(key, None)
-            if len(changed) > _MAX_TAGS:
-                raise AwsError("TooManyTagsException", f"A resource can have at most {_MAX_TAGS} tags.")
+            new = changed(tags, request, refused="TooManyTagsException")
             tags.clear()
-            tags.update(changed)
+            tags.update(new)
 
     def _check(self, caller: Caller, declaration: Members) -> str:
         structure.check(declaration, region=caller.region)
@@ -124,11 +121,9 @@ class Pipelines:
         return arn
 
 
-def _tags(tags: Any) -> dict[str, str]:
-    found = {tag["key"]: tag["value"] for tag in tags}
-    if any(key.lower().startswith("aws:") and not key.startswith("aws:cloudformation:") for key in found):
+def _check_tags(request: Members) -> None:
+    if any(key.lower().startswith("aws:") and not key.startswith("aws:cloudformation:") for key in tags_of_request(request)):
         raise AwsError("InvalidTagsException", "Tag keys that begin with aws: are reserved.")
-    return found
 
 
 def _completed(declaration: Mapping[str, Any], version: int) -> Members:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 KEPT_EXECUTIONS = 100  # of each pipeline; AWS keeps twelve months
@@ -141,10 +140,6 @@ def run_order(action: Mapping[str, Any]) -> int:
 def names(artifacts: Any) -> list[str]:
     """The artifacts' names, in the declaration's order."""
     return [artifact["name"] for artifact in artifacts or ()]
-
-
-def moment(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
 
 
 def to_json(pipeline: Pipeline) -> dict[str, Any]:

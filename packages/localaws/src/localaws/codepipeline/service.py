@@ -16,9 +16,9 @@ from localaws.codepipeline.records import ActionRun, Execution, Pipeline, from_j
 from localaws.codepipeline.runner import Runner
 from localaws.codepipeline.sessions import Sessions
 from localaws.codepipeline.webhooks import Webhooks
-from localaws.service import AwsError, Caller, Host, Operation
+from localaws.kit.tags import as_list
+from localaws.service import AwsError, Caller, Host, Members, Operation
 
-Members = dict[str, Any]
 Handler = Callable[[Caller, Members], Members]
 
 
@@ -78,24 +78,19 @@ class CodePipeline:
             "UpdatePipeline": Operation(handler=pipelines.update, permissions=saving("UpdatePipeline", tags_of=tags_of)),
             "GetPipeline": Operation(handler=pipelines.show, permissions=on("GetPipeline", "name", tags_of=tags_of)),
             "DeletePipeline": Operation(handler=pipelines.delete, permissions=on("DeletePipeline", "name", tags_of=tags_of)),
-            "ListPipelines": Operation(
-                handler=lambda caller, request: page(pipelines.summaries(), request, "pipelines"), permissions=anywhere("ListPipelines")
-            ),
+            "ListPipelines": Operation(handler=pipelines.list_all, permissions=anywhere("ListPipelines")),
         }
 
     def _execution_operations(self) -> dict[str, Operation]:
         executions, stage = self.executions, ("pipelineName", "stageName")
-
-        def listed(entries: Callable[[Caller, Members], list[Members]], member: str) -> Handler:
-            return lambda caller, request: page(entries(caller, request), request, member)
 
         made: dict[str, tuple[Handler, tuple[str, ...]]] = {
             "StartPipelineExecution": (executions.start, ("name",)),
             "GetPipelineState": (executions.state, ("name",)),
             "StopPipelineExecution": (executions.stop, ("pipelineName",)),
             "GetPipelineExecution": (executions.show, ("pipelineName",)),
-            "ListPipelineExecutions": (listed(executions.summaries, "pipelineExecutionSummaries"), ("pipelineName",)),
-            "ListActionExecutions": (listed(executions.runs, "actionExecutionDetails"), ("pipelineName",)),
+            "ListPipelineExecutions": (executions.list_all, ("pipelineName",)),
+            "ListActionExecutions": (executions.list_actions, ("pipelineName",)),
             "RetryStageExecution": (executions.retry, stage),
             "EnableStageTransition": (executions.enable_transition, stage),
             "DisableStageTransition": (executions.disable_transition, stage),
@@ -112,8 +107,7 @@ class CodePipeline:
             return {}
 
         def show(caller: Caller, request: Members) -> Members:
-            tags = self._tags(request["resourceArn"])
-            return page([{"key": key, "value": value} for key, value in tags.items()], request, "tags")
+            return {"tags": as_list(self._tags(request["resourceArn"]), lower=True)}
 
         handlers = {"TagResource": change, "UntagResource": change, "ListTagsForResource": show}
         return {
@@ -132,13 +126,3 @@ class CodePipeline:
             return self._tags(arn)
         except AwsError:
             return {}
-
-
-def page(entries: list[Members], request: Members, member: str) -> Members:
-    """One page of entries under `member`, with nextToken when there are more."""
-    token = request.get("nextToken", "0")
-    if not token.isdigit():
-        raise AwsError("InvalidNextTokenException", "The next token was specified in an invalid format.")
-    start, size = int(token), request.get("maxResults", 100)
-    answer: Members = {member: entries[start : start + size]}
-    return {**answer, "nextToken": str(start + size)} if start + size < len(entries) else answer

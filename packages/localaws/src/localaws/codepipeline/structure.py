@@ -7,7 +7,7 @@ from typing import Any
 from localaws.codepipeline.providers import Provider, provider_of
 from localaws.codepipeline.records import names, run_order
 from localaws.codepipeline.variables import EXECUTION, EXECUTION_KEYS, PIPELINE, Reference, references
-from localaws.refusals import ANY, Honoured, only, refuse_unhonoured
+from localaws.kit.members import ANY, Honoured, only, refuse_unhonoured
 from localaws.service import AwsError
 
 _ARTIFACT: Mapping[str, Honoured] = {"name": ANY}

@@ -4,10 +4,11 @@ from collections.abc import Callable, Mapping
 from threading import RLock
 from typing import Any
 
-from localaws.codepipeline.permissions import resource_tags, webhook_arn
-from localaws.service import AwsError, Caller, Operation, Permission
+from localaws.codepipeline.permissions import on_webhook, webhook_arn
+from localaws.kit.permissions import Asked
+from localaws.kit.tags import as_list, tags_of_request
+from localaws.service import AwsError, Caller, Members, Operation
 
-Members = dict[str, Any]
 _MASK = "****"
 
 
@@ -51,7 +52,7 @@ class Webhooks:
         settings = wanted["authenticationConfiguration"]
         definition = {**wanted, "authenticationConfiguration": {key: _MASK if key == "SecretToken" else settings[key] for key in settings}}
         arn = webhook_arn(caller, wanted["name"])
-        tags = {tag["key"]: tag["value"] for tag in request.get("tags", ())}
+        tags = tags_of_request(request)
         with self._lock:
             kept = self._webhooks.get(wanted["name"], {}).get("tags", {})
             url = f"https://{caller.region}.webhooks.aws/trigger?t=simulated&v=1"
@@ -64,11 +65,8 @@ class Webhooks:
         return {}
 
     def _list(self, caller: Caller, request: Members) -> Members:
-        start, size = int(request.get("NextToken", 0)), request.get("MaxResults", 100)
         with self._lock:
-            found = [_shown(webhook) for _, webhook in sorted(self._webhooks.items())]
-        answer: Members = {"webhooks": found[start : start + size]}
-        return {**answer, "NextToken": str(start + size)} if start + size < len(found) else answer
+            return {"webhooks": [_shown(webhook) for _, webhook in sorted(self._webhooks.items())]}
 
     def _register(self, caller: Caller, request: Members) -> Members:
         name = request.get("webhookName")
@@ -77,14 +75,10 @@ class Webhooks:
                 raise AwsError("WebhookNotFoundException", f"There is no webhook {name}")
         return {}
 
-    def _on(self, action: str, name: Callable[[Members], str]) -> Callable[[Caller, Members], list[Permission]]:
-        def asked(caller: Caller, request: Members) -> list[Permission]:
-            arn = webhook_arn(caller, name(request))
-            return [Permission(action=f"codepipeline:{action}", resource=arn, context=resource_tags(self.tags_of(arn) or {}))]
-
-        return asked
+    def _on(self, action: str, name: Callable[[Members], str]) -> Asked:
+        return on_webhook(action, name, tags_of=lambda arn: self.tags_of(arn) or {})
 
 
 def _shown(webhook: Mapping[str, Any]) -> Members:
-    tags = [{"key": key, "value": value} for key, value in webhook["tags"].items()]
-    return {**{key: webhook[key] for key in ("definition", "url", "arn")}, **({"tags": tags} if tags else {})}
+    tags = {"tags": as_list(webhook["tags"], lower=True)} if webhook["tags"] else {}
+    return {**{key: webhook[key] for key in ("definition", "url", "arn")}, **tags}

@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlencode
 from localaws.emulator import deliveries
 from localaws.emulator.settings import STATE_KEYS, Settings
 from localaws.guard import Request, Signature
+from localaws.kit.files import write_whole
 from localaws.messages import Receive, Send
 from localaws.service import AwsError, Caller, Credentials, Permission
 
@@ -58,9 +59,7 @@ class Emulator:
             state = {"__ministack_format__": persistence._state_format_version(key), "payload": self.module(key).get_state()}
             text = json.dumps(state, default=persistence._json_default)
             self.settings.emulator_dir.mkdir(parents=True, exist_ok=True)
-            temporary = self.settings.emulator_dir / f".{key}.json"
-            temporary.write_text(text)
-            temporary.replace(self.settings.emulator_dir / f"{key}.json")
+            write_whole(self.settings.emulator_dir / f"{key}.json", text)
 
     def scope(self) -> AbstractContextManager[None]:
         """The account and region for work that no request started."""

@@ -8,4 +8,10 @@ from collections.abc import Mapping
 from localaws.resources import catalog, events, identities, secrets, storage
 from localaws.service import ResourceType
 
-TYPES: Mapping[str, ResourceType] = {**storage.TYPES, **catalog.TYPES, **identities.TYPES, **secrets.TYPES, **events.TYPES}
+RESOURCE_TYPES: Mapping[str, ResourceType] = {
+    **storage.RESOURCE_TYPES,
+    **catalog.RESOURCE_TYPES,
+    **identities.RESOURCE_TYPES,
+    **secrets.RESOURCE_TYPES,
+    **events.RESOURCE_TYPES,
+}

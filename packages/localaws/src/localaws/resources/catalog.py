@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from localaws.resources.making import check_kept, gone_is_fine, name_of, only, tag_changes, tags_as_map, words
+from localaws.kit.properties import changed, check_kept, gone_is_fine, name_of, picked, retag, words
+from localaws.kit.tags import tags_in
 from localaws.service import Provisioned, ResourceRequest, ResourceType
 
 _GONE = "EntityNotFoundException"
@@ -49,7 +50,7 @@ def _delete_table(request: ResourceRequest) -> None:
 
 def _crawler(properties: Mapping[str, Any]) -> dict[str, Any]:
     same = ("DatabaseName", "Description", "Role", "Targets", "TablePrefix", "SchemaChangePolicy", "RecrawlPolicy", "Configuration")
-    found = only(properties, *same)
+    found = picked(properties, *same)
     if schedule := properties.get("Schedule"):
         found["Schedule"] = schedule["ScheduleExpression"]
     return found
@@ -57,7 +58,7 @@ def _crawler(properties: Mapping[str, Any]) -> dict[str, Any]:
 
 def _create_crawler(request: ResourceRequest) -> Provisioned:
     name = name_of(request, request.properties.get("Name"), longest=255)
-    tags = tags_as_map(request.properties.get("Tags"))
+    tags = tags_in(request.properties.get("Tags"))
     request.client("glue").create_crawler(Name=name, Tags=tags, **_crawler(request.properties))
     return Provisioned(physical_id=name, attributes={})
 
@@ -65,14 +66,14 @@ def _create_crawler(request: ResourceRequest) -> Provisioned:
 def _update_crawler(request: ResourceRequest) -> Provisioned:
     glue, name = request.client("glue"), str(request.physical_id)
     glue.update_crawler(Name=name, **_crawler(request.properties))
-    set_tags, removed = tag_changes(request)
-    if set_tags or removed:
+    if changed(request, "Tags"):
         account = request.client("sts").get_caller_identity()["Account"]
         arn = f"arn:aws:glue:{glue.meta.region_name}:{account}:crawler/{name}"
-        if removed:
-            glue.untag_resource(ResourceArn=arn, TagsToRemove=removed)
-        if set_tags:
-            glue.tag_resource(ResourceArn=arn, TagsToAdd=set_tags)
+        retag(
+            request,
+            tag=lambda tags: glue.tag_resource(ResourceArn=arn, TagsToAdd=tags),
+            untag=lambda keys: glue.untag_resource(ResourceArn=arn, TagsToRemove=keys),
+        )
     return Provisioned(physical_id=name, attributes={})
 
 
@@ -81,7 +82,7 @@ def _delete_crawler(request: ResourceRequest) -> None:
         request.client("glue").delete_crawler(Name=request.physical_id)
 
 
-TYPES: Mapping[str, ResourceType] = {
+RESOURCE_TYPES: Mapping[str, ResourceType] = {
     "AWS::Glue::Database": ResourceType(
         properties=frozenset({"CatalogId", "DatabaseName", "DatabaseInput"}),
         replacing=frozenset({"CatalogId", "DatabaseName"}),

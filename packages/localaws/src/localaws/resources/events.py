@@ -3,18 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from localaws.resources.making import (
-    as_bool,
-    as_json,
-    changed,
-    gone_is_fine,
-    name_of,
-    only,
-    tag_changes,
-    tags_as_map,
-    undone_on_failure,
-    words,
-)
+from localaws.kit.properties import as_api, as_json, changed, gone_is_fine, input_shape, name_of, picked, retag, undone_on_failure, words
+from localaws.kit.tags import as_list, tags_in
 from localaws.service import Provisioned, ResourceRequest, ResourceType
 
 _TOPIC_SETTINGS = ("DisplayName", "KmsMasterKeyId")
@@ -28,8 +18,8 @@ _ALARM = words(
 def _create_topic(request: ResourceRequest) -> Provisioned:
     sns, properties = request.client("sns"), request.properties
     name = name_of(request, properties.get("TopicName"), longest=256)
-    tags = [{"Key": key, "Value": value} for key, value in tags_as_map(properties.get("Tags")).items()]
-    arn = sns.create_topic(Name=name, Attributes=only(properties, *_TOPIC_SETTINGS), Tags=tags)["TopicArn"]
+    tags = as_list(tags_in(properties.get("Tags")))
+    arn = sns.create_topic(Name=name, Attributes=picked(properties, *_TOPIC_SETTINGS), Tags=tags)["TopicArn"]
     with undone_on_failure(lambda: sns.delete_topic(TopicArn=arn)):
         for subscription in properties.get("Subscription", ()):
             sns.subscribe(TopicArn=arn, Protocol=subscription["Protocol"], Endpoint=subscription["Endpoint"])
@@ -47,11 +37,11 @@ def _update_topic(request: ResourceRequest) -> Provisioned:
     for known in sns.list_subscriptions_by_topic(TopicArn=arn)["Subscriptions"] if old - new else ():
         if (known["Protocol"], known["Endpoint"]) in old - new and known["SubscriptionArn"].startswith("arn:"):
             sns.unsubscribe(SubscriptionArn=known["SubscriptionArn"])
-    set_tags, removed = tag_changes(request)
-    if removed:
-        sns.untag_resource(ResourceArn=arn, TagKeys=removed)
-    if set_tags:
-        sns.tag_resource(ResourceArn=arn, Tags=[{"Key": key, "Value": value} for key, value in set_tags.items()])
+    retag(
+        request,
+        tag=lambda tags: sns.tag_resource(ResourceArn=arn, Tags=as_list(tags)),
+        untag=lambda keys: sns.untag_resource(ResourceArn=arn, TagKeys=keys),
+    )
     return _topic(arn)
 
 
@@ -71,7 +61,7 @@ def _create_subscription(request: ResourceRequest) -> Provisioned:
         Protocol=properties["Protocol"],
         Attributes={name: _as_text(properties[name]) for name in _SUBSCRIPTION_SETTINGS if name in properties},
         ReturnSubscriptionArn=True,
-        **only(properties, "Endpoint"),
+        **picked(properties, "Endpoint"),
     )["SubscriptionArn"]
     return Provisioned(physical_id=arn, attributes={"Arn": arn})
 
@@ -117,7 +107,7 @@ def _create_log_group(request: ResourceRequest) -> Provisioned:
     logs, properties = request.client("logs"), request.properties
     name = name_of(request, properties.get("LogGroupName"), longest=512)
     more = {"kmsKeyId": properties["KmsKeyId"]} if "KmsKeyId" in properties else {}
-    if tags := tags_as_map(properties.get("Tags")):
+    if tags := tags_in(properties.get("Tags")):
         more["tags"] = tags
     logs.create_log_group(logGroupName=name, **more)
     with undone_on_failure(lambda: logs.delete_log_group(logGroupName=name)):
@@ -142,11 +132,12 @@ def _update_log_group(request: ResourceRequest) -> Provisioned:
         else:
             logs.disassociate_kms_key(logGroupName=name)
     made = _log_group(logs, name)
-    set_tags, removed = tag_changes(request)
-    if removed:
-        logs.untag_resource(resourceArn=made.attributes["Arn"].removesuffix(":*"), tagKeys=removed)
-    if set_tags:
-        logs.tag_resource(resourceArn=made.attributes["Arn"].removesuffix(":*"), tags=set_tags)
+    arn = made.attributes["Arn"].removesuffix(":*")
+    retag(
+        request,
+        tag=lambda tags: logs.tag_resource(resourceArn=arn, tags=tags),
+        untag=lambda keys: logs.untag_resource(resourceArn=arn, tagKeys=keys),
+    )
     return made
 
 
@@ -163,7 +154,7 @@ def _delete_log_group(request: ResourceRequest) -> None:
 def _put_rule(request: ResourceRequest) -> Provisioned:
     events, properties = request.client("events"), request.properties
     name = name_of(request, properties.get("Name"), longest=64)
-    more = only(properties, "Description", "ScheduleExpression", "State", "RoleArn")
+    more = picked(properties, "Description", "ScheduleExpression", "State", "RoleArn")
     if "EventPattern" in properties:
         more["EventPattern"] = as_json(properties["EventPattern"])
     arn = events.put_rule(Name=name, **more)["RuleArn"]
@@ -196,23 +187,17 @@ def _delete_rule(request: ResourceRequest) -> None:
 def _put_alarm(request: ResourceRequest) -> Provisioned:
     cloudwatch, properties = request.client("cloudwatch"), request.properties
     name = name_of(request, properties.get("AlarmName"), longest=255)
-    alarm = only(properties, *_ALARM)
-    for number in ("DatapointsToAlarm", "EvaluationPeriods", "Period"):
-        if number in alarm:
-            alarm[number] = int(alarm[number])
-    if "Threshold" in alarm:
-        alarm["Threshold"] = float(alarm["Threshold"])
-    if "ActionsEnabled" in alarm:
-        alarm["ActionsEnabled"] = as_bool(alarm["ActionsEnabled"])
-    if request.physical_id is None and (tags := tags_as_map(properties.get("Tags"))):
-        alarm["Tags"] = [{"Key": key, "Value": value} for key, value in tags.items()]
+    alarm = as_api(input_shape(cloudwatch, "PutMetricAlarm"), picked(properties, *_ALARM))
+    if request.physical_id is None and (tags := tags_in(properties.get("Tags"))):
+        alarm["Tags"] = as_list(tags)
     cloudwatch.put_metric_alarm(AlarmName=name, **alarm)
     arn = cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"][0]["AlarmArn"]
-    set_tags, removed = tag_changes(request)
-    if request.physical_id is not None and removed:
-        cloudwatch.untag_resource(ResourceARN=arn, TagKeys=removed)
-    if request.physical_id is not None and set_tags:
-        cloudwatch.tag_resource(ResourceARN=arn, Tags=[{"Key": key, "Value": value} for key, value in set_tags.items()])
+    if request.physical_id is not None:
+        retag(
+            request,
+            tag=lambda tags: cloudwatch.tag_resource(ResourceARN=arn, Tags=as_list(tags)),
+            untag=lambda keys: cloudwatch.untag_resource(ResourceARN=arn, TagKeys=keys),
+        )
     return Provisioned(physical_id=name, attributes={"Arn": arn})
 
 
@@ -224,7 +209,7 @@ def _type(properties: str, replacing: str, create: Any, update: Any, delete: Any
     return ResourceType(properties=words(properties), replacing=words(replacing), create=create, update=update, delete=delete)
 
 
-TYPES: Mapping[str, ResourceType] = {
+RESOURCE_TYPES: Mapping[str, ResourceType] = {
     "AWS::SNS::Topic": _type(
         "TopicName DisplayName KmsMasterKeyId Subscription Tags", "TopicName", _create_topic, _update_topic, _delete_topic
     ),

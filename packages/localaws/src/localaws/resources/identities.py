@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from localaws.resources.making import as_json, changed, gone_is_fine, name_of, only, tag_changes, undone_on_failure, words
+from localaws.kit.properties import as_json, changed, gone_is_fine, name_of, picked, retag, undone_on_failure, words
+from localaws.kit.tags import as_list
 from localaws.service import Provisioned, ResourceRequest, ResourceType
 
 _GONE = "NoSuchEntity"
@@ -16,7 +17,7 @@ def _create_role(request: ResourceRequest) -> Provisioned:
     made = iam.create_role(
         RoleName=name,
         AssumeRolePolicyDocument=as_json(properties["AssumeRolePolicyDocument"]),
-        **only(properties, "Path", "Description", "PermissionsBoundary", "Tags"),
+        **picked(properties, "Path", "Description", "PermissionsBoundary", "Tags"),
         **({"MaxSessionDuration": int(properties["MaxSessionDuration"])} if "MaxSessionDuration" in properties else {}),
     )["Role"]
     with undone_on_failure(lambda: _remove_role(iam, name, properties)):
@@ -37,11 +38,11 @@ def _update_role(request: ResourceRequest) -> Provisioned:
         else:
             iam.delete_role_permissions_boundary(RoleName=name)
     _set_policies(iam, name, request)
-    set_tags, removed = tag_changes(request)
-    if removed:
-        iam.untag_role(RoleName=name, TagKeys=removed)
-    if set_tags:
-        iam.tag_role(RoleName=name, Tags=[{"Key": key, "Value": value} for key, value in set_tags.items()])
+    retag(
+        request,
+        tag=lambda tags: iam.tag_role(RoleName=name, Tags=as_list(tags)),
+        untag=lambda keys: iam.untag_role(RoleName=name, TagKeys=keys),
+    )
     role = iam.get_role(RoleName=name)["Role"]
     return Provisioned(physical_id=name, attributes={"Arn": role["Arn"], "RoleId": role["RoleId"]})
 
@@ -116,7 +117,7 @@ def _create_managed_policy(request: ResourceRequest) -> Provisioned:
     iam, properties = request.client("iam"), request.properties
     name = name_of(request, properties.get("ManagedPolicyName"), longest=128)
     document = as_json(properties["PolicyDocument"])
-    arn = iam.create_policy(PolicyName=name, PolicyDocument=document, **only(properties, "Path", "Description"))["Policy"]["Arn"]
+    arn = iam.create_policy(PolicyName=name, PolicyDocument=document, **picked(properties, "Path", "Description"))["Policy"]["Arn"]
     with undone_on_failure(lambda: _remove_managed_policy(iam, arn, properties)):
         _attach(iam, arn, {}, properties)
     return Provisioned(physical_id=arn, attributes={"PolicyArn": arn})
@@ -158,7 +159,7 @@ def _remove_managed_policy(iam: Any, arn: str, properties: Mapping[str, Any]) ->
         iam.delete_policy(PolicyArn=arn)
 
 
-TYPES: Mapping[str, ResourceType] = {
+RESOURCE_TYPES: Mapping[str, ResourceType] = {
     "AWS::IAM::Role": ResourceType(
         properties=words(
             "RoleName Path AssumeRolePolicyDocument Description MaxSessionDuration ManagedPolicyArns Policies PermissionsBoundary Tags"

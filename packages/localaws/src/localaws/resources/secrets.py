@@ -3,34 +3,27 @@
 from collections.abc import Mapping
 from typing import Any
 
-from localaws.resources.making import (
-    as_bool,
-    as_json,
-    changed,
-    gone_is_fine,
-    name_of,
-    only,
-    tag_changes,
-    tags_as_map,
-    undone_on_failure,
-    words,
-)
+from localaws.kit.properties import as_bool, as_json, changed, gone_is_fine, name_of, picked, retag, undone_on_failure, words
+from localaws.kit.tags import as_list, tags_in
 from localaws.service import Provisioned, ResourceRequest, ResourceType
 
 
 def _create_key(request: ResourceRequest) -> Provisioned:
     kms, properties = request.client("kms"), request.properties
-    more = only(properties, "Description", "KeySpec", "KeyUsage")
+    more = picked(properties, "Description", "KeySpec", "KeyUsage")
     if "KeyPolicy" in properties:
         more["Policy"] = as_json(properties["KeyPolicy"])
-    tags = [{"TagKey": key, "TagValue": value} for key, value in tags_as_map(properties.get("Tags")).items()]
-    key = kms.create_key(**more, Tags=tags)["KeyMetadata"]
+    key = kms.create_key(**more, Tags=_key_tags(tags_in(properties.get("Tags"))))["KeyMetadata"]
     with undone_on_failure(lambda: kms.schedule_key_deletion(KeyId=key["KeyId"], PendingWindowInDays=7)):
         if as_bool(properties.get("EnableKeyRotation", False)):
             kms.enable_key_rotation(KeyId=key["KeyId"])
         if not as_bool(properties.get("Enabled", True)):
             kms.disable_key(KeyId=key["KeyId"])
     return Provisioned(physical_id=key["KeyId"], attributes={"Arn": key["Arn"], "KeyId": key["KeyId"]})
+
+
+def _key_tags(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"TagKey": key, "TagValue": value} for key, value in tags.items()]
 
 
 def _update_key(request: ResourceRequest) -> Provisioned:
@@ -46,11 +39,11 @@ def _update_key(request: ResourceRequest) -> Provisioned:
         (kms.enable_key_rotation if as_bool(properties.get("EnableKeyRotation", False)) else kms.disable_key_rotation)(KeyId=key_id)
     if changed(request, "Enabled"):
         (kms.enable_key if as_bool(properties.get("Enabled", True)) else kms.disable_key)(KeyId=key_id)
-    set_tags, removed = tag_changes(request)
-    if removed:
-        kms.untag_resource(KeyId=key_id, TagKeys=removed)
-    if set_tags:
-        kms.tag_resource(KeyId=key_id, Tags=[{"TagKey": key, "TagValue": value} for key, value in set_tags.items()])
+    retag(
+        request,
+        tag=lambda tags: kms.tag_resource(KeyId=key_id, Tags=_key_tags(tags)),
+        untag=lambda keys: kms.untag_resource(KeyId=key_id, TagKeys=keys),
+    )
     arn = kms.describe_key(KeyId=key_id)["KeyMetadata"]["Arn"]
     return Provisioned(physical_id=key_id, attributes={"Arn": arn, "KeyId": key_id})
 
@@ -79,21 +72,21 @@ def _delete_alias(request: ResourceRequest) -> None:
 
 def _create_secret(request: ResourceRequest) -> Provisioned:
     properties = request.properties
-    tags = [{"Key": key, "Value": value} for key, value in tags_as_map(properties.get("Tags")).items()]
+    tags = as_list(tags_in(properties.get("Tags")))
     name = name_of(request, properties.get("Name"), longest=512)
-    more = only(properties, "Description", "KmsKeyId", "SecretString")
+    more = picked(properties, "Description", "KmsKeyId", "SecretString")
     arn = request.client("secretsmanager").create_secret(Name=name, Tags=tags, **more)["ARN"]
     return Provisioned(physical_id=arn, attributes={"Id": arn})
 
 
 def _update_secret(request: ResourceRequest) -> Provisioned:
     secrets, arn = request.client("secretsmanager"), str(request.physical_id)
-    secrets.update_secret(SecretId=arn, **only(request.properties, "Description", "KmsKeyId", "SecretString"))
-    set_tags, removed = tag_changes(request)
-    if removed:
-        secrets.untag_resource(SecretId=arn, TagKeys=removed)
-    if set_tags:
-        secrets.tag_resource(SecretId=arn, Tags=[{"Key": key, "Value": value} for key, value in set_tags.items()])
+    secrets.update_secret(SecretId=arn, **picked(request.properties, "Description", "KmsKeyId", "SecretString"))
+    retag(
+        request,
+        tag=lambda tags: secrets.tag_resource(SecretId=arn, Tags=as_list(tags)),
+        untag=lambda keys: secrets.untag_resource(SecretId=arn, TagKeys=keys),
+    )
     return Provisioned(physical_id=arn, attributes={"Id": arn})
 
 
@@ -107,10 +100,10 @@ def _put_parameter(request: ResourceRequest) -> Provisioned:
     if properties["Type"] not in ("String", "StringList"):
         raise ValueError(f"CloudFormation makes no parameters of type {properties['Type']}.")
     name = name_of(request, properties.get("Name"), longest=255)
-    more = only(properties, "Type", "Value", "Description", "Tier", "AllowedPattern", "DataType")
+    more = picked(properties, "Type", "Value", "Description", "Tier", "AllowedPattern", "DataType")
     ssm = request.client("ssm")
-    if is_new and (tags := tags_as_map(properties.get("Tags"))):
-        more["Tags"] = [{"Key": key, "Value": value} for key, value in tags.items()]
+    if is_new and (tags := tags_in(properties.get("Tags"))):
+        more["Tags"] = as_list(tags)
     ssm.put_parameter(Name=name, Overwrite=not is_new, **more)
     if not is_new:
         _tag_parameter(ssm, name, request)
@@ -118,12 +111,12 @@ def _put_parameter(request: ResourceRequest) -> Provisioned:
 
 
 def _tag_parameter(ssm: Any, name: str, request: ResourceRequest) -> None:
-    set_tags, removed = tag_changes(request)
-    if removed:
-        ssm.remove_tags_from_resource(ResourceType="Parameter", ResourceId=name, TagKeys=removed)
-    if set_tags:
-        tags = [{"Key": key, "Value": value} for key, value in set_tags.items()]
-        ssm.add_tags_to_resource(ResourceType="Parameter", ResourceId=name, Tags=tags)
+    parameter = {"ResourceType": "Parameter", "ResourceId": name}
+    retag(
+        request,
+        tag=lambda tags: ssm.add_tags_to_resource(**parameter, Tags=as_list(tags)),
+        untag=lambda keys: ssm.remove_tags_from_resource(**parameter, TagKeys=keys),
+    )
 
 
 def _delete_parameter(request: ResourceRequest) -> None:
@@ -131,7 +124,7 @@ def _delete_parameter(request: ResourceRequest) -> None:
         request.client("ssm").delete_parameter(Name=request.physical_id)
 
 
-TYPES: Mapping[str, ResourceType] = {
+RESOURCE_TYPES: Mapping[str, ResourceType] = {
     "AWS::KMS::Key": ResourceType(
         properties=words("KeyPolicy Description Enabled EnableKeyRotation KeySpec KeyUsage PendingWindowInDays Tags"),
         replacing=frozenset(),

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from localaws.resources.making import as_bool, as_json, gone_is_fine, name_of, only, undone_on_failure
+from localaws.kit.properties import as_bool, as_json, gone_is_fine, name_of, picked, undone_on_failure
 from localaws.service import Provisioned, ResourceRequest, ResourceType
 
 
 def _encryption(value: Mapping[str, Any]) -> dict[str, Any]:
     rules = [
-        {"ApplyServerSideEncryptionByDefault": rule["ServerSideEncryptionByDefault"]} | only(rule, "BucketKeyEnabled")
+        {"ApplyServerSideEncryptionByDefault": rule["ServerSideEncryptionByDefault"]} | picked(rule, "BucketKeyEnabled")
         for rule in value["ServerSideEncryptionConfiguration"]
     ]
     return {"Rules": rules}
@@ -24,7 +24,7 @@ def _lifecycle_rule(rule: Mapping[str, Any]) -> dict[str, Any]:
     same = ("NoncurrentVersionExpiration", "AbortIncompleteMultipartUpload")
     if unknown := set(rule) - known - set(same):
         raise ValueError(f"The local AWS does not honour {', '.join(sorted(unknown))} in a lifecycle rule.")
-    found: dict[str, Any] = {"Status": rule["Status"], "Filter": {"Prefix": rule.get("Prefix", "")}} | only(rule, *same)
+    found: dict[str, Any] = {"Status": rule["Status"], "Filter": {"Prefix": rule.get("Prefix", "")}} | picked(rule, *same)
     if "Id" in rule:
         found["ID"] = rule["Id"]
     expiration = {"Days": int(rule["ExpirationInDays"])} if "ExpirationInDays" in rule else {}
@@ -126,7 +126,7 @@ def _delete_policy(request: ResourceRequest) -> None:
         request.client("s3").delete_bucket_policy(Bucket=request.physical_id)
 
 
-TYPES: Mapping[str, ResourceType] = {
+RESOURCE_TYPES: Mapping[str, ResourceType] = {
     "AWS::S3::Bucket": ResourceType(
         properties=frozenset({"BucketName", "ObjectLockEnabled", *_SETTINGS}),
         replacing=frozenset({"BucketName", "ObjectLockEnabled"}),

@@ -6,15 +6,15 @@ Nothing here is imported until it is used: an algorithm's own process needs `alg
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from localaws.sagemaker.engine import SageMaker
     from localaws.sagemaker.runtime import SageMakerRuntime
+    from localaws.sagemaker.service import SageMaker
 
 __all__ = ["SageMaker", "SageMakerRuntime"]
 
 
 def __getattr__(name: str) -> Any:
     if name == "SageMaker":
-        from localaws.sagemaker.engine import SageMaker
+        from localaws.sagemaker.service import SageMaker
 
         return SageMaker
     if name == "SageMakerRuntime":

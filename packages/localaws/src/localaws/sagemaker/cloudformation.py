@@ -5,8 +5,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from botocore.exceptions import ClientError
-from botocore.model import ListShape, Shape, StructureShape
 
+from localaws.kit.properties import as_api, input_shape, retag, words
+from localaws.kit.tags import as_list
 from localaws.service import Provisioned, ResourceRequest, ResourceType
 
 _POLL_S = 0.1
@@ -17,28 +18,10 @@ class EndpointFailed(Exception):
     """The endpoint is not where the template says; the text is its failure reason."""
 
 
-def _of_type(shape: Shape, value: Any) -> Any:
-    """The property as the API's type: CloudFormation hands over numbers and booleans that came from parameters as strings."""
-    if isinstance(shape, StructureShape) and isinstance(value, Mapping):
-        return {name: _of_type(shape.members[name], item) if name in shape.members else item for name, item in value.items()}
-    if isinstance(shape, ListShape) and isinstance(value, list):
-        return [_of_type(shape.member, item) for item in value]
-    if isinstance(value, str):
-        convert: dict[str, Callable[[str], Any]] = {
-            "integer": int,
-            "long": int,
-            "float": float,
-            "double": float,
-            "boolean": lambda text: text.lower() == "true",
-        }
-        return convert.get(shape.type_name, str)(value)
-    return value
-
-
 def _call(client: Any, operation: str, members: Mapping[str, Any]) -> Any:
     """Calls an operation with the properties that it has; raises botocore's errors."""
-    shape = client.meta.service_model.operation_model(operation).input_shape
-    given = {name: _of_type(shape.members[name], value) for name, value in members.items() if name in shape.members}
+    shape = input_shape(client, operation)
+    given = as_api(shape, {name: value for name, value in members.items() if name in shape.members})
     snake = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in operation).lstrip("_")
     return getattr(client, snake)(**given)
 
@@ -89,12 +72,11 @@ def _update_tags(kind: str) -> Callable[[ResourceRequest], Provisioned]:
 
 
 def _apply_tags(client: Any, request: ResourceRequest) -> None:
-    new = {tag["Key"]: tag["Value"] for tag in request.properties.get("Tags", [])}
-    old = {tag["Key"]: tag["Value"] for tag in request.old_properties.get("Tags", [])}
-    if gone := sorted(old.keys() - new.keys()):
-        _call(client, "DeleteTags", {"ResourceArn": request.physical_id, "TagKeys": gone})
-    if changed := [{"Key": key, "Value": value} for key, value in new.items() if old.get(key) != value]:
-        _call(client, "AddTags", {"ResourceArn": request.physical_id, "Tags": changed})
+    retag(
+        request,
+        tag=lambda tags: client.add_tags(ResourceArn=request.physical_id, Tags=as_list(tags)),
+        untag=lambda keys: client.delete_tags(ResourceArn=request.physical_id, TagKeys=keys),
+    )
 
 
 def _create_endpoint(request: ResourceRequest) -> Provisioned:
@@ -130,11 +112,9 @@ def _settled(client: Any, name: str) -> dict[str, Any]:
     return dict(described)
 
 
-_MODEL = frozenset({"ModelName", "PrimaryContainer", "ExecutionRoleArn", "EnableNetworkIsolation"})
-_CONFIG = frozenset({"EndpointConfigName", "ProductionVariants", "KmsKeyId"})
-_ENDPOINT = frozenset(
-    {"EndpointConfigName", "DeploymentConfig", "RetainAllVariantProperties", "ExcludeRetainedVariantProperties", "RetainDeploymentConfig"}
-)
+_MODEL = words("ModelName PrimaryContainer ExecutionRoleArn EnableNetworkIsolation")
+_CONFIG = words("EndpointConfigName ProductionVariants KmsKeyId")
+_ENDPOINT = words("EndpointConfigName DeploymentConfig RetainAllVariantProperties ExcludeRetainedVariantProperties RetainDeploymentConfig")
 
 RESOURCE_TYPES: Mapping[str, ResourceType] = {
     "AWS::SageMaker::Model": ResourceType(

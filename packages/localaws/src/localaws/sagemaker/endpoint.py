@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from localaws.kit.timestamps import moment
 from localaws.sagemaker.models import EndpointConfig, Model
-from localaws.sagemaker.resources import Resource, moment
+from localaws.sagemaker.resources import Resource
 
 
 @dataclass(kw_only=True)

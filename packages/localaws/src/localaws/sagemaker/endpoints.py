@@ -2,19 +2,18 @@
 
 import secrets
 import time
-from typing import Any
 
-from localaws import refusals
+from localaws.kit.members import refuse_unhonoured
+from localaws.kit.tags import tags_of_request
+from localaws.sagemaker import refusals
 from localaws.sagemaker.endpoint import Deployment, Endpoint, deployment_of
-from localaws.sagemaker.listing import page, select
+from localaws.sagemaker.listing import select
 from localaws.sagemaker.models import EndpointConfigs, Models
 from localaws.sagemaker.resources import ENDPOINT, Table
 from localaws.sagemaker.roles import Roles
 from localaws.sagemaker.rollout import Rollouts, check_policy
 from localaws.sagemaker.serving import Serving
-from localaws.service import AwsError, Caller, Host
-
-Members = dict[str, Any]
+from localaws.service import AwsError, Caller, Host, Members
 
 _INTERNAL_ERROR = "InternalServerError: We encountered an internal error. Please try again."
 
@@ -29,13 +28,13 @@ class Endpoints:
         self._rollouts = Rollouts(host, roles, serving, lock=lock)
 
     def create(self, caller: Caller, request: Members) -> Members:
-        refusals.refuse_unhonoured(request, refusals.ENDPOINT)
+        refuse_unhonoured(request, refusals.ENDPOINT)
         check_policy(request.get("DeploymentConfig", {}))
         name, now = request["EndpointName"], time.time()
         with self.table.lock:
             self.table.check_free(name)
             pending = self._deployment(request["EndpointConfigName"], now)
-            tags = {tag["Key"]: tag["Value"] for tag in request.get("Tags", [])}
+            tags = tags_of_request(request)
             endpoint = Endpoint(name=name, arn=self.table.arn(name), created=now, modified=now, tags=tags, config_name=pending.config_name)
             endpoint.begin_update(pending, request.get("DeploymentConfig"), now)
             self.table.add(endpoint)
@@ -43,7 +42,7 @@ class Endpoints:
         return {"EndpointArn": endpoint.arn}
 
     def update(self, caller: Caller, request: Members) -> Members:
-        refusals.refuse_unhonoured(request, refusals.ENDPOINT_UPDATE)
+        refuse_unhonoured(request, refusals.ENDPOINT_UPDATE)
         check_policy(request.get("DeploymentConfig", {}))
         now = time.time()
         with self.table.lock:
@@ -62,7 +61,7 @@ class Endpoints:
         return {"EndpointArn": endpoint.arn}
 
     def update_weights(self, caller: Caller, request: Members) -> Members:
-        refusals.refuse_unhonoured(request, refusals.WEIGHTS)
+        refuse_unhonoured(request, refusals.WEIGHTS)
         wanted = request["DesiredWeightsAndCapacities"]
         with self.table.lock:
             endpoint = self._free(request["EndpointName"])
@@ -85,7 +84,7 @@ class Endpoints:
     def list_summaries(self, caller: Caller, request: Members) -> Members:
         with self.table.lock:
             chosen = select(self.table, request, order="Descending", status=lambda endpoint: endpoint.status)
-            return page(chosen, request, "Endpoints", Endpoint.summary)
+            return {"Endpoints": [endpoint.summary() for endpoint in chosen]}
 
     def delete(self, caller: Caller, request: Members) -> Members:
         with self.table.lock:

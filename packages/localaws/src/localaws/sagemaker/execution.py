@@ -12,11 +12,12 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from localaws.child import Child
+from localaws.kit.s3 import encrypted_with, parse_uri, upload
 from localaws.logs import Delivery, LogStream, OutputFile
 from localaws.sagemaker.algorithms import Algorithm
 from localaws.sagemaker.artifacts import pack
 from localaws.sagemaker.metrics import MetricReader
-from localaws.sagemaker.objects import DataUnavailable, describe, download_channel, parse_uri
+from localaws.sagemaker.objects import DataUnavailable, describe, download_channel
 from localaws.sagemaker.training_job import TrainingJob, failure_reason
 from localaws.service import AwsError
 
@@ -146,11 +147,9 @@ class Execution:
         archive = self.folder / name
         pack(self.folder / source, archive)
         target = parse_uri(f"{self.job.output_prefix}/output/{name}")
-        key_id = self.job.request["OutputDataConfig"].get("KmsKeyId")
-        encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key_id} if key_id else {}
+        encryption = encrypted_with(self.job.request["OutputDataConfig"].get("KmsKeyId"))
         try:
-            with archive.open("rb") as body:
-                self.client("s3").put_object(Bucket=target.bucket, Key=target.key, Body=body, **encryption)
+            upload(self.client("s3"), archive, target, encryption=encryption)
         except ClientError as error:
             raise DataUnavailable(f"ClientError: Artifact upload failed:{describe(error)}") from error
         except BotoCoreError as error:

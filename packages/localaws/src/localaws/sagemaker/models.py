@@ -8,15 +8,16 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from localaws import refusals
+from localaws.kit.members import refuse_unhonoured
+from localaws.kit.s3 import parse_uri
+from localaws.kit.tags import tags_of_request
+from localaws.kit.timestamps import moment
+from localaws.sagemaker import refusals
 from localaws.sagemaker.algorithms import Algorithm
-from localaws.sagemaker.listing import page, select
-from localaws.sagemaker.objects import parse_uri
-from localaws.sagemaker.resources import ENDPOINT_CONFIG, MODEL, Resource, Table, moment
+from localaws.sagemaker.listing import select
+from localaws.sagemaker.resources import ENDPOINT_CONFIG, MODEL, Resource, Table
 from localaws.sagemaker.roles import Roles, require_algorithm
-from localaws.service import AwsError, Caller, Host
-
-Members = dict[str, Any]
+from localaws.service import AwsError, Caller, Host, Members
 
 _NO_DATA = (
     'Could not access model data at {url}. Please ensure that the role "{role}" exists and that its trust relationship policy allows the '
@@ -51,7 +52,7 @@ class Models:
         self._host, self._roles, self._algorithms = host, roles, algorithms
 
     def create(self, caller: Caller, request: Members) -> Members:
-        refusals.refuse_unhonoured(request, refusals.MODEL)
+        refuse_unhonoured(request, refusals.MODEL)
         name, container = request["ModelName"], request.get("PrimaryContainer", {})
         self.table.check_free(name)
         for member, value in (
@@ -65,7 +66,7 @@ class Models:
         arn = self.table.arn(name)
         self._check_data(container["ModelDataUrl"], request["ExecutionRoleArn"], arn)
         now = time.time()
-        self.table.add(Model(name=name, arn=arn, created=now, modified=now, tags=_tags(request), request=_without_tags(request)))
+        self.table.add(Model(name=name, arn=arn, created=now, modified=now, tags=tags_of_request(request), request=_without_tags(request)))
         return {"ModelArn": arn}
 
     def describe(self, caller: Caller, request: Members) -> Members:
@@ -83,7 +84,7 @@ class Models:
         def summary(model: Model) -> Members:
             return {"ModelName": model.name, "ModelArn": model.arn, "CreationTime": moment(model.created)}
 
-        return page(select(self.table, request, order="Descending"), request, "Models", summary)
+        return {"Models": [summary(model) for model in select(self.table, request, order="Descending")]}
 
     def delete(self, caller: Caller, request: Members) -> Members:
         self.table.remove(request["ModelName"])
@@ -107,7 +108,7 @@ class EndpointConfigs:
         self._models = models
 
     def create(self, caller: Caller, request: Members) -> Members:
-        refusals.refuse_unhonoured(request, refusals.ENDPOINT_CONFIG)
+        refuse_unhonoured(request, refusals.ENDPOINT_CONFIG)
         name = request["EndpointConfigName"]
         self.table.check_free(name)
         variants = [self._variant(variant) for variant in request["ProductionVariants"]]
@@ -116,7 +117,7 @@ class EndpointConfigs:
             raise AwsError("ValidationException", f"Variant names must be unique within an endpoint configuration: {', '.join(names)}.")
         now, arn = time.time(), self.table.arn(name)
         kept = {**_without_tags(request), "ProductionVariants": variants}
-        self.table.add(EndpointConfig(name=name, arn=arn, created=now, modified=now, tags=_tags(request), request=kept))
+        self.table.add(EndpointConfig(name=name, arn=arn, created=now, modified=now, tags=tags_of_request(request), request=kept))
         return {"EndpointConfigArn": arn}
 
     def describe(self, caller: Caller, request: Members) -> Members:
@@ -134,7 +135,7 @@ class EndpointConfigs:
         def summary(config: EndpointConfig) -> Members:
             return {"EndpointConfigName": config.name, "EndpointConfigArn": config.arn, "CreationTime": moment(config.created)}
 
-        return page(select(self.table, request, order="Descending"), request, "EndpointConfigs", summary)
+        return {"EndpointConfigs": [summary(config) for config in select(self.table, request, order="Descending")]}
 
     def delete(self, caller: Caller, request: Members) -> Members:
         self.table.remove(request["EndpointConfigName"])
@@ -146,10 +147,6 @@ class EndpointConfigs:
                 raise AwsError("ValidationException", f"ProductionVariants.{member} is required for a variant on instances.")
         self._models.table.get(variant["ModelName"])
         return {"InitialVariantWeight": 1.0, **variant}
-
-
-def _tags(request: Mapping[str, Any]) -> dict[str, str]:
-    return {tag["Key"]: tag["Value"] for tag in request.get("Tags", [])}
 
 
 def _without_tags(request: Mapping[str, Any]) -> Members:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
 from threading import RLock
 from typing import Any, Generic, TypeVar
 
@@ -56,10 +55,6 @@ ENDPOINT = Kind(slug="endpoint", words="endpoint")
 
 def resource_arn(slug: str, name: str, *, account: str, region: str) -> str:
     return f"arn:aws:sagemaker:{region}:{account}:{slug}/{name.lower()}"
-
-
-def moment(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
 
 
 class Table(Generic[R]):

@@ -1,29 +1,25 @@
 """Acting as an execution role: every call that a job or an endpoint makes is authorised as its role's."""
 
-import time
 from collections.abc import Sequence
-from threading import Lock
 from typing import Any
 
+from localaws.kit.sessions import RoleSessions
 from localaws.sagemaker.algorithms import Algorithm, find_algorithm, has_version
 from localaws.service import AwsError, Credentials, Host
 
 PRINCIPAL = "sagemaker.amazonaws.com"
 _NOT_ASSUMED = f"Could not assume role {{role}}. Please ensure that the role exists and allows principal '{PRINCIPAL}' to assume the role."
-_SESSION_S = 900  # a session is used again for this long: a new one costs a new client for each service
 
 
 class Roles:
-    """Sessions of execution roles. What a session may do is decided at each call, so a changed policy holds at once."""
+    """Sessions of execution roles."""
 
     def __init__(self, host: Host) -> None:
-        self._host = host
-        self._sessions: dict[tuple[str, str], tuple[float, Credentials]] = {}
-        self._lock = Lock()
+        self._sessions = RoleSessions(host, principal=PRINCIPAL)
 
     def client(self, service: str, *, role_arn: str, source_arn: str) -> Any:
         """A client of the role, on behalf of the job, model or endpoint. Raises AwsError if the role does not trust SageMaker."""
-        return self._host.client(service, self._session(role_arn, source_arn))
+        return self._sessions.client(service, self._session(role_arn, source_arn))
 
     def check(self, *, role_arn: str, source_arn: str) -> None:
         """Raises the ValidationException with which AWS refuses a role that SageMaker cannot take."""
@@ -33,13 +29,7 @@ class Roles:
             raise AwsError("ValidationException", _NOT_ASSUMED.format(role=role_arn)) from error
 
     def _session(self, role_arn: str, source_arn: str) -> Credentials:
-        now, key = time.monotonic(), (role_arn, source_arn)
-        with self._lock:
-            self._sessions = {known: session for known, session in self._sessions.items() if session[0] > now}
-            if key not in self._sessions:
-                credentials = self._host.assume_role(role_arn, service_principal=PRINCIPAL, source_arn=source_arn, session_name="SageMaker")
-                self._sessions[key] = (now + _SESSION_S, credentials)
-            return self._sessions[key][1]
+        return self._sessions.get(role_arn, source_arn=source_arn, session_name="SageMaker")
 
 
 def require_algorithm(image: str | None, algorithms: Sequence[Algorithm]) -> Algorithm:

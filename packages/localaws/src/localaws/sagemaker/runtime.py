@@ -4,16 +4,15 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
-from localaws import refusals
+from localaws.kit.members import refuse_unhonoured
+from localaws.sagemaker import refusals
 from localaws.sagemaker.algorithms import InvalidPayload, Predictor
 from localaws.sagemaker.endpoint import Deployment, Endpoint, Variant
-from localaws.sagemaker.engine import SageMaker
 from localaws.sagemaker.permissions import on
 from localaws.sagemaker.rollout import endpoint_log
+from localaws.sagemaker.service import SageMaker
 from localaws.sagemaker.serving import DeploymentGone, ServingFailed
-from localaws.service import AwsError, Caller, Operation, ResourceType
-
-Members = dict[str, Any]
+from localaws.service import AwsError, Caller, Members, Operation, ResourceType
 
 # The limit of botocore's model (and of AWS's API reference for years); AWS now documents 25 MB for some endpoints.
 MAX_BODY_BYTES = 6_291_456
@@ -31,7 +30,7 @@ class SageMakerRuntime:
         self.resource_types: Mapping[str, ResourceType] = {}
 
     def invoke(self, caller: Caller, request: Members) -> Members:
-        refusals.refuse_unhonoured(request, refusals.INVOCATION, code="ValidationError")
+        refuse_unhonoured(request, refusals.INVOCATION, code="ValidationError")
         if len(request["Body"]) > MAX_BODY_BYTES:
             raise AwsError("ValidationError", f"The request's body is larger than {MAX_BODY_BYTES} bytes.")
         endpoint, deployment, variant, predictor = self._target(caller, request)

@@ -7,10 +7,10 @@ from threading import Lock
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from localaws.kit.s3 import download, parse_uri
 from localaws.sagemaker.algorithms import Algorithm, Predictor
 from localaws.sagemaker.artifacts import unpack
 from localaws.sagemaker.endpoint import Deployment, Variant
-from localaws.sagemaker.objects import download, parse_uri
 from localaws.sagemaker.roles import Roles, require_algorithm
 from localaws.service import AwsError
 

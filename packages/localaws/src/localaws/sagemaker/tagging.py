@@ -3,12 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+from localaws.kit.tags import as_list, changed
 from localaws.sagemaker.resources import Resource, Table
-from localaws.service import AwsError, Caller
-
-Members = dict[str, Any]
-
-_MAX_TAGS, _DEFAULT_PAGE = 50, 50
+from localaws.service import AwsError, Caller, Members
 
 
 class Tagging:
@@ -19,21 +16,15 @@ class Tagging:
 
     def add(self, caller: Caller, request: Members) -> Members:
         resource = self._resource(request["ResourceArn"])
-        tags = {**resource.tags, **{tag["Key"]: tag["Value"] for tag in request["Tags"]}}
-        if len(tags) > _MAX_TAGS:
-            raise AwsError("ValidationException", f"A resource can have at most {_MAX_TAGS} tags.")
-        resource.tags = tags
-        return {"Tags": _listed(tags)}
+        resource.tags = changed(resource.tags, request)
+        return {"Tags": as_list(resource.tags)}
 
     def list_tags(self, caller: Caller, request: Members) -> Members:
-        tags = _listed(self._resource(request["ResourceArn"]).tags)
-        start = int(request["NextToken"]) if str(request.get("NextToken", "")).isdigit() else 0
-        end = start + request.get("MaxResults", _DEFAULT_PAGE)
-        return {"Tags": tags[start:end], **({"NextToken": str(end)} if end < len(tags) else {})}
+        return {"Tags": as_list(self._resource(request["ResourceArn"]).tags)}
 
     def delete(self, caller: Caller, request: Members) -> Members:
         resource = self._resource(request["ResourceArn"])
-        resource.tags = {key: value for key, value in resource.tags.items() if key not in request["TagKeys"]}
+        resource.tags = changed(resource.tags, request)
         return {}
 
     def of(self, arn: str) -> dict[str, str]:
@@ -51,7 +42,3 @@ class Tagging:
         table = self._tables.get(slug)
         found = table.find(name) if table is not None else None
         return found if found is not None and found.arn == arn.lower() else None
-
-
-def _listed(tags: dict[str, str]) -> list[dict[str, str]]:
-    return [{"Key": key, "Value": value} for key, value in tags.items()]

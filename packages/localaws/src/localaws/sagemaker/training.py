@@ -6,15 +6,18 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Condition, Event, RLock
 from typing import Any
 
-from localaws import refusals
+from localaws.kit.members import refuse_unhonoured
+from localaws.kit.s3 import parse_uri
+from localaws.kit.tags import tags_of_request
+from localaws.sagemaker import refusals
 from localaws.sagemaker.algorithms import Algorithm
 from localaws.sagemaker.execution import INTERNAL_ERROR, Execution
-from localaws.sagemaker.listing import page, select
-from localaws.sagemaker.objects import has_objects, parse_uri
+from localaws.sagemaker.listing import select
+from localaws.sagemaker.objects import has_objects
 from localaws.sagemaker.resources import TRAINING_JOB, Table
 from localaws.sagemaker.roles import Roles, require_algorithm
 from localaws.sagemaker.training_job import TrainingJob
-from localaws.service import AwsError, Caller, Host
+from localaws.service import AwsError, Caller, Host, Members
 
 _AT_A_TIME = 2  # a job takes a core; more would only slow one another down
 _DAY_S = 86_400  # AWS's default for MaxRuntimeInSeconds
@@ -27,8 +30,6 @@ _NO_OBJECTS = (
     'No S3 objects found under S3 URL "{uri}" given in input data source. Please ensure that the bucket exists in the selected region '
     '({region}), that objects exist under that S3 prefix, and that the role "{role}" has "s3:ListBucket" permissions on bucket "{bucket}".'
 )
-
-Members = dict[str, Any]
 
 
 class TrainingJobs:
@@ -45,7 +46,7 @@ class TrainingJobs:
         self._executions: dict[str, Execution] = {}
 
     def create(self, caller: Caller, request: Members) -> Members:
-        refusals.refuse_unhonoured(request, refusals.TRAINING_JOB)
+        refuse_unhonoured(request, refusals.TRAINING_JOB)
         self.table.check_free(request["TrainingJobName"])
         self.check(request, self.table.arn(request["TrainingJobName"]))
         return {"TrainingJobArn": self.start(request).arn}
@@ -75,7 +76,7 @@ class TrainingJobs:
             arn=self.table.arn(name),
             created=now,
             modified=now,
-            tags={tag["Key"]: tag["Value"] for tag in request.get("Tags", [])},
+            tags=tags_of_request(request),
             request=self._with_defaults(request),
             tuning_job_arn=tuning_job_arn,
         )
@@ -94,7 +95,7 @@ class TrainingJobs:
                 raise AwsError("ValidationException", f"{member} is not honoured by the local AWS.")
         with self.table.lock:
             jobs = select(self.table, request, order="Ascending", status=lambda job: job.status)
-            return page(jobs, request, "TrainingJobSummaries", TrainingJob.summary)
+            return {"TrainingJobSummaries": [job.summary() for job in jobs]}
 
     def stop(self, caller: Caller, request: Members) -> Members:
         with self.table.lock:

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from localaws.sagemaker.resources import Resource, moment
+from localaws.kit.timestamps import moment
+from localaws.sagemaker.resources import Resource
 
 # SecondaryStatus -> TrainingJobStatus
 _STATUS = {

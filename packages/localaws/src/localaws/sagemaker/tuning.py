@@ -6,15 +6,17 @@ from collections.abc import Mapping
 from threading import Event, Thread
 from typing import Any
 
-from localaws import refusals
-from localaws.sagemaker.listing import page, select
+from localaws.kit.members import refuse_unhonoured
+from localaws.kit.tags import tags_of_request
+from localaws.sagemaker import refusals
+from localaws.sagemaker.listing import select
 from localaws.sagemaker.ranges import dimensions
 from localaws.sagemaker.resources import TUNING_JOB, Table
 from localaws.sagemaker.search import Search
-from localaws.sagemaker.training import Members, TrainingJobs
+from localaws.sagemaker.training import TrainingJobs
 from localaws.sagemaker.training_job import TrainingJob
 from localaws.sagemaker.tuning_job import TuningJob
-from localaws.service import AwsError, Caller, Host
+from localaws.service import AwsError, Caller, Host, Members
 
 _NO_METRIC = "No objective metrics found after running {count} training jobs. Please ensure that the algorithm emits the objective metric."
 _NOT_A_METRIC = (
@@ -35,12 +37,12 @@ class TuningJobs:
         self._threads: list[Thread] = []
 
     def create(self, caller: Caller, request: Members) -> Members:
-        refusals.refuse_unhonoured(request, refusals.TUNING_JOB)
+        refuse_unhonoured(request, refusals.TUNING_JOB)
         name = request["HyperParameterTuningJobName"]
         self.table.check_free(name)
         self._check(request)
         now = time.time()
-        tags = {tag["Key"]: tag["Value"] for tag in request.get("Tags", [])}
+        tags = tags_of_request(request)
         job = TuningJob(name=name, arn=self.table.arn(name), created=now, modified=now, tags=tags, request=request)
         self.table.add(job)
         self._begin(job)
@@ -54,7 +56,7 @@ class TuningJobs:
     def list_summaries(self, caller: Caller, request: Members) -> Members:
         with self.table.lock:
             jobs = select(self.table, request, order="Ascending", sort_by="Name", status=lambda job: job.status)
-            return page(jobs, request, "HyperParameterTuningJobSummaries", lambda job: job.summary(self._jobs(job)))
+            return {"HyperParameterTuningJobSummaries": [job.summary(self._jobs(job)) for job in jobs]}
 
     def list_training_jobs(self, caller: Caller, request: Members) -> Members:
         with self.table.lock:
@@ -67,7 +69,7 @@ class TuningJobs:
                 status=lambda job: job.status,
                 values={"FinalObjectiveMetricValue": tuning.objective_value},
             )
-            return page(jobs, request, "TrainingJobSummaries", tuning.training_job)
+            return {"TrainingJobSummaries": [tuning.training_job(job) for job in jobs]}
 
     def stop(self, caller: Caller, request: Members) -> Members:
         with self._training.moved:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from localaws.sagemaker.resources import Resource, moment
+from localaws.kit.timestamps import moment
+from localaws.sagemaker.resources import Resource
 from localaws.sagemaker.training_job import TrainingJob
 
 

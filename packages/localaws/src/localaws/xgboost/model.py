@@ -4,15 +4,15 @@ from pathlib import Path
 
 import xgboost
 
+from localaws.kit.files import write_whole
+
 NAME = "xgboost-model"
 
 
 def save(booster: xgboost.Booster, folder: Path) -> None:
     """Write `xgboost-model` as Booster.save_model() does where a name has no ending: UBJSON. Whole or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
-    incoming = folder / f".{NAME}"
-    incoming.write_bytes(booster.save_raw("ubj"))
-    incoming.rename(folder / NAME)
+    write_whole(folder / NAME, bytes(booster.save_raw("ubj")))
 
 
 def load(folder: Path) -> xgboost.Booster:

@@ -3,23 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-from localaws.resources.making import as_bool, tag_changes, undone_on_failure, words
+from localaws.kit.properties import as_api, as_bool, changed, input_shape, retag, undone_on_failure, words
+from localaws.kit.tags import as_list, tags_in
 from localaws.service import Provisioned, ResourceRequest, ResourceType
 
 
-def _tags(properties: Mapping[str, Any]) -> list[dict[str, str]]:
-    return [{"Key": tag["Key"], "Value": str(tag["Value"])} for tag in properties.get("Tags", [])]
-
-
-def _configuration(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """The template's configuration with the API's types: a template may spell numbers and booleans as text."""
-    found = dict(properties.get("WorkGroupConfiguration", {}))
-    for name, value in found.items():
-        if isinstance(value, str) and value.lower() in ("true", "false"):
-            found[name] = value.lower() == "true"
-    if "BytesScannedCutoffPerQuery" in found:
-        found["BytesScannedCutoffPerQuery"] = int(found["BytesScannedCutoffPerQuery"])
-    return found
+def _configuration(client: Any, properties: Mapping[str, Any]) -> dict[str, Any]:
+    shape = input_shape(client, "CreateWorkGroup").members["Configuration"]
+    return dict(as_api(shape, properties.get("WorkGroupConfiguration", {})))
 
 
 def _attributes(client: Any, name: str) -> dict[str, Any]:
@@ -34,7 +25,11 @@ def _attributes(client: Any, name: str) -> dict[str, Any]:
 def _create(request: ResourceRequest) -> Provisioned:
     client, properties = request.client("athena"), request.properties
     name = properties["Name"]
-    asked = {"Description": properties.get("Description"), "Configuration": _configuration(properties), "Tags": _tags(properties)}
+    asked = {
+        "Description": properties.get("Description"),
+        "Configuration": _configuration(client, properties),
+        "Tags": as_list(tags_in(properties.get("Tags"))),
+    }
     client.create_work_group(Name=name, **{member: value for member, value in asked.items() if value})
     with undone_on_failure(lambda: client.delete_work_group(WorkGroup=name)):
         if properties.get("State", "ENABLED") != "ENABLED":
@@ -44,7 +39,7 @@ def _create(request: ResourceRequest) -> Provisioned:
 
 def _update(request: ResourceRequest) -> Provisioned:
     client, properties, name = request.client("athena"), request.properties, request.properties["Name"]
-    configuration = _configuration(properties)
+    configuration = _configuration(client, properties)
     updates: dict[str, Any] = {key: configuration[key] for key in configuration if key != "ResultConfiguration"}
     updates.setdefault("EnforceWorkGroupConfiguration", True)
     if "BytesScannedCutoffPerQuery" not in configuration:
@@ -65,15 +60,15 @@ def _update(request: ResourceRequest) -> Provisioned:
 
 
 def _retag(client: Any, request: ResourceRequest) -> None:
-    set_tags, removed = tag_changes(request)
-    if not set_tags and not removed:
+    if not changed(request, "Tags"):
         return
     account = request.client("sts").get_caller_identity()["Account"]
     arn = f"arn:aws:athena:{client.meta.region_name}:{account}:workgroup/{request.physical_id}"
-    if removed:
-        client.untag_resource(ResourceARN=arn, TagKeys=removed)
-    if set_tags:
-        client.tag_resource(ResourceARN=arn, Tags=[{"Key": key, "Value": value} for key, value in set_tags.items()])
+    retag(
+        request,
+        tag=lambda tags: client.tag_resource(ResourceARN=arn, Tags=as_list(tags)),
+        untag=lambda keys: client.untag_resource(ResourceARN=arn, TagKeys=keys),
+    )
 
 
 def _delete(request: ResourceRequest) -> None:

@@ -1,0 +1,43 @@
+"""Never a green lie: a member that is not honoured is refused by its name, before anything is made."""
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+from localaws.service import AwsError
+
+# What a request may hold: ANY value, one of a set of values, or a structure (or a list of structures) of the same.
+ANY = None
+Honoured: TypeAlias = "frozenset[Any] | Mapping[str, Honoured] | None"
+
+
+def only(*values: Any) -> frozenset[Any]:
+    return frozenset(values)
+
+
+def refuse_unhonoured(request: Mapping[str, Any], honoured: Mapping[str, Honoured], *, code: str = "ValidationException") -> None:
+    """Raises AwsError for the first member that is not in `honoured`. Empty structures and lists ask for nothing, so they pass."""
+    problem = _first_problem(request, honoured, "")
+    if problem is not None:
+        raise AwsError(code, problem)
+
+
+def _first_problem(value: Any, honoured: "Honoured", path: str) -> str | None:
+    if honoured is ANY or value in ({}, []):
+        return None
+    if isinstance(honoured, frozenset):
+        return None if value in honoured else f"{path} {value!r} is not honoured by the local AWS; it honours {_either(honoured)}."
+    if isinstance(value, list):
+        return next((p for item in value if (p := _first_problem(item, honoured, path))), None)
+    for name, item in value.items():
+        where = f"{path}.{name}" if path else name
+        if name not in honoured:
+            if item in ({}, []):
+                continue
+            return f"{where} is not honoured by the local AWS."
+        if (problem := _first_problem(item, honoured[name], where)) is not None:
+            return problem
+    return None
+
+
+def _either(values: frozenset[Any]) -> str:
+    return " or ".join(repr(value) for value in sorted(values, key=str))

@@ -1,0 +1,100 @@
+"""Pages of a list: a handler gives all items, and botocore's models say how the operation's answer is cut into pages."""
+
+import base64
+import binascii
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from botocore.exceptions import UnknownServiceError
+from botocore.loaders import Loader
+from botocore.model import ListShape, OperationModel, StructureShape
+
+from localaws.service import AwsError
+
+_PAGE = 100
+# SageMaker documents a default of its own for MaxResults. Where its model asks for more, for example of ListTags, that holds.
+_PAGES = {"sagemaker": 10}
+# The codes of a wrong token, the more special first. ValidationException is also common to all services, declared or not.
+_CODES = ("InvalidNextTokenException", "InvalidInputException", "InvalidRequestException", "ValidationException")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Paging:
+    """The members by which an operation pages: `token` and `limit` of its request, `next_token` and `items` of its answer."""
+
+    token: str
+    limit: str | None
+    next_token: str
+    items: str
+    page_size: int  # when the request has no limit
+    refused: str  # the code for a token that is not ours
+
+    def page(self, operation: OperationModel, request: Mapping[str, Any], answer: Mapping[str, Any], *, start: int) -> dict[str, Any]:
+        """The page that begins at `start`, of the answer that holds all items."""
+        asked = request.get(self.limit) if self.limit else None
+        end = start + (asked or self.page_size)  # 0 stands for the default, where the model allows it
+        items = answer[self.items]
+        cut = {**answer, self.items: list(items[start:end])}
+        return {**cut, self.next_token: self._encode(operation, request, end)} if end < len(items) else cut
+
+    def start(self, operation: OperationModel, request: Mapping[str, Any]) -> int:
+        """The index of the page's first item. Raises AwsError for a token that no earlier page of this request returned."""
+        if (token := request.get(self.token)) is None:
+            return 0
+        try:
+            start = int(base64.urlsafe_b64decode(token).partition(b":")[0])
+        except (ValueError, binascii.Error):
+            start = -1
+        if start < 0 or token != self._encode(operation, request, start):
+            raise AwsError(self.refused, f"The {self.token} is not valid: {operation.name} did not return it for this request.")
+        return start
+
+    def _encode(self, operation: OperationModel, request: Mapping[str, Any], start: int) -> str:
+        """A token holds for the operation with the same filters and order. The limit may change from page to page."""
+        same = {name: value for name, value in request.items() if name not in (self.token, self.limit)}
+        text = json.dumps([operation.service_model.service_name, operation.name, start, same], sort_keys=True, default=str)
+        return base64.urlsafe_b64encode(f"{start}:{hashlib.sha256(text.encode()).hexdigest()[:32]}".encode()).decode()
+
+
+def paging_of(operation: OperationModel) -> Paging | None:
+    """How the operation pages, by botocore's paginator and, where botocore has none, by the token in the shapes; None if it does not."""
+    given, answered = _members(operation.input_shape), _members(operation.output_shape)
+    described = _paginators(operation.service_model.service_name).get(operation.name, {})
+    token = described.get("input_token") or _named(given, "nexttoken")
+    next_token = described.get("output_token") or _named(answered, "nexttoken")
+    lists = [name for name, shape in answered.items() if isinstance(shape, ListShape)]
+    items = described.get("result_key") or (lists[0] if len(lists) == 1 else None)
+    if token is None or next_token is None or items is None:
+        return None
+    limit = described.get("limit_key") or _named(given, "maxresults")
+    bounds = given[limit].metadata if limit else {}
+    usual = _PAGES.get(operation.service_model.service_name, _PAGE)
+    return Paging(
+        token=token,
+        limit=limit,
+        next_token=next_token,
+        items=items,
+        page_size=max(min(usual, bounds.get("max", usual)), bounds.get("min", 1)),
+        refused=next((code for code in _CODES if code in {shape.name for shape in operation.error_shapes}), _CODES[-1]),
+    )
+
+
+def _members(shape: StructureShape | None) -> Mapping[str, Any]:
+    return shape.members if shape is not None else {}
+
+
+def _named(members: Mapping[str, Any], name: str) -> str | None:
+    return next((member for member in members if member.lower() == name), None)
+
+
+@cache
+def _paginators(service: str) -> Mapping[str, Any]:
+    try:
+        found: Mapping[str, Any] = Loader().load_service_model(service, "paginators-1")["pagination"]
+    except UnknownServiceError:
+        return {}
+    return found

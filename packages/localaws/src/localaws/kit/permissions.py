@@ -1,0 +1,53 @@
+"""What an operation asks of IAM, as AWS's service authorization reference has it.
+
+The action on each resource that the request names, with tags as condition keys; the action that tags what is made; what is passed on.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from localaws.kit.tags import request_conditions, resource_conditions, tags_of_request
+from localaws.service import Caller, Members, Permission
+
+Asked = Callable[[Caller, Members], Sequence[Permission]]
+Arns = Callable[[Caller, Members], Iterable[str]]
+TagsOf = Callable[[str], Mapping[str, str]]
+
+
+def anywhere(action: str) -> Asked:
+    """The action on no resource in particular."""
+    return lambda caller, request: [Permission(action=action)]
+
+
+def on(
+    action: str,
+    arns: Arns,
+    *,
+    tags_of: TagsOf = lambda arn: {},
+    context: Callable[[Members], Mapping[str, Any]] = lambda request: {},
+    tagging: str | None = None,
+    passed: Asked = lambda caller, request: [],
+) -> Asked:
+    """The action on the resources that `arns` gives, each once.
+
+    `tags_of` gives an existing resource's tags by its ARN, `context` further condition keys of the service. `tagging` is the action that is
+    asked for too when the request makes the first resource with tags; `passed` are roles and connections that the request hands on.
+    """
+
+    def asked(caller: Caller, request: Members) -> list[Permission]:
+        given = list(dict.fromkeys(arns(caller, request)))
+        conditions = {**request_conditions(request), **context(request)}
+        service = action.partition(":")[0]
+        found = [
+            Permission(action=action, resource=arn, context={**resource_conditions(service, tags_of(arn)), **conditions}) for arn in given
+        ]
+        if tagging is not None and tags_of_request(request):
+            found.append(Permission(action=tagging, resource=given[0], context=found[0].context))
+        return [*found, *passed(caller, request)]
+
+    return asked
+
+
+def named(member: str) -> Arns:
+    """The resource whose ARN stands in this member of the request."""
+    return lambda caller, request: [request[member]]

@@ -1,0 +1,53 @@
+"""Sessions of roles that a service acts under. What a session may do is decided at each call, so a changed policy holds at once."""
+
+import time
+from collections.abc import Callable
+from threading import Lock
+from typing import Any
+
+from localaws.service import Credentials, Host
+
+_SESSION_S = 900  # a session is used again for this long: a new one costs a new client for each service
+
+
+class RoleSessions:
+    """The sessions of one service; `principal` is the service's own, which the roles must trust."""
+
+    def __init__(self, host: Host, *, principal: str, now: Callable[[], float] = time.monotonic) -> None:
+        self._host, self._principal, self._now = host, principal, now
+        self._kept: dict[tuple[str, ...], tuple[float, Credentials]] = {}
+        self._lock = Lock()
+
+    def client(self, service: str, credentials: Credentials) -> Any:
+        return self._host.client(service, credentials)
+
+    def assume(self, role_arn: str, *, source_arn: str, session_name: str) -> Credentials:
+        """A new session, on behalf of the resource `source_arn`. Raises AwsError when the role does not trust the service."""
+        return self._host.assume_role(role_arn, service_principal=self._principal, source_arn=source_arn, session_name=session_name)
+
+    def get(self, role_arn: str, *, source_arn: str, session_name: str, then: str | None = None) -> Credentials:
+        """A session that may be used again; of the role `then`, which the first role assumes, when it is given.
+
+        Raises AwsError when the role does not trust the service, botocore's ClientError when `then` does not trust the role.
+        """
+        own = self._once((role_arn, source_arn), lambda: self.assume(role_arn, source_arn=source_arn, session_name=session_name))
+        if then is None:
+            return own
+        return self._once((role_arn, source_arn, then), lambda: self._chained(own, then, session_name))
+
+    def _once(self, key: tuple[str, ...], make: Callable[[], Credentials]) -> Credentials:
+        now = self._now()
+        with self._lock:
+            self._kept = {known: session for known, session in self._kept.items() if session[0] > now}
+            if key in self._kept:
+                return self._kept[key][1]
+        made = make()  # outside of the lock: it is a call of its own, and roles do not wait for each other
+        with self._lock:
+            self._kept[key] = (now + _SESSION_S, made)
+        return made
+
+    def _chained(self, own: Credentials, role_arn: str, session_name: str) -> Credentials:
+        found = self._host.client("sts", own).assume_role(RoleArn=role_arn, RoleSessionName=session_name)["Credentials"]
+        return Credentials(
+            access_key_id=found["AccessKeyId"], secret_access_key=found["SecretAccessKey"], session_token=found["SessionToken"]
+        )
