@@ -1,4 +1,4 @@
-"""The command line: each command is a thin call into the library; errors end it with one message and their own exit code."""
+"""The command line. Each command is a thin call into the library; an error ends it with one message and its own exit code."""
 
 import contextlib
 import io
@@ -9,7 +9,7 @@ import typer
 from mlkit.cli import check, doctor, endpoints, evidence, local, new, notebooks
 from mlkit.cli.kinds import ProjectGroup
 
-_KEYBOARD = 130  # what Typer makes of Ctrl-C
+_KEYBOARD = 130  # Typer returns it for Ctrl-C
 app = typer.Typer(
     cls=ProjectGroup,
     no_args_is_help=True,
@@ -37,7 +37,7 @@ def main() -> None:
     from mlkit.errors import Interrupted
 
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr is: what a notebook says may hold what UTF-8 cannot
+        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr does: a notebook may print what UTF-8 cannot encode
     try:
         code = app(standalone_mode=False)
         if code == _KEYBOARD:

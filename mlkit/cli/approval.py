@@ -1,4 +1,4 @@
-"""The approval of `mlkit local run`: decided by --approve, asked for at the terminal, or left to `mlkit local approve | reject`."""
+"""The approval of `mlkit local run`: --approve decides it, the user decides it at the terminal, or it stays pending."""
 
 from collections.abc import Callable
 
@@ -16,9 +16,9 @@ def settle(
     say: Callable[[str], None],
     options: str = "",
 ) -> None:
-    """Call `decide` with an answer, or say how it is given later. `beforehand` approves with that comment.
+    """Call `decide` with an answer, or say how to answer later. `beforehand` approves with that comment.
 
-    `longest` is the number of characters that a comment may have; `options` are those of the command that decides later.
+    `longest` is the maximum number of characters of a comment. `options` are added to the command that decides later.
     """
     if beforehand is not None:
         decide(True, beforehand)
@@ -27,12 +27,12 @@ def settle(
     if isinstance(answer, Decision):
         decide(answer.agreed, answer.comment or answer.word)
     elif answer is Unanswered.GIVEN_UP:
-        say("decided elsewhere")
+        say("already decided in another terminal")
     else:
-        opened = "left open" if answer is Unanswered.LEFT_OPEN else "waits"
+        opened = "not decided" if answer is Unanswered.LEFT_OPEN else "waits for approval"
         say(f'{opened}: type in another terminal `mlkit local approve{options} "comment"` or `mlkit local reject{options} "reason"`')
 
 
 def _too_long(given: Decision, longest: int) -> str | None:
     too_many = len(given.comment) - longest
-    return f"Nothing is decided: CodePipeline takes {longest} characters, {too_many} fewer than these." if too_many > 0 else None
+    return f"Not decided: CodePipeline takes {longest} characters; your comment has {too_many} too many." if too_many > 0 else None

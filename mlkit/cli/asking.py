@@ -1,4 +1,4 @@
-"""Questions at the terminal: only a whole word that means yes or no decides, and only when it was typed after the question was shown."""
+"""Questions at the terminal. An answer counts only if its first word is one of WORDS and it was typed after the question."""
 
 import os
 import re
@@ -18,7 +18,7 @@ _LOOK_S = 1.0  # how often to look whether the answer is still waited for
 
 @dataclass(frozen=True, kw_only=True)
 class Decision:
-    """What an answer means; `word` is the word that decided, as it was typed, and `comment` what followed it."""
+    """What an answer means. `word` is its first word as typed; `comment` is the rest."""
 
     agreed: bool
     word: str
@@ -26,17 +26,17 @@ class Decision:
 
 
 class Unanswered(Enum):
-    """Why a question ended without a decision: Ctrl-D, or nobody waits for the answer any more."""
+    """Why a question ended without a decision: the user typed Ctrl-D, or the answer is no longer needed."""
 
     LEFT_OPEN = auto()
     GIVEN_UP = auto()
 
 
 def decision(text: str) -> Decision | None:
-    """The decision that the text's first word takes; None for a text whose first word is none of `WORDS`.
+    """The decision in the text's first word; None if it is none of `WORDS`.
 
-    Case does not matter, and one mark of punctuation may follow the word: "Yes, as good as the last one". A text with control
-    characters, such as those of the arrow keys, decides nothing: the terminal did not show what it holds.
+    Case does not matter. One punctuation mark may follow the word: "Yes, as good as the last one". A text with control characters,
+    such as those of the arrow keys, is no decision, because the terminal did not show it as it is.
     """
     text = text.replace("\t", " ").strip(" \r\n")
     found = _ANSWER.fullmatch(text) if text.isprintable() else None
@@ -58,8 +58,8 @@ def ask(
 ) -> Decision | Unanswered:
     """Ask at the terminal until an answer decides. Ctrl-D leaves the question open; Ctrl-C raises KeyboardInterrupt.
 
-    `objection` says why a decision cannot be taken as it is, and the question is asked again. Each time that the question is shown,
-    what was typed before is dropped.
+    `objection` returns why a decision is not acceptable; the question is then asked again. Each time the question is shown, input typed
+    before is dropped.
     """
     out.print(question)
     typed, lines = sys.stdin.fileno(), _Lines()
@@ -74,7 +74,7 @@ def ask(
             out.print()
             return Unanswered.LEFT_OPEN
         decided = decision(line)
-        told = objection(decided) if decided else f"Nothing is decided: the first word must be {_listed(list(WORDS))}."
+        told = objection(decided) if decided else f"Not decided: the first word must be {_listed(list(WORDS))}."
         if decided and told is None:
             return decided
         out.print(told)
@@ -84,19 +84,19 @@ def ask(
 
 
 def is_confirmed(question: str) -> bool:
-    """Whether a person at the terminal says yes; without one, the answer is no."""
+    """Whether a person at the terminal says yes. Without a terminal the answer is no."""
     answer = ask(question) if is_attended() else None
     return isinstance(answer, Decision) and answer.agreed
 
 
 class _Lines:
-    """Reads whole lines; Ctrl-D in the middle of one hands over its beginning, which is kept until Enter ends it."""
+    """Reads whole lines. Ctrl-D inside a line delivers its beginning, which is kept until Enter ends the line."""
 
     def __init__(self) -> None:
         self._begun = b""
 
     def read(self, typed: int) -> str | None:
-        """The line with its end; None while it has none; "" at the input's end."""
+        """The line with its newline; None while it is incomplete; "" at the end of the input."""
         try:
             piece = os.read(typed, 4096)
         except OSError:  # the terminal was closed

@@ -1,4 +1,4 @@
-"""How the command line speaks: progress with elapsed time, tables that fit 80 columns, one clear error."""
+"""The output of the command line: progress with elapsed time, tables that fit 80 columns, errors."""
 
 import os
 import re
@@ -34,7 +34,7 @@ err = Terminal(stderr=True, highlight=False, soft_wrap=True)
 
 
 def show_error(error: MlkitError) -> None:
-    """What happened, then what to do; never a stack trace or a secret. A terminal's lines end between words, a log's do not end."""
+    """Print the message and the next step, never a stack trace or a secret. Lines are wrapped between words on a terminal only."""
     message, cure = [f"Error: {_told(str(error))}"], [f"{NEXT}{_told(error.cure)}"] if error.cure else []
     if err.is_terminal:
         tied = message[0].replace(" ", _TIED, 1)
@@ -49,19 +49,19 @@ def show_error(error: MlkitError) -> None:
 
 
 def _told(text: str) -> str:
-    from mlkit.screening import screened  # what ends well does not need it
+    from mlkit.screening import screened  # only needed for errors
 
     return _from_here(screened(text, sys.argv, os.environ))
 
 
 def _from_here(text: str) -> str:
-    """The text with the files below the working folder named from there, as they would be typed."""
+    """The text with the paths below the working folder made relative to it."""
     here = os.getcwd().rstrip("/")
     return re.sub(rf"(?<![\w/.-]){re.escape(here)}/(?=[\w.])", "", text) if here else text
 
 
 def wrapped_commands(text: str, width: int) -> list[str]:
-    """The text in lines; a short `command` stays whole, a long one's lines end as a shell wants it, so that it can be copied."""
+    """The text in lines. A short `command` stays on one line; the lines of a long one end in a backslash, so that it can be copied."""
     done, inside = [], False
     whole = re.sub(r"`[^`]{1,40}`", lambda command: command[0].replace(" ", _TIED), text)
     for line in textwrap.wrap(whole, width - 2, subsequent_indent="  ", **WHOLE_WORDS):
@@ -73,7 +73,7 @@ def wrapped_commands(text: str, width: int) -> list[str]:
 
 @contextmanager
 def step(title: str, timings: dict[str, float] | None = None) -> Iterator[None]:
-    """Say that a step begins and, when it ends, how long it took; a failed step says so."""
+    """Print the start of a step, then its duration, or that it failed."""
     start = time.monotonic()
     out.print(f"[bold]{title}[/] ...")
     try:
@@ -88,7 +88,7 @@ def step(title: str, timings: dict[str, float] | None = None) -> Iterator[None]:
 
 
 class Elapsed:
-    """Prints lines that begin with the seconds since it was made."""
+    """Prints lines that begin with the seconds since the object was created."""
 
     def __init__(self) -> None:
         self._start = time.monotonic()
@@ -98,7 +98,7 @@ class Elapsed:
 
 
 class StackEvents(Elapsed):
-    """Prints what a stack operation made, replaced, removed or failed at; what only began, or stayed as it was, is not told."""
+    """Prints the resources that a stack operation created, replaced, deleted or failed at. It omits starts and unchanged resources."""
 
     _QUIET = re.compile(r" (CREATE_IN_PROGRESS|UPDATE_IN_PROGRESS|UPDATE_COMPLETE|DELETE_IN_PROGRESS|DELETE_SKIPPED)( User Initiated)?$")
 
@@ -108,7 +108,7 @@ class StackEvents(Elapsed):
 
 
 def show_table(rows: Sequence[Mapping[str, object]], *, title: str = "") -> None:
-    """One line per row under the first row's names; numbers stand right."""
+    """Print one line per row under the first row's names; numbers are right-aligned."""
     table = Table(title=title or None, title_justify="left")
     for name, value in rows[0].items():
         table.add_column(name, overflow="fold", justify="right" if isinstance(value, int | float) else "left")
@@ -138,5 +138,5 @@ def counted(number: int, noun: str) -> str:
 
 
 def plain(text: str) -> str:
-    """The text with nothing in it that rich would take for markup."""
+    """The text, escaped so that rich finds no markup in it."""
     return text.replace("[", "\\[")

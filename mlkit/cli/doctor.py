@@ -1,4 +1,4 @@
-"""mlkit doctor: what would fail, told before it costs anything."""
+"""mlkit doctor: report what would fail, before it costs anything."""
 
 import json
 import textwrap
@@ -28,13 +28,13 @@ _SLOW_S = 1.0
 
 
 def doctor(
-    aws: Annotated[bool, typer.Option("--aws", help="Check an AWS account, without the local AWS. It is only looked at.")] = False,
+    aws: Annotated[bool, typer.Option("--aws", help="Check an AWS account instead of the local AWS.")] = False,
     as_json: AsJson = False,
     your_initials: YourInitials = INITIALS,
 ) -> None:
-    """Check this machine and the AWS that this shell points to; without one, the project's local AWS. Nothing is changed.
+    """Check this machine and the AWS that this shell points to; without one, the project's local AWS. Doctor changes nothing.
 
-    The exit code is 0 when nothing fails, else that of the first failure's kind.
+    The exit code is 0 when nothing fails, otherwise that of the first failure.
 
     Example: mlkit doctor
     Example: mlkit doctor --aws --your-initials abc
@@ -57,7 +57,7 @@ def doctor(
 
 
 def _names(project: Project, your_initials: str) -> LabNames:
-    """Without a database's name where the project does not say what it is about: that is a finding of its own."""
+    """The lab's names, without the database if mlkit.yml does not give one; the check `project` reports that."""
     try:
         return project.names(your_initials)
     except (NotFound, UsageError):
@@ -83,7 +83,7 @@ def _groups(project: Project, names: LabNames, an_account: bool, environment: Ex
         environment.enter_context(console.environment(local_server.environment(project)))
         yield from _aws_groups(Account(names=names, project=project, deploys="mlkit local run"))
     else:
-        nothing = skipped("this shell points to none", "`mlkit local up`; or sign in to an account, then `mlkit doctor --aws`.")
+        nothing = skipped("this shell points to no AWS", "`mlkit local up`; or sign in to an account, then `mlkit doctor --aws`.")
         yield Group(title="AWS", subject=None, checks=(Check(name="AWS", run=lambda _: nothing),))
 
 
@@ -97,7 +97,7 @@ def _aws_groups(account: Any) -> Iterator["Group"]:
 
 
 def _shown(findings: Iterable["Finding"]) -> Iterator["Finding"]:
-    """The same findings, each printed as it comes, under its group's title."""
+    """The same findings. Each is printed as soon as it is there, under its group's title."""
     title = ""
     for finding in findings:
         if finding.group != title:
@@ -109,7 +109,7 @@ def _shown(findings: Iterable["Finding"]) -> Iterator["Finding"]:
 
 
 def lines(finding: "Finding") -> list[Text]:
-    """Outcome, check and detail; below, what to type next. At most 80 columns, unless one word is longer than a line."""
+    """Outcome, check and detail, and below them the next step. At most 80 columns, unless one word is longer than a line."""
     slow = f" ({finding.elapsed_s:.1f} s)" if finding.elapsed_s >= _SLOW_S else ""
     detail, indent = finding.detail + slow, _DETAIL_AT
     if any(len(word) > _WIDTH - indent for word in detail.split()):

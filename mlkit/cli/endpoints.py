@@ -1,4 +1,4 @@
-"""mlkit deploy | undeploy: an environment's endpoint."""
+"""mlkit deploy | undeploy: create, update or delete an environment's endpoint."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,19 +13,19 @@ if TYPE_CHECKING:
     from mlkit.aws.by_hand import ByHand
 
 Environment = Annotated[str, typer.Argument(help="dev, qa or production")]
-# Neither reads a variable: one that is left over in a shell must not bypass an approval.
+# Neither option reads an environment variable: a variable left over in a shell must not bypass an approval.
 BypassPipeline = Annotated[
     str | None,
-    typer.Option(metavar="ENVIRONMENT", help="Change an environment of a pipeline without its approval: repeat the environment's name."),
+    typer.Option(metavar="ENVIRONMENT", help="Change the pipeline's environment without approval: repeat the environment's name."),
 ]
-Reason = Annotated[str, typer.Option(help="Why, for the record of the change: needed for production and with --bypass-pipeline.")]
+Reason = Annotated[str, typer.Option(help="Reason for the record of the change; required for production and with --bypass-pipeline.")]
 
 
 def deploy(environment: Environment, bypass_pipeline: BypassPipeline = None, reason: Reason = "") -> None:
-    """Bring an environment's endpoint to the model of the last 02_train.
+    """Deploy the model of the last 02_train to an environment's endpoint.
 
-    qa and production belong to the pipeline where there is one, and are refused: push, and it deploys what is approved.
-    With --bypass-pipeline they are changed all the same. A change of production is recorded, with its reason.
+    If there is a pipeline, it owns qa and production, and this command refuses to change them: push instead.
+    --bypass-pipeline overrides the refusal. mlkit records a change of production with its reason.
 
     Example: mlkit deploy dev
     """
@@ -41,7 +41,7 @@ def deploy(environment: Environment, bypass_pipeline: BypassPipeline = None, rea
 def undeploy(
     environment: Environment, your_initials: YourInitials = INITIALS, bypass_pipeline: BypassPipeline = None, reason: Reason = ""
 ) -> None:
-    """Take an environment's endpoint down, so that it costs nothing. An environment of a pipeline is refused as `mlkit deploy` says.
+    """Delete an environment's endpoint, so that it costs nothing. The pipeline's environments are refused as by `mlkit deploy`.
 
     Example: mlkit undeploy dev
     """
@@ -51,17 +51,17 @@ def undeploy(
     by_hand = _by_hand(environment, bypass_pipeline, reason)
     gone = undeploy_endpoint(Session(), environment, your_initials, by_hand=by_hand, on_event=StackEvents())
     name = LabNames(initials=your_initials).endpoint(environment)
-    out.print(f"{name} is gone" if gone else f"There was no {name}")
+    out.print(f"{name} was deleted" if gone else f"There was no {name}")
 
 
 def _by_hand(environment: str, bypass_pipeline: str | None, reason: str) -> "ByHand":
-    """What is recorded beside the caller. Raises UsageError for a bypass of another environment."""
+    """The reason, bypass and origin for the record. Raises UsageError for a bypass of another environment."""
     from mlkit.aws.by_hand import ByHand, check_bypass
     from mlkit.runner.provenance import origin
 
     check_bypass(checked_environment(environment), bypass_pipeline)
     try:
         project = Project.here()
-    except NotFound:  # an endpoint is taken down from anywhere
+    except NotFound:  # undeploy needs no project
         project = None
     return ByHand(reason=reason, bypass=bypass_pipeline, origin=origin(project))

@@ -1,4 +1,4 @@
-"""mlkit evidence ... | exports | sweep: what the pipeline's own actions call, and people by hand."""
+"""mlkit evidence ... | exports | sweep: commands for the pipeline's actions, and for people."""
 
 import os
 import re
@@ -14,8 +14,8 @@ from mlkit.errors import UsageError
 from mlkit.settings import Project
 
 _EXECUTION_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-app = typer.Typer(no_args_is_help=True, help="Seal an execution's evidence; verify that what was approved is what is deployed.")
-Exports = Annotated[Path, typer.Option(help="File that gets `export NAME=value` lines, for the shell to read.")]
+app = typer.Typer(no_args_is_help=True, help="Seal an execution's evidence, fetch it, and compare it with what was approved.")
+Exports = Annotated[Path, typer.Option(help="File for the `export NAME=value` lines that the shell reads.")]
 
 
 def _write_exports(path: Path, values: dict[str, object]) -> None:
@@ -23,7 +23,7 @@ def _write_exports(path: Path, values: dict[str, object]) -> None:
 
 
 def exports(file: Annotated[Path, typer.Argument(help="The file to write.")] = Path("exports.env")) -> None:
-    """Write what the notebooks handed over so far as shell variables, for a buildspec to export.
+    """Write the notebooks' results as shell variables, for a buildspec to export.
 
     Example: mlkit exports exports.env
     """
@@ -44,13 +44,13 @@ def exports(file: Annotated[Path, typer.Argument(help="The file to write.")] = P
 
 @app.command()
 def seal(
-    staging: Annotated[str, typer.Option(envvar="STAGING", help="s3:// address of the staging bucket.")],
-    evidence_bucket: Annotated[str, typer.Option(envvar="EVIDENCE", help="s3:// address of the evidence bucket.")],
+    staging: Annotated[str, typer.Option(envvar="STAGING", help="The staging bucket's s3:// address.")],
+    evidence_bucket: Annotated[str, typer.Option(envvar="EVIDENCE", help="The evidence bucket's s3:// address.")],
     execution: Annotated[str, typer.Option(envvar="PIPELINE_EXECUTION_ID", help="The pipeline execution.")],
-    action: Annotated[str, typer.Option(envvar="ACTION", help="STAGE.ACTION that seals.")],
+    action: Annotated[str, typer.Option(envvar="ACTION", help="The sealing action, STAGE.ACTION.")],
     exports: Exports = Path("exports.env"),
 ) -> None:
-    """Copy the execution's staged files into the write-once bucket and write their manifest.
+    """Copy the execution's staged files to the write-once evidence bucket and write their manifest.
 
     Example: mlkit evidence seal --staging s3://staging --evidence-bucket s3://evidence --execution ID --action QA.SealEvidence
     """
@@ -79,11 +79,11 @@ def seal(
 
 @app.command()
 def fetch(
-    manifest: Annotated[str, typer.Argument(help="The manifest's s3:// address, as the approval's message ends with it.")],
-    to: Annotated[Path | None, typer.Option(help="The folder to make; by default executed/sealed-EXECUTION.")] = None,
+    manifest: Annotated[str, typer.Argument(help="The manifest's s3:// address: the end of the approval's message.")],
+    to: Annotated[Path | None, typer.Option(help="New folder; by default executed/sealed-EXECUTION.")] = None,
     seal_sha256: Annotated[str | None, SealSha256] = None,
 ) -> None:
-    """Copy sealed evidence to this disk - notebooks, records, model - once every file is found to be as sealed.
+    """Copy sealed notebooks, records and model to this disk. Each file is first compared with its sealed digest.
 
     Example: mlkit evidence fetch s3://evidence/.../manifest.json --seal-sha256 SHA256
     """
@@ -100,7 +100,7 @@ def fetch(
 
 @app.command("verify-approval")
 def verify_approval(
-    seal_uri: Annotated[str, typer.Option(envvar="SEAL_URI", help="Address of the manifest.")],
+    seal_uri: Annotated[str, typer.Option(envvar="SEAL_URI", help="The manifest's s3:// address.")],
     seal_sha256: Annotated[str, SealSha256],
 ) -> None:
     """Compare code, model, configuration and every sealed file with what was approved.
@@ -119,7 +119,7 @@ def sweep(
     your_initials: YourInitials = INITIALS,
     yes: Yes = False,
 ) -> None:
-    """Find what an execution left behind - running jobs, its QA endpoint - and, with --yes, end it.
+    """List what an execution left behind: running jobs and its QA endpoint. With --yes, stop and delete them.
 
     Example: mlkit sweep 01234567-89ab-cdef-0123-456789abcdef
     """
@@ -135,6 +135,6 @@ def sweep(
     for leftover in leftovers:
         out.print(f"{'ends' if yes else 'would end'} {leftover.kind} {leftover.name}")
     if not leftovers:
-        out.print("Nothing is left of it.")
+        out.print("The execution left nothing behind.")
     elif yes:
         end(aws, leftovers)

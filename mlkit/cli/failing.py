@@ -1,4 +1,4 @@
-"""What the command line tells of an exception: one error with a next step, whoever raised it."""
+"""Turns any exception into one MlkitError with a next step."""
 
 import errno
 
@@ -12,18 +12,18 @@ _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 def as_error(problem: Exception) -> MlkitError | None:
-    """The error that says the same; None for what only a mistake in mlkit can raise."""
+    """The MlkitError for the exception; None if only a defect in mlkit can raise it."""
     match problem:
         case MlkitError():
             return problem
         case NoArgsIsHelpError():
             return errors.UsageError("", cure="")  # the help is printed already
         case UsageError() if problem.ctx is not None:
-            return errors.UsageError(problem.format_message(), cure=f"`{problem.ctx.command_path} --help` shows what it takes.")
+            return errors.UsageError(problem.format_message(), cure=f"`{problem.ctx.command_path} --help` shows the arguments and options.")
         case ClickException():
             return errors.UsageError(problem.format_message())
         case Abort():
-            return errors.UsageError("There was no answer", cure="`--help` tells which option answers beforehand.")
+            return errors.UsageError("There was no answer", cure="`--help` shows the option that answers the question.")
         case PermissionError(filename=str(name)):
             return errors.UsageError(f"{name}: {problem.strerror}", cure=f"`ls -ld {name}` shows who may read and write it.")
         case OSError(errno=number) if number in _DISK:
@@ -44,7 +44,7 @@ def _from_our_packages(problem: Exception) -> MlkitError | None:
 
 
 def _from_the_sdk(problem: Exception) -> MlkitError | None:
-    """The error for an answer of AWS that no code was prepared for."""
+    """The MlkitError for an answer of AWS that no other code translated."""
     if type(problem).__module__.partition(".")[0] not in ("boto3", "botocore"):
         return None
     from mlkit.aws.session import aws_errors

@@ -1,4 +1,4 @@
-"""The commands that a project's kind brings: `mlkit data ...` and `mlkit predict` ask for other things in another project."""
+"""The commands that depend on the project's kind of data: `mlkit data ...` and `mlkit predict`."""
 
 import importlib
 from typing import Any, Protocol
@@ -14,24 +14,24 @@ NAMES = ("data", "predict")
 
 
 class Commands(Protocol):
-    """What a module mlkit.cli.<kind> has."""
+    """The interface of a module mlkit.cli.<kind>."""
 
     app: typer.Typer
 
     def load_table(self, project: Project, source: str, your_initials: str) -> str:
-        """Put `source` where the lake's table looks, telling what it is. Returns the object's address."""
+        """Upload `source` to the lake's table and print what it holds. Returns the object's address."""
         ...
 
 
 def commands_of(project: Project) -> Commands:
-    """The commands of the project's kind. Raises NotFound or UsageError when mlkit.yml does not say it."""
+    """The commands of the project's kind. Raises NotFound or UsageError if mlkit.yml does not name one."""
     commands: Any = importlib.import_module(f"mlkit.cli.{kind_of(project)}")
     found: Commands = commands
     return found
 
 
 class ProjectGroup(TyperGroup):
-    """The shared commands, and those of the project that the current folder belongs to."""
+    """The shared commands, and those of the current folder's project."""
 
     # Typer has a click of its own, whose types it does not publish.
     def list_commands(self, ctx: Any) -> list[str]:

@@ -1,4 +1,4 @@
-"""mlkit local ...: the local AWS and the whole walk on it."""
+"""mlkit local ...: the local AWS, and runs of the pipeline and the notebooks on it."""
 
 import os
 import shlex
@@ -16,12 +16,12 @@ from mlkit.cli.options import INITIALS, Port, Tune, Worktree, Yes, YourInitials
 from mlkit.errors import UsageError
 from mlkit.settings import Project
 
-app = typer.Typer(no_args_is_help=True, help="The local AWS: start it, look at it, use it.")
+app = typer.Typer(no_args_is_help=True, help="Start, inspect and use the local AWS.")
 
 
 @app.command()
 def up(port: Port = None) -> None:
-    """Start the local AWS in the background, unless it runs.
+    """Start the local AWS in the background, if it does not run.
 
     Example: mlkit local up
     """
@@ -33,7 +33,7 @@ def up(port: Port = None) -> None:
 
 @app.command()
 def down() -> None:
-    """Stop it; what it holds stays.
+    """Stop the local AWS; it keeps its data.
 
     Example: mlkit local down
     """
@@ -44,7 +44,7 @@ def down() -> None:
 
 @app.command()
 def status() -> None:
-    """Say whether it runs, where, where its state and log are, and what its pipelines are at.
+    """Show whether the local AWS runs, its address, state and log, and the state of its pipelines.
 
     Example: mlkit local status
     """
@@ -61,7 +61,7 @@ def status() -> None:
 
 @app.command()
 def reset(yes: Yes = False) -> None:
-    """Stop it and delete all that it holds: buckets, stacks, models, evidence.
+    """Stop the local AWS and delete its data: buckets, stacks, models, evidence.
 
     Example: mlkit local reset --yes
     """
@@ -71,12 +71,12 @@ def reset(yes: Yes = False) -> None:
     if not yes and not is_confirmed(f"Delete everything in {plain(str(home))}? Type yes or no."):
         raise UsageError("Nothing was deleted", cure="Add --yes to delete without the question.")
     lifecycle.reset(home)
-    out.print(f"{home} is gone.")
+    out.print(f"{home} was deleted.")
 
 
 @app.command()
 def env() -> None:
-    """Print the variables that point AWS tools to it.
+    """Print the environment variables that point AWS tools to the local AWS.
 
     Example: eval "$(mlkit local env)"
     """
@@ -87,8 +87,8 @@ def env() -> None:
 
 
 @app.command()
-def logs(lines: Annotated[int, typer.Option(help="How many of the last lines.")] = 40) -> None:
-    """Show the end of its log.
+def logs(lines: Annotated[int, typer.Option(help="Number of lines.")] = 40) -> None:
+    """Show the end of the local AWS's log.
 
     Example: mlkit local logs --lines 100
     """
@@ -100,7 +100,7 @@ def logs(lines: Annotated[int, typer.Option(help="How many of the last lines.")]
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def jupyter(context: typer.Context) -> None:
-    """Open JupyterLab on the notebooks, pointed to the local AWS. Further options go to `jupyter lab`.
+    """Open the notebooks in JupyterLab with the local AWS. Further options go to `jupyter lab`.
 
     Example: mlkit local jupyter --no-browser
     """
@@ -123,11 +123,11 @@ def run(
     your_initials: YourInitials = INITIALS,
     port: Port = None,
     worktree: Worktree = False,
-    approve: Annotated[
-        str | None, typer.Option(metavar="COMMENT", help="Approve for production with this comment, without being asked.")
-    ] = None,
+    approve: Annotated[str | None, typer.Option(metavar="COMMENT", help="Approve for production with this comment; do not ask.")] = None,
     tune: Tune = "notebook",
-    min_match_rate: Annotated[str, typer.Option(help="The stack's parameter MinMatchRate: notebook, or a share.")] = "notebook",
+    min_match_rate: Annotated[
+        str, typer.Option(help="The stack's parameter MinMatchRate: `notebook`, or a share such as 0.65.")
+    ] = "notebook",
 ) -> None:
     """Run the whole pipeline on the local AWS: source, build and train, QA, approval, production.
 
@@ -144,7 +144,7 @@ def run(
 
 @app.command()
 def approve(comment: Annotated[str, typer.Argument(help="Why.")], your_initials: YourInitials = INITIALS) -> None:
-    """Approve the execution that waits.
+    """Approve the execution that waits for approval.
 
     Example: mlkit local approve "as good as the last one"
     """
@@ -155,7 +155,7 @@ def approve(comment: Annotated[str, typer.Argument(help="Why.")], your_initials:
 
 @app.command()
 def reject(comment: Annotated[str, typer.Argument(help="Why.")], your_initials: YourInitials = INITIALS) -> None:
-    """Reject the execution that waits; production stays as it is.
+    """Reject the execution that waits for approval; production does not change.
 
     Example: mlkit local reject "log loss is worse"
     """
@@ -166,7 +166,7 @@ def reject(comment: Annotated[str, typer.Argument(help="Why.")], your_initials: 
 
 @app.command()
 def stop(your_initials: YourInitials = INITIALS) -> None:
-    """Stop what is running in the pipeline, builds included.
+    """Stop the pipeline's running executions and their builds.
 
     Example: mlkit local stop
     """
@@ -181,7 +181,7 @@ def walk(
     your_initials: YourInitials = INITIALS,
     port: Port = None,
 ) -> None:
-    """Run the three notebooks from the working tree without a pipeline, with the dev endpoint between the second and the third.
+    """Run the three notebooks from the working tree without a pipeline; deploy the dev endpoint before the third.
 
     Example: mlkit local walk
     """
@@ -194,10 +194,10 @@ def walk(
 
 @app.command()
 def repository(
-    name: Annotated[str, typer.Argument(metavar="OWNER/REPO", help="As the pipeline's Source names it: GitHubUser/Repo.")],
+    name: Annotated[str, typer.Argument(metavar="OWNER/REPO", help="GitHubUser/Repo of the pipeline's stack.")],
     worktree: Worktree = False,
 ) -> None:
-    """Let this project's git repository stand for a repository on GitHub, which the local AWS does not reach.
+    """Use this project's git repository in place of one on GitHub, which the local AWS does not contact.
 
     Example: mlkit local repository you/mlkit
     """

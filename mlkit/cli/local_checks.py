@@ -1,4 +1,4 @@
-"""Doctor's checks of the project's own local AWS, which the command line alone knows."""
+"""Doctor's checks of the project's local AWS. They are here because only the command line may import the local AWS."""
 
 from importlib import metadata
 
@@ -13,10 +13,10 @@ def port(project: Project) -> Finding:
 
     running = lifecycle.status(project.local_home).running
     if running is not None and running.endpoint_url.endswith(f":{ports.PORT}"):
-        return ok(f"{ports.PORT} is the local AWS's")
+        return ok(f"the local AWS uses {ports.PORT}")
     if ports.is_free(ports.PORT):
         return ok(f"{ports.PORT} is free")
-    return ok(f"{ports.PORT} is taken by {ports.holder(ports.PORT)}; the local AWS {'has another' if running else 'will take another'}")
+    return ok(f"{ports.PORT} is taken by {ports.holder(ports.PORT)}; the local AWS {'uses another' if running else 'will use another'}")
 
 
 def local_aws(project: Project) -> Finding:
@@ -24,7 +24,7 @@ def local_aws(project: Project) -> Finding:
 
     found = lifecycle.status(project.local_home)
     if found.running is None:
-        return skipped("does not run", "`mlkit local up` starts it; `mlkit local run` does so too.")
+        return skipped("does not run", "`mlkit local up` or `mlkit local run` starts it.")
     return ok(f"runs at {found.running.endpoint_url}, process {found.running.pid}, on ministack {metadata.version('ministack')}")
 
 

@@ -14,27 +14,27 @@ if TYPE_CHECKING:
 
 
 def start(project: Project, port: int | None = None) -> "Running":
-    """The running local AWS, started unless it runs. What it starts inherits the variables below.
+    """The running local AWS; starts it if it does not run. Its builds inherit the variables of `build_environment`.
 
-    Says so when it took another port than the usual one. Raises LocalAwsFailed when the port that is asked for is taken, or when it
-    runs on another one.
+    Prints the port if it is not the usual one. Raises LocalAwsFailed if the requested port is taken, or if the local AWS runs on
+    another one.
     """
     from localaws import lifecycle, ports
 
     known = lifecycle.status(project.local_home).running
     if known is not None:
         if port and not known.endpoint_url.endswith(f":{port}"):
-            raise LocalAwsFailed(f"The local AWS runs at {known.endpoint_url}", cure="`mlkit local down` first, or leave out --port.")
+            raise LocalAwsFailed(f"The local AWS runs at {known.endpoint_url}", cure="Run `mlkit local down` first, or leave out --port.")
         return known
     with console.environment(build_environment(project)):
         running = lifecycle.up(project.local_home, port=port)
     if port is None and not running.endpoint_url.endswith(f":{ports.PORT}"):
-        console.out.print(f"  Port {ports.PORT} is taken by {ports.holder(ports.PORT)}, so a free one was chosen.")
+        console.out.print(f"  Port {ports.PORT} is taken by {ports.holder(ports.PORT)}, so the local AWS chose a free one.")
     return running
 
 
 def build_environment(project: Project) -> dict[str, str]:
-    """Variables with which a build installs from the cache that set-up has filled, without a network; none when there is no such cache.
+    """Variables with which a build installs from set-up's package cache, without a network; empty if there is no such cache.
 
     The set-up is the project's own, or that of the environment in which this command runs.
     """

@@ -1,4 +1,4 @@
-"""mlkit data ... | predict, where the data are ratings of movies."""
+"""mlkit data ... | predict, for ratings of movies."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from mlkit.movielens.columns import ColumnTypes
 
 app = typer.Typer()
-data = typer.Typer(no_args_is_help=True, help="Ratings: fetch them, load them into the lake.")
+data = typer.Typer(no_args_is_help=True, help="Download ratings, and load them into the lake.")
 app.add_typer(data, name="data")
 
 HalfStarRule = Annotated[
     str,
-    typer.Option(help="What becomes of ratings such as 3.5 in a bigint column: refuse, or round-down (and 0.5 to 1, the lowest star)."),
+    typer.Option(help="Ratings such as 3.5 in a bigint column: refuse, or round-down (0.5 becomes 1)."),
 ]
 
 
@@ -29,10 +29,10 @@ def load(
     your_initials: YourInitials = INITIALS,
     half_stars: HalfStarRule = "refuse",
 ) -> None:
-    """Put ratings where the lake's table u_data looks, in place of those that this command put there before.
+    """Upload ratings to the lake's table u_data. They replace those that this command uploaded before.
 
-    Files: u.data (tabs), ratings.csv, ratings.dat (`::`), Parquet; compressed, in a folder or zip. A header may call the columns
-    userId, user_id, item_id and so on. Names are fetched from GroupLens, with the licence shown.
+    Files: u.data (tabs), ratings.csv, ratings.dat (`::`), Parquet; compressed, in a folder or zip. A header may name the columns
+    userId, user_id, item_id and so on. Named data sets are downloaded from GroupLens; their licence is shown.
 
     Example: mlkit data load ml-100k
     """
@@ -41,7 +41,7 @@ def load(
 
 @data.command()
 def fetch(name: Annotated[str, typer.Argument(help="ml-100k, ml-1m or ml-25m")] = "ml-100k") -> None:
-    """Fetch a data set into the cache and check it, without AWS.
+    """Download a data set into the cache and check it, without AWS.
 
     Example: mlkit data fetch ml-100k
     """
@@ -50,13 +50,15 @@ def fetch(name: Annotated[str, typer.Argument(help="ml-100k, ml-1m or ml-25m")] 
     from mlkit.movielens.downloads import DATASETS
 
     if name not in DATASETS:
-        raise UsageError(f"There is no data set {name!r}", cure=f"Fetch one of {', '.join(DATASETS)}; `mlkit data load` takes a file too.")
+        raise UsageError(
+            f"There is no data set {name!r}", cure=f"Choose one of {', '.join(DATASETS)}; `mlkit data load` also takes a file."
+        )
     project = Project.here()
     convert(project, name, project.data_cache / f"{name}.tsv", ColumnTypes(rating="double"))
 
 
 def convert(project: Project, source: str, target: Path, types: "ColumnTypes", half_stars: str = "refuse") -> None:
-    """Write `source` as the canonical table `target` for columns of these types, telling what it holds."""
+    """Write `source` as the canonical table `target` with these column types, and print what it holds."""
     from mlkit.errors import UsageError
     from mlkit.movielens import downloads
     from mlkit.movielens.ratings import HalfStars
@@ -97,14 +99,14 @@ def load_table(project: Project, source: str, your_initials: str, *, half_stars:
 
 @app.command()
 def predict(
-    user: Annotated[list[str], typer.Option("--user", help="A user's id; repeat it with --movie for several rows.")],
-    movie: Annotated[list[str], typer.Option("--movie", help="A movie's id.")],
+    user: Annotated[list[str], typer.Option("--user", help="User id; repeat --user and --movie for several rows.")],
+    movie: Annotated[list[str], typer.Option("--movie", help="Movie id.")],
     environment: Annotated[str, typer.Option("--environment", help="dev, qa or production")] = "dev",
     your_initials: YourInitials = INITIALS,
 ) -> None:
     """Ask an endpoint whether a user rates a movie 4 or more.
 
-    Ids that the model never saw are named under `unseen`: bias and the other id decide then.
+    The column `unseen` names ids that are not in the model; it predicts from its bias and the other id.
 
     Example: mlkit predict --user 196 --movie 242
     """
@@ -117,4 +119,4 @@ def predict(
     answer = ask(Session(), LabNames(initials=your_initials).endpoint(environment), user, movie)
     show_table(answer.to_dict("records"))
     if (answer["unseen"] != "").any():
-        out.print("unseen: the model does not know this id; it answers from its bias and the other id alone")
+        out.print("unseen: this id is not in the model; the model predicts from its bias and the other id alone")

@@ -1,4 +1,4 @@
-"""mlkit new: a team's own project from the same parts."""
+"""mlkit new: create a project, or update its shared files."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,16 +9,16 @@ from mlkit.cli.console import out, plain
 
 
 def new(
-    folder: Annotated[Path, typer.Argument(help="Where the project is to lie: a new or an empty folder.")],
-    example: Annotated[str | None, typer.Option(help="What it begins with: breast_cancer (the default) or movielens.")] = None,
+    folder: Annotated[Path, typer.Argument(help="The project's folder: new or empty.")],
+    example: Annotated[str | None, typer.Option(help="The example to copy: breast_cancer (the default) or movielens.")] = None,
     name: Annotated[str | None, typer.Option(help="The project's name, by default the folder's.")] = None,
-    git: Annotated[bool, typer.Option("--git/--no-git", help="Make it a git repository and commit its parts.")] = True,
-    refresh: Annotated[bool, typer.Option("--refresh", help="If it is there already, bring its shared parts up to date.")] = False,
+    git: Annotated[bool, typer.Option("--git/--no-git", help="Make it a git repository and commit its files.")] = True,
+    refresh: Annotated[bool, typer.Option("--refresh", help="Update the shared files of an existing project.")] = False,
 ) -> None:
-    """Make a project of your own: notebooks, templates, buildspecs, locks and mlkit's wheel, ready to run.
+    """Create a project of your own, ready to run: notebooks, templates, buildspecs, locks and mlkit's wheel.
 
-    Inside of another repository nothing is committed. With --refresh a project that is there gets the shared parts as they are now, and
-    with --example also that example's files; what you have not committed is refused, never overwritten.
+    Inside another repository, mlkit commits nothing. --refresh replaces the shared files of an existing project, and with --example
+    also that example's files. It never overwrites uncommitted changes.
 
     Example: mlkit new ../churn
     """
@@ -35,9 +35,9 @@ def new(
         out.print(plain(f"{target}: {done}, {wheel}"))
         return
     written = projects.make(target, parts, with_git=git)
-    out.print(plain(f"Made {target}: {len(written.files)} files, {parts.example} with {wheel}"))
+    out.print(plain(f"Created {target}: {len(written.files)} files, {parts.example} with {wheel}"))
     if written.repository is not None:
-        out.print(plain(f"It lies in the repository {written.repository}, so nothing was committed."))
+        out.print(plain(f"The folder is in the repository {written.repository}, so mlkit committed nothing."))
         if written.repository != target:
             out.print("A pipeline on AWS needs a repository whose root is the project's folder.")
     elif written.commit:
@@ -47,9 +47,9 @@ def new(
 
 
 def _show_next(folder: Path, *, committed: bool) -> None:
-    """The next two commands to type; before them, what a pipeline cannot do without."""
+    """Print the next two commands; before them the commit that a pipeline needs, if there is none."""
     out.print("Next:")
     out.print(plain(f"  cd {folder}"))
     if not committed:
-        out.print("  git add --all . && git commit --message start   (the pipeline runs what is committed)")
+        out.print("  git add --all . && git commit --message start   (the pipeline runs committed files)")
     out.print("  make run")

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class PapermillOptions(TyperCommand):
-    """Takes `-p NAME VALUE` as papermill does; Typer has no options of two values that may be repeated."""
+    """Accepts `-p NAME VALUE` as papermill does; Typer has no repeatable options of two values."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         joined: list[str] = []
@@ -126,10 +126,10 @@ def run_and_keep(
     reuse: bool = False,
     steps: str = "",
 ) -> None:
-    """Run with progress on the terminal, or take over a finished run; raise what ended the run early."""
+    """Run with progress on the terminal, or take over a finished run. Raises the error that ended the run early."""
     from mlkit.parameters import bind, read_parameters
 
-    bind(read_parameters(notebook), given)  # a typing mistake is told before anything large is imported
+    bind(read_parameters(notebook), given)  # report a typing mistake before the slow imports
     from mlkit.aws.session import Session
     from mlkit.outcomes import check_run
     from mlkit.runner import Progress, RunOptions, run_notebook
@@ -169,7 +169,7 @@ def run_and_keep(
 
 
 def _show_end(record: "RunRecord") -> None:
-    """What a log ends with: how it went, the gate's verdict where there is one, and where to look."""
+    """Print the last lines of a run: its status, the gate's verdict if there is one, and the paths of the results."""
     verdict = f", verdict {record.activity.verdict}" if record.activity and record.activity.verdict else ""
     place = "" if record.not_kept else f", see {record.executed}"
     out.print(plain(f"{Path(record.notebook).name}: {record.status} in {record.usage.wall_s:.1f} s{verdict}{place}"))
@@ -180,7 +180,7 @@ def _show_end(record: "RunRecord") -> None:
 
 
 class _Finished:
-    """The place of finished runs, as one run sees it."""
+    """The finished runs of one notebook: takes one over, or keeps a new one."""
 
     def __init__(self, notebook: Path, executed: Path, given: Mapping[str, Any], project: "Project", steps: str) -> None:
         from mlkit.cli.reuse import open_place
@@ -193,7 +193,7 @@ class _Finished:
         self.place = open_place(steps, project)
 
     def take_over(self, store: "Store | None") -> bool:
-        """Whether an earlier run was taken over; then the evidence is stored as after a run."""
+        """Whether an earlier run was taken over. If so, its evidence is stored as after a run."""
         from mlkit.cli.reuse import take_over
         from mlkit.runner.provenance import origin
 
@@ -212,12 +212,14 @@ class _Finished:
 
 def _taken_over(finished: _Finished | None, notebook: Path, store: "Store | None") -> bool:
     if finished is None:
-        raise UsageError(f"{notebook} lies in no project, whose code a finished run could be compared by", cure="Leave --reuse out.")
+        raise UsageError(
+            f"{notebook} is not in a project: --reuse compares the project's code with the finished run's", cure="Leave out --reuse."
+        )
     return finished.take_over(store)
 
 
 def _tell(record: "RunRecord") -> None:
-    """In a pipeline, people are told which cell failed; that they cannot be told is no reason to fail otherwise."""
+    """Notify the pipeline's topic of the failed cell. If that fails, print it; the run keeps its own error."""
     from mlkit.aws.notices import tell_failure
     from mlkit.aws.session import Session
     from mlkit.errors import MlkitError
@@ -225,11 +227,11 @@ def _tell(record: "RunRecord") -> None:
     try:
         tell_failure(Session(), record)
     except MlkitError as error:
-        out.print(f"Nobody could be told of the failed cell: {plain(str(error))}")
+        out.print(f"The failed cell could not be reported by e-mail: {plain(str(error))}")
 
 
 def params(notebook: Notebook, as_json: AsJson = False) -> None:
-    """Show a notebook's parameters: name, type, default (or that it is required) and what it is for.
+    """Show a notebook's parameters: name, type, default (or `required`) and meaning.
 
     Example: mlkit params notebooks/02_train.ipynb
     """
@@ -248,7 +250,7 @@ def params(notebook: Notebook, as_json: AsJson = False) -> None:
 
 
 def _kind(parameter: "Parameter") -> str:
-    """The type for people, without its choices: a column of types is narrow."""
+    """The type without its choices, so that the column stays narrow."""
     return str(replace(parameter.type, choices=()))
 
 
@@ -258,7 +260,7 @@ def _meaning(parameter: "Parameter") -> str:
 
 
 def _described(parameter: "Parameter") -> dict[str, Any]:
-    """The parameter for programs; `choices` is there only when the notebook names them."""
+    """The parameter as JSON; `choices` only if the notebook declares them."""
     described = {"name": parameter.name, "type": str(parameter.type), "required": parameter.required}
     choices = {"choices": list(parameter.type.choices)} if parameter.type.choices else {}
     return {**described, **choices, "default": parameter.default, "help": parameter.help}

@@ -25,7 +25,7 @@ _POLL_S = 0.5
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What a run is asked for; empty values leave the stack's parameters as they are."""
+    """The options of `mlkit local run`. Empty parameter values leave the stack's parameters unchanged."""
 
     your_initials: str
     port: int | None
@@ -35,12 +35,12 @@ class Options:
 
 
 def run(project: Project, options: Options) -> None:
-    """Deploy both stacks, run the pipeline from the repository's HEAD, and end with a table, the match rate and where to look."""
+    """Deploy both stacks, run the pipeline on the repository's HEAD, and print the actions, the match rate and the paths of the results."""
     from mlkit.aws import pipelines
 
     if options.approve is not None:
         pipelines.check_comment(options.approve)
-    head(project.root)  # without one there is nothing to run, and nothing is to be started for it
+    head(project.root)  # raises before anything is started
     check_parameters(project, options.parameters)
     with step("Local AWS"):
         running = local_server.start(project, options.port)
@@ -73,7 +73,7 @@ def _deploy(aws: Any, project: Project, names: LabNames, options: Options) -> Ma
 
 
 def _connection(aws: Any) -> str:
-    """The connection that stands for GitHub, made on first use."""
+    """The connection to GitHub, created on first use."""
     client = aws.client("codeconnections")
     for known in client.list_connections()["Connections"]:
         if known["ConnectionName"] == REPO:
@@ -97,12 +97,12 @@ def head(root: Path) -> str:
     """The commit that is checked out. Raises UsageError outside a repository or before its first commit."""
     done = subprocess.run(["git", "-C", str(root), "rev-parse", "--verify", "HEAD"], capture_output=True, text=True, check=False)
     if done.returncode:
-        raise UsageError(f"{root} has no commit to run", cure="The pipeline runs what is committed: git init, git add, git commit.")
+        raise UsageError(f"{root} has no commit to run", cure="The pipeline runs committed files: git init, git add, git commit.")
     return done.stdout.strip()
 
 
 def is_dirty(root: Path) -> bool:
-    """Whether there is something that git does not ignore and that no commit holds."""
+    """Whether there are uncommitted changes or untracked files."""
     done = subprocess.run(["git", "-C", str(root), "status", "--porcelain"], capture_output=True, text=True, check=False)
     return bool(done.stdout.strip())
 
@@ -113,7 +113,7 @@ def _follow_to_the_end(aws: Any, project: Project, names: LabNames, outputs: Map
     commit, pipeline = head(project.root), outputs["Pipeline"]
     local_server.stand_for(project, f"{OWNER}/{REPO}", worktree=options.worktree)
     if not options.worktree and is_dirty(project.root):
-        out.print("Uncommitted changes are not part of this run; --worktree would take them too.")
+        out.print("This run does not include uncommitted changes; --worktree would include them.")
     started = pipelines.start(aws, pipeline, commit=None if options.worktree else commit)
     execution = Execution(pipeline=pipeline, staging=f"s3://{outputs['StagingBucket']}", id=started, commit=commit)
     out.print(f"[bold]Pipeline execution[/] {started} of {'the working tree' if options.worktree else f'commit {commit[:10]}'}")
@@ -131,7 +131,7 @@ def _follow_to_the_end(aws: Any, project: Project, names: LabNames, outputs: Map
 
 
 def follow(aws: Any, project: Project, execution: Execution, options: Options) -> str:
-    """Tell each action's start and end with the elapsed time, decide or ask at an approval, and return how the execution ended."""
+    """Print the start and end of each action, decide or ask at an approval, and return the execution's final status."""
     from mlkit.aws import pipelines
 
     say, told, asked = Elapsed(), dict[int, str](), set[str]()
@@ -143,7 +143,7 @@ def follow(aws: Any, project: Project, execution: Execution, options: Options) -
                 duration = f" in {one.duration_s:.1f} s" if one.status != "InProgress" else ""
                 reason = (
                     f": {one.summary}" if one.status == "Failed" and one.provider != "CodeBuild" else ""
-                )  # a build's is told at the end
+                )  # a build's failure is reported at the end
                 say(f"{one.stage}.{one.action} {one.status}{duration}{reason}")
         if status in pipelines.ENDED:
             return status
@@ -151,7 +151,7 @@ def follow(aws: Any, project: Project, execution: Execution, options: Options) -
         if approval is not None and approval.token not in asked:
             asked.add(approval.token)
             for run in pipeline_report.fetch(aws, project, execution):
-                say(f"to be read: {run.path.relative_to(project.root).as_posix()}")
+                say(f"executed notebook: {run.path.relative_to(project.root).as_posix()}")
             _decide(aws, execution, approval, options, say)
         time.sleep(_POLL_S)
 
@@ -163,7 +163,7 @@ def _decide(aws: Any, execution: Execution, approval: "Approval", options: Optio
         try:
             pipelines.decide(aws, execution.pipeline, approval, approved=approved, comment=comment)
         except pipelines.AlreadyDecided:
-            say("decided elsewhere")
+            say("already decided in another terminal")
 
     def is_pending() -> bool:
         return _token(aws, execution) == approval.token
@@ -182,7 +182,7 @@ def _token(aws: Any, execution: Execution) -> str | None:
 
 
 def decide(project: Project, *, your_initials: str, approved: bool, comment: str) -> None:
-    """Answer the approval that waits in any execution of the pipeline. Raises UsageError when none does."""
+    """Answer the pending approval of any execution of the pipeline. Raises UsageError if there is none."""
     from mlkit.aws import pipelines
     from mlkit.aws.session import Session
 
@@ -215,7 +215,7 @@ def stop(project: Project, *, your_initials: str) -> None:
 
 
 def show_state(project: Project) -> None:
-    """One line per pipeline of the local AWS: its newest execution, and the approval that waits."""
+    """Print each pipeline of the local AWS with its newest execution and a pending approval."""
     from mlkit.aws import pipelines
     from mlkit.aws.session import Session
 
@@ -225,7 +225,7 @@ def show_state(project: Project) -> None:
             newest = pipelines.newest_execution(aws, name)
             state = f"execution {newest[0]} {newest[1]}" if newest else "never ran"
             approval = pipelines.pending_approval(aws, name, newest[0]) if newest else None
-            waits = f"; {approval.stage}.{approval.action} waits for an answer: {approval.message}" if approval else ""
+            waits = f"; {approval.stage}.{approval.action} waits for approval: {approval.message}" if approval else ""
             out.print(f"pipeline:  {name}\n           {state}{waits}")
 
 

@@ -1,4 +1,4 @@
-"""How an execution of the pipeline went: .mlkit/last_run.json, the table of its actions, why it failed, and where to look."""
+"""The report of a pipeline execution: .mlkit/last_run.json, the table of actions, the failure, and the paths of the results."""
 
 import json
 import os
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from mlkit.aws.fetching import Executed
     from mlkit.aws.pipelines import ActionRun
 
-SIMULATED = "the e-mail to the approver (kept in .mlkit/local/mail.jsonl), the handshake with GitHub, encryption at rest"
+SIMULATED = "the e-mail to the approver (written to .mlkit/local/mail.jsonl), the handshake with GitHub, encryption at rest"
 SOURCE_PROVIDER = "CodeStarSourceConnection"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Execution:
-    """What a report is about; `staging` is the s3:// address below which builds store what they execute."""
+    """The execution that is reported. `staging` is the s3:// address where builds store executed notebooks."""
 
     pipeline: str
     staging: str
@@ -31,7 +31,7 @@ class Execution:
 
 
 def fetch(aws: Any, project: Project, execution: Execution) -> "list[Executed]":
-    """The notebooks that were executed so far, copied to executed/, below the first digits of the execution's id."""
+    """Copy the notebooks executed so far to executed/, to a folder named by the first digits of the execution's id."""
     from mlkit.aws.fetching import fetch_executed
 
     return fetch_executed(aws, execution.staging, execution.id, folder(project, execution))
@@ -68,7 +68,7 @@ def write(aws: Any, project: Project, names: LabNames, execution: Execution, sta
 
 
 def show(project: Project, execution: Execution, report: dict[str, Any]) -> None:
-    """The table of actions, the match rate, and where to look."""
+    """Print the table of actions, the match rate, and the paths of the results."""
     rows = [{"action": f"{a['stage']}.{a['action']}", "status": a["status"], "": a["executed"], "seconds": f"{a['duration_s']:.1f}"}
             for a in report["actions"]]  # fmt: skip
     if rows:
@@ -78,18 +78,18 @@ def show(project: Project, execution: Execution, report: dict[str, Any]) -> None
         out.print(f"[bold]Match rate {rate['value']:.4f}[/] on {rate['rows']:,} held-out rows ({interval}): {rate['verdict']}")
     out.print(f"Simulated: {report['simulated']}")
     out.print(f"Executed notebooks: {_below(project, execution) if report['executed'] else 'none'}")
-    out.print(f"Evidence: {report['evidence_uri'] or 'nothing was sealed'}")
+    out.print(f"Evidence: {report['evidence_uri'] or 'not sealed'}")
     out.print(f"Endpoints: {', '.join(report['endpoints']) or 'none'}")
 
 
 def failure(aws: Any, project: Project, execution: Execution, status: str, executed: "Sequence[Executed]") -> PipelineFailed:
-    """What failed last and what to do: as the notebook said it where one did, else with the end of the build's log shown."""
+    """The error for the action that failed last: the notebook's own if there is one, otherwise after the end of the build's log."""
     from mlkit.aws import pipelines
 
     said = f"Pipeline execution {execution.id} ended as {status}"
     failed = [run for run in pipelines.action_runs(aws, execution.pipeline, execution.id) if run.status == "Failed"]
     if not failed:
-        return PipelineFailed(said, cure="The table above says how far it came.")
+        return PipelineFailed(said, cure="The table above shows the actions that ran.")
     last = failed[-1]
     where = f"{said}: {last.stage}.{last.action}: "
     own = _notebooks_error(executed, last, project)
@@ -99,13 +99,15 @@ def failure(aws: Any, project: Project, execution: Execution, status: str, execu
         cure = "Finish the connection's handshake: console, Developer Tools, Settings, Connections, Update pending connection."
         return PipelineFailed(f"{where}{last.summary}", cure=cure)
     if last.provider == "Manual":
-        return PipelineFailed(f"{where}{last.summary}", cure="Production is as it was. Change what was objected to, commit, and run again.")
+        return PipelineFailed(
+            f"{where}{last.summary}", cure="Production has not changed. Correct what the comment names, commit, and run again."
+        )
     _show_log(aws, last)
-    return PipelineFailed(f"{where}{last.summary}", cure="The lines above are the end of its log.")
+    return PipelineFailed(f"{where}{last.summary}", cure="The end of the action's log is above.")
 
 
 def _notebooks_error(executed: "Sequence[Executed]", last: "ActionRun", project: Project) -> MlkitError | None:
-    """The error of the action's last run of a notebook; None when that went well, or there was none."""
+    """The error of the action's last notebook run; None if it succeeded or there was no run."""
     from mlkit.outcomes import check_run
 
     runs = [run for run in executed if run.action == f"{last.stage}.{last.action}"]
@@ -123,7 +125,7 @@ def _show_log(aws: Any, run: "ActionRun") -> None:
 
     lines = pipelines.build_log(aws, run.external_id) if run.provider == "CodeBuild" and run.external_id else []
     if lines:
-        out.print(f"[bold]{run.stage}.{run.action}[/] said last:")
+        out.print(f"[bold]{run.stage}.{run.action}[/], end of the log:")
     for line in lines:
         out.print(f"  {console.plain(line)}")
 
@@ -133,7 +135,7 @@ def _below(project: Project, execution: Execution) -> str:
 
 
 def _match_rate(executed: "Sequence[Executed]") -> dict[str, Any] | None:
-    """What the last test of the endpoint measured, whether or not the gate let it pass."""
+    """The metrics of the last endpoint test, whether or not the model passed the gate."""
     from mlkit.records import Activity
 
     tested = [run.record.activity or Activity() for run in executed]
@@ -145,7 +147,7 @@ def _match_rate(executed: "Sequence[Executed]") -> dict[str, Any] | None:
 
 
 def _action(run: "ActionRun") -> dict[str, Any]:
-    """Every action of the pipeline acts; what is only recorded is told apart, under `simulated`. `summary` is what failed or was said."""
+    """The action's entry in last_run.json. `summary` is the failure or the approval's comment. `simulated` lists what is only recorded."""
     shown = {"stage": run.stage, "action": run.action, "status": run.status, "executed": "ran"}
     return {**shown, "duration_s": round(run.duration_s, 3), "summary": run.summary}
 

@@ -1,4 +1,4 @@
-"""--reuse: a finished run of the same step in place of a new one, said in one line; and the other way round, why it runs again."""
+"""--reuse: take over a finished run of the same step, or say in one line why the step runs again."""
 
 import json
 import time
@@ -19,7 +19,7 @@ _NAMED = 3  # of the differences
 
 
 def open_place(steps: str, project: Project) -> Place:
-    """Where finished runs are kept: an s3:// prefix, a folder, or by default the project's own."""
+    """The store of finished runs: an s3:// prefix, a folder, or by default the project's .mlkit/steps."""
     if not steps.startswith("s3://"):
         return LocalPlace(Path(steps) if steps else project.steps)
     from mlkit.aws.session import Session
@@ -38,16 +38,16 @@ def take_over(
     origin: Origin | None = None,
     stored: str | None = None,
 ) -> RunRecord | None:
-    """The record of this run, for which an earlier one with the same key and unchanged inputs was taken over; None when there is none.
+    """Take over an earlier run with the same key and unchanged inputs. Returns this run's record; None if there is no such run.
 
-    The files that the earlier run left are back in the project then, and `executed` with its record beside it says on top whose it
-    is. One line tells what was taken over, or why not. `origin` is where this run comes from, `stored` where it
-    will be stored. Raises what reading the place raises.
+    Restores the files that the earlier run wrote. `executed` names the earlier run at its top; its record is written beside it. One
+    printed line says what was taken over, or why not. `origin` is this run's origin, `stored` the address where it will be stored.
+    Raises the errors of reading the place.
     """
     began = time.monotonic()
     step = identify(notebook, parameters, project.root)
     if executed.resolve() == notebook.resolve():
-        return None  # the run itself refuses to replace its source
+        return None  # the run refuses to replace its source
     runs = list(kept_runs(place, step.notebook))
     same = [kept for kept in runs if kept.key == step.key]
     told: list[str] = []
@@ -57,17 +57,17 @@ def take_over(
             if not differences:
                 record = replace(kept.record, origin=origin or kept.record.origin, executed=str(executed), stored=stored)
                 record = _restore(kept, record, step, executed, project, began)
-                _say(f"{notebook.name}: taken over from the run of {_moment(kept)}, since {_SAME}")
+                _say(f"{notebook.name}: taken over from the run of {_moment(kept)}: {_SAME}")
                 return record
         except (MlkitError, OSError) as problem:
             differences = [f"it cannot be taken over ({problem})"]
         told.append(f"{notebook.name}: runs again. Since its run of {_moment(kept)}: {_listed(differences)}")
-    _say(told[0] if told else f"{notebook.name}: runs, since no finished run of it is kept")
+    _say(told[0] if told else f"{notebook.name}: runs: there is no finished run of it")
     return None
 
 
 def keep(record: RunRecord, executed: Path, project: Project, place: Place) -> None:
-    """Keep a finished run, so that a later one may take it over. That it cannot be kept is told, and is no failure of the run."""
+    """Keep a finished run, so that a later one may take it over. If it cannot be kept, print why; the run does not fail."""
     reason = why_not_kept(record)
     try:
         if not reason:
@@ -79,11 +79,11 @@ def keep(record: RunRecord, executed: Path, project: Project, place: Place) -> N
     except (MlkitError, OSError) as problem:
         reason = str(problem)
     if reason and record.failure is None and record.reused is None:
-        _say(f"{Path(record.notebook).name}: kept for no later --reuse: {reason}")
+        _say(f"{Path(record.notebook).name}: this run will not be reused: {reason}")
 
 
 def _differences(kept: Kept, step: Step, project: Project) -> list[str]:
-    """What is not as in the kept run: by its key, then by its files, its objects and its other inputs, which cost calls."""
+    """What differs from the kept run. The key and files are compared first, since objects and other inputs cost calls to AWS."""
     if kept.key != step.key:
         return [f"other {item}" for item in step.differences(kept.step)] or ["another notebook of the same name"]
     if reason := why_not_kept(kept.record):
@@ -116,14 +116,14 @@ def _restore(kept: Kept, record: RunRecord, step: Step, executed: Path, project:
 
 
 def _marked(notebook: bytes, record: RunRecord, kept: Kept) -> bytes:
-    """The executed notebook with a cell on top, and a note in its metadata, which say that it was not executed now."""
+    """The executed notebook with a first cell and metadata that name the run it was taken over from."""
     import nbformat
     from nbformat.v4 import new_markdown_cell
 
     content = nbformat.reads(notebook.decode(), as_version=4)  # type: ignore[no-untyped-call]
     about = {"record": kept.address, "started": kept.record.started, "step_key": record.step_key, "taken_over": record.started}
     text = f"> **Taken over from the run of {_moment(kept)}**, not executed again on {record.started[:19].replace('T', ' ')} UTC,\n"
-    text += f"> because {_SAME}. Its record: `{kept.address}`, its key: `{record.step_key}`."
+    text += f"> because {_SAME}. Record: `{kept.address}`, key: `{record.step_key}`."
     content.cells.insert(0, new_markdown_cell(text, metadata={"tags": ["taken-over"]}))  # type: ignore[no-untyped-call]
     content.metadata["mlkit"] = {**content.metadata.get("mlkit", {}), "reused": about}
     if content.nbformat_minor < 5:

@@ -1,4 +1,4 @@
-"""mlkit data ... | predict, where the data are a table of numbers with a label."""
+"""mlkit data ... | predict, for a table of numbers with a label."""
 
 import subprocess
 import sys
@@ -13,7 +13,7 @@ from mlkit.cli.options import INITIALS, YourInitials
 from mlkit.settings import LabNames, Project
 
 app = typer.Typer()
-data = typer.Typer(no_args_is_help=True, help="The table: load it into the lake.")
+data = typer.Typer(no_args_is_help=True, help="Load the table into the lake.")
 app.add_typer(data, name="data")
 
 FILE = "table.csv"
@@ -21,21 +21,21 @@ FILE = "table.csv"
 
 @data.callback()
 def _data() -> None:
-    """A group also while it has one command."""
+    """Makes Typer treat `data` as a group although it has one command."""
 
 
 @data.command()
 def load(
     source: Annotated[
         str,
-        typer.Argument(help="A file, folder or archive of rows, or a program that writes one; by default mlkit.yml's source."),
+        typer.Argument(help="A file, folder or archive of rows, or a program that writes one; by default `source` of mlkit.yml."),
     ] = "",
     your_initials: YourInitials = INITIALS,
 ) -> None:
-    """Put rows where the lake's table looks, in place of those that this command put there before.
+    """Upload rows to the lake's table. They replace those that this command uploaded before.
 
-    CSV (commas, semicolons, tabs; compressed or not) or Parquet. The first line names the table's columns. A program is called with
-    the path of the file to write.
+    CSV (commas, semicolons, tabs; compressed or not) or Parquet. The first line names the table's columns. mlkit calls a program
+    with the path of the file to write.
 
     Example: mlkit data load
     """
@@ -44,7 +44,7 @@ def load(
 
 
 def load_table(project: Project, source: str, your_initials: str) -> str:
-    """Write the file's rows as the table reads them, and upload them. Returns the object's address."""
+    """Convert the rows to the table's format and upload them. Returns the object's address."""
     from mlkit.aws.lake import describe_table, upload_table
     from mlkit.aws.session import Session
     from mlkit.tabular.files import convert
@@ -63,7 +63,7 @@ def load_table(project: Project, source: str, your_initials: str) -> str:
 
 
 def _written(project: Project, source: Path, target: Path) -> Path:
-    """The file itself; of a program, what it wrote."""
+    """The source file; for a program, the file that it wrote."""
     from mlkit.errors import DownloadFailed, NotFound
 
     if not source.exists():
@@ -81,7 +81,7 @@ def _written(project: Project, source: Path, target: Path) -> Path:
 
 @app.command()
 def predict(
-    rows: Annotated[Path, typer.Argument(help="A CSV file with the model's columns, in any order, under their names.")],
+    rows: Annotated[Path, typer.Argument(help="A CSV file with the model's columns by name, in any order.")],
     environment: Annotated[str, typer.Option("--environment", help="dev, qa or production")] = "dev",
     your_initials: YourInitials = INITIALS,
 ) -> None:

@@ -24,7 +24,7 @@ def walk(project: Project, *, your_initials: str, tune: str, port: int | None) -
         out.print(f"  {running.endpoint_url}, account {running.account}, {running.region}")
     with console.environment(local_server.environment(project)):
         evidence = _walk(project, project.names(your_initials), tune, timings)
-    show_table([{"step": name, "seconds": f"{seconds:.1f}"} for name, seconds in timings.items()], title="What took how long")
+    show_table([{"step": name, "seconds": f"{seconds:.1f}"} for name, seconds in timings.items()], title="Durations")
     _show_result(project, evidence)
 
 
@@ -80,6 +80,6 @@ def _show_result(project: Project, evidence: str) -> None:
         f"\n[bold]Match rate {result.match_rate:.4f}[/] on {result.rows:,} held-out rows "
         f"({result.confidence:.0%} interval {result.low:.4f} to {result.high:.4f}): {result.verdict} at {result.min_match_rate}"
     )
-    out.print(f"Beside it: {baselines}")
+    out.print(f"Baselines: {baselines}")
     out.print(f"Executed notebooks: {project.root / 'executed'} and {evidence}")
-    out.print('Go on: mlkit local jupyter, or eval "$(mlkit local env)" and any AWS tool; mlkit undeploy dev; mlkit local down')
+    out.print('Next: mlkit local jupyter, or eval "$(mlkit local env)" and any AWS tool; mlkit undeploy dev; mlkit local down')

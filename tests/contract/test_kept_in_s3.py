@@ -82,7 +82,7 @@ def test_the_record_is_written_last_so_that_half_a_run_is_none(session, as_role,
     project = make_project(tmp_path)
     monkeypatch.setattr(session, "client", as_role(allow("s3:PutObject", f"arn:aws:s3:::{bucket}/*/record.json")))
     keep(finished(project), executed_of(project), project, S3Place(session, f"s3://{bucket}/steps"))
-    assert "kept for no later --reuse: PutObject" in capsys.readouterr().out
+    assert "this run will not be reused: PutObject" in capsys.readouterr().out
     assert S3Place(Session(boto3.Session()), f"s3://{bucket}/steps").folders("train") == []
 
 

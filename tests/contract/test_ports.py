@@ -54,7 +54,7 @@ def test_when_none_is_asked_for_a_free_one_is_taken_and_told(project: Project) -
     running = lifecycle.status(project.local_home).running
     assert running is not None
     assert port_of(running) != ports.PORT
-    assert re.search(rf"Port {ports.PORT} is taken by .+, so a free one was chosen\.", done.stdout)
+    assert re.search(rf"Port {ports.PORT} is taken by .+, so the local AWS chose a free one\.", done.stdout)
     assert running.endpoint_url in done.stdout
     assert "taken" not in mlkit(project, "local", "up").stdout
 
@@ -112,4 +112,4 @@ def test_doctor_finds_no_fault_in_a_taken_port(project: Project, monkeypatch: py
         monkeypatch.setattr(ports, "PORT", listener.getsockname()[1])
         found = local_checks.port(project)
     assert found.outcome is Outcome.OK
-    assert found.detail.endswith("the local AWS will take another")
+    assert found.detail.endswith("the local AWS will use another")

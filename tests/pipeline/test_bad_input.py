@@ -157,13 +157,13 @@ ENDPOINTS = [
         given=a_model_for_production),
     Row("a question to an endpoint that is not there", "mlkit predict --environment qa --user 1 --movie 1", 40, "mlkit-ml-lab-qa"),
     Row("ids that the model never saw", "mlkit predict --user u1 --movie f1 --user nobody --movie f1", 0,
-        "unseen: the model does not know this id", given=an_endpoint),
+        "unseen: this id is not in the model", given=an_endpoint),
     Row("an endpoint that is not there taken down", "mlkit undeploy qa", 0, "There was no mlkit-ml-lab-qa"),
 ]
 LOCAL = [
     Row("a pipeline run without a commit", "mlkit local run", 2, "has no commit to run", where="fresh"),
-    Row("a pipeline run while another is at work", "mlkit local run", 2, "Another run is at work", given=another_pipeline_run),
-    Row("a walk while a pipeline run is at work", "mlkit local walk", 2, "Another run is at work", given=another_pipeline_run),
+    Row("a pipeline run while another is at work", "mlkit local run", 2, "Another run is in progress", given=another_pipeline_run),
+    Row("a walk while a pipeline run is at work", "mlkit local walk", 2, "Another run is in progress", given=another_pipeline_run),
     Row("an uncommitted change", "mlkit doctor", 0, "1 file is not committed", given=an_uncommitted_file),
     Row("an approval without a pipeline", 'mlkit local approve "fine"', 40, "no stack mlkit-ml-lab-pipeline"),
     Row("an approval with an empty comment", 'mlkit local approve ""', 2, "The comment is empty"),

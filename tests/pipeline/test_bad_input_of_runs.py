@@ -109,7 +109,7 @@ def prepared_users(world: World) -> set[str]:
 def test_the_pipeline(world: World, documented: dict[str, dict[str, str]]) -> None:
     """In this order: the first makes the stack that the others ask about."""
     first, *others = [carried_out("The pipeline", row, world, documented) for row in PIPELINE]
-    assert "Uncommitted changes are not part of this run" in first.out
+    assert "This run does not include uncommitted changes" in first.out
     assert others
 
 

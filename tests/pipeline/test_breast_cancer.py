@@ -62,7 +62,7 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Example]:
 
 
 def test_the_buildspecs_and_templates_of_the_lab_fit_its_notebooks(example):
-    assert "Fits: 3 runs of notebooks" in example.run("mlkit", "check").stdout
+    assert "Checked 3 notebook runs" in example.run("mlkit", "check").stdout
 
 
 def test_the_model_passes_its_gate_on_all_held_out_samples(example):

@@ -72,7 +72,7 @@ def test_a_job_that_is_already_paid_for_is_taken_over_by_another_run_of_the_note
         assert again.reused is not None
         shutil.rmtree(walked.project.steps)
         record, said = run(walked, TRAIN, "--reuse", *quick)
-        assert "no finished run of it is kept" in said
+        assert "there is no finished run of it" in said
         assert record.reused is None
         (job,) = record.activity.jobs
         assert (job.name, job.reused) == (first.training_job, True)

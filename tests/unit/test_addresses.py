@@ -29,12 +29,12 @@ def test_an_executed_notebook_goes_to_a_file_and_below_a_prefix(executed, eviden
     ("executed", "evidence", "says"),
     [
         ("-", "", "standard output"),
-        ("s3://", "", "names no object"),
-        ("s3://bucket", "", "names no object"),
-        ("s3://bucket/", "", "names no object"),
-        ("s3://bucket/folder/", "", "names no object"),
-        ("gs://bucket/one.ipynb", "", "no address that mlkit can write to"),
-        ("https://host/one.ipynb", "", "no address that mlkit can write to"),
+        ("s3://", "", "does not name an object"),
+        ("s3://bucket", "", "does not name an object"),
+        ("s3://bucket/", "", "does not name an object"),
+        ("s3://bucket/folder/", "", "does not name an object"),
+        ("gs://bucket/one.ipynb", "", "mlkit cannot write to gs://bucket/one.ipynb"),
+        ("https://host/one.ipynb", "", "mlkit cannot write to https://host/one.ipynb"),
         ("s3://bucket/one.ipynb", "s3://bucket/attempt", "two places"),
     ],
 )

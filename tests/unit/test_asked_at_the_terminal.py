@@ -134,7 +134,7 @@ def test_each_answer_in_a_terminal_has_its_outcome(asked: Terminal, text: str, e
         assert outcome(asked.read_until(ENDED)) == ["decided", *expected]
         return
     again = asked.read_until(MARK)
-    assert "Nothing is decided" in again
+    assert "Not decided" in again
     assert "decided [" not in again
     asked.type(CTRL_D)
     asked.read_until(ENDED)
@@ -146,7 +146,7 @@ def test_ctrl_d_leaves_the_question_open_and_tells_the_command_to_type(asked: Te
     asked.type(CTRL_D)
     kind, told = outcome(asked.read_until(ENDED))
     assert kind == "said"
-    assert told == 'left open: type in another terminal `mlkit local approve "comment"` or `mlkit local reject "reason"`'
+    assert told == 'not decided: type in another terminal `mlkit local approve "comment"` or `mlkit local reject "reason"`'
 
 
 def test_ctrl_d_after_half_a_line_does_not_send_it(asked: Terminal) -> None:
@@ -164,14 +164,14 @@ def test_what_was_typed_before_the_question_is_dropped(asked: Terminal, text: st
     asked.type("no, seen now\n")
     shown = asked.read_until(ENDED)
     assert outcome(shown) == ["decided", False, "seen now"]
-    assert "Nothing is decided" not in shown
+    assert "Not decided" not in shown
 
 
 def test_what_follows_an_unclear_answer_is_dropped_with_it(asked: Terminal) -> None:
     asked.go()
     asked.read_until(MARK)
     asked.type("well\nyes\n")  # pasted: the second line was written for no question that was shown
-    asked.read_until(r"Nothing is decided[^>]*> ")
+    asked.read_until(r"Not decided[^>]*> ")
     asked.type("no, seen now\n")
     assert outcome(asked.read_until(ENDED)) == ["decided", False, "seen now"]
 
@@ -181,7 +181,7 @@ def test_a_decision_from_elsewhere_ends_the_question(asked: Terminal, pending) -
     asked.read_until(MARK)
     pending.unlink()
     try:
-        assert outcome(asked.read_until(ENDED)) == ["said", "decided elsewhere"]
+        assert outcome(asked.read_until(ENDED)) == ["said", "already decided in another terminal"]
     finally:
         pending.touch()
 
@@ -220,7 +220,7 @@ def test_what_is_piped_decides_nothing(monkeypatch: pytest.MonkeyPatch, piped: s
         approval.settle(beforehand=None, **asks)
         assert asking.is_confirmed("Delete everything?") is False
     assert said == [
-        'waits: type in another terminal `mlkit local approve --your-initials abc "comment"` '
+        'waits for approval: type in another terminal `mlkit local approve --your-initials abc "comment"` '
         'or `mlkit local reject --your-initials abc "reason"`'
     ]
 

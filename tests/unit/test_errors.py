@@ -125,7 +125,7 @@ def test_an_address_is_a_bucket_and_a_key():
 
 def test_a_second_run_of_a_project_is_refused_and_the_next_one_is_not(tmp_path: Path):
     project = Project(root=tmp_path)
-    with alone(project), pytest.raises(UsageError, match="Another run is at work"), alone(project):
+    with alone(project), pytest.raises(UsageError, match="Another run is in progress"), alone(project):
         pass
     with alone(project):
         pass

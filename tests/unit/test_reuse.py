@@ -127,7 +127,7 @@ def test_a_damaged_copy_runs_again_and_leaves_nothing_half_done(
 
 def test_without_a_finished_run_it_runs(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
     assert again(project) is None
-    assert "no finished run of it is kept" in capsys.readouterr().out
+    assert "there is no finished run of it" in capsys.readouterr().out
 
 
 def test_a_failed_run_is_never_kept(project: Project) -> None:
@@ -148,7 +148,7 @@ def test_a_place_that_cannot_be_written_is_told_and_is_no_failure(
 ) -> None:
     (tmp_path / "file").write_text("")
     keep(finished(project), executed_of(project), project, LocalPlace(tmp_path / "file"))
-    assert "kept for no later --reuse" in capsys.readouterr().out
+    assert "this run will not be reused" in capsys.readouterr().out
 
 
 def test_where_runs_are_kept(project: Project, tmp_path: Path) -> None:
