@@ -1,4 +1,4 @@
-"""The events of a journal, gathered into what a run's record says about its activity."""
+"""Collects the journal's events into the activity of a run's record."""
 
 import math
 import threading
@@ -12,7 +12,7 @@ NOT_CREATED = "not created"  # the status of a job whose creation AWS refused
 _GOING_ON = (None, "InProgress")
 _QUERY_GOING_ON = (None, "QUEUED", "RUNNING")
 
-# An event of this kind holds, under the same name, the record's members; these of them say which record is meant.
+# An event of this kind holds the record's members under the same name. The members below identify the record.
 _KINDS: Mapping[str, tuple[type, tuple[str, ...]]] = {
     "object": (ObjectRecord, ("action", "s3_uri", "version_id", "etag")),
     "query": (QueryRecord, ("query_execution_id",)),
@@ -25,11 +25,11 @@ _Key = tuple[Any, ...]
 
 
 class ActivityLog:
-    """Events may come from any thread, in any number; what is no event of a known kind is passed over.
+    """Accepts events from any thread. Events of an unknown kind are ignored.
 
-    A later event about the same thing overwrites what earlier ones said, member by member, where it says something. Jobs and queries
-    that the run only looks at are not its activity: a query counts once an event has `started`, a job also once it is `reused`, or
-    when the event's `tuning_job` names a tuning job that counts.
+    A later event about the same record overwrites the members that it holds. Jobs and queries that the run only describes are not its
+    activity: a query counts once an event has `started`; a job also counts once it is `reused`, or when the event's `tuning_job` names
+    a tuning job that counts.
     """
 
     def __init__(self) -> None:
@@ -43,7 +43,7 @@ class ActivityLog:
         self._warnings: list[str] = []
 
     def add(self, event: Mapping[str, Any]) -> None:
-        """Take one event in."""
+        """Add one event."""
         with self._lock:
             match event:
                 case {"kind": "metrics", "values": Mapping() as values}:
@@ -56,7 +56,7 @@ class ActivityLog:
                     self._merge(kind, event[kind], event)
 
     def snapshot(self) -> Activity:
-        """What is known by now."""
+        """The activity so far."""
         with self._lock:
             tuned = {key[1].lower() for key in self._records["job"] if key[0] == "tuning" and self._is_own(key)}
             jobs = (record for key, record in self._records["job"].items() if self._is_own(key) or self._tuning_job.get(key) in tuned)
@@ -73,16 +73,16 @@ class ActivityLog:
             )
 
     def unfinished_jobs(self) -> tuple[JobRecord, ...]:
-        """The jobs that were started here and may still run; a `status` of None says that AWS has not confirmed the job.
+        """The jobs that this run started and that may still run. A `status` of None means that AWS has not confirmed the job.
 
-        Training jobs of a tuning job are not among them: they end with it.
+        Training jobs of a tuning job are left out: they end with the tuning job.
         """
         with self._lock:
             own = (record for key, record in self._records["job"].items() if key in self._started)
             return tuple(record for record in own if record.status in _GOING_ON)
 
     def unfinished_queries(self) -> tuple[QueryRecord, ...]:
-        """The queries that were started here and may still run."""
+        """The queries that this run started and that may still run."""
         with self._lock:
             own = (record for key, record in self._records["query"].items() if key in self._started)
             return tuple(record for record in own if record.state in _QUERY_GOING_ON)
@@ -91,14 +91,14 @@ class ActivityLog:
         record_type, names = _KINDS[kind]
         key: _Key = tuple(told.get(name) for name in names)
         if kind == "object" and told.get("version_id") not in UNVERSIONED:
-            key = key[:-1]  # a version has one content, and not every answer of S3 tells its ETag
+            key = key[:-1]  # a version has one content, and not every answer of S3 has its ETag
         try:
             known = self._members[kind].get(key, {})
         except TypeError:
             return  # a list or an object where a name should be
         members = {**known, **{name: value for name, value in told.items() if value is not None}}
         if members.get("status") == NOT_CREATED and known.get("status") is not None:
-            return  # a second job of that name was refused: the first goes on
+            return  # AWS refused a second job of that name; the first one runs on
         try:
             record = build(record_type, members)
         except (KeyError, TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""SageMaker's built-in algorithms as a project meets them: image, channels, what can be tuned for, how the log tells of learning."""
+"""SageMaker's built-in algorithms: image, channels, tuning objectives, and the learning curve in the log."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,11 +10,11 @@ MAXIMIZE, MINIMIZE = "Maximize", "Minimize"
 
 @dataclass(frozen=True, kw_only=True)
 class Algorithm:
-    """One built-in algorithm. `name` and `version` lead the SDK to its image.
+    """One built-in algorithm. The SDK finds its image by `name` and `version`.
 
-    `validation_channel` is what the algorithm calls the rows that it measures itself on. `objectives` maps the metrics that can be
-    tuned for to Maximize or Minimize, the usual one first. `history` maps a line of the learning curve to the expression that finds
-    it in the job's log, with the groups `step` (from 0) and `value`.
+    `validation_channel` is the algorithm's name for the channel of validation rows. `objectives` maps each tuning objective to Maximize
+    or Minimize, the default first. `history` maps a line of the learning curve to the regular expression that finds it in the job's
+    log, with the groups `step` (from 0) and `value`.
     """
 
     name: str
@@ -25,17 +25,17 @@ class Algorithm:
 
     @property
     def objective(self) -> str:
-        """The metric that is tuned for unless another one is asked for."""
+        """The default tuning objective."""
         return next(iter(self.objectives))
 
     @property
     def quality_metrics(self) -> frozenset[str]:
-        """The metrics that tell how good a model is, on the validation rows and on the training rows."""
+        """The model's quality metrics, on the validation rows and on the training rows."""
         names = {name.partition(":")[2] for name in self.objectives}
         return frozenset(f"{rows}:{name}" for rows in (self.validation_channel, "train") for name in names)
 
     def direction(self, objective: str) -> str:
-        """Maximize or Minimize. Raises UsageError for a metric that this algorithm cannot be tuned for."""
+        """Maximize or Minimize. Raises UsageError for a metric that is no tuning objective of this algorithm."""
         if objective not in self.objectives:
             raise UsageError(f"{self.name} cannot be tuned for {objective!r}", cure=f"Choose one of: {', '.join(self.objectives)}.")
         return self.objectives[objective]
@@ -43,7 +43,7 @@ class Algorithm:
 
 @dataclass(frozen=True, kw_only=True)
 class Hyperparameters:
-    """What one algorithm is asked to do. `values` are text, as the service takes them."""
+    """The hyperparameters of one algorithm. `values` are text, as the service takes them."""
 
     algorithm: Algorithm
     values: Mapping[str, str]

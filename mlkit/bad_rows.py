@@ -1,4 +1,4 @@
-"""What happens to a table's rows that cannot be used, by the rule that a person chose."""
+"""The rule for unusable rows of a table: drop them, or refuse the table."""
 
 from typing import Protocol
 
@@ -6,7 +6,7 @@ from mlkit.errors import InvalidData, UsageError
 
 
 class CountedRows(Protocol):
-    """What a profile of a table tells about its rows."""
+    """The counts of a table's rows that the rule needs."""
 
     @property
     def table_rows(self) -> int: ...
@@ -14,15 +14,15 @@ class CountedRows(Protocol):
     def bad_rows(self) -> int: ...
     @property
     def complaint(self) -> str:
-        """How many rows are bad, and in which way."""
+        """How many rows are bad, and why."""
 
     @property
     def what_stays(self) -> str:
-        """Which row stays where several contradict each other."""
+        """Which of several contradicting rows stays."""
 
 
 def check_bad_rows(profile: CountedRows, rule: str) -> str:
-    """What happens to rows that cannot be used: `drop` leaves them out, `refuse` raises InvalidData."""
+    """Apply the rule: `drop` returns what is dropped, `refuse` raises InvalidData if there are bad rows."""
     if rule not in ("drop", "refuse"):
         raise UsageError(f"bad_rows is {rule!r}", cure='Choose "drop" or "refuse".')
     if rule == "refuse" and profile.bad_rows:

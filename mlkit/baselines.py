@@ -1,4 +1,4 @@
-"""Two models to measure the trained one against: the majority class, and logistic regression on the same columns."""
+"""Two baselines for the trained model: the majority class, and logistic regression on the same columns."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -21,7 +21,7 @@ def majority_scores(train_labels: npt.ArrayLike, test_rows: int) -> npt.NDArray[
 def linear_scores(train: Any, train_labels: npt.ArrayLike, test: Any) -> npt.NDArray[np.float64]:
     """`(test_rows,)` probabilities of label 1 by logistic regression with a ridge penalty of 1 (scikit-learn's default).
 
-    `train` and `test` are `(rows, feature_dim)`, CSR or dense, of the same columns. The optimum is unique, so no seed is needed.
+    `train` and `test` are `(rows, feature_dim)`, CSR or dense, with the same columns. The optimum is unique, so no seed is needed.
     """
     from sklearn.linear_model import LogisticRegression
 

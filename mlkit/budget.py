@@ -1,4 +1,4 @@
-"""What training may cost at most, said before it starts and refused when that is too much."""
+"""The maximum cost of training, shown before it starts and compared with the allowed instance hours."""
 
 import math
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ _SECONDS_PER_HOUR = 3600
 class Bound:
     """An upper bound: `jobs` training jobs, each on `instance_count` instances and stopped by SageMaker after `max_runtime_s`.
 
-    The bound is what the time limit allows. SageMaker gives a job that it stops two more minutes to save its model.
+    SageMaker gives a job that it stops two more minutes to save its model; the bound does not include them.
     """
 
     instance_type: str
@@ -29,7 +29,7 @@ class Bound:
 
     @property
     def clock_hours(self) -> float:
-        """How long it takes at least when every job takes all its time: no more than `parallel_jobs` run at once."""
+        """The minimum duration if every job runs to its limit and at most `parallel_jobs` run at once."""
         return math.ceil(self.jobs / self.parallel_jobs) * self.max_runtime_s / _SECONDS_PER_HOUR
 
 
@@ -43,9 +43,9 @@ def check_budget(
     instance_count: int = 1,
     usd_per_instance_hour: Mapping[str, float] | None = None,
 ) -> tables.Table:
-    """The most instance hours, and money where the type's price is given, that `jobs` training jobs can take.
+    """The maximum instance hours of `jobs` training jobs, and their price in USD if the type's price is given.
 
-    Raises OverBudget above `max_instance_hours`, UsageError for numbers that make no sense.
+    Raises OverBudget above `max_instance_hours`, UsageError for impossible numbers.
     """
     bound = Bound(
         instance_type=instance_type, instance_count=instance_count, jobs=jobs, parallel_jobs=parallel_jobs, max_runtime_s=max_runtime_s
@@ -67,7 +67,7 @@ def check_budget(
 
 
 def price_of(instance_type: str, usd_per_instance_hour: Mapping[str, float]) -> float | None:
-    """The type's price in USD per instance and hour, None when it is not given. Raises UsageError when any price is no number from 0 on."""
+    """The type's price in USD per instance hour; None if it is not given. Raises UsageError if any price is not a number of 0 or more."""
     for name, price in usd_per_instance_hour.items():
         if isinstance(price, bool) or not isinstance(price, int | float) or not 0 <= price < math.inf:
             raise UsageError(f"The price of {name} is {price!r}", cure='Give USD per hour as a number: {"ml.c5.xlarge": 0.2}.')
@@ -75,7 +75,7 @@ def price_of(instance_type: str, usd_per_instance_hour: Mapping[str, float]) -> 
 
 
 def money(instance_hours: float, price: float | None, instance_type: str) -> str:
-    """The hours in USD to the cent, rounded up; without a price, why there is no figure: AWS's prices are known on AWS only."""
+    """The price in USD, rounded up to the cent; without the type's price, a sentence that says so."""
     if price is None:
         return f"not known: usd_per_instance_hour has no price of {instance_type}"
     return f"{math.ceil(round(instance_hours * price * 100, 6)) / 100:.2f}"
@@ -89,7 +89,7 @@ def _sentence(bound: Bound, price: float | None) -> str:
 
 
 def _hours(hours: float) -> str:
-    """Two decimals, rounded up: a bound must not be shown smaller than it is."""
+    """Two decimals, rounded up: the shown bound must not be below the real one."""
     return f"{math.ceil(round(hours * 100, 6)) / 100:.2f}"
 
 
@@ -104,6 +104,4 @@ def _check(bound: Bound, max_instance_hours: float) -> None:
         if number < 1:
             raise UsageError(f"{name} is {number}", cure=f"Give {name} of at least 1.")
     if not 0 <= max_instance_hours < math.inf:
-        raise UsageError(
-            f"max_instance_hours is {max_instance_hours}", cure="Give the instance hours that may be used at most, for example 4."
-        )
+        raise UsageError(f"max_instance_hours is {max_instance_hours}", cure="Give the maximum of instance hours, for example 4.")

@@ -1,7 +1,7 @@
-"""The notebooks' plots: one question each, of fixed size, readable in print and without colour vision.
+"""The notebooks' plots. Each answers one question, has a fixed size, and is readable in print and without colour vision.
 
-Every function returns a `Chart`. A notebook shows it as one PNG with an alternative text; pyplot is not involved, so nothing is
-drawn twice and no figure stays open. Colours are those of Okabe & Ito (2008); line styles and hatches repeat what they say.
+Every function returns a `Chart`. A notebook shows it as one PNG with an alternative text. The module does not use pyplot, so
+nothing is drawn twice and no figure stays open. Colours are those of Okabe & Ito (2008); line styles and hatches repeat them.
 """
 
 import io
@@ -23,7 +23,7 @@ _SHOWN_PX_PER_IN = 100  # on screen; the PNG has twice the pixels, for print and
 
 
 class Chart(Figure):
-    """A figure with one pair of axes, titled with its question; `alt` says in words what it shows."""
+    """A figure with one pair of axes and its question as the title. `alt` describes it in words."""
 
     def __init__(self, question: str, *, x: str, y: str, alt: str, grid: Literal["x", "y", "both"] = "y") -> None:
         super().__init__(figsize=(WIDTH_IN, HEIGHT_IN), dpi=DPI, layout=ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.06))
@@ -39,13 +39,13 @@ class Chart(Figure):
         self.plot_area = axes
 
     def png(self) -> bytes:
-        """The picture; two charts of equal data give equal bytes."""
+        """The picture as PNG; equal data give equal bytes."""
         buffer = io.BytesIO()
         self.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None, "Description": self.alt})
         return buffer.getvalue()
 
     def add_legend(self) -> None:
-        """Names the series in one row below the axes, where no data can lie under it."""
+        """Add the legend in one row below the axes, where it covers no data."""
         handles, names = self.plot_area.get_legend_handles_labels()
         self.legend(handles, names, loc="outside lower center", ncols=len(names), frameon=False, fontsize=9)
 
@@ -55,7 +55,7 @@ class Chart(Figure):
 
 
 def classes(counts: Mapping[str, int], positive: str, *, question: str = "How often is each class?") -> Chart:
-    """How many rows each class has: `counts` maps classes to rows; `positive` is the class that is label 1."""
+    """The number of rows of each class. `counts` maps classes to rows; `positive` is the class of label 1."""
     total = sum(counts.values())
     parts = {name: f"{name} ({rows / total:.1%})" for name, rows in counts.items()}
     alt = f"Bars of rows per class: {', '.join(f'{parts[name]} {rows:,}' for name, rows in counts.items())}."
@@ -71,13 +71,13 @@ def classes(counts: Mapping[str, int], positive: str, *, question: str = "How of
 
 
 def metric_by_epoch(history: pd.DataFrame, metric: str = "log loss (nats)", *, epoch: str = "epoch") -> Chart:
-    """A metric after each epoch: `history` has the columns `epoch` and `train`, and `validation` where it was measured.
+    """A metric after each epoch: `history` has the columns `epoch` and `train`, and `validation` if it was measured.
 
-    `epoch` is the algorithm's own word for a step: a pass over the rows, a boosting round.
+    `epoch` is the algorithm's word for a step: a pass over the rows, or a boosting round.
     """
     lines = [name for name in ("train", "validation") if name in history and history[name].notna().any()]
     last = ", ".join(f"{name} {history[name].dropna().iloc[-1]:.4f}" for name in lines)
-    alt = f"{metric} over {history['epoch'].max()} {epoch}s; at the end {last}." if lines else f"{metric}: the log tells of no {epoch}."
+    alt = f"{metric} over {history['epoch'].max()} {epoch}s; at the end {last}." if lines else f"{metric}: the log has no {epoch}."
     chart = Chart("Does training still gain, or overfit?", x=epoch, y=metric, alt=alt)
     for name, colour, style in zip(lines, (BLUE, ORANGE), ("-", "--"), strict=False):
         shown = history[["epoch", name]].dropna()
@@ -89,7 +89,7 @@ def metric_by_epoch(history: pd.DataFrame, metric: str = "log loss (nats)", *, e
 
 
 def tuning_jobs(jobs: pd.DataFrame, objective: str, *, maximize: bool = True) -> Chart:
-    """What each tuning job reached: `jobs` has the columns `job` and `objective` (empty where a job failed), in order of running."""
+    """The objective of each tuning job. `jobs` has the columns `job` and `objective` (empty if the job failed), in order of running."""
     values = jobs["objective"].astype(float)
     best = values.idxmax() if maximize else values.idxmin()
     alt = f"{objective} of {len(jobs)} tuning jobs; the best is {jobs['job'][best]} with {values[best]:.4f}."
@@ -112,7 +112,7 @@ def tuning_jobs(jobs: pd.DataFrame, objective: str, *, maximize: bool = True) ->
 def scores_by_label(
     scores: npt.ArrayLike, labels: npt.ArrayLike, names: tuple[str, str] = ("label 0", "label 1"), threshold: float = 0.5
 ) -> Chart:
-    """Where the scores of both true labels lie: two histograms over 0..1, each as a share of its own label's rows."""
+    """Histograms of the scores by true label over 0..1, each as a share of its own label's rows."""
     values, true = np.asarray(scores, dtype=np.float64), np.asarray(labels)
     above = [(values[true == label] > threshold).mean() for label in (0, 1)]
     alt = (
@@ -147,7 +147,7 @@ def calibration(scores: npt.ArrayLike, labels: npt.ArrayLike, groups: int = 10) 
 
 
 def match_rates(table: pd.DataFrame, min_match_rate: float) -> Chart:
-    """Match rates with their intervals against the gate: `table` as `baselines.compare` returns it, the tested model first."""
+    """Match rates with their intervals beside the gate. `table` comes from `baselines.compare`, the tested model first."""
     models = list(table["model"])
     value, low, high = (table[name].to_numpy(float) * 100 for name in ("match rate", "low", "high"))
     figures = "; ".join(f"{name} {v:.1f} % ({a:.1f} to {b:.1f})" for name, v, a, b in zip(models, value, low, high, strict=True))

@@ -1,6 +1,6 @@
-"""What is sealed: a manifest of every file of a pipeline execution, and the digest of the code that ran.
+"""The seal of a pipeline execution: a manifest of all its files, and the digest of the code that ran.
 
-The digest of the manifest stands for all that it lists: notebooks, records, model, configuration and code.
+The manifest's digest covers all that it lists: notebooks, records, model, configuration and code.
 """
 
 import hashlib
@@ -57,7 +57,7 @@ class SealedFile:
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """Everything that one SealEvidence action vouches for. `configurations` maps file names to SHA-256."""
+    """All files that one SealEvidence action sealed. `configurations` maps file names to SHA-256."""
 
     schema: str = SCHEMA
     pipeline: str
@@ -95,7 +95,7 @@ def sha256(data: bytes) -> str:
 
 
 def code_digests(root: Path, folders: Sequence[str] = CODE_FOLDERS, files: Sequence[str] = CODE_FILES) -> dict[str, str]:
-    """SHA-256 of each file of the code by its path below `root`, in one order everywhere: what runs leave behind is not in it."""
+    """SHA-256 of each code file by its path below `root`, in the same order on every machine. Files that runs write are left out."""
     found = {}
     for pattern in (*(f"{folder}/**/*" for folder in folders), *files):
         for path in sorted(root.glob(pattern)):
@@ -115,7 +115,7 @@ def _is_generated(relative: PurePath) -> bool:
 
 
 def check_unchanged(approved: Manifest, now: Mapping[str, str]) -> Sequence[str]:
-    """What was compared. Raises ApprovalVoid naming everything that differs between `now` and what was approved.
+    """The names of what was compared. Raises ApprovalVoid with every name that differs between `now` and the approved manifest.
 
     `now` maps "code", "model" and the names of configuration files to SHA-256.
     """

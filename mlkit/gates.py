@@ -1,4 +1,4 @@
-"""The decision about a model: verdict on its match rate and against the champion, the tables beside it, the lab's own odds.
+"""The decision about a model: the verdict on its match rate and against the champion, with the tables shown beside it.
 
 A gate passes on the interval's lower bound, never on the value alone.
 """
@@ -37,11 +37,11 @@ __all__ = [
 
 
 _BELOW_THE_GATE = (
-    "Compare it with the baselines: under the linear one, look at data and training; "
-    "over it, the gate asks for more than the features hold."
+    "Compare it with the baselines. If it is below the linear one, look at data and training; "
+    "if it is above, the features do not hold enough for this gate."
 )
-_BELOW_THE_CHAMPION = "Keep the champion; look for what changed in data, features or hyperparameters."
-_TOO_FEW_PAIRS = "Test on more held-out rows; a wider margin is a decision of the policy."
+_BELOW_THE_CHAMPION = "Keep the champion. Look for changes in data, features or hyperparameters."
+_TOO_FEW_PAIRS = "Test on more held-out rows, or widen the margin if the policy allows it."
 
 
 class Outcome(StrEnum):
@@ -52,7 +52,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """What a gate decided, with the sentence that gives its figures and what to do about it."""
+    """The outcome of a gate, the sentence with its figures, and the next step."""
 
     outcome: Outcome
     reason: str
@@ -66,7 +66,7 @@ def decide(rate: MatchRate, min_match_rate: float) -> Verdict:
     """PASS when the whole interval is at or above `min_match_rate`, FAIL when all of it is below, else INCONCLUSIVE."""
     if not 0 < min_match_rate <= 1:
         raise ValueError(f"min_match_rate is a share above 0 and at most 1, not {min_match_rate}")
-    figures = f"match rate {rate}; at least {min_match_rate:.4f} is asked"
+    figures = f"match rate {rate}; at least {min_match_rate:.4f} is required"
     if rate.low >= min_match_rate:
         return Verdict(outcome=Outcome.PASS, reason=figures, advice="")
     if rate.high < min_match_rate:
@@ -75,18 +75,18 @@ def decide(rate: MatchRate, min_match_rate: float) -> Verdict:
 
 
 def decide_by_value(rate: MatchRate, min_match_rate: float) -> Verdict:
-    """PASS when the match rate itself reaches `min_match_rate`, however few the rows: the lab's own rule."""
-    figures = f"match rate {rate.value:.4f} on {rate.rows:,} rows, whatever its uncertainty; at least {min_match_rate:.4f} is asked"
+    """PASS when the match rate itself reaches `min_match_rate`, whatever the number of rows. This is the lab's own rule."""
+    figures = f"match rate {rate.value:.4f} on {rate.rows:,} rows, whatever its uncertainty; at least {min_match_rate:.4f} is required"
     if rate.value >= min_match_rate:
         return Verdict(outcome=Outcome.PASS, reason=figures, advice="")
     return Verdict(outcome=Outcome.FAIL, reason=figures, advice=_BELOW_THE_GATE)
 
 
 def decide_champion(difference: Difference, margin: float = 0.02) -> Verdict:
-    """PASS when the challenger is proved less than `margin` worse than the champion: the difference's lower bound above -margin."""
+    """PASS when the lower bound of the difference is above -margin: the challenger is less than `margin` worse than the champion."""
     if not 0 < margin < 1:
         raise ValueError(f"margin is a share between 0 and 1, not {margin}")
-    figures = f"challenger less champion {difference}; more than {-margin:+.4f} is asked"
+    figures = f"challenger less champion {difference}; more than {-margin:+.4f} is required"
     if difference.low > -margin:
         return Verdict(outcome=Outcome.PASS, reason=figures, advice="")
     if difference.high <= -margin:
@@ -95,9 +95,9 @@ def decide_champion(difference: Difference, margin: float = 0.02) -> Verdict:
 
 
 def check_gate(verdict: Verdict, on_inconclusive: Literal["stop", "ask"] = "stop") -> Verdict:
-    """The verdict itself when the pipeline may go on; raises GateFailed or GateInconclusive otherwise.
+    """The verdict itself if the pipeline may continue. Raises GateFailed or GateInconclusive otherwise.
 
-    With `on_inconclusive="ask"` an undecided model goes on to the person who approves.
+    With `on_inconclusive="ask"`, the approver decides about an inconclusive model.
     """
     if on_inconclusive not in ("stop", "ask"):
         raise ValueError(f"on_inconclusive is 'stop' or 'ask', not {on_inconclusive!r}")
@@ -116,9 +116,9 @@ def mcnemar_table(labels: npt.ArrayLike, challenger_labels: npt.ArrayLike, champ
 
 
 def mcnemar_p_value(table: pd.DataFrame) -> float:
-    """Exact two-sided p-value that both models are right equally often (McNemar 1947); it is shown and does not decide.
+    """Exact two-sided p-value of the hypothesis that both models are right equally often (McNemar 1947). It does not decide.
 
-    It takes rows as independent, so it is too small where rows of a user are alike, and it tests equality, not non-inferiority.
+    It assumes independent rows, so it is too small if the rows of a user are alike. It tests equality, not non-inferiority.
     """
     from scipy.special import bdtr
 
@@ -130,7 +130,7 @@ def mcnemar_p_value(table: pd.DataFrame) -> float:
 def confusion_table(
     labels: npt.ArrayLike, predicted_labels: npt.ArrayLike, names: tuple[str, str] = ("label 0", "label 1")
 ) -> pd.DataFrame:
-    """2 x 2 counts of rows: true label (rows) by predicted label (columns), with totals; `names` are those of label 0 and label 1."""
+    """2 x 2 counts of rows: true label (rows) by predicted label (columns), with totals; `names` name label 0 and label 1."""
     true, predicted = binary_labels(labels), binary_labels(predicted_labels)
     check_same_length(true, predicted)
     return _two_by_two(true, predicted, "true", "predicted", dict(enumerate(names)))
@@ -148,7 +148,7 @@ def log_loss(labels: npt.ArrayLike, scores: npt.ArrayLike) -> float:
 
 
 def lab_window(rows: int, test_rows: int = 10, test_offset: int = 1_000) -> slice:
-    """The slice of the `rows` held-out rows that the lab's own check looks at; InvalidData when it reaches past them."""
+    """The slice of the `rows` held-out rows that the lab's own check reads. Raises InvalidData if it ends past them."""
     if test_rows < 1 or test_offset < 0:
         raise ValueError(f"test_rows={test_rows} test_offset={test_offset}: at least one row, from 0 on")
     if test_offset + test_rows > rows:
@@ -170,7 +170,7 @@ def _more_rows(rate: MatchRate, min_match_rate: float) -> str:
     distance = abs(rate.value - min_match_rate)
     half = (rate.high - rate.low) / 2
     if distance < half / 10:
-        return "The rate is at the gate itself: no affordable number of rows decides it; look at the policy's min_match_rate."
+        return "The rate is too close to the gate: no affordable number of rows can decide it. Look at the policy's min_match_rate."
     needed = math.ceil(rate.rows * (half / distance) ** 2)
     return f"About {needed:,} held-out rows would decide at this rate; otherwise a person decides (on_inconclusive='ask')."
 

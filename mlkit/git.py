@@ -1,4 +1,4 @@
-"""What mlkit asks of git: whose files a folder's are, a new project's repository and commits, what the index holds of a notebook."""
+"""Git commands that mlkit needs: find a folder's repository, commit a new project, read a notebook from the index."""
 
 import os
 import shutil
@@ -9,7 +9,7 @@ from pathlib import Path
 from mlkit.errors import UsageError
 
 _WITHOUT_IDENTITY = ("-c", "user.name=mlkit", "-c", "user.email=mlkit@localhost")
-# A commit of generated files asks nobody for a key and runs no hook that a user's settings name.
+# A commit of generated files needs no signing key and runs none of the user's hooks.
 _COMMIT = ("commit", "--quiet", "--no-verify", "--no-gpg-sign")
 
 
@@ -18,19 +18,19 @@ def is_installed() -> bool:
 
 
 def check_git() -> None:
-    """Raises UsageError where git is missing."""
+    """Raises UsageError if git is not installed."""
     if not is_installed():
-        raise UsageError("git is not installed, and a pipeline runs what git holds", cure="Install git, or add --no-git.")
+        raise UsageError("git is not installed, and a pipeline runs committed files", cure="Install git, or add --no-git.")
 
 
 def top_level(folder: Path) -> Path | None:
-    """The root of the working tree that the folder lies in; None outside of any."""
+    """The root of the folder's working tree; None outside a repository."""
     done = _git(folder, "rev-parse", "--show-toplevel")
     return Path(done.stdout.strip()).resolve() if done.returncode == 0 else None
 
 
 def surrounding(folder: Path) -> Path | None:
-    """The root of the working tree whose files those of `folder` are or would be; None outside of any, and where it ignores them."""
+    """The root of the working tree that would track the files of `folder`; None outside a repository, and if it ignores the folder."""
     there = next(path for path in (folder, *folder.parents) if path.is_dir())
     if (root := top_level(there)) is None:
         return None
@@ -43,7 +43,7 @@ def init(folder: Path) -> None:
 
 
 def commit(folder: Path, paths: Iterable[str], message: str) -> str:
-    """Commit these files as they are, removed ones too, whatever ignore rules say. Returns the commit's short id."""
+    """Commit these files, deleted ones included, without regard to ignore rules. Returns the commit's short id."""
     _checked(folder, "add", "--all", "--force", "--", *paths)
     identity = () if _git(folder, "config", "user.email").stdout.strip() or "GIT_AUTHOR_EMAIL" in os.environ else _WITHOUT_IDENTITY
     _checked(folder, *identity, *_COMMIT, "--message", message)
@@ -51,24 +51,24 @@ def commit(folder: Path, paths: Iterable[str], message: str) -> str:
 
 
 def uncommitted(folder: Path) -> list[str]:
-    """Files below the folder that no commit holds as they are, without those that git ignores."""
+    """Files below the folder with uncommitted changes, without those that git ignores."""
     return [line[3:] for line in _checked(folder, "status", "--porcelain", "--", ".").splitlines()]
 
 
 def ignored(folder: Path, paths: Iterable[str]) -> list[str]:
-    """Those of the paths that git ignores, so that no commit holds them; a folder stands for what is in it."""
+    """The paths that git ignores; a folder counts for its content."""
     listed = _checked(folder, "status", "--porcelain", "--ignored", "--", *paths).splitlines()
     return [line[3:] for line in listed if line.startswith("!!")]
 
 
 def staged(folder: Path, path: str) -> str | None:
-    """The text of a file below the folder as git's index holds it; None outside of git, and for a file that git does not know."""
+    """The text of a file below the folder in git's index; None outside a repository, and for an untracked file."""
     done = _git(folder, "show", f":./{path}")
     return done.stdout if done.returncode == 0 else None
 
 
 def settle(folder: Path, name: str) -> None:
-    """Let the index know the file's new size and time where its content, as filters leave it, is what the index holds already."""
+    """Refresh the file's size and time in the index if its filtered content equals the content in the index."""
     if _git(folder, "diff", "--quiet", "--", name).returncode == 0:
         _git(folder, "add", "--update", "--", name)
 
@@ -76,13 +76,15 @@ def settle(folder: Path, name: str) -> None:
 def _checked(folder: Path, *arguments: str) -> str:
     done = _git(folder, *arguments)
     if done.returncode:
-        said = done.stderr.strip().splitlines()[-1:] or ["it did not say why"]
-        raise UsageError(f"git failed in {folder}: {said[0]}", cure=f"It was asked: git {' '.join(arguments[:6])}. --no-git leaves it out.")
+        said = done.stderr.strip().splitlines()[-1:] or ["it printed no reason"]
+        raise UsageError(
+            f"git failed in {folder}: {said[0]}", cure=f"The command was: git {' '.join(arguments[:6])}. --no-git does not run it."
+        )
     return done.stdout.rstrip("\n")
 
 
 def _git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """The caller's own variables of a repository (a hook sets them) would point to another one."""
+    """Run git without the caller's GIT_ variables: a hook sets them, and they would point to another repository."""
     repository = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY")
     clean = {name: value for name, value in os.environ.items() if name not in repository}
     command = ["git", "-C", str(folder), *arguments]

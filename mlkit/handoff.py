@@ -1,6 +1,6 @@
-"""The small JSON files by which one notebook hands its result to the next.
+"""The JSON files that carry one notebook's result to the next.
 
-Each file names its schema, and each reference to an object carries the SHA-256 of what it points to.
+Each file names its schema. Each reference to an object holds the object's SHA-256.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class StoredObject:
-    """One object in S3: where it is and what it must contain."""
+    """One object in S3: its address and the SHA-256 of its content."""
 
     s3_uri: str
     sha256: str
@@ -43,10 +43,10 @@ class Channel:
 
 @dataclass(frozen=True, kw_only=True)
 class PreparedData:
-    """What 01_prep hands to 02_train: two channels as the algorithm reads them, the test rows, and how rows are encoded.
+    """The result of 01_prep for 02_train: two channels in the algorithm's format, the test rows, and the encoding of rows.
 
     `encoding` belongs to every model that is trained with these channels. `feature_dim` is the number of columns that a model sees.
-    `details` are the data set's own; only the code of its kind reads them.
+    Only the code of the data set's kind reads `details`.
     """
 
     schema: str = "mlkit/prepared-data/2"
@@ -66,7 +66,7 @@ class PreparedData:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainedModel:
-    """What 02_train hands to the deployment and to 03_test_endpoint. Metrics are those of the validation split."""
+    """The result of 02_train for the deployment and 03_test_endpoint. Metrics are of the validation split."""
 
     schema: str = "mlkit/trained-model/2"
     your_initials: str
@@ -84,7 +84,7 @@ class TrainedModel:
 
 @dataclass(frozen=True, kw_only=True)
 class TestResult:
-    """What 03_test_endpoint found: the verdict and the figures that led to it."""
+    """The result of 03_test_endpoint: the verdict and its figures."""
 
     __test__ = False  # not a pytest class
 
@@ -104,7 +104,7 @@ class TestResult:
 
 
 def save(value: Any, folder: Path, name: str) -> Path:
-    """Write the dataclass as `<folder>/<name>.json`, whole or not at all."""
+    """Write the dataclass as `<folder>/<name>.json`, completely or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.json"
     partial = path.with_suffix(".partial")
@@ -135,7 +135,7 @@ def load(kind: type[T], folder: Path, name: str, *, made_by: str) -> T:
 
 
 def tell_file(role: str, path: Path) -> None:
-    """Announce a file that this step reads (`input`) or leaves (`output`), by its path in the project if it is in one."""
+    """Report to the runner a file that this step reads (`input`) or writes (`output`), by its path in the project if it is in one."""
     if not journal.is_listened_to():
         return
     told = path.resolve()

@@ -1,4 +1,4 @@
-"""How sure a match rate is: intervals that resample all rows of a cluster together, since the rows of one user, say, are alike."""
+"""Confidence intervals of match rates. They resample all rows of a cluster together, because the rows of one user are alike."""
 
 import math
 from dataclasses import dataclass
@@ -21,9 +21,9 @@ _DRAWS_AT_ONCE = 4_000_000  # bounds the memory of a bootstrap at about 32 MB
 class MatchRate:
     """The share of rows whose predicted label is the true one, in 0..1, with a confidence interval `low`..`high`.
 
-    `wilson_low`..`wilson_high` treats rows as independent and is shown for comparison. `design_effect` is the variance by
+    `wilson_low`..`wilson_high` assumes independent rows; it is shown for comparison. `design_effect` is the variance by
     cluster over the variance of independent rows (Kish 1965): 1.4 means that 1.4 times the rows are needed for the same width.
-    `cluster` says what rows are alike: those of one user, for example; "row" when each row is by itself.
+    `cluster` names the group of rows that are alike, for example "user"; "row" means that each row is its own cluster.
     """
 
     value: float
@@ -46,7 +46,7 @@ class MatchRate:
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """Match rate of the challenger less that of the champion on the same rows, in -1..1, with interval `low`..`high`."""
+    """Match rate of the challenger minus that of the champion on the same rows, in -1..1, with interval `low`..`high`."""
 
     value: float
     low: float
@@ -85,7 +85,7 @@ def match_rate(
     Whole clusters are drawn with replacement and the rate is matches over rows of each draw (Davison & Hinkley 1997, section 3.8;
     Field & Welsh 2007, JRSS B 69:369-390). The interval is never narrower than Wilson's: a bootstrap of ten rows that all match
     would claim 1 to 1. The same rows in another order give the same figures. Raises InvalidData on fewer than two clusters, which
-    leave no variance to see.
+    show no variance.
     """
     true, predicted = binary_labels(labels), binary_labels(predicted_labels)
     check_same_length(true, predicted, clusters)
@@ -123,10 +123,10 @@ def paired_difference(
     seed: int = SEED,
     replicates: int = REPLICATES,
 ) -> Difference:
-    """Challenger's match rate less champion's on the same rows, with the cluster bootstrap's interval.
+    """The challenger's match rate minus the champion's on the same rows, with the cluster bootstrap's interval.
 
-    Never narrower than the adjusted Wald interval for paired proportions (Bonett & Price 2012, J. Educ. Behav. Stat. 37:479-488),
-    so that two models that agree on a handful of rows are not proved equal.
+    The interval is never narrower than the adjusted Wald interval for paired proportions (Bonett & Price 2012, J. Educ. Behav.
+    Stat. 37:479-488), so that two models that agree on a handful of rows are not proved equal.
     """
     true, challenger, champion = binary_labels(labels), binary_labels(challenger_labels), binary_labels(champion_labels)
     check_same_length(true, challenger, champion, clusters)
@@ -151,7 +151,7 @@ def _z(confidence: float) -> float:
 
 
 def binary_labels(values: npt.ArrayLike) -> npt.NDArray[Any]:
-    """`values` as a one-dimensional array of 0 and 1; InvalidData when it is empty, ValueError when it is anything else."""
+    """`values` as a one-dimensional array of 0 and 1. Raises InvalidData if it is empty, ValueError for other values."""
     labels: npt.NDArray[Any] = np.asarray(values)
     if labels.ndim != 1:
         raise ValueError(f"labels are one-dimensional, not of shape {labels.shape}")
@@ -163,7 +163,7 @@ def binary_labels(values: npt.ArrayLike) -> npt.NDArray[Any]:
 
 
 def check_same_length(*columns: Any) -> None:
-    """Raises ValueError unless all `columns` are of one length."""
+    """Raises ValueError unless all `columns` have the same length."""
     lengths = {len(column) for column in columns}
     if len(lengths) > 1:
         raise ValueError(f"columns of different lengths: {', '.join(str(len(column)) for column in columns)}")
@@ -174,7 +174,9 @@ def _cluster_sums(values: npt.NDArray[np.int64], clusters: Any, cluster: str) ->
     if (codes < 0).any():
         raise InvalidData(f"Some rows have no {cluster}.", cure="Drop or name them in 01_prep.")
     if len(names) < 2:
-        raise InvalidData(f"All rows are of one {cluster}: that says nothing about others.", cure=f"Test on rows of several {cluster}s.")
+        raise InvalidData(
+            f"All rows are of one {cluster}, so they show nothing about other {cluster}s.", cure=f"Test on rows of several {cluster}s."
+        )
     sizes = np.bincount(codes)
     return sizes, np.bincount(codes, weights=values).astype(np.int64)
 

@@ -1,7 +1,7 @@
-"""Where builds keep compiled functions: by the content of the source, since every build has its sources in another folder.
+"""The builds' cache of compiled functions, keyed by the source's content, because every build has its sources in another folder.
 
 Numba loads the class by `NUMBA_CACHE_LOCATOR_CLASSES=mlkit.jit_cache.ContentLocator`, which buildspecs set together with
-`NUMBA_CACHE_DIR`. Without it, compiled functions lie beside their source, as numba does by itself.
+`NUMBA_CACHE_DIR`. Without it, numba stores compiled functions beside their source.
 https://numba.readthedocs.io/en/stable/reference/envvars.html
 """
 
@@ -13,11 +13,11 @@ from typing import Any
 from numba.core import config as _config
 from numba.core.caching import _CacheLocator
 
-_CONFIG: Any = _config  # numba makes its settings at run time
+_CONFIG: Any = _config  # numba creates its settings at run time
 
 
 class ContentLocator(_CacheLocator):
-    """The cache of one function: a folder named by the digest of all modules of its package, which it may call."""
+    """The cache of one function: a folder named by the digest of all modules of its package, because it may call them."""
 
     def __init__(self, py_func: Any, py_file: str) -> None:
         self._py_file = py_file

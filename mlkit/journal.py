@@ -1,7 +1,7 @@
-"""What a notebook tells its runner while it runs: queries, jobs, objects, metrics, the verdict, and secrets to keep out of sight.
+"""Events that a notebook sends to its runner: queries, jobs, objects, metrics, the verdict, and secrets to redact.
 
-In JupyterLab, where no runner listens, telling does nothing. Each event is a JSON object with its `kind`; the runner answers before
-`tell` returns, so that what is announced is known even if the process dies with the next instruction.
+In JupyterLab there is no runner, and sending does nothing. Each event is a JSON object with its `kind`. The runner answers before
+`tell` returns, so it has the event even if the process dies at the next instruction.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ ADDRESS = "MLKIT_JOURNAL"  # the variable that holds the path of the runner's so
 
 
 class _Line:
-    """One connection per process; a child that was forked opens its own."""
+    """One connection per process; a forked child opens its own."""
 
     def __init__(self) -> None:
         self._lock, self._pid, self._connection = threading.Lock(), 0, None
@@ -32,7 +32,7 @@ class _Line:
             if self._connection is None or self._pid != os.getpid():
                 self._connection, self._pid = Client(address, family="AF_UNIX"), os.getpid()
             connection = self._connection
-            self._connection = None  # an interrupt from here on leaves an answer behind, which the next event would take for its own
+            self._connection = None  # after an interrupt here, the next event would read this event's answer
             connection.send_bytes(event)
             connection.recv_bytes()
             self._connection = connection
@@ -47,7 +47,7 @@ def is_listened_to() -> bool:
 
 
 def tell(kind: str, **facts: Any) -> None:
-    """Announce one event to the runner, if there is one. A runner that is gone is not an error of the notebook."""
+    """Send one event to the runner, if there is one. A runner that has ended is not an error of the notebook."""
     address = os.environ.get(ADDRESS)
     if address:
         with contextlib.suppress(OSError, EOFError):
@@ -55,29 +55,29 @@ def tell(kind: str, **facts: Any) -> None:
 
 
 def log_metrics(metrics: Mapping[str, float]) -> None:
-    """Put figures into the run's record, by name; a name that is logged again takes the later value.
+    """Write metrics to the run's record by name. A later value of the same name replaces the earlier one.
 
     Raises InvalidData for a figure that is not finite.
     """
     values = {name: float(value) for name, value in metrics.items()}
     for name, value in values.items():
         if not math.isfinite(value):
-            cure = "Look at what it is computed from: an empty table, a division by zero."
+            cure = "Look at its inputs: an empty table or a division by zero."
             raise InvalidData(f"The metric `{name}` is {value}.", cure=cure)
     tell("metrics", values=values)
 
 
 def log_warning(text: str) -> None:
-    """Show the reader of the notebook and of the run's log something that is no error: under the cell, and in the run's record."""
+    """Print a warning under the cell, and write it to the run's record and log."""
     print(f"Warning: {text}", file=sys.stderr)
     tell("warning", text=text)
 
 
 def log_verdict(verdict: str) -> None:
-    """Put the decision on the model into the run's record."""
+    """Write the gate's verdict to the run's record."""
     tell("verdict", verdict=verdict)
 
 
 def keep_out_of_sight(secret: str) -> None:
-    """Have the runner redact this value wherever it shows up. It is never written."""
+    """Have the runner redact this value wherever it occurs. The value itself is never written."""
     tell("secret", value=secret)

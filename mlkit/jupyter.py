@@ -1,4 +1,4 @@
-"""What `mlkit local jupyter` has JupyterLab call."""
+"""The hook that `mlkit local jupyter` gives to JupyterLab."""
 
 import threading
 from pathlib import Path
@@ -8,9 +8,9 @@ from mlkit import git
 
 
 def after_save(os_path: str, **_: Any) -> None:
-    """jupyter_server's post_save_hook: a notebook in which nothing but outputs changed is not shown as changed by `git status`.
+    """jupyter_server's post_save_hook: keeps `git status` from listing a notebook in which only outputs changed.
 
-    git looks at a file's size before it asks the filter that leaves the outputs out. In a thread, since the server waits for its hooks.
+    git compares a file's size before it runs the filter that removes outputs. Works in a thread, because the server waits for its hooks.
     """
     path = Path(os_path)
     if path.suffix == ".ipynb":

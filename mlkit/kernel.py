@@ -1,7 +1,7 @@
-"""The IPython extension that the runner loads into its kernels; in JupyterLab nothing loads it and nothing needs it.
+"""The IPython extension that the runner loads into its kernels. JupyterLab does not load it.
 
-It tells the runner what the notebook does on AWS, resolves parameters that are references to secrets, and ends the kernel when the
-runner is killed: a kernel without its runner would work on, and pay, for nobody.
+It reports to the runner what the notebook does on AWS, resolves parameters that are references to secrets, and ends the kernel when
+the runner is killed. A kernel without its runner would go on and cost money.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ from typing import Any
 
 from mlkit import journal
 
-STOP_WITHIN_S = 60.0  # nobody waits for a kernel whose runner was killed: the limit is there against a service that hangs
+STOP_WITHIN_S = 60.0  # a limit against a service that hangs; nobody waits for a kernel whose runner was killed
 
 
 def load_ipython_extension(shell: Any) -> None:
@@ -33,7 +33,7 @@ def load_ipython_extension(shell: Any) -> None:
 
 
 def resolve(names: Sequence[str], namespace: MutableMapping[str, Any]) -> None:
-    """Put each secret in the place of the reference that the parameter holds. Raises NotFound, AccessDenied, UsageError."""
+    """Replace each reference in a parameter by its secret. Raises NotFound, AccessDenied, UsageError."""
     from mlkit.aws.secrets import resolve_secret
 
     for name in names:
@@ -42,10 +42,10 @@ def resolve(names: Sequence[str], namespace: MutableMapping[str, Any]) -> None:
 
 
 def _keep_all_output() -> None:
-    """Two kinds of output that ipykernel loses.
+    """Keep two kinds of output that ipykernel loses.
 
-    ZeroMQ drops what is published while a thousand messages wait to be sent. Text with half of a surrogate pair, which UTF-8 cannot
-    hold, is not sent at all, nor is what was printed just before it; as a JSON escape it can be.
+    ZeroMQ drops messages while a thousand wait to be sent. ipykernel does not send text with half of a surrogate pair, which UTF-8
+    cannot encode, nor the output just before it; as a JSON escape it can be sent.
     """
     import zmq
     from ipykernel.kernelapp import IPKernelApp
@@ -67,7 +67,7 @@ def _keep_all_output() -> None:
 
 
 def _end_with_the_runner(address: str) -> None:
-    """A connection that nobody writes to is closed by the system when the runner's process ends, however it ends."""
+    """End the kernel when the runner ends. The system closes this connection however the runner's process ends."""
     with contextlib.suppress(OSError, EOFError), Client(address, family="AF_UNIX") as line:
         line.recv_bytes()
     with contextlib.suppress(Exception):
@@ -76,7 +76,7 @@ def _end_with_the_runner(address: str) -> None:
 
 
 def _take_over_from_the_parent_poller() -> None:
-    """ipykernel looks for its parent every second, and would end this process before its jobs are stopped, and without its children."""
+    """Replace ipykernel's check for its parent. It would end this process before its jobs are stopped, and leave its children running."""
     from ipykernel.kernelapp import IPKernelApp
 
     if IPKernelApp.initialized():
@@ -84,7 +84,7 @@ def _take_over_from_the_parent_poller() -> None:
 
 
 def _stop_jobs() -> None:
-    """Jobs that this kernel started and that still run."""
+    """Stop the jobs that this kernel started and that still run."""
     from mlkit.aws.activity import started_here
     from mlkit.aws.session import Session
     from mlkit.aws.stopping import stop_started

@@ -1,4 +1,4 @@
-"""Which part of mlkit knows the data of a project: the one place that lists them all, by the word in mlkit.yml."""
+"""The kinds of data, by their name in mlkit.yml, and the package of mlkit for each."""
 
 import importlib
 from collections.abc import Mapping
@@ -15,10 +15,10 @@ KINDS = {"movielens": "mlkit.movielens", "tabular": "mlkit.tabular"}
 
 
 def kind_of(project: Project) -> str:
-    """The project's kind. Raises NotFound without mlkit.yml, UsageError for a kind that nobody knows."""
+    """The project's kind. Raises NotFound without mlkit.yml, UsageError for an unknown kind."""
     kind = project.about.kind
     if kind not in KINDS:
-        raise UsageError(f"mlkit.yml says kind: {kind}, which is none", cure=f"Choose one of: {', '.join(KINDS)}.")
+        raise UsageError(f"mlkit.yml has the unknown kind {kind!r}", cure=f"Choose one of: {', '.join(KINDS)}.")
     return kind
 
 
@@ -29,5 +29,5 @@ def algorithm_of(project: Project) -> Algorithm:
 
 
 def check_columns(project: Project, lake: "Lake", parameters: Mapping[str, Any]) -> None:
-    """Raises InvalidData or UsageError when 01_prep with these parameters could not read the lake's table."""
+    """Raises InvalidData or UsageError if 01_prep with these parameters cannot read the lake's table."""
     importlib.import_module(f"{KINDS[kind_of(project)]}.lake").check_columns(lake, parameters)

@@ -1,4 +1,4 @@
-"""A notebook file as a run can take it: what is harmless to leave out is filled in, everything else is refused with the cell's number."""
+"""Reads a notebook file for a run. Harmless gaps are filled in; everything else is refused with the cell's number."""
 
 import json
 from collections.abc import Mapping
@@ -8,18 +8,20 @@ from typing import Any
 from mlkit.errors import InvalidNotebook, NotFound
 
 _CELL_TYPES = ("code", "markdown", "raw")
-_DEEPEST = 100  # lists and mappings inside each other; more would be too much for those who read and write the file later
-_OLD_MINOR = 4  # a notebook that does not tell its minor format; from 5 on, each cell needs an id
-_SAVE_AGAIN = "Open the notebook in JupyterLab, correct or delete the cell and save; or take the last good version from git."
+_DEEPEST = 100  # levels of lists and mappings; deeper files exceed the limits of their later readers and writers
+_OLD_MINOR = 4  # for a notebook without a minor format; from 5 on, each cell needs an id
+_SAVE_AGAIN = "Open the notebook in JupyterLab, correct or delete the cell and save; or restore the last good version from git."
 
 
 def load_notebook(notebook: Path) -> dict[str, Any]:
     """The notebook file's JSON, without the outputs of earlier runs; raises NotFound or InvalidNotebook.
 
-    What is missing or null is filled in where nothing is lost by it: metadata, tags, the format's minor number.
+    Missing or null metadata, tags and minor format number are filled in.
     """
     if not is_utf8(notebook):
-        raise InvalidNotebook(f"The name of the notebook is not UTF-8: {str(notebook)!a}", cure="Rename the file; records name it.")
+        raise InvalidNotebook(
+            f"The name of the notebook is not UTF-8: {str(notebook)!a}", cure="Rename the file: the run's record has to name it."
+        )
     content = _json_of(notebook)
     if not isinstance(content, dict) or not isinstance(content.get("cells"), list) or content.get("nbformat") != 4:
         raise InvalidNotebook(f"{notebook} is not a notebook of format 4: it has no list of cells, or another `nbformat`.")
@@ -30,7 +32,7 @@ def load_notebook(notebook: Path) -> dict[str, Any]:
 
 
 def is_utf8(path: Path) -> bool:
-    """Whether a record, which is JSON in UTF-8, can name the path; a file system takes any bytes."""
+    """Whether a record, which is JSON in UTF-8, can hold the path; a file system accepts any bytes."""
     try:
         str(path).encode()
     except UnicodeEncodeError:
@@ -39,7 +41,7 @@ def is_utf8(path: Path) -> bool:
 
 
 def tags_of(cell: Mapping[str, Any]) -> list[str]:
-    """The cell's tags, none where it has no metadata."""
+    """The cell's tags; empty without metadata."""
     return list(cell.get("metadata", {}).get("tags", []))
 
 
@@ -101,7 +103,7 @@ def _readable_metadata(cell: Mapping[str, Any], place: str) -> dict[str, Any]:
 
 
 def _mapping(holder: Mapping[str, Any], name: str, whose: str) -> dict[str, Any]:
-    """The member `name`; an empty one where it is missing or null."""
+    """The member `name`; empty if it is missing or null."""
     value = holder.get(name)
     if value is not None and not isinstance(value, dict):
         raise ValueError(f"{whose} `{name}` is {_kind(value)}, not a mapping")
@@ -109,12 +111,12 @@ def _mapping(holder: Mapping[str, Any], name: str, whose: str) -> dict[str, Any]
 
 
 def _own(metadata: dict[str, Any]) -> dict[str, Any]:
-    """The metadata without stamps of papermill that papermill itself could not read; it writes its own anew."""
+    """The metadata without papermill's own entries if papermill could not read them; papermill writes new ones."""
     return {name: value for name, value in metadata.items() if name != "papermill" or isinstance(value, dict)}
 
 
 def _check_texts(node: Any, place: str, depth: int = 0) -> None:
-    """Whether the executed notebook can be written: its texts as UTF-8, and not nested without end."""
+    """Raises ValueError if the executed notebook cannot be written: text that is not UTF-8, or too many levels."""
     if depth > _DEEPEST:
         raise ValueError(f"{place} is nested more than {_DEEPEST} deep")
     if isinstance(node, str):
@@ -122,14 +124,14 @@ def _check_texts(node: Any, place: str, depth: int = 0) -> None:
             node.encode()
         except UnicodeEncodeError as problem:
             half = ascii(node[problem.start])[1:-1]
-            raise ValueError(f"{place} holds half of a character (`{half}`), which cannot be saved as UTF-8") from None
+            raise ValueError(f"{place} holds half of a surrogate pair (`{half}`), which cannot be saved as UTF-8") from None
     elif isinstance(node, dict | list):
         for part in [*node, *node.values()] if isinstance(node, dict) else node:
             _check_texts(part, place, depth + 1)
 
 
 def _kind(value: Any) -> str:
-    """The value as JSON's own words name it."""
+    """The value's kind in JSON's terms."""
     match value:
         case None:
             return "null or missing"

@@ -1,4 +1,4 @@
-"""How a run ended, as the error that says so and carries the exit code."""
+"""Turns the end of a run into the error with its exit code."""
 
 from mlkit import errors
 from mlkit.errors import Interrupted, KernelDied, MlkitError, NotebookFailed, SecretFound
@@ -6,10 +6,10 @@ from mlkit.records import Failure, RunRecord, Status
 
 
 def check_run(record: RunRecord) -> None:
-    """Raises what went wrong: a secret that was found first, then the run's own end, then evidence that could not be kept.
+    """Raises the run's failure: first a secret that was found, then the end of the run itself, then evidence that was not stored.
 
-    An mlkit error that a cell raised comes back as its own class, so that its exit code is the command's; any other exception is
-    NotebookFailed. Then KernelDied and Interrupted (signal or time limit). Returns when the run is completed and all is kept.
+    An mlkit error of a cell is raised as its own class, so that the command ends with its exit code. Any other exception of a cell is
+    NotebookFailed. Other ends are KernelDied and Interrupted (signal or time limit). Returns if the run completed and all is stored.
     """
     problems = [_run_error(record)] if record.status is not Status.COMPLETED else []
     problems += [_named(one, "") or MlkitError(one.evalue) for one in record.not_kept]
@@ -24,7 +24,7 @@ def check_run(record: RunRecord) -> None:
 def _secret_error(record: RunRecord) -> SecretFound:
     where = [f"{one.rule} in {_place(one.cell_number, one.place)}" for one in record.redactions]
     shown = "; ".join(where[:5]) + (f"; and {len(where) - 5} more" if len(where) > 5 else "")
-    return SecretFound(f"{record.notebook} shows secrets, which were taken out: {shown}.")
+    return SecretFound(f"{record.notebook} shows secrets, which mlkit redacted: {shown}.")
 
 
 def _place(cell_number: int | None, place: str) -> str:
@@ -41,7 +41,7 @@ def _run_error(record: RunRecord) -> MlkitError:
         case Status.DIED:
             return KernelDied(f"{where}: {failure.evalue}.", cure=failure.cure or None)
         case Status.TIMED_OUT:
-            cure = "Give it more time, or less work; a fresh run starts from the beginning."
+            cure = "Give it more time or less work. A new run starts from the first cell."
             return Interrupted(f"{where}: {failure.evalue}.", cure=cure)
         case _:
             return Interrupted(f"{where}: {failure.evalue}.")

@@ -1,4 +1,4 @@
-"""A project of a team's own from the same parts: which files it holds, and how it is made or brought up to date, wholly or not at all."""
+"""Creates a team's project and updates its shared files, completely or not at all."""
 
 import contextlib
 import functools
@@ -35,12 +35,12 @@ class Source:
         """The name itself if there is such an example; without one, the default. Raises UsageError."""
         if name is None or name in self.examples:
             return name or self.default
-        raise UsageError(f"{self.root} has no example {name!r}", cure=f"There is: {', '.join(sorted(self.examples))}.")
+        raise UsageError(f"{self.root} has no example {name!r}", cure=f"Choose one of: {', '.join(sorted(self.examples))}.")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Parts:
-    """A project's files by path: what all projects share, byte for byte, and what becomes the team's."""
+    """A project's files by path: those that all projects share, and the team's own."""
 
     shared: Mapping[str, bytes]
     own: Mapping[str, bytes]
@@ -56,7 +56,7 @@ class Parts:
 
 @dataclass(frozen=True, kw_only=True)
 class Written:
-    """`commit` is empty where nothing was committed; `repository` is one that the project lies in and that is not its own."""
+    """`commit` is empty if nothing was committed. `repository` is the surrounding repository if the project has none of its own."""
 
     files: tuple[str, ...]
     commit: str = ""
@@ -64,7 +64,7 @@ class Written:
 
 
 def find_source(library: Path, start: Path) -> Source:
-    """The checkout that `library`, the folder of this mlkit, belongs to; else the project at or above `start`. Raises NotFound."""
+    """The checkout of `library`, the folder of this mlkit; otherwise the project at or above `start`. Raises NotFound."""
     checkout = library.parent
     if (checkout / "setup.cfg").is_file() and (checkout / "examples").is_dir():
         found = {path.parent.name: path.parent for path in sorted(checkout.glob(f"examples/*/{PROJECT_FILE}"))}
@@ -74,13 +74,13 @@ def find_source(library: Path, start: Path) -> Source:
         if (root / ENDPOINT_TEMPLATE).is_file() and (root / VENDOR).is_dir():
             return Source(root=root, examples={root.name: root}, default=root.name, wheels=functools.partial(carried_wheels, root))
     raise NotFound(
-        "There is nothing here that a project could be made from",
-        cure="Call `mlkit new` in a checkout of mlkit, or in a project that was made by it.",
+        "There is no source for a new project here",
+        cure="Run `mlkit new` in a checkout of mlkit, or in a project that it created.",
     )
 
 
 def collect(source: Source, *, example: str | None, name: str) -> Parts:
-    """Read every part. Raises UsageError for a name that no repository can have or an example that is not there."""
+    """Read every file. Raises UsageError for a name that no repository can have, or an unknown example."""
     if not _NAME.fullmatch(name):
         raise UsageError(
             f"{name!r} cannot be a project's name: it needs letters, digits, dots, hyphens or underscores, as GitHub has them",
@@ -95,9 +95,9 @@ def collect(source: Source, *, example: str | None, name: str) -> Parts:
 
 
 def make(target: Path, parts: Parts, *, with_git: bool) -> Written:
-    """Make the project in a folder that does not exist or is empty; a failure leaves nothing. Raises UsageError."""
+    """Create the project in a new or empty folder; a failure leaves nothing behind. Raises UsageError."""
     if target.is_file() or (target.is_dir() and any(path.name != ".git" for path in target.iterdir())):
-        raise UsageError(f"{target} is not empty", cure="Name a folder that does not exist, or add --refresh to a project of mlkit.")
+        raise UsageError(f"{target} is not empty", cure="Name a new folder, or add --refresh for a project of mlkit.")
     files = {**parts.shared, **parts.own}
     if with_git:
         git.check_git()
@@ -111,18 +111,18 @@ def make(target: Path, parts: Parts, *, with_git: bool) -> Written:
                 commit = git.commit(made, files, parts.message)
             _move(made, target)
     except OSError as error:
-        raise UsageError(f"{target} cannot be made: {error.strerror or error}", cure="Name a folder where you may write.") from error
+        raise UsageError(f"{target} cannot be created: {error.strerror or error}", cure="Name a folder where you may write.") from error
     return Written(files=tuple(files), commit=commit, repository=repository)
 
 
 def refresh(target: Path, parts: Parts, *, with_example: bool, with_git: bool) -> Written:
-    """Bring a project's shared parts, and its example's where asked, to what they are now, and commit that. Raises UsageError.
+    """Update and commit a project's shared files, and with `with_example` the example's files. Raises UsageError.
 
-    What somebody changed and committed is replaced too, and stays in the repository's history; what is not committed is refused,
-    also where nothing is to be committed now.
+    Committed changes of these files are replaced too; the repository's history keeps them. Uncommitted changes are refused, even
+    without git.
     """
     if not (target / ENDPOINT_TEMPLATE).is_file() or not (target / VENDOR).is_dir():
-        raise UsageError(f"{target} is no project that `mlkit new` made", cure="Leave out --refresh to make one in an empty folder.")
+        raise UsageError(f"`mlkit new` did not create {target}", cure="Leave out --refresh to create a project in an empty folder.")
     wanted = {**parts.shared, **(parts.own if with_example else {})}
     old = [path for path in wheels_in(target) if path not in wanted]
     differing = {path: content for path, content in wanted.items() if _content(target / path) != content}
@@ -140,23 +140,23 @@ def refresh(target: Path, parts: Parts, *, with_example: bool, with_git: bool) -
 
 
 def _check_held(target: Path, replaced: list[str]) -> None:
-    """Raises UsageError unless a commit holds these files as they are, since they are about to be replaced."""
+    """Raises UsageError if one of these files has uncommitted changes, because refresh replaces the files."""
     if not replaced:
         return
     if not git.is_installed() or git.top_level(target) is None:
         cure = "Commit it first (`git init`, `git add --all`, `git commit`), or move that file away."
         raise UsageError(f"{target} is in no git repository: {replaced[0]} would be lost", cure=cure)
     if lost := [*git.uncommitted(target), *git.ignored(target, replaced)]:
-        raise UsageError(f"{target} has changes that are not committed: {lost[0]}", cure="Commit them first, or take them back.")
+        raise UsageError(f"{target} has changes that are not committed: {lost[0]}", cure="Commit or revert them first.")
 
 
 def _read(root: Path, patterns: tuple[str, ...]) -> dict[str, bytes]:
-    """The files of all patterns by path below `root`. Raises NotFound when nothing fits one that names a file."""
+    """The files of all patterns by path below `root`. Raises NotFound if a pattern that names a file has none."""
     found: dict[str, bytes] = {}
     for pattern in patterns:
         paths = sorted(root.glob(pattern))
         if not paths and "*" not in pattern:
-            raise NotFound(f"{root / pattern} does not exist, and every project needs it", cure="`git checkout` brings it back.")
+            raise NotFound(f"{root / pattern} does not exist, and every project needs it", cure="`git checkout` restores it.")
         found |= {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
     return found
 
@@ -171,7 +171,7 @@ def _content(path: Path) -> bytes | None:
 
 @contextlib.contextmanager
 def _scratch(target: Path) -> Iterator[Path]:
-    """A folder on the target's disk, to be moved there."""
+    """A temporary folder on the target's disk, to be moved to the target."""
     there = next(path for path in (target, *target.parents) if path.is_dir())
     scratch = Path(tempfile.mkdtemp(prefix=".mlkit-new-", dir=there))
     try:
@@ -183,7 +183,7 @@ def _scratch(target: Path) -> Iterator[Path]:
 
 
 def _move(made: Path, target: Path) -> None:
-    """Put the folder where it belongs; an empty one that is there stays the same folder, since a shell may be in it."""
+    """Move the folder to the target. An existing empty target stays the same folder, because a shell may be in it."""
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
         made.rename(target)

@@ -1,4 +1,4 @@
-"""The record of one notebook run: what ran, with what, what it touched and how each cell ended. JSON beside the executed notebook."""
+"""The record of one notebook run: code, parameters, activity, and how each cell ended. JSON beside the executed notebook."""
 
 import dataclasses
 import json
@@ -12,11 +12,11 @@ from mlkit.typed_json import build
 
 SCHEMA = "mlkit.run/1"  # raise the number when a field changes its meaning; a new field with a default keeps it
 
-UNVERSIONED = (None, "null")  # version ids that do not stay with one content: of a bucket without versions, or whose versions are suspended
+UNVERSIONED = (None, "null")  # version ids of a bucket without versions or with suspended versions; their content can change
 
 
 class Status(StrEnum):
-    """How a cell, or the run, ended. `running` stands only in the record of a run that has not ended, or was cut off."""
+    """How a cell or the run ended. `running` occurs only in the record of a run that has not ended, or was cut off."""
 
     COMPLETED = "completed"
     FAILED = "failed"
@@ -53,9 +53,9 @@ class CellRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """What ended a run early: the exception's name and text, in the cell of that `cell_number` (None outside of cells).
+    """The failure that ended a run early: the exception's name and text, and its `cell_number` (None outside of cells).
 
-    `cure` is what an error of mlkit's own says to do next.
+    `cure` is the next step of an mlkit error.
     """
 
     cell_number: int | None
@@ -67,7 +67,7 @@ class Failure:
 
 @dataclass(frozen=True, kw_only=True)
 class Origin:
-    """What code ran, and where. `tree_clean` is None when there is no git to ask; `lock_sha256` maps lock files to SHA-256."""
+    """The code that ran, and where. `tree_clean` is None without git; `lock_sha256` maps lock files to SHA-256."""
 
     commit: str | None = None
     tree_clean: bool | None = None
@@ -85,7 +85,7 @@ class Origin:
 
 @dataclass(frozen=True, kw_only=True)
 class Usage:
-    """`cpu_s` is user and system time of the kernel and the children it waited for; `peak_memory_bytes` the most resident at once."""
+    """`cpu_s` is user and system time of the kernel and the children it waited for; `peak_memory_bytes` is the peak resident memory."""
 
     wall_s: float
     cpu_s: float | None = None
@@ -96,8 +96,8 @@ class Usage:
 class ObjectRecord:
     """One S3 object. `action`: `read`, `written` or `deleted`.
 
-    `etag` is S3's own mark of the content, which tells one from the next in a bucket without versions. `sha256` is of the whole
-    object; None where nobody knows it: a deleted object, or one that was read or written in parts and not digested afterwards.
+    `etag` is S3's own digest; it identifies the content in a bucket without versions. `sha256` is of the whole object; None if it is
+    unknown: for a deleted object, or one that was read or written in parts and not digested afterwards.
     """
 
     action: str
@@ -109,13 +109,13 @@ class ObjectRecord:
 
     @property
     def content(self) -> tuple[str, str | None]:
-        """Address, and what tells this content from others that were or will be there."""
+        """The address, and the id of the content at this address."""
         return self.s3_uri, self.etag if self.version_id in UNVERSIONED else self.version_id
 
 
 @dataclass(frozen=True, kw_only=True)
 class QueryRecord:
-    """One Athena query; `state` (Athena's own, or `STOPPING`) and `bytes_scanned` are None until Athena has told them."""
+    """One Athena query; `state` (Athena's own, or `STOPPING`) and `bytes_scanned` are None until Athena reports them."""
 
     query_execution_id: str
     sql: str
@@ -128,10 +128,9 @@ class QueryRecord:
 class JobRecord:
     """One SageMaker job. `kind`: `training`, `tuning`, `processing` or `transform`.
 
-    `status` is SageMaker's own; None when the creation was asked for and never answered, `not created` when it was refused.
-    `image_digest` is known only of an image that was named by its digest: AWS does not tell which one a job's tag stood for, and
-    that goes for the built-in algorithms too. `reused`: an earlier run's finished job was taken over. `stopped`: this run ended
-    early and stopped it.
+    `status` is SageMaker's own; None if SageMaker never answered the creation, `not created` if it refused it. `image_digest` is known
+    only for an image that was named by its digest: AWS does not tell which image a job's tag meant, built-in algorithms included.
+    `reused`: an earlier run's finished job was taken over. `stopped`: this run ended early and stopped it.
     """
 
     kind: str
@@ -148,7 +147,7 @@ class JobRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class ServedRecord:
-    """One image behind an endpoint's variant, as DescribeEndpoint told it; `image_digest` is the one that AWS deployed."""
+    """One image of an endpoint's variant, from DescribeEndpoint; `image_digest` is the one that AWS deployed."""
 
     endpoint: str
     endpoint_config: str
@@ -159,7 +158,7 @@ class ServedRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class FileRecord:
-    """One local file that a step reads from (`input`) or leaves to (`output`) another step; `path` is relative to the project."""
+    """One local file that a step reads from another step (`input`) or writes for one (`output`); `path` is relative to the project."""
 
     role: str
     path: str
@@ -168,7 +167,7 @@ class FileRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class InputRecord:
-    """Something that the run depends on and that is no single object: a table. `sha256` is of its description and listing."""
+    """An input of the run that is not a single object, such as a table. `sha256` is of its description and listing."""
 
     name: str
     sha256: str
@@ -176,7 +175,7 @@ class InputRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class Activity:
-    """What the kernel told about itself while it ran."""
+    """The activity that the kernel reported while it ran."""
 
     objects: tuple[ObjectRecord, ...] = ()
     queries: tuple[QueryRecord, ...] = ()
@@ -191,7 +190,7 @@ class Activity:
 
 @dataclass(frozen=True, kw_only=True)
 class Redaction:
-    """A secret that was found and taken out: by which rule, where (`source`, `output`, `metadata`, `record`, or a file's path)."""
+    """A redacted secret: the rule that found it, and its place (`source`, `output`, `metadata`, `record`, or a file's path)."""
 
     rule: str
     place: str
@@ -200,7 +199,7 @@ class Redaction:
 
 @dataclass(frozen=True, kw_only=True)
 class Earlier:
-    """Another run that this one refers to: its record's address or path, and when it began."""
+    """An earlier run: its record's address or path, and its start."""
 
     record: str
     started: str
@@ -210,10 +209,10 @@ class Earlier:
 class RunRecord:
     """One notebook run.
 
-    `ended` is None while it runs, and for ever if it was cut off. `activity` is None when the kernel could not tell (another Python,
-    without mlkit); then `packages` is empty too. `stored` is the address that the executed notebook is stored at, its record beside
-    it; `not_kept` says why one of them could not be saved or stored. `cut_off` is the previous attempt if that never ended; `reused`
-    the earlier run whose results were taken over instead of running.
+    `ended` is None while it runs, and stays None if it was cut off. `activity` is None if the kernel could not report it (another Python,
+    without mlkit); then `packages` is empty too. `stored` is the address of the executed notebook; its record is beside it. `not_kept`
+    says why one of them could not be saved or stored. `cut_off` is the previous attempt if that never ended. `reused` is the earlier
+    run whose results were taken over.
     """
 
     notebook: str

@@ -1,4 +1,4 @@
-"""Names and places: what the lab's names are, where the project lies, where steps leave their results."""
+"""Names and places: the lab's names, the project's folder, and the folders of its results."""
 
 import re
 from dataclasses import dataclass, fields
@@ -18,9 +18,9 @@ _INITIALS = re.compile(r"[a-z][a-z0-9-]{0,18}[a-z0-9]")
 
 @dataclass(frozen=True, kw_only=True)
 class LabNames:
-    """The names that the lab derives from a reader's initials; they hold for a lake made by template or by hand.
+    """The lab's names, derived from the initials, for a lake created by template or by hand.
 
-    Only the database is called after the data set; for all other names `dataset` may be left out.
+    Only the database's name holds `dataset`; for all other names it may be left out.
     """
 
     initials: str
@@ -30,7 +30,7 @@ class LabNames:
         if not _INITIALS.fullmatch(self.initials):
             raise UsageError(
                 f"your_initials is {self.initials!r}: 2 to 20 lower-case letters, digits or hyphens, starting with a letter, are needed",
-                cure="Choose initials such as `abc`; they become part of a bucket name, which is why the characters are few.",
+                cure="Choose initials such as `abc`. They become part of a bucket's name, which allows few characters.",
             )
         if self.dataset and not _DATASET.fullmatch(self.dataset):
             raise UsageError(
@@ -40,7 +40,7 @@ class LabNames:
 
     @classmethod
     def of_endpoint(cls, endpoint: str, environment: str) -> "LabNames":
-        """The names of the lab to which this endpoint of the environment belongs. Raises UsageError for an endpoint of another one."""
+        """The names of the lab of this endpoint. Raises UsageError for an endpoint of another environment."""
         suffix = f"-ml-lab-{checked_environment(environment)}"
         if not endpoint.endswith(suffix):
             raise UsageError(
@@ -56,7 +56,7 @@ class LabNames:
     @property
     def database(self) -> str:
         if not self.dataset:
-            raise ValueError("these names were made without a data set, after which a database is called")
+            raise ValueError("these names have no data set, which is part of the database's name")
         return f"{self.initials}-ml-lab-{self.dataset}"
 
     @property
@@ -76,7 +76,7 @@ class LabNames:
         return f"{self.initials}-ml-lab-pipeline"
 
     def endpoint(self, environment: str) -> str:
-        """One endpoint name per environment, for ever: applications know it."""
+        """The endpoint's name. It never changes, because applications use it."""
         return f"{self.initials}-ml-lab-{checked_environment(environment)}"
 
     def endpoint_stack(self, environment: str) -> str:
@@ -91,10 +91,9 @@ def checked_environment(environment: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class About:
-    """What a project is about, from its mlkit.yml.
+    """The content of mlkit.yml.
 
-    `kind` is the part of mlkit that knows such data, `dataset` and `table` say where it lies in the lake, `source` is what
-    `mlkit data load` loads unless told otherwise.
+    `kind` is the kind of data. `dataset` and `table` are its names in the lake. `source` is the default of `mlkit data load`.
     """
 
     kind: str
@@ -111,7 +110,7 @@ class Project:
 
     @classmethod
     def find(cls, start: Path) -> "Project":
-        """The project at or above `start`, so that notebooks work from the root, from notebooks/ and from a copy."""
+        """The project at or above `start`. Notebooks call it from the root, from notebooks/ and from a copy."""
         for folder in (start, *start.parents):
             if (folder / ENDPOINT_TEMPLATE).is_file():
                 return cls(root=folder)
@@ -122,19 +121,19 @@ class Project:
 
     @classmethod
     def here(cls) -> "Project":
-        """The project that the current folder belongs to."""
+        """The current folder's project."""
         return cls.find(Path.cwd())
 
     @property
     def about(self) -> About:
-        """What mlkit.yml says. Raises NotFound where there is none, UsageError when it says something else."""
+        """The content of mlkit.yml. Raises NotFound without the file, UsageError for other content."""
         import yaml
 
         path, cure = self.root / PROJECT_FILE, "It holds kind, dataset, table and source, each with a word, and `steps`."
         try:
             values = yaml.safe_load(path.read_text())
         except FileNotFoundError as error:
-            raise NotFound(f"{path} does not exist, so nobody knows what this project is about", cure=cure) from error
+            raise NotFound(f"{path} does not exist; it names the project's data", cure=cure) from error
         except yaml.YAMLError as error:
             raise UsageError(f"{path} is not YAML: {error}", cure=cure) from error
         members = [field.name for field in fields(About)]
@@ -159,12 +158,12 @@ class Project:
 
     @property
     def steps(self) -> Path:
-        """Finished runs that `--reuse` may take over."""
+        """The finished runs that `--reuse` may take over."""
         return self.root / ".mlkit" / "steps"
 
     @property
     def data_cache(self) -> Path:
-        """Data sets that were fetched, so that they are fetched once."""
+        """The cache of downloaded data sets."""
         return self.root / ".mlkit" / "data"
 
     def configuration(self, environment: str) -> Path:

@@ -126,7 +126,7 @@ def test_bytes_are_no_text(session, aws, name):
 
 
 def test_a_malformed_reference_is_refused_before_anybody_is_asked():
-    with pytest.raises(UsageError, match="'secretsmanager:name#' is no reference"):
+    with pytest.raises(UsageError, match="'secretsmanager:name#' is not a reference"):
         resolve_secret("secretsmanager:name#")
 
 

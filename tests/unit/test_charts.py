@@ -89,5 +89,5 @@ def test_few_distinct_scores_make_fewer_calibration_groups():
 
 def test_a_log_without_epochs_is_an_empty_chart_that_says_so():
     chart = charts.metric_by_epoch(pd.DataFrame({"epoch": [], "train": []}))
-    assert chart.alt == "log loss (nats): the log tells of no epoch."
+    assert chart.alt == "log loss (nats): the log has no epoch."
     assert chart.png()

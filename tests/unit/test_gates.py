@@ -53,19 +53,19 @@ def test_a_gate_fails_only_when_the_whole_interval_is_below_it():
     ("low", "high", "outcome", "advice"),
     [
         (0.7, 0.9, "PASS", ""),
-        (0.5, 0.6, "FAIL", "Compare it with the baselines: "),
+        (0.5, 0.6, "FAIL", "Compare it with the baselines. "),
         (0.6, 0.68, "INCONCLUSIVE", "About 16,000 held-out rows"),
     ],
 )
 def test_every_verdict_gives_the_figures_and_what_to_do(low, high, outcome, advice):
     verdict = decide(rate_between(low, (low + high) / 2, high), 0.65)
     interval = f"95% interval {low:.4f} to {high:.4f}, 1,000 rows of 100 users"
-    assert str(verdict) == f"{outcome}: match rate {(low + high) / 2:.4f} ({interval}); at least 0.6500 is asked"
+    assert str(verdict) == f"{outcome}: match rate {(low + high) / 2:.4f} ({interval}); at least 0.6500 is required"
     assert verdict.advice.startswith(advice)
     assert bool(verdict.advice) is bool(advice)
 
 
-@pytest.mark.parametrize(("distance", "advice"), [(0.0095, "The rate is at the gate itself"), (0.0105, "About 90,703 held-out rows")])
+@pytest.mark.parametrize(("distance", "advice"), [(0.0095, "The rate is too close to the gate"), (0.0105, "About 90,703 held-out rows")])
 def test_the_rows_that_would_decide_are_told_unless_the_rate_is_at_the_gate_itself(distance, advice):
     for value in (0.65 - distance, 0.65 + distance):
         assert decide(rate_between(value - 0.1, value, value + 0.1), 0.65).advice.startswith(advice)
@@ -91,17 +91,17 @@ def test_the_labs_rule_passes_on_the_value_alone():
     assert decide_by_value(rate, 0.81).outcome is Outcome.FAIL
 
 
-@pytest.mark.parametrize(("minimum", "outcome", "advice"), [(0.8, "PASS", ""), (0.81, "FAIL", "Compare it with the baselines: ")])
+@pytest.mark.parametrize(("minimum", "outcome", "advice"), [(0.8, "PASS", ""), (0.81, "FAIL", "Compare it with the baselines. ")])
 def test_the_labs_rule_gives_its_figures_and_what_to_do(minimum, outcome, advice):
     verdict = decide_by_value(rate_of(8, 10, users=10), minimum)
-    figures = f"match rate 0.8000 on 10 rows, whatever its uncertainty; at least {minimum:.4f} is asked"
+    figures = f"match rate 0.8000 on 10 rows, whatever its uncertainty; at least {minimum:.4f} is required"
     assert str(verdict) == f"{outcome}: {figures}"
     assert verdict.advice.startswith(advice)
     assert bool(verdict.advice) is bool(advice)
 
 
 def test_a_failed_gate_says_its_figures_and_what_to_do():
-    with pytest.raises(GateFailed, match=r"0\.5000 .*1,000 rows of 100 clusters.*at least 0\.6500 is asked\.\nNext: ") as raised:
+    with pytest.raises(GateFailed, match=r"0\.5000 .*1,000 rows of 100 clusters.*at least 0\.6500 is required\.\nNext: ") as raised:
         check_gate(decide(rate_of(500, 1000), 0.65))
     assert "baselines" in raised.value.cure
     assert "baselines" not in str(raised.value)
@@ -174,15 +174,15 @@ def difference_between(low: float, high: float) -> Difference:
     ("low", "high", "outcome", "advice"),
     [
         (-0.019, 0.1, "PASS", ""),
-        (-0.02, 0.1, "INCONCLUSIVE", "Test on more held-out rows; "),
-        (-0.1, -0.019, "INCONCLUSIVE", "Test on more held-out rows; "),
-        (-0.1, -0.02, "FAIL", "Keep the champion; "),
+        (-0.02, 0.1, "INCONCLUSIVE", "Test on more held-out rows, "),
+        (-0.1, -0.019, "INCONCLUSIVE", "Test on more held-out rows, "),
+        (-0.1, -0.02, "FAIL", "Keep the champion. "),
     ],
 )
 def test_the_champion_is_beaten_by_what_is_proved_to_lose_less_than_the_margin(low, high, outcome, advice):
     verdict = decide_champion(difference_between(low, high))
     told = f"{(low + high) / 2:+.4f} (95% interval {low:+.4f} to {high:+.4f}, 1,000 rows)"
-    assert str(verdict) == f"{outcome}: challenger less champion {told}; more than -0.0200 is asked"
+    assert str(verdict) == f"{outcome}: challenger less champion {told}; more than -0.0200 is required"
     assert verdict.advice.startswith(advice)
     assert bool(verdict.advice) is bool(advice)
 

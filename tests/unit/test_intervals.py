@@ -118,7 +118,7 @@ FIGURES = pytest.mark.parametrize("figures", [match_rate, paired, paired_champio
 
 @FIGURES
 def test_rows_of_a_single_user_are_refused(figures):
-    with pytest.raises(InvalidData, match="All rows are of one user: that says nothing about others") as raised:
+    with pytest.raises(InvalidData, match="All rows are of one user, so they show nothing about other users") as raised:
         figures([1, 0], [1, 1], [7, 7], cluster="user")
     assert raised.value.cure == "Test on rows of several users."
 

@@ -325,7 +325,7 @@ class TestRefresh:
 
     def test_a_folder_of_something_else_is_refused(self, tmp_path: Path, parts: Parts) -> None:
         (tmp_path / "notes.txt").touch()
-        with pytest.raises(UsageError, match="is no project that"):
+        with pytest.raises(UsageError, match="`mlkit new` did not create"):
             refresh(tmp_path, parts, with_example=False, with_git=True)
         assert files(tmp_path) == {"notes.txt"}
 
@@ -347,7 +347,7 @@ class TestFromAnInstalledLibrary:
             collect(find_source(self.INSTALLED, project), example=None, name="second")
 
     def test_elsewhere_there_is_nothing_to_make_it_from(self, tmp_path: Path) -> None:
-        with pytest.raises(NotFound, match="nothing here"):
+        with pytest.raises(NotFound, match="no source for a new project here"):
             find_source(self.INSTALLED, tmp_path)
 
 

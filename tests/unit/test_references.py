@@ -41,6 +41,6 @@ def test_anything_else_is_no_reference(value):
     "text", ["ssm:", "ssm:/a b", "ssm:/a#key", "secretsmanager:", "secretsmanager:#key", "secretsmanager:name#", "other:x"]
 )
 def test_a_malformed_reference_is_refused_with_the_forms_that_there_are(text):
-    with pytest.raises(UsageError, match="is no reference to a secret") as error:
+    with pytest.raises(UsageError, match="is not a reference to a secret") as error:
         parse_reference(text)
     assert "secretsmanager:name#key" in error.value.cure

@@ -264,7 +264,7 @@ def test_a_notebook_without_a_parameters_cell_runs_when_none_is_given(tmp_path):
 
 def test_a_notebook_that_could_not_be_saved_afterwards_is_refused_before_the_kernel_starts(tmp_path):
     source = rewritten(notebook(tmp_path, "# Two"), lambda content: content["cells"][1].update(source="# cut \ud83d"))
-    with pytest.raises(InvalidNotebook, match=r"cell 2 holds half of a character"):
+    with pytest.raises(InvalidNotebook, match=r"cell 2 holds half of a surrogate pair"):
         run_notebook(source, tmp_path / "executed.ipynb", {}, NEVER)
 
 

@@ -29,7 +29,7 @@ def test_a_data_set_that_no_database_could_be_called_after_is_refused(dataset: s
 
 
 def test_names_without_a_data_set_have_no_database() -> None:
-    with pytest.raises(ValueError, match="without a data set"):
+    with pytest.raises(ValueError, match="these names have no data set"):
         _ = LabNames(initials="abc").database
 
 
