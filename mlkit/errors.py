@@ -1,4 +1,4 @@
-"""Every error a user may meet: what happened (the message), why it probably did and what to type next (`cure`)."""
+"""The errors that users see. The message says what happened; `cure` says the next step."""
 
 import re
 
@@ -7,7 +7,7 @@ _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def cure_told(traceback: str) -> str:
-    """The cure that the traceback of an MlkitError ends with; empty when it tells none."""
+    """The cure at the end of an MlkitError's traceback; empty if there is none."""
     lines = _COLOURS.sub("", traceback).splitlines()
     return next((line.removeprefix(NEXT) for line in reversed(lines) if line.startswith(NEXT)), "")
 
@@ -15,7 +15,7 @@ def cure_told(traceback: str) -> str:
 class MlkitError(Exception):
     """Base of all errors that the command line prints without a stack trace.
 
-    `exit_code` is one number per class, for scripts and CI; `retry` says whether the same call may succeed later. In a notebook, the
+    `exit_code` is one number per class, for scripts and CI. `retry` says whether the same call may succeed later. In a notebook, the
     traceback ends with the cure.
     """
 
@@ -32,28 +32,28 @@ class MlkitError(Exception):
 
 
 class UsageError(MlkitError):
-    """The command was asked for something that cannot be: a wrong option, file or combination."""
+    """The command has a wrong option, file or combination of options."""
 
     exit_code = 2
     cure = "Run the command with --help."
 
 
 class InvalidParameters(MlkitError):
-    """A notebook was given a parameter that it does not have, or a value of another type."""
+    """The notebook does not have the given parameter, or the value has another type."""
 
     exit_code = 10
     cure = "Run `mlkit params NOTEBOOK` to see the names, types and defaults."
 
 
 class InvalidNotebook(MlkitError):
-    """The file is not a notebook that can be run: not JSON, a cell that is none, values of an earlier run, no kernel."""
+    """mlkit cannot run the file as a notebook: not JSON, a malformed cell, values of an earlier run, or no kernel."""
 
     exit_code = 11
-    cure = "Open the notebook in JupyterLab; it needs a kernel, and its parameters in one code cell tagged `parameters`."
+    cure = "Open the notebook in JupyterLab. It needs a kernel, and its parameters in one code cell tagged `parameters`."
 
 
 class NotebookFailed(MlkitError):
-    """A cell raised; the executed notebook shows where."""
+    """A cell raised an exception; the executed notebook shows it."""
 
     exit_code = 12
     cure = "Open the executed notebook at the cell that the banner names."
@@ -76,28 +76,28 @@ class Interrupted(MlkitError):
 
 
 class SecretFound(MlkitError):
-    """Something that looks like a secret was in the notebook or in what it printed; it was taken out before anything was stored."""
+    """The notebook or its output holds something that looks like a secret; mlkit redacted it before it stored anything."""
 
     exit_code = 15
-    cure = "Give it by reference (`ssm:/path` or `secretsmanager:name#key`), print less, and change the secret if others may have seen it."
+    cure = "Pass the secret by reference (`ssm:/path` or `secretsmanager:name#key`), print less, and change it if others may have seen it."
 
 
 class SaveFailed(MlkitError):
-    """A file cannot be written here: no space, no permission."""
+    """A file cannot be written: no space, or no permission."""
 
     exit_code = 16
-    cure = "Look at the space (`df -h .`) and at who may write there."
+    cure = "Check the free space (`df -h .`) and the permissions."
 
 
 class RunnerFailed(MlkitError):
-    """The runner met something that it was not prepared for; the run's record says where."""
+    """The runner itself failed; the run's record says where."""
 
     exit_code = 17
-    cure = "Please report it with the run's record; plain papermill may run the notebook meanwhile."
+    cure = "Report it with the run's record. Meanwhile, try plain papermill."
 
 
 class InvalidData(MlkitError):
-    """The data, or a file made of them, cannot be used as they are."""
+    """The data, or a file made from them, are unusable."""
 
     exit_code = 20
     cure = "Look at the table in Athena with `SELECT * FROM TABLE LIMIT 10`."
@@ -107,25 +107,25 @@ class TrainingJobFailed(MlkitError):
     """SageMaker ended the training job without a model."""
 
     exit_code = 21
-    cure = "Read the job's log stream; the usual cause is a hyperparameter that does not fit the data."
+    cure = "Read the job's log stream. The usual cause is a hyperparameter that does not fit the data."
 
 
 class QueryFailed(MlkitError):
     """Athena did not finish a query."""
 
     exit_code = 22
-    cure = "Read the message; the query id leads to the whole text in Athena's history."
+    cure = "Read the message. Athena's query history has the whole text under the query id."
 
 
 class DeploymentFailed(MlkitError):
-    """CloudFormation did not bring the stack where the template says."""
+    """CloudFormation could not create, update or delete the stack."""
 
     exit_code = 23
-    cure = "Read the stack's events; the first FAILED one is the cause."
+    cure = "Read the stack's events. The first FAILED event is the cause."
 
 
 class OverBudget(MlkitError):
-    """Training or tuning could take more instance hours than allowed; nothing was started."""
+    """Training or tuning could take more instance hours than allowed; mlkit started nothing."""
 
     exit_code = 25
     cure = "Lower max_jobs or max_runtime_s, or raise max_instance_hours."
@@ -153,14 +153,14 @@ class WrongModel(MlkitError):
 
 
 class ApprovalVoid(MlkitError):
-    """What would go to production is not what the approver saw."""
+    """The files for production differ from what the approver saw."""
 
     exit_code = 33
-    cure = "Run the pipeline again from its source, and approve what it seals then."
+    cure = "Run the pipeline again from its source, and approve the new execution."
 
 
 class NotApproved(MlkitError):
-    """A pipeline owns the environment, and this change did not pass its approval."""
+    """A pipeline owns the environment, and nobody approved this change there."""
 
     exit_code = 34
     cure = "Push the change: the pipeline deploys it once it is approved."
@@ -174,7 +174,7 @@ class PipelineFailed(MlkitError):
 
 
 class NotFound(MlkitError, FileNotFoundError):
-    """Something that the call names does not exist: a bucket, table, stack, file or earlier step's result."""
+    """A bucket, table, stack, file or earlier step's result does not exist."""
 
     exit_code = 40
     cure = "Check the name, the region and the credentials."
@@ -188,7 +188,7 @@ class AccessDenied(MlkitError, PermissionError):
 
 
 class AwsUnavailable(MlkitError, ConnectionError):
-    """AWS cannot be reached or asks to slow down."""
+    """AWS cannot be reached, or it limits the rate of calls."""
 
     exit_code = 42
     retry = True
@@ -196,22 +196,22 @@ class AwsUnavailable(MlkitError, ConnectionError):
 
 
 class DownloadFailed(MlkitError, ConnectionError):
-    """Data cannot be fetched from where it is published."""
+    """The data set could not be downloaded."""
 
     exit_code = 43
     retry = True
-    cure = "Look at the network and its proxy, or give the path of a file that is already here."
+    cure = "Check the network and its proxy, or give the path of a local file."
 
 
 class LocalAwsFailed(MlkitError):
     """The local AWS cannot start, or does not answer."""
 
     exit_code = 50
-    cure = "Read `mlkit local logs`; `mlkit local reset` starts from nothing."
+    cure = "Read `mlkit local logs`. `mlkit local reset` deletes all data and starts afresh."
 
 
 class NotReady(MlkitError):
-    """`mlkit doctor` found something on this machine or in the account that would fail a run."""
+    """`mlkit doctor` found a problem on this machine or in the account that would fail a run."""
 
     exit_code = 60
-    cure = "Run `mlkit doctor` and follow the lines that begin with fail."
+    cure = "Run `mlkit doctor` and follow the next steps of the lines with fail."

@@ -14,18 +14,20 @@ WRITES = bool(os.environ.get("MLKIT_WRITE_REFERENCE"))
 DOCUMENT = ROOT / "docs" / "errors.md"
 INTRODUCTION = """# Errors
 
-Each error says what happened, most often why, and after `Next:` what to type. The exit code is the kind's, so a script can tell them apart.
-A user's mistake shows no stack trace, and what is refused leaves nothing half done.
+Each error says what happened, usually why, and after `Next:` the next step. Each error class has its own exit code,
+which scripts can check. A user's mistake shows no stack trace. A refused command leaves nothing half done.
 
-The tests make this page (`make reference`): each line below was typed, and what it says was printed. `/project` is the project's folder.
+The tests write this page (`make reference`): they type each command below and copy what it prints. `/project` is the
+project's folder.
 
 ## Exit codes
 
-0 is success, 1 an answer of AWS that has no code of its own, 130 Ctrl-C. *Again*: the same command may succeed if it is run once more.
+0 is success, 1 an AWS error without its own code, 130 Ctrl-C. *Again*: the same command may succeed if you run it
+again.
 
 {codes}
 """
-HEAD = "| what | typed | exit | what is said | next step | left behind |\n|---|---|---|---|---|---|\n"
+HEAD = "| case | command | exit | message | next step | left behind |\n|---|---|---|---|---|---|\n"
 ORDER = (
     "What is typed",
     "Parameters",
@@ -50,7 +52,7 @@ _KEPT = {
 
 def exit_codes() -> str:
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.MlkitError)]
-    lines = ["| exit | error | meaning | again | next step, unless the error says another |", "|---|---|---|---|---|"]
+    lines = ["| exit | error | meaning | again | default next step |", "|---|---|---|---|---|"]
     for kind in sorted(kinds, key=lambda kind: kind.exit_code):
         if kind is not errors.MlkitError:
             meaning = (kind.__doc__ or "").strip().splitlines()[0]
