@@ -1,7 +1,7 @@
-"""Every AWS client of a notebook's process - boto3, PyAthena, the SageMaker SDK, the notebook's own - tells the journal what it does.
+"""Reports the calls of every AWS client in a notebook's process - boto3, PyAthena, the SageMaker SDK - to the journal.
 
-What goes past botocore is not seen: pyarrow's and DuckDB's own S3 readers, presigned addresses, programs that the notebook starts.
-Sessions that were made before `watch` are not seen either. In JupyterLab nobody calls `watch`, and nothing here is loaded.
+It does not see calls that bypass botocore: pyarrow's and DuckDB's own S3 readers, presigned addresses, programs that the notebook
+starts. Nor does it see sessions created before `watch`. In JupyterLab nothing calls `watch`.
 """
 
 import functools
@@ -24,7 +24,7 @@ _known_keys: set[str] = set()
 
 
 def watch() -> None:
-    """Have all clients of sessions that are made from now on tell. Call it once, at the start; botocore is not imported for it."""
+    """Report the calls of all sessions created from now on. Call it once, at the start; it does not import botocore."""
     register_post_import_hook(_extend, "botocore.handlers")
 
 
@@ -34,8 +34,8 @@ def started_here() -> ActivityLog:
 
 
 def _extend(handlers: Any) -> None:
-    # BUILTIN_HANDLERS is what each new botocore session registers. It is not documented as an extension point, but it is the one place
-    # that reaches every session of a process; a contract test sees to it that it still does.
+    # Each new botocore session registers BUILTIN_HANDLERS. It is not a documented extension point, but it is the only one that
+    # reaches every session of a process. A contract test checks that it still does.
     if _HANDLERS[0] not in handlers.BUILTIN_HANDLERS:
         handlers.BUILTIN_HANDLERS.extend(_HANDLERS)
 
@@ -48,14 +48,14 @@ def _announce(*events: Event) -> None:
 
 
 def _harmless(handler: Callable[..., None]) -> Callable[..., None]:
-    """Whatever goes wrong in a handler is ours, and never ends the notebook's call."""
+    """Wrap a handler so that its errors never end the notebook's call."""
 
     @functools.wraps(handler)
     def call(**facts: Any) -> None:
         try:
             handler(**facts)
         except Exception:
-            logging.getLogger(__name__).debug("An AWS call could not be told", exc_info=True)
+            logging.getLogger(__name__).debug("An AWS call could not be reported", exc_info=True)
 
     return call
 
@@ -68,14 +68,14 @@ def _remember(*, params: Params, context: MutableMapping[str, Any], **_: Any) ->
 
 @_harmless
 def _before_put(*, params: Params, context: MutableMapping[str, Any], **_: Any) -> None:
-    """A body is read before it is sent, since afterwards a stream may be closed. `params` is the request here."""
+    """Read the body before it is sent, because a stream may be closed afterwards. `params` is the request here."""
     digest, size = object_activity.digest_body(params["body"], context[_NOTE])
     context[_NOTE] |= {"sha256": digest, "size_bytes": size}
 
 
 @_harmless
 def _before_job(*, model: Any, context: MutableMapping[str, Any], **_: Any) -> None:
-    """A job is announced before it is asked for: whoever ends this process in between can still stop it."""
+    """Report the job before the request, so that it can be stopped even if this process is killed in between."""
     _announce(*job_activity.announced(model.name, context[_NOTE]))
 
 
@@ -132,7 +132,7 @@ def _query(execution: dict[str, Any]) -> Event:
 
 @_harmless
 def _before_sign(*, request_signer: Any, **_: Any) -> None:
-    credentials = request_signer._credentials  # botocore gives handlers no other way to the keys that it signs with
+    credentials = request_signer._credentials  # botocore offers handlers no other access to the keys
     if hasattr(credentials, "get_frozen_credentials"):
         keys = credentials.get_frozen_credentials()
         _hide(keys.access_key, keys.secret_key, keys.token)

@@ -1,4 +1,4 @@
-"""What training did cost: the seconds that SageMaker bills for each job that ran, and money where the instance type's price is given."""
+"""The cost of training: the seconds that SageMaker bills for each job, and USD if the instance type's price is given."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -12,7 +12,7 @@ from mlkit.budget import price_of
 def describe_costs(aws: Session, trained: Trained, usd_per_instance_hour: Mapping[str, float]) -> tables.Table:
     """One row per training job, of a tuning job all of its jobs, and their sum: billable seconds x instances, and USD by the given prices.
 
-    USD is empty for an instance type without a price: what AWS asks is known on AWS only. Raises UsageError for a price that is no number.
+    USD is empty for an instance type without a price. Raises UsageError for a price that is not a number.
     """
     price_of("", usd_per_instance_hour)
     rows = []

@@ -1,6 +1,6 @@
-"""A change of an environment outside of its pipeline: refused unless it is asked for by name, and recorded before it is made.
+"""Changes of an environment outside of its pipeline: refused unless bypassed by name, and recorded before they begin.
 
-The record lies in the pipeline's evidence bucket; without a pipeline, in the lab's bucket:
+The record is in the pipeline's evidence bucket; without a pipeline, in the lab's bucket:
 by-hand/ENVIRONMENT/TIME-ID/begun.json, and ended.json beside it.
 """
 
@@ -28,9 +28,9 @@ _GONE = ("REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE", "DELETE_COMPLETE")
 
 @dataclass(frozen=True, kw_only=True)
 class ByHand:
-    """What somebody says who changes an environment outside of a pipeline.
+    """The caller's statement about a change outside of a pipeline.
 
-    `bypass` repeats the environment's name where a pipeline owns it; `origin` tells the commit of the working tree.
+    `bypass` repeats the environment's name if a pipeline owns it; `origin` holds the working tree's commit.
     """
 
     reason: str
@@ -40,7 +40,7 @@ class ByHand:
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """What is to be done: `action` is deploy or undeploy, `model_s3_uri` the model that is to be served."""
+    """The change: `action` is deploy or undeploy, `model_s3_uri` the model to serve."""
 
     action: str
     environment: str
@@ -54,10 +54,10 @@ class Change:
 
 @contextmanager
 def permitted(aws: Session, change: Change, by_hand: ByHand | None, *, on_event: Callable[[str], None] | None = None) -> Iterator[None]:
-    """Inside, the change may be made; its record was written before, and how it ends is written after.
+    """Context for the change. Writes its record before, and its result after.
 
-    Raises NotApproved where a pipeline owns the environment and `by_hand` does not bypass it by name, UsageError where the reason is
-    missing. An environment that is neither a pipeline's nor production is changed without a record.
+    Raises NotApproved if a pipeline owns the environment and `by_hand` does not bypass it by name, UsageError if the reason is
+    missing. An environment that is neither a pipeline's nor production needs no record.
     """
     if change.environment not in PIPELINE_ENVIRONMENTS:
         yield
@@ -77,7 +77,7 @@ def permitted(aws: Session, change: Change, by_hand: ByHand | None, *, on_event:
     try:
         yield
     except BaseException as error:
-        with suppress(MlkitError):  # the change's own error is the one to tell
+        with suppress(MlkitError):  # raise the change's own error
             _write(aws, f"{place}/ended.json", _ended("failed", str(error) or type(error).__name__))
         raise
     _write(aws, f"{place}/ended.json", _ended("done", ""))
@@ -87,13 +87,13 @@ def check_bypass(environment: str, bypass: str | None) -> None:
     """Raises UsageError for a bypass that names another environment than the one to be changed."""
     if bypass is not None and bypass != environment:
         raise UsageError(
-            f"--bypass-pipeline is {bypass!r}, and {environment} is to be changed",
-            cure=f"To change it without the pipeline, repeat its name: --bypass-pipeline {environment}.",
+            f"--bypass-pipeline is {bypass!r}, but the command changes {environment}",
+            cure=f"Repeat the environment's name: --bypass-pipeline {environment}.",
         )
 
 
 def _owner(change: Change, pipeline: Stack | None, now: Stack | None) -> str | None:
-    """What says that a pipeline owns the environment: the lab's pipeline, or the mark of the execution that deployed it last."""
+    """The pipeline that owns the environment: the lab's, or that of the execution that deployed it last; None if there is none."""
     if pipeline is not None and pipeline.status not in _GONE:
         return f"the pipeline of stack {pipeline.name}"
     if now is not None and EXECUTION_TAG in now.tags:
@@ -107,10 +107,12 @@ def _check(change: Change, by_hand: ByHand | None, owner: str | None) -> None:
     if owner is not None and (by_hand is None or by_hand.bypass is None):
         raise NotApproved(
             f"{environment} belongs to {owner}, and this {change.action}ment did not pass its approval",
-            cure=f'Push, and the pipeline deploys what is approved. Without it: --bypass-pipeline {environment} --reason "WHY".',
+            cure=f'Push: the pipeline deploys after its approval. To bypass it: --bypass-pipeline {environment} --reason "WHY".',
         )
     if (owner is not None or environment == _HAS_CALLERS) and (by_hand is None or not by_hand.reason.strip()):
-        raise UsageError(f"A change of {environment} needs a reason", cure='Add --reason "WHY"; it is kept in the record of the change.')
+        raise UsageError(
+            f"A change of {environment} needs a reason", cure='Add --reason "WHY"; mlkit writes it to the record of the change.'
+        )
 
 
 def _begun(aws: Session, change: Change, by_hand: ByHand, owner: str | None, now: Stack | None, at: datetime) -> dict[str, Any]:

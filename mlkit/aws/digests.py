@@ -1,4 +1,4 @@
-"""The SHA-256 of objects that were read or written in parts, so that nobody could take it on the way: taken when the run is over."""
+"""Computes at the end of a run the SHA-256 of objects that were read or written in parts."""
 
 import dataclasses
 import hashlib
@@ -17,10 +17,10 @@ _PIECE = 8 << 20
 
 
 def complete_digests(aws: Session, activity: Activity, *, max_bytes: int = MAX_BYTES, max_objects: int = MAX_OBJECTS) -> Activity:
-    """The activity with the digests that were missing, the smallest objects first, as far as `max_bytes` and `max_objects` allow.
+    """The activity with the missing digests, the smallest objects first, up to `max_bytes` and `max_objects`.
 
-    What is digested is the very content that the run met: the current object if it still has the recorded ETag, else the recorded
-    version. An object that was overwritten in a bucket without versions, is gone, or may not be read keeps None. Nothing is raised.
+    The digest is of the content that the run met: the current object if it still has the recorded ETag, otherwise the recorded
+    version. An object that was overwritten without versions, was deleted, or may not be read keeps None. Nothing is raised.
     """
     known = {item.content: item for item in activity.objects if item.sha256 is not None}
     missing = {item.content: item for item in activity.objects if item.sha256 is None and item.action != "deleted"}
@@ -31,7 +31,7 @@ def complete_digests(aws: Session, activity: Activity, *, max_bytes: int = MAX_B
         except ClientError:
             continue
         except (BotoCoreError, MlkitError):
-            break  # S3 cannot be reached: the rest would only wait for its time-outs
+            break  # S3 cannot be reached; the other objects would only time out
         if digested is not None and digested.size_bytes is not None:
             known[item.content] = digested
             max_bytes -= digested.size_bytes
@@ -45,7 +45,7 @@ def _completed(item: ObjectRecord, known: ObjectRecord | None) -> ObjectRecord:
 
 
 def _digest(s3: Any, item: ObjectRecord, max_bytes: int) -> ObjectRecord | None:
-    """None when the object is larger than `max_bytes`, or its content is no longer to be had."""
+    """None if the object is larger than `max_bytes`, or its content is no longer available."""
     if (item.size_bytes or 0) > max_bytes or (answer := _open(s3, item)) is None:
         return None
     with answer["Body"] as body:
@@ -58,7 +58,7 @@ def _digest(s3: Any, item: ObjectRecord, max_bytes: int) -> ObjectRecord | None:
 
 
 def _open(s3: Any, item: ObjectRecord) -> Any:
-    """By the ETag first: that asks for s3:GetObject, which the run had; the version asks for s3:GetObjectVersion."""
+    """By ETag first, because that needs only s3:GetObject, which the run had; a version needs s3:GetObjectVersion."""
     bucket, key = split_uri(item.s3_uri)
     if item.etag is not None:
         try:

@@ -1,4 +1,4 @@
-"""An environment's endpoint: deploy it, prove what it serves, ask it for predictions, take it down."""
+"""An environment's endpoint: deploy it, prove what it serves, ask it for predictions, delete it."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -18,13 +18,13 @@ from mlkit.handoff import TrainedModel
 from mlkit.settings import ENDPOINT_TEMPLATE, ENVIRONMENTS, LabNames, Project
 from sagemaker_formats.inference import Predictions
 
-# How long the old fleet stays while the new one is watched: only production has callers to protect.
+# Seconds for which SageMaker watches the new fleet before it ends the old one. Only production has callers to protect.
 BAKE_SECONDS = {"dev": 0, "qa": 0, "production": 60}
 
 
 _NOT_DEPLOYED = (
-    "After 02_train `mlkit deploy dev` brings dev up; the pipeline deploys production once it is approved. "
-    "An endpoint of other initials is named with --your-initials."
+    "After 02_train, `mlkit deploy dev` deploys dev; the pipeline deploys production after its approval. "
+    "For other initials, add --your-initials."
 )
 
 
@@ -59,9 +59,9 @@ def write_configurations(aws: Session, trained: TrainedModel, project: Project) 
 def deploy(
     aws: Session, environment: str, project: Project, *, by_hand: ByHand | None = None, on_event: Callable[[str], None] | None = None
 ) -> Stack:
-    """Bring the environment's endpoint to the model of the last 02_train, with the template that the pipeline uses.
+    """Deploy the model of the last 02_train to the environment's endpoint, with the template that the pipeline uses.
 
-    Raises NotApproved where a pipeline owns the environment, unless `by_hand` bypasses it; see `mlkit.aws.by_hand`.
+    Raises NotApproved if a pipeline owns the environment, unless `by_hand` bypasses it; see `mlkit.aws.by_hand`.
     """
     path = project.configuration(environment)
     if not path.is_file():
@@ -78,7 +78,7 @@ def deploy(
 def undeploy(
     aws: Session, environment: str, your_initials: str, *, by_hand: ByHand | None = None, on_event: Callable[[str], None] | None = None
 ) -> bool:
-    """Take the environment's endpoint down; False when there was none. Raises NotApproved as `deploy` does."""
+    """Delete the environment's endpoint; False if there was none. Raises NotApproved as `deploy` does."""
     change = Change(action="undeploy", environment=environment, names=LabNames(initials=your_initials))
     if find_stack(aws, change.stack) is None:
         return False
@@ -139,7 +139,7 @@ def prove_endpoint(aws: Session, environment: str, trained: TrainedModel) -> Ser
 
 @dataclass(frozen=True, kw_only=True)
 class Codec:
-    """How an algorithm's endpoint is spoken to: the type of the request's body, the type of the answer, how an answer is read."""
+    """The formats of an algorithm's endpoint: content type of the request, content type of the answer, and the answer's decoder."""
 
     content_type: str
     accept: str
@@ -148,7 +148,7 @@ class Codec:
 
 @dataclass(frozen=True, kw_only=True)
 class Answers:
-    """What a classifier answered: `(rows,)` probabilities of label 1 and `(rows,)` predicted labels, 0 or 1."""
+    """A classifier's answers: `(rows,)` probabilities of label 1 and `(rows,)` predicted labels, 0 or 1."""
 
     scores: npt.NDArray[np.float32]
     labels: npt.NDArray[np.int64]
@@ -157,10 +157,10 @@ class Answers:
 def ask_endpoint(aws: Session, endpoint: str, bodies: Iterable[bytes], codec: Codec, *, rows: int, variant: str | None = None) -> Answers:
     """Scores and labels for `rows` encoded rows, in their order, one call for each of `bodies`.
 
-    Raises WrongModel for an endpoint whose model is no classifier, or that answers for more or fewer rows; InvalidData without rows.
+    Raises WrongModel if the model is no classifier or answers for more or fewer rows, InvalidData without rows.
     """
     if rows == 0:
-        raise InvalidData("There are no rows to ask for", cure="Give at least one row.")
+        raise InvalidData("There are no rows to predict", cure="Give at least one row.")
     target = {"TargetVariant": variant} if variant else {}
     answers = []
     for body in bodies:
@@ -171,7 +171,7 @@ def ask_endpoint(aws: Session, endpoint: str, bodies: Iterable[bytes], codec: Co
         answers.append(codec.decode(answer["Body"].read()))
     together = Predictions.concatenate(answers)
     if together.labels is None:
-        raise WrongModel(f"Endpoint {endpoint} answers without labels: its model is no classifier")
+        raise WrongModel(f"Endpoint {endpoint} answers without labels: its model is not a classifier")
     if len(together) != rows:
         raise WrongModel(f"Endpoint {endpoint} answered for {len(together):,} of {rows:,} rows")
     return Answers(scores=together.scores, labels=together.labels.astype(np.int64))

@@ -1,4 +1,4 @@
-"""03_test_endpoint's verbs that any data set shares: figures with their uncertainty, a verdict that can stop a pipeline, the result."""
+"""The functions of 03_test_endpoint for any kind of data: metrics with intervals, the verdict, the result."""
 
 import io
 from collections.abc import Mapping
@@ -27,8 +27,8 @@ BASELINE_ROWS = 1_000_000
 class HeldOut(Protocol):
     """Held-out rows of any data set, with raw values: each model encodes them with its own encoding.
 
-    Rows of one cluster are alike, so intervals are taken over clusters; `cluster` is the word for one ("user"; "row" when each row is
-    by itself). `label_names` are those of label 0 and label 1.
+    Rows of one cluster are alike, so intervals are taken over clusters; `cluster` names one ("user"; "row" if each row is its
+    own cluster). `label_names` name label 0 and label 1.
     """
 
     @property
@@ -46,7 +46,7 @@ class HeldOut(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Tested:
-    """What an endpoint answered for held-out rows, encoded with its model's own encoding."""
+    """An endpoint's answers for held-out rows, encoded with its model's own encoding."""
 
     rows: HeldOut
     predictions: Answers
@@ -60,7 +60,7 @@ def read_test_rows(aws: Session, trained: TrainedModel) -> pa.Table:
 
 
 def window(rows: pa.Table, *, test_rows: int, test_offset: int) -> pa.Table:
-    """`test_rows` of the rows from `test_offset` on; 0 rows mean all from there. Raises UsageError, InvalidData past the last one."""
+    """`test_rows` rows from `test_offset` on; 0 means all from there. Raises UsageError, or InvalidData past the last row."""
     if test_rows < 0 or test_offset < 0:
         raise UsageError(
             f"test_rows is {test_rows}, test_offset is {test_offset}", cure="0 and 0 mean all rows; the lab took 10 from 1000 on."
@@ -78,7 +78,7 @@ def match_rate(tested: Tested, confidence: float = 0.95) -> MatchRate:
 
 
 def describe_rate(rate: MatchRate) -> pd.DataFrame:
-    """The rate, its interval, Wilson's beside it, and, where rows belong together, how much their likeness costs."""
+    """The rate, its interval, Wilson's interval and, for clusters of rows, the design effect."""
     is_grouped = rate.cluster != "row"
     rows: dict[str, Any] = {
         "rows": rate.rows,
@@ -93,7 +93,7 @@ def describe_rate(rate: MatchRate) -> pd.DataFrame:
 
 
 def confusion(tested: Tested) -> pd.DataFrame:
-    """How often each class was taken for which."""
+    """The confusion table of the classes."""
     return gates.confusion_table(tested.rows.labels, tested.predictions.labels, tested.rows.label_names)
 
 
@@ -103,7 +103,7 @@ def judge(rate: MatchRate, min_match_rate: float, *, rule: str = "interval") -> 
     if rule not in rules:
         raise UsageError(f"gate_rule is {rule!r}", cure='Choose "interval" or "value".')
     if not 0 < min_match_rate <= 1:
-        raise UsageError(f"min_match_rate is {min_match_rate}", cure="A share above 0 and at most 1, such as 0.65.")
+        raise UsageError(f"min_match_rate is {min_match_rate}", cure="Give a share above 0 and at most 1, such as 0.65.")
     return rules[rule](rate, min_match_rate)
 
 

@@ -1,4 +1,4 @@
-"""Where executed notebooks and their records go: below an s3:// prefix, while they run and when they end."""
+"""Stores executed notebooks and their records below an s3:// prefix, while they run and when they end."""
 
 from dataclasses import dataclass
 
@@ -11,10 +11,10 @@ _CONTENT_TYPES = {".ipynb": "application/x-ipynb+json", ".json": "application/js
 
 
 class EvidenceStore:
-    """Keeps files below `s3_uri`, the prefix of one attempt; other attempts are its siblings."""
+    """Stores files below `s3_uri`, the prefix of one attempt. Other attempts have sibling prefixes."""
 
     def __init__(self, aws: Session, s3_uri: str) -> None:
-        split_uri(s3_uri)  # refuses what is no address
+        split_uri(s3_uri)  # raises UsageError for anything but an S3 address
         self.aws = aws
         self.s3_uri = s3_uri.rstrip("/")
 
@@ -22,7 +22,7 @@ class EvidenceStore:
         return f"{self.s3_uri}/{name}"
 
     def put(self, name: str, data: bytes) -> None:
-        """Put the bytes below the prefix, in place of what was put under that name before."""
+        """Write the bytes below the prefix; they replace an earlier file of that name."""
         address = self.address(name)
         bucket, key = split_uri(address)
         suffix = name[name.rfind(".") :]
@@ -32,14 +32,14 @@ class EvidenceStore:
             )
 
     def unfinished(self, record_name: str) -> Earlier | None:
-        """The newest record of that name in this attempt's place or beside it, if it never got an end.
+        """The newest record of that name in this attempt's place or beside it, if it never ended.
 
-        None as well when the role may not look: a run does not fail because its past is hidden from it.
+        Also None if the role may not list earlier attempts; that does not fail the run.
         """
         parent = self.s3_uri.rpartition("/")[0]
         bucket = split_uri(self.s3_uri)[0]
         if parent in ("s3:/", f"s3://{bucket}"):
-            return None  # an attempt right below the bucket has no siblings that are known to be attempts
+            return None  # at the top of a bucket, sibling prefixes need not be attempts
         try:
             found = [item for item in list_objects(self.aws, f"{parent}/") if item["Key"].endswith(f"/{record_name}")]
             if not found:
@@ -53,7 +53,7 @@ class EvidenceStore:
 
 @dataclass(frozen=True, kw_only=True)
 class Caller:
-    """Who AWS says is calling; `role` is the caller's ARN."""
+    """The caller's identity from AWS; `role` is the caller's ARN."""
 
     account: str
     role: str

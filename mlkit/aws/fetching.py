@@ -1,4 +1,4 @@
-"""Evidence on one's own disk: an execution's executed notebooks while it runs, and what was sealed, compared with its digests."""
+"""Copies evidence to the local disk: an execution's executed notebooks while it runs, and sealed files with a check of their digests."""
 
 import tempfile
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _RECORD = ".record.json"
 
 @dataclass(frozen=True, kw_only=True)
 class Executed:
-    """One executed notebook on this disk; `action` is STAGE.ACTION of the pipeline that ran it."""
+    """One executed notebook on the local disk; `action` is the STAGE.ACTION that ran it."""
 
     action: str
     path: Path
@@ -24,10 +24,9 @@ class Executed:
 
 
 def fetch_executed(aws: Session, staging: str, execution: str, folder: Path) -> list[Executed]:
-    """Copy what the execution has staged into `folder` (`<action>/<notebook>`): its runs, in the order of their starts.
+    """Copy the execution's staged files to `folder` (`<action>/<notebook>`). Returns its runs in the order of their starts.
 
-    Of an action that was tried again, the last try stands there. What is there already is replaced, since a run that goes on stores
-    its notebook again and again.
+    Of a retried action, the last attempt is copied. Existing files are replaced, because a running notebook is stored again and again.
     """
     base = f"{staging.rstrip('/')}/{execution}/"
     bucket, prefix = split_uri(base)
@@ -48,16 +47,16 @@ def _executed(path: Path, folder: Path) -> Executed:
 
 
 def fetch_sealed(aws: Session, manifest_uri: str, folder: Path, *, sha256: str | None = None) -> tuple[Manifest, list[Path]]:
-    """Copy every file that a manifest lists, and the manifest, into the new `folder`; all of them are as sealed, or there are none.
+    """Copy every file that a manifest lists, and the manifest, to the new `folder`. If one differs from its seal, none is copied.
 
-    `sha256` is the manifest's digest, as the approval's message tells it. Raises ApprovalVoid when a file, or the manifest, is not the
-    one that was sealed, UsageError when the folder exists.
+    `sha256` is the manifest's digest from the approval's message. Raises ApprovalVoid if a file or the manifest differs from what was
+    sealed, UsageError if the folder exists.
     """
     if folder.exists():
-        raise UsageError(f"{folder} exists", cure="Name another folder with --to: what is fetched is never mixed with what is there.")
+        raise UsageError(f"{folder} exists", cure="Name a new folder with --to: mlkit does not mix evidence with other files.")
     data = read_object(aws, manifest_uri)
     if sha256 not in (None, evidence.sha256(data)):
-        raise ApprovalVoid(f"The manifest {manifest_uri} is not the one whose digest was approved")
+        raise ApprovalVoid(f"The digest of the manifest {manifest_uri} is not the approved one")
     manifest = Manifest.from_bytes(data)
     base = manifest_uri.rpartition(f"/{manifest.pipeline_execution_id}/")[0]
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -80,7 +79,7 @@ def _sealed_bytes(aws: Session, file: SealedFile) -> bytes:
     with aws_errors():
         data: bytes = aws.client("s3").get_object(Bucket=bucket, Key=key, VersionId=file.version_id)["Body"].read()
     if evidence.sha256(data) != file.sha256:
-        raise ApprovalVoid(f"{file.s3_uri} is not what was sealed")
+        raise ApprovalVoid(f"{file.s3_uri} differs from what was sealed")
     return data
 
 
@@ -90,8 +89,8 @@ def _write(path: Path, data: bytes) -> None:
 
 
 def _inside(folder: Path, name: str) -> Path:
-    """The file of that name in the folder; keys are other people's words, and may hold `..`."""
+    """The file of that name in the folder. Raises InvalidData for a key with `..` that leaves it."""
     path = folder / name
     if not path.resolve().is_relative_to(folder.resolve()):
-        raise InvalidData(f"{name} leads out of the folder", cure="Somebody else wrote this key; look at who may write to the bucket.")
+        raise InvalidData(f"{name} leads out of the folder", cure="mlkit writes no such key. Check who may write to the bucket.")
     return path

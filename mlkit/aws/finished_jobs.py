@@ -1,4 +1,4 @@
-"""Finished training and tuning jobs by their key, so that a run may take one over instead of paying for the same again."""
+"""Finds finished training and tuning jobs by their key, so that a run can take one over instead of paying again."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -18,9 +18,9 @@ _IN_NAME = 8  # hex digits of the key: a tuning job's name has 32 characters in 
 
 
 def job_key(kind: str, prepared: PreparedData, request: Mapping[str, Any]) -> str:
-    """SHA-256 of all that decides what the job makes: its request, the objects of its channels, the encoding, code and locks.
+    """SHA-256 of all inputs of the job: its request, the objects of its channels, the encoding, code and locks.
 
-    `kind` is `training` or `tuning`. Where the objects lie is not in it, since each preparation has a prefix of its own.
+    `kind` is `training` or `tuning`. The objects' prefix is not included, because each preparation has its own.
     """
     root = _project_root()
     facts = {
@@ -36,17 +36,17 @@ def job_key(kind: str, prepared: PreparedData, request: Mapping[str, Any]) -> st
 
 
 def in_name(key: str) -> str:
-    """The part of the key that is in a job's name, since jobs can be listed by name only."""
+    """The part of the key in a job's name; SageMaker lists jobs by name only."""
     return key[:_IN_NAME]
 
 
 def is_reusing() -> bool:
-    """Whether whoever started this process wants finished jobs to be taken over; in JupyterLab nobody does."""
+    """Whether this process was started with --reuse; never in JupyterLab."""
     return os.environ.get(REUSE) == "1"
 
 
 def find_training_job(aws: Session, key: str) -> dict[str, Any] | None:
-    """The newest completed job with the key whose model is still as the job left it, as DescribeTrainingJob tells it."""
+    """DescribeTrainingJob of the newest completed job with the key whose model is unchanged; None if there is none."""
     for summary in _completed(aws, "list_training_jobs", "TrainingJobSummaries", key):
         if _has_key(aws, summary["TrainingJobArn"], key):
             with aws_errors():
@@ -57,7 +57,7 @@ def find_training_job(aws: Session, key: str) -> dict[str, Any] | None:
 
 
 def find_tuning_job(aws: Session, key: str) -> dict[str, Any] | None:
-    """The newest completed tuning job with the key, as DescribeHyperParameterTuningJob tells it, whose best model is still there."""
+    """DescribeHyperParameterTuningJob of the newest completed tuning job with the key whose best model is unchanged."""
     client = aws.client("sagemaker")
     for summary in _completed(aws, "list_hyper_parameter_tuning_jobs", "HyperParameterTuningJobSummaries", key):
         if not _has_key(aws, summary["HyperParameterTuningJobArn"], key):
@@ -72,7 +72,7 @@ def find_tuning_job(aws: Session, key: str) -> dict[str, Any] | None:
 
 
 def is_intact(aws: Session, job: Mapping[str, Any]) -> bool:
-    """Whether the completed job's model is there, and nobody wrote it after the job had ended."""
+    """Whether the completed job's model exists and was not written after the job's end."""
     bucket, key = split_uri(job["ModelArtifacts"]["S3ModelArtifacts"])
     try:
         with aws_errors():
@@ -83,7 +83,7 @@ def is_intact(aws: Session, job: Mapping[str, Any]) -> bool:
 
 
 def tell_reused(kind: str, name: str, job: Mapping[str, Any]) -> None:
-    """Announce that the job of that name was taken over; `job` is the training job whose model is used."""
+    """Report to the runner that the job of that name was taken over; `job` is the training job of the model."""
     facts = {
         "kind": kind,
         "name": name,
@@ -97,7 +97,7 @@ def tell_reused(kind: str, name: str, job: Mapping[str, Any]) -> None:
 
 
 def _completed(aws: Session, operation: str, member: str, key: str) -> Iterator[dict[str, Any]]:
-    """The newest first. Failed and stopped jobs are none of them."""
+    """The completed jobs, the newest first; no failed or stopped ones."""
     wanted = {"NameContains": f"-{in_name(key)}-", "StatusEquals": "Completed", "SortBy": "CreationTime", "SortOrder": "Descending"}
     with aws_errors():
         for page in aws.client("sagemaker").get_paginator(operation).paginate(**wanted):
@@ -111,12 +111,12 @@ def _has_key(aws: Session, arn: str, key: str) -> bool:
 
 
 def _objects(channel: Channel) -> list[list[str]]:
-    """By name below the channel's prefix, since an algorithm may read them in that order."""
+    """Name below the channel's prefix and SHA-256 of each object; the name counts, because algorithms may read in that order."""
     return [[item.s3_uri.removeprefix(channel.s3_uri), item.sha256] for item in channel.objects]
 
 
 def _project_root() -> Path:
-    """The project's folder; outside of a project the current one, where the imported library is all the code there is."""
+    """The project's folder; outside of a project the current folder, where the imported library is all the code."""
     try:
         return Project.here().root
     except NotFound:

@@ -1,4 +1,4 @@
-"""What a run depends on that is no single object - a table, an endpoint, a stack - by name: told when it is read, digested again later."""
+"""A run's inputs other than S3 objects, such as a table, endpoint or stack: reported when read, digested again later."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -12,7 +12,7 @@ from mlkit.steps import digest
 
 TABLE, ENDPOINT, STACK, EXPORT = "glue table", "endpoint", "stack", "export"
 REGION, EXECUTION = "region", "pipeline execution"
-UNKNOWN = "unknown"  # in place of a digest, where nobody can tell whether it has changed: never equal to anything
+UNKNOWN = "unknown"  # the digest of an input whose changes cannot be detected; it never equals another one
 _STATISTICS = {
     "transient_lastDdlTime",
     "last_modified_time",
@@ -25,14 +25,14 @@ _STATISTICS = {
 
 
 def tell_input(aws: Session, kind: str, name: str = "") -> None:
-    """Announce that the run depends on this, as it is now, if a runner listens."""
+    """Report this input with its current digest to the runner, if there is one."""
     if journal.is_listened_to():
         told = f"{kind} {name}".strip()
         journal.tell("input", input={"name": told, "sha256": input_digest(aws, told)})
 
 
 def input_digest(aws: Session, told: str) -> str:
-    """SHA-256 of what decides about the input, or UNKNOWN. Raises NotFound when it is gone."""
+    """SHA-256 of the input's state, or UNKNOWN. Raises NotFound if it no longer exists."""
     for kind, describe in _DESCRIBE.items():
         if told == kind or told.startswith(f"{kind} "):
             facts = describe(aws, told.removeprefix(kind).strip())
@@ -41,7 +41,7 @@ def input_digest(aws: Session, told: str) -> str:
 
 
 def changed_inputs(aws: Session, activity: Activity) -> list[str]:
-    """The names of the inputs that are not as the run found them, or of which nobody can tell."""
+    """The names of the inputs that have changed since the run, or whose changes cannot be detected."""
     changed = []
     for item in activity.inputs:
         try:
@@ -54,7 +54,7 @@ def changed_inputs(aws: Session, activity: Activity) -> list[str]:
 
 
 def _table(aws: Session, name: str) -> Any:
-    """How the table is read, and each object's key, size and ETag; None for a view and for a table that is not in S3."""
+    """The table's description, and each object's key, size and ETag; None for a view and for a table outside of S3."""
     database, table = name.split(".", 1)
     with aws_errors():
         described = aws.client("glue").get_table(DatabaseName=database, Name=table)["Table"]
@@ -86,7 +86,7 @@ def _objects(aws: Session, location: str) -> list[list[Any]]:
 
 
 def _endpoint(aws: Session, name: str) -> Any:
-    """Which endpoint this is and what it serves: one that was made anew is another one, whatever its name."""
+    """The endpoint's identity and what it serves. A recreated endpoint of the same name counts as another one."""
     with aws_errors():
         found = aws.client("sagemaker").describe_endpoint(EndpointName=name)
     members = ("EndpointArn", "EndpointStatus", "EndpointConfigName", "CreationTime", "LastModifiedTime")

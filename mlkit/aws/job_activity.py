@@ -1,4 +1,4 @@
-"""What calls to SageMaker say about jobs and endpoints, as events of the journal."""
+"""Turns calls to SageMaker into the journal's events about jobs and endpoints."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -19,13 +19,13 @@ _OPERATIONS = {f"{verb}{noun}": (verb, kind) for kind, noun in NOUNS.items() for
 
 
 def announced(operation: str, params: Members) -> list[Event]:
-    """What is about to be created."""
+    """The events of a job that is about to be created."""
     verb, kind = _OPERATIONS.get(operation, ("", ""))
     return [_job(kind, params, started=True)] if verb == "Create" else []
 
 
 def refused(operation: str, params: Members, answer: Members) -> list[Event]:
-    """What was announced and is not created after all. Where AWS failed, or was asked twice, nobody knows: the job may run."""
+    """The events of an announced job that SageMaker did not create. After a server error or a retry there are none: the job may run."""
     verb, kind = _OPERATIONS.get(operation, ("", ""))
     about = answer.get("ResponseMetadata", {})
     is_certain = 400 <= about.get("HTTPStatusCode", 500) < 500
@@ -36,7 +36,7 @@ def refused(operation: str, params: Members, answer: Members) -> list[Event]:
 
 
 def answered(operation: str, params: Members, answer: Members) -> list[Event]:
-    """What AWS has told about jobs and endpoints."""
+    """The events of SageMaker's answer about jobs and endpoints."""
     match _OPERATIONS.get(operation, (operation, "")):
         case "Create", kind:
             return [_job(kind, params, started=True, status="InProgress")]
@@ -81,7 +81,7 @@ def _of_tuning(summary: Members, tuning_job: str | None) -> Event:
 
 
 def _resources(kind: str, members: Members) -> tuple[str | None, str | None, int | None]:
-    """Image, instance type and instance count of a job's request or description; None for what it does not say."""
+    """Image, instance type and instance count of a job's request or description; None for missing ones."""
     if kind == "transform":
         resources = members.get("TransformResources", {})
         return None, resources.get("InstanceType"), resources.get("InstanceCount")
@@ -102,7 +102,7 @@ def _machines(config: Members) -> tuple[str | None, int | None]:
 
 
 def _the_one(values: Iterable[Any]) -> Any:
-    """What all agree on, else None."""
+    """The value that all share; None if they differ."""
     different = set(values)
     return different.pop() if len(different) == 1 else None
 

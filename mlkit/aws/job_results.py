@@ -1,4 +1,4 @@
-"""What a finished training job, or a search of many, left for a notebook to show and hand on."""
+"""The results of a finished training or tuning job, for a notebook to show and pass on."""
 
 import re
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from mlkit.aws.session import Session, aws_errors
 
 @dataclass(frozen=True, kw_only=True)
 class Trained:
-    """A finished training job, and the tuning job that started it, if one did; `reused` when an earlier run paid for it."""
+    """A finished training job, and the tuning job that started it, if one did; `reused` if it is an earlier run's job."""
 
     algorithm: Algorithm
     training_job: str
@@ -38,7 +38,7 @@ class Trained:
         return tables.facts(rows)
 
     def maximizes(self, objective: str) -> bool:
-        """Whether more of the metric is better."""
+        """Whether a higher value of the metric is better."""
         return self.algorithm.direction(objective) == MAXIMIZE
 
 
@@ -62,7 +62,7 @@ def trained_by(
 
 
 def job_row(job: Mapping[str, Any], algorithm: Algorithm) -> dict[str, Any]:
-    """The line of the one job, as `tuning_jobs` has one for each."""
+    """The job's row, in the format of `tuning_jobs`."""
     metrics = {item["MetricName"]: float(item["Value"]) for item in job.get("FinalMetricDataList", [])}
     return {"job": job["TrainingJobName"], "status": job["TrainingJobStatus"], "objective": metrics.get(algorithm.objective)}
 

@@ -1,4 +1,4 @@
-"""The data lake under the lab's names, whether the template made it or a person did."""
+"""The data lake under the lab's names, created by the template or by hand."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,21 +16,21 @@ from mlkit.sql import identifier
 
 
 def deploy_command(names: LabNames, **parameters: str) -> str:
-    """What to type to make the lake from its template, or to change the `parameters` of its stack."""
+    """The command that deploys the lake's template, or changes the `parameters` of its stack."""
     return stack_command(DATALAKE_TEMPLATE, names.datalake_stack, {"YourInitials": names.initials, **parameters})
 
 
 def _no_lake(names: LabNames) -> str:
-    return f"Make the lake: `{deploy_command(names)}`. Or make bucket, database and table by hand under these names."
+    return f"Deploy the lake: `{deploy_command(names)}`. Or create bucket, database and table by hand under these names."
 
 
 def _no_table(names: LabNames) -> str:
-    return f"{_no_lake(names)} `mlkit check` tells whether the table's name is the one in mlkit.yml and in the lake's template."
+    return f"{_no_lake(names)} `mlkit check` compares the table's name with mlkit.yml and the lake's template."
 
 
 @dataclass(frozen=True, kw_only=True)
 class Lake:
-    """Where the rows are and where queries run. `columns` maps the table's columns to their Glue types, in its order."""
+    """The table with the rows, and the workgroup of the queries. `columns` maps column names to Glue types, in the table's order."""
 
     aws: Session
     names: LabNames
@@ -48,7 +48,7 @@ class Lake:
         return self.names.database
 
     def summary(self) -> tables.Table:
-        """What was found, for the notebook to show."""
+        """The lake's parts, for the notebook to show."""
         rows = {
             "bucket": self.bucket,
             "table": f"{identifier(self.database)}.{identifier(self.table)}",
@@ -60,7 +60,7 @@ class Lake:
 
 
 def find_lake(aws: Session, your_initials: str, *, dataset: str, table: str) -> Lake:
-    """The lake under the lab's names. Raises NotFound naming what is missing: bucket, database or table."""
+    """The lake under the lab's names. Raises NotFound with the missing part: bucket, database or table."""
     names = LabNames(initials=your_initials, dataset=dataset)
     with aws_errors(missing=_no_lake(names)):
         try:
@@ -82,7 +82,7 @@ def describe_table(aws: Session, names: LabNames, table: str) -> tuple[dict[str,
 
 
 def _find_workgroup(aws: Session, names: LabNames) -> Workgroup:
-    """The lab's workgroup when the template made it, else `primary` with results in the lab's bucket."""
+    """The lab's workgroup if it exists, otherwise `primary` with results in the lab's bucket."""
     athena = aws.client("athena")
     try:
         configuration = athena.get_work_group(WorkGroup=names.workgroup)["WorkGroup"]["Configuration"]
@@ -103,14 +103,14 @@ def find_execution_role(aws: Session, your_initials: str, execution_role: str = 
         return value
     raise NotFound(
         f"No stack exports {export}",
-        cure=f"Make the lake: `{deploy_command(names)}`. Or give the notebook the parameter execution_role with a role's ARN.",
+        cure=f"Deploy the lake: `{deploy_command(names)}`. Or give the notebook a role's ARN as the parameter execution_role.",
     )
 
 
 def upload_table(
     aws: Session, names: LabNames, table: str, file: Path, name: str, *, on_progress: Callable[[int], None] | None = None
 ) -> str:
-    """Put the file as the object `name` where the table looks, in place of an earlier one of that name. Returns its address."""
+    """Upload the file as the object `name` of the table; it replaces an earlier one of that name. Returns its address."""
     address = f"{describe_table(aws, names, table)[1].rstrip('/')}/{name}"
     bucket, key = split_uri(address)
     with aws_errors(missing=_no_lake(names)):

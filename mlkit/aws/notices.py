@@ -1,4 +1,4 @@
-"""What a build tells the account's event bus, so that a rule of the pipeline's stack can tell people."""
+"""The events that a build sends to the account's event bus; a rule of the pipeline's stack turns them into e-mails."""
 
 import json
 
@@ -9,7 +9,7 @@ SOURCE, NOTEBOOK_FAILED = "mlkit", "Notebook Failed"
 
 
 def tell_failure(aws: Session, record: RunRecord) -> None:
-    """Put an event that names the notebook and the cell; a build's own failure names only the command."""
+    """Send an event that names the notebook and the cell; CodeBuild's own event names only the command."""
     if record.failure is None:
         return
     detail = {

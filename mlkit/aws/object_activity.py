@@ -1,4 +1,4 @@
-"""What calls to S3 say about objects, and the SHA-256 of what goes in and out, taken on the way."""
+"""Turns calls to S3 into events about objects, and computes the SHA-256 of bodies while they are read or sent."""
 
 import base64
 import hashlib
@@ -37,9 +37,9 @@ def objects(operation: str, params: Members, answer: Members) -> list[Object]:
 
 
 def digest_body(body: Any, params: Members) -> tuple[str | None, int | None]:
-    """SHA-256 and size of what PutObject is about to send. None for a digest that S3 will send back itself, or a body of unknown kind.
+    """SHA-256 and size of the body of a PutObject. None for a digest that S3 itself returns, or a body of unknown type.
 
-    A stream is read from where it stands, and left there.
+    A stream is read from its position and reset to it.
     """
     is_told = params.get("ChecksumAlgorithm") == "SHA256" or "ChecksumSHA256" in params
     if isinstance(body, str):
@@ -64,18 +64,18 @@ def digest_body(body: Any, params: Members) -> tuple[str | None, int | None]:
 
 def digest_while_read(answer: Members, tell: Callable[..., None]) -> None:
     """Call `tell(sha256=...)` once the whole body of a GetObject has been read."""
-    from botocore.response import StreamingBody  # imported by now: this is an answer of botocore
+    from botocore.response import StreamingBody  # already imported: this is an answer of botocore
 
     body, size = answer["Body"], answer["ContentLength"]
     if size == 0:
         tell(sha256=hashlib.sha256().hexdigest())
     elif isinstance(body, StreamingBody):
-        # StreamingBody has no public place for this, and code that is given one may test its class. A contract test guards it.
+        # StreamingBody has no public attribute for this, and callers may test its class. A contract test checks it.
         body._raw_stream = _DigestedStream(body._raw_stream, size, tell)
 
 
 class _DigestedStream(ObjectProxy[Any]):
-    """The stream below a body, which sees all bytes, however the body is read."""
+    """The raw stream of a body. All bytes pass through it, however the body is read."""
 
     def __init__(self, stream: Any, size: int, tell: Callable[..., None]) -> None:
         super().__init__(stream)
@@ -111,7 +111,7 @@ def _object(action: str, params: Members, answer: Members, **more: Any) -> Objec
 
 
 def _whole_sha256(answer: Members) -> str | None:
-    """S3's own digest in hexadecimal, unless it is one of the digests of parts, or of a part."""
+    """S3's own digest in hexadecimal; None if it is of a part or a composite of parts."""
     checksum = answer.get("ChecksumSHA256")
     if not checksum or "-" in checksum or answer.get("ChecksumType") == "COMPOSITE" or "ContentRange" in answer:
         return None

@@ -23,7 +23,7 @@ def split_uri(s3_uri: str) -> tuple[str, str]:
 
 @contextmanager
 def object_errors(s3_uri: str) -> Iterator[None]:
-    """As `aws_errors`; what does not exist is named by its address, since S3's own words name neither bucket nor key."""
+    """As `aws_errors`; NotFound names the address, because S3's own message names neither bucket nor key."""
     try:
         with aws_errors():
             yield
@@ -39,10 +39,10 @@ def read_object(aws: Session, s3_uri: str) -> bytes:
 
 
 def read_verified(aws: Session, stored: StoredObject) -> bytes:
-    """The object's bytes. Raises InvalidData when they are not the ones that the digest was taken of."""
+    """The object's bytes. Raises InvalidData if they do not match the digest."""
     data = read_object(aws, stored.s3_uri)
     if hashlib.sha256(data).hexdigest() != stored.sha256:
-        raise InvalidData(f"{stored.s3_uri} has changed since it was written", cure="Run the notebook again that made it.")
+        raise InvalidData(f"{stored.s3_uri} has changed since it was written", cure="Run the notebook that wrote it again.")
     return data
 
 
@@ -57,7 +57,7 @@ def write_object(aws: Session, s3_uri: str, data: bytes, *, content_type: str = 
 def write_once(aws: Session, s3_uri: str, data: bytes) -> str:
     """Write an object that is never replaced. Returns its version id, which is "null" in a bucket without versions.
 
-    The same bytes may be written again. Raises InvalidData when the key holds something else.
+    The same bytes may be written again. Raises InvalidData if the key holds other bytes.
     """
     bucket, key = split_uri(s3_uri)
     client = aws.client("s3")
@@ -69,7 +69,9 @@ def write_once(aws: Session, s3_uri: str, data: bytes) -> str:
         with aws_errors():
             answer = client.get_object(Bucket=bucket, Key=key)
         if answer["Body"].read() != data:
-            raise InvalidData(f"{s3_uri} already holds something else", cure="Evidence is never replaced: start anew.") from error
+            raise InvalidData(
+                f"{s3_uri} already holds something else", cure="mlkit never replaces evidence. Start a new execution."
+            ) from error
     return str(answer.get("VersionId", "null"))
 
 

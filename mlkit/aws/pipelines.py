@@ -16,12 +16,12 @@ COMMENT_CHARACTERS = 512  # PutApprovalResult's limit
 
 
 class AlreadyDecided(UsageError):
-    """Somebody else answered the approval, or it is no longer waited for."""
+    """Somebody else answered the approval, or it is no longer pending."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ActionRun:
-    """One try of an action. `external_id` is the build's or the change's id; `summary` is what failed, or what was said."""
+    """One attempt of an action. `external_id` is the build's or the change set's id; `summary` is the failure or the comment."""
 
     stage: str
     action: str
@@ -34,7 +34,7 @@ class ActionRun:
 
 @dataclass(frozen=True, kw_only=True)
 class Approval:
-    """An approval that waits; the token proves that the answer belongs to this question."""
+    """A pending approval. The token ties the answer to this approval."""
 
     stage: str
     action: str
@@ -43,7 +43,7 @@ class Approval:
 
 
 def pipeline_name(aws: Session, stack: str) -> str:
-    """The pipeline that the stack made. Raises NotFound."""
+    """The name of the stack's pipeline. Raises NotFound."""
     from mlkit.aws.stacks import stack_outputs
 
     try:
@@ -53,7 +53,7 @@ def pipeline_name(aws: Session, stack: str) -> str:
 
 
 def start(aws: Session, pipeline: str, *, commit: str | None = None) -> str:
-    """Start an execution, of a certain commit where one is given. Returns its id."""
+    """Start an execution, of `commit` if it is given. Returns its id."""
     revision = {"actionName": "Source", "revisionType": "COMMIT_ID", "revisionValue": commit}
     with aws_errors():
         answer = aws.client("codepipeline").start_pipeline_execution(name=pipeline, **({"sourceRevisions": [revision]} if commit else {}))
@@ -103,7 +103,7 @@ def _run(item: dict[str, Any], now: Callable[..., datetime]) -> ActionRun:
 
 
 def pending_approval(aws: Session, pipeline: str, execution: str) -> Approval | None:
-    """The approval that the execution waits for, if it does."""
+    """The approval that the execution waits for; None if it does not wait."""
     with aws_errors():
         state = aws.client("codepipeline").get_pipeline_state(name=pipeline)
     for stage in state["stageStates"]:
@@ -125,15 +125,17 @@ def _custom_data(aws: Session, pipeline: str, execution: str, action: str) -> st
 
 
 def check_comment(comment: str) -> None:
-    """Raises UsageError for a comment that is empty, as that of an unset variable is, or that CodePipeline does not take."""
+    """Raises UsageError for a comment that is empty, for example from an unset variable, or too long for CodePipeline."""
     if not comment.strip():
-        raise UsageError("The comment is empty, and nothing was decided", cure='Say why: `mlkit local approve "as good as the last one"`.')
+        raise UsageError(
+            "The comment is empty; nothing was decided", cure='Give a comment: `mlkit local approve "as good as the last one"`.'
+        )
     if len(comment) > COMMENT_CHARACTERS:
-        raise UsageError(f"The comment has {len(comment)} characters", cure=f"CodePipeline takes {COMMENT_CHARACTERS}: shorten it.")
+        raise UsageError(f"The comment has {len(comment)} characters", cure=f"Shorten it to {COMMENT_CHARACTERS}, CodePipeline's maximum.")
 
 
 def decide(aws: Session, pipeline: str, approval: Approval, *, approved: bool, comment: str) -> None:
-    """Answer the approval. Raises AlreadyDecided when somebody else was quicker, UsageError for a comment that cannot be kept."""
+    """Answer the approval. Raises AlreadyDecided if somebody else answered first, UsageError as `check_comment` does."""
     check_comment(comment)
     result = {"summary": comment, "status": "Approved" if approved else "Rejected"}
     try:
@@ -143,7 +145,7 @@ def decide(aws: Session, pipeline: str, approval: Approval, *, approved: bool, c
     except ClientError as error:
         if error.response["Error"]["Code"] in ("InvalidApprovalTokenException", "ApprovalAlreadyCompletedException"):
             raise AlreadyDecided(
-                "This approval is no longer pending", cure="Look at the pipeline's state: somebody has decided."
+                "This approval is no longer pending", cure="Somebody has decided. Look at the pipeline's state."
             ) from error
         with aws_errors():
             raise
@@ -162,7 +164,7 @@ def build_log(aws: Session, build_id: str, *, lines: int = 12) -> list[str]:
 
 
 def stop(aws: Session, pipeline: str, execution: str, *, reason: str) -> None:
-    """Stop the execution and the builds that it started; CodePipeline alone would let them go on."""
+    """Stop the execution and its builds. CodePipeline alone does not stop the builds."""
     runs = action_runs(aws, pipeline, execution)
     with suppress(ClientError):  # it may have ended meanwhile
         aws.client("codepipeline").stop_pipeline_execution(

@@ -1,4 +1,4 @@
-"""Athena: one statement in, rows or files out."""
+"""Runs one Athena statement and returns its rows or its files."""
 
 import csv
 import io
@@ -21,7 +21,7 @@ _POLL_S = 0.2
 
 @dataclass(frozen=True, kw_only=True)
 class Workgroup:
-    """Where queries run. `output_location` is empty when the workgroup decides it itself."""
+    """The workgroup of the queries. `output_location` is empty if the workgroup enforces its own."""
 
     name: str
     output_location: str
@@ -36,14 +36,14 @@ class Unloaded:
 
 
 def query(aws: Session, workgroup: Workgroup, sql: str) -> tuple[pd.DataFrame, str]:
-    """The statement's rows (a result of at most some thousand) and its query execution id. Raises QueryFailed, AccessDenied, NotFound."""
+    """The statement's rows (at most a few thousand) and its query execution id. Raises QueryFailed, AccessDenied, NotFound."""
     with _cursor(aws, workgroup) as cursor:
         cursor.execute(sql)
         return as_pandas(cursor), str(cursor.query_id)
 
 
 def unload(aws: Session, workgroup: Workgroup, sql: str) -> Unloaded:
-    """Run an UNLOAD statement and read its manifest, which alone says which files belong to it."""
+    """Run an UNLOAD statement and read its manifest, the only list of its files."""
     with _cursor(aws, workgroup) as cursor:
         cursor.execute(sql)
         manifest, query_id = cursor.data_manifest_location, str(cursor.query_id)

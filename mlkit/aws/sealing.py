@@ -1,4 +1,4 @@
-"""SealEvidence and VerifyApproval: copy what staging holds into the write-once bucket, and compare before production."""
+"""SealEvidence copies staged files to the write-once bucket; VerifyApproval compares them before production."""
 
 import hashlib
 from datetime import UTC, datetime
@@ -25,9 +25,9 @@ def seal(
     trained: TrainedModel,
     tested: TestResult,
 ) -> tuple[str, str]:
-    """Copy the execution's staged files once, write the manifest beside them: (its address, its SHA-256).
+    """Copy the execution's staged files and write the manifest beside them. Returns the manifest's address and SHA-256.
 
-    Raises NotFound when nothing is staged, InvalidData when a key already holds something else.
+    Raises NotFound if nothing is staged, InvalidData if a key already holds other bytes.
     """
     base = f"{evidence_uri.rstrip('/')}/{pipeline}"
     staged = sorted(item["Key"] for item in list_objects(aws, evidence.Staging(address=staging, execution=execution).executions))
@@ -59,21 +59,21 @@ def seal(
 
 
 def configuration_digests(root: Path) -> dict[str, str]:
-    """SHA-256 of the files that CloudFormation will read, by name."""
+    """SHA-256 of the configuration files that CloudFormation will read, by name."""
     folder = root / "CloudFormation"
     paths = [*folder.glob("configuration_*.json"), folder / "sagemaker_prediction_endpoint.yaml"]
     return {path.name: evidence.sha256(path.read_bytes()) for path in sorted(paths)}
 
 
 def verify_approval(aws: Session, *, seal_uri: str, seal_sha256: str, root: Path) -> list[str]:
-    """What was compared and found to be what was approved. Raises ApprovalVoid naming what differs."""
+    """The names of what was compared and is as approved. Raises ApprovalVoid with what differs."""
     data = read_object(aws, seal_uri)
     if evidence.sha256(data) != seal_sha256:
-        raise ApprovalVoid(f"The manifest {seal_uri} is not the one whose digest was approved")
+        raise ApprovalVoid(f"The digest of the manifest {seal_uri} is not the approved one")
     manifest = Manifest.from_bytes(data)
     for file in manifest.files:
         if _digest_of_version(aws, file) != file.sha256:
-            raise ApprovalVoid(f"{file.s3_uri} is not what was sealed")
+            raise ApprovalVoid(f"{file.s3_uri} differs from what was sealed")
     now = {"code": evidence.code_sha256(root), "model": digest_object(aws, manifest.model_s3_uri).sha256, **configuration_digests(root)}
     return [*evidence.check_unchanged(manifest, now), f"{len(manifest.files)} sealed files"]
 

@@ -1,4 +1,4 @@
-"""Secrets by reference, from Parameter Store and Secrets Manager: a notebook names a secret and never holds it in writing."""
+"""Resolves references to secrets in Parameter Store and Secrets Manager."""
 
 import json
 import shlex
@@ -12,10 +12,10 @@ from mlkit.references import Reference, is_reference, parse_reference
 
 
 def resolve_secret(value: str, aws: Session | None = None) -> str:
-    """The secret that `ssm:/path`, `secretsmanager:name` or `secretsmanager:name#key` stands for; any other value as it is.
+    """The secret for `ssm:/path`, `secretsmanager:name` or `secretsmanager:name#key`; any other value unchanged.
 
-    With `#key` the secret is JSON and the result is that member; without, all of its text. The runner redacts the result wherever it
-    shows up: that very text, so take a single member where you need one. Raises NotFound, AccessDenied, AwsUnavailable, and
+    With `#key` the secret is JSON and the result is that member; without it, the whole text. The runner redacts exactly the returned
+    text, so name a single member if you need one. Raises NotFound, AccessDenied, AwsUnavailable, and
     UsageError for a malformed reference or a secret without text.
     """
     if not is_reference(value):
@@ -36,7 +36,7 @@ def _parameter(aws: Session, reference: Reference) -> str:
                 raise
             raise NotFound(
                 f"There is no parameter {name} in {aws.region}",
-                cure=f"Correct the reference, or make it: `aws ssm put-parameter --type SecureString --name {quoted} --value ...`",
+                cure=f"Correct the reference, or create it: `aws ssm put-parameter --type SecureString --name {quoted} --value ...`",
             ) from error
     return str(answer["Parameter"]["Value"])
 
@@ -51,7 +51,7 @@ def _secret(aws: Session, reference: Reference) -> str:
                 raise
             raise NotFound(
                 f"There is no secret {name} in {aws.region}, or it has no value yet",
-                cure=f"Correct the reference, or make it: `aws secretsmanager create-secret --name {quoted} --secret-string ...`",
+                cure=f"Correct the reference, or create it: `aws secretsmanager create-secret --name {quoted} --secret-string ...`",
             ) from error
     if "SecretString" not in answer:
         raise UsageError(f"The secret {name} holds bytes, not text", cure="Store it with --secret-string.")
@@ -60,14 +60,14 @@ def _secret(aws: Session, reference: Reference) -> str:
 
 
 def _member(text: str, key: str, name: str) -> str:
-    """Neither the text nor the values get into the errors: nobody has been told yet to keep them out of sight."""
+    """The member of a JSON secret. Errors hold neither text nor values, because the runner does not redact them yet."""
     try:
         members = json.loads(text)
     except ValueError:
         members = None
     if not isinstance(members, dict):
         raise UsageError(
-            f"The secret {name} is not a JSON object, so it has no key {key}", cure=f"Refer to all of it: secretsmanager:{name}"
+            f"The secret {name} is not a JSON object, so it has no key {key}", cure=f"Refer to the whole secret: secretsmanager:{name}"
         )
     if key not in members:
         keys = ", ".join(sorted(members)) or "none"

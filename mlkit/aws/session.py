@@ -1,4 +1,4 @@
-"""The only place that makes AWS clients, and the edge where their errors become ours."""
+"""Creates all AWS clients, and translates their errors into MlkitErrors."""
 
 import functools
 import os
@@ -45,7 +45,7 @@ _HURRIED = Config(retries={"mode": "standard", "total_max_attempts": 2}, connect
 
 
 class Session:
-    """Clients for one account and region, taken from the environment as boto3 does: each made once, on first use.
+    """Clients for one account and region, found in the environment as boto3 does. Each is created on first use.
 
     The laptop differs from AWS by `AWS_ENDPOINT_URL`, region and credentials alone.
     """
@@ -55,7 +55,7 @@ class Session:
             self.boto_session = boto_session or boto3.Session()
         self._config = config
         self.client = functools.cache(self._client)
-        # Set by the pipeline: what a build makes carries it, so that a sweeper finds what a killed build left behind.
+        # Set by the pipeline. A build's resources carry it, so that the sweeper finds what a killed build left behind.
         self.pipeline_execution_id = os.environ.get("PIPELINE_EXECUTION_ID", "")
 
     @property
@@ -65,7 +65,7 @@ class Session:
         return str(self.boto_session.region_name)
 
     def hurried(self) -> "Session":
-        """The same account and region for a process that is about to end: a call gives up after some four seconds, at its second try."""
+        """A session for a process that is about to end: a call gives up after about four seconds and two attempts."""
         return Session(self.boto_session, config=_HURRIED)
 
     def _client(self, service: str) -> Any:
@@ -75,9 +75,9 @@ class Session:
 
 @contextmanager
 def aws_errors(*, missing: str | None = None, cure: str | None = None) -> Iterator[None]:
-    """Inside, an SDK's error becomes the MlkitError that says the same.
+    """Context in which an SDK's error is raised as the corresponding MlkitError.
 
-    `missing` is the cure when something does not exist, `cure` the one for all errors, in place of their own.
+    `missing` replaces the cure if something does not exist, `cure` that of every error.
     """
     try:
         yield
@@ -86,7 +86,7 @@ def aws_errors(*, missing: str | None = None, cure: str | None = None) -> Iterat
     except ClientError as error:
         raise translate(error, cure, missing=missing) from error
     except Boto3Error as error:
-        if isinstance(error.__context__, ClientError):  # boto3's own transfers hide what AWS answered
+        if isinstance(error.__context__, ClientError):  # boto3's transfers hide AWS's answer
             raise translate(error.__context__, cure, missing=missing) from error
         raise MlkitError(str(error), cure=cure or "Check the call's values.") from error
     except (NoCredentialsError, PartialCredentialsError, NoRegionError, ProfileNotFound) as error:
@@ -98,17 +98,19 @@ def aws_errors(*, missing: str | None = None, cure: str | None = None) -> Iterat
 
 
 def translate(error: ClientError, cure: str | None = None, *, missing: str | None = None) -> MlkitError:
-    """The MlkitError for an answer of AWS: by its code, with its text and the operation's name; cures as in `aws_errors`."""
+    """The MlkitError for AWS's error code, with AWS's text and the operation's name. Cures as in `aws_errors`."""
     code = str(error.response.get("Error", {}).get("Code", ""))
     text = f"{error.operation_name}: {error.response.get('Error', {}).get('Message') or code}"
     if code in _DENIED:
         return AccessDenied(text, cure=cure)
     if code in _UNKNOWN_CALLER:
-        return AccessDenied(f"{text} ({code})", cure=cure or "The credentials are unknown or expired: sign in again, or `mlkit local env`.")
+        return AccessDenied(
+            f"{text} ({code})", cure=cure or "The credentials are unknown or expired. Sign in again, or use `mlkit local env`."
+        )
     if "Could not assume role" in text:
-        return AccessDenied(text, cure=cure or "Look at the role's name and at its trust policy: the service must be its principal.")
+        return AccessDenied(text, cure=cure or "Check the role's name and its trust policy: the service must be a principal.")
     if code in _MISSING or "Could not find" in text or "does not exist" in text:
         return NotFound(text, cure=cure or missing)
     if code in _BUSY:
-        return AwsUnavailable(text, cure=cure or "AWS asks to slow down: try again in a minute.")
-    return MlkitError(f"{text} ({code})", cure=cure or "Read AWS's message; it says what is wrong.")
+        return AwsUnavailable(text, cure=cure or "AWS limits the rate of calls. Try again in a minute.")
+    return MlkitError(f"{text} ({code})", cure=cure or "AWS's message names the cause.")

@@ -1,4 +1,4 @@
-"""From what UNLOAD wrote to what an algorithm reads: a prefix of its own for each preparation, and three channels, shard by shard."""
+"""Converts the files of UNLOAD, shard by shard, into the three channels of a preparation under its own prefix."""
 
 import io
 import re
@@ -26,7 +26,7 @@ _PARTITION = re.compile(r"/split=(\w+)/shard=(\d+)/[^/]+$")
 
 @dataclass(frozen=True, kw_only=True)
 class Format:
-    """How the rows of a split are written: the files' ending, their content type, and a shard's rows as bytes."""
+    """The file format of a split: extension, content type, and the encoder of a shard's rows."""
 
     suffix: str
     content_type: str
@@ -35,7 +35,7 @@ class Format:
 
 @dataclass(frozen=True, kw_only=True)
 class Run(Generic[Rule]):
-    """One preparation: a prefix of its own, so that nothing that a model refers to is ever overwritten, and how it splits."""
+    """One preparation: its split rule, and its own prefix, so that it never overwrites the data of an earlier model."""
 
     run_id: str
     s3_uri: str
@@ -48,7 +48,7 @@ class Run(Generic[Rule]):
 
 
 def shards_for(rows: int, rows_per_shard: int) -> int:
-    """How many files each split becomes: `rows` / `rows_per_shard`, at most 32. Raises UsageError below one row."""
+    """The number of files of each split: `rows` / `rows_per_shard`, at most 32. Raises UsageError below one row."""
     if rows_per_shard < 1:
         raise UsageError(f"rows_per_shard is {rows_per_shard}", cure="Give at least 1; 1000000 suits most tables.")
     return min(MAX_SHARDS, max(1, -(-rows // rows_per_shard)))
@@ -91,10 +91,10 @@ def write_shards(
     formats: Mapping[str, Format],
     check: Callable[[Mapping[str, pa.Table]], None],
 ) -> Channels:
-    """Stream Athena's files, one shard at a time, into one file for each split, its rows sorted by the columns `order`.
+    """Stream Athena's files, one shard at a time, into one file for each split, sorted by the columns `order`.
 
-    `check` sees the splits of each shard before they are written and raises what is wrong with them. Raises InvalidData when a
-    split is empty, or when all rows of `train` have the same label.
+    `check` gets the splits of each shard before they are written, and raises an error if they are wrong. Raises InvalidData if a
+    split is empty, or if all rows of `train` have the same label.
     """
     written: dict[str, list[tuple[StoredObject, int, int]]] = {name: [] for name in SPLITS}
     for number, files in sorted(_by_shard(unloaded).items()):
@@ -134,11 +134,11 @@ def _sorted(lake: Lake, uris: Sequence[str], order: Sequence[str]) -> pa.Table:
 
 def _channel(s3_uri: str, name: str, written: Format, items: Sequence[tuple[StoredObject, int, int]]) -> Channel:
     if not items:
-        raise InvalidData(f"The {name} split is empty", cure="The table holds too few rows for these shares of it.")
+        raise InvalidData(f"The {name} split is empty", cure="The table has too few rows for these splits.")
     rows, positives = sum(rows for _, rows, _ in items), sum(positives for *_, positives in items)
     if name == "train" and positives in (0, rows):
-        told = f"All {rows:,} rows of the train split have label {int(positives > 0)}: there is nothing to learn"
-        raise InvalidData(told, cure="Look at the table, and at the parameter that decides what label 1 is.")
+        told = f"All {rows:,} rows of the train split have label {int(positives > 0)}: a model cannot learn from one label"
+        raise InvalidData(told, cure="Check the table, and the parameter that defines label 1.")
     return Channel(
         s3_uri=s3_uri,
         content_type=written.content_type,

@@ -1,4 +1,4 @@
-"""CloudFormation: bring a stack to its template, watch it, take it down."""
+"""CloudFormation stacks: create or update, watch, delete."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -18,7 +18,7 @@ OnEvent = Callable[[str], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Stack:
-    """A stack after an operation. `changed` is False when the template asked for nothing new."""
+    """A stack after an operation. `changed` is False if there was nothing to update."""
 
     name: str
     status: str
@@ -29,7 +29,7 @@ class Stack:
 
 
 def deploy_command(template: Path, name: str, parameters: Mapping[str, str]) -> str:
-    """What to type to do with the AWS CLI what `deploy_stack` does."""
+    """The AWS CLI command that does the same as `deploy_stack`."""
     given = " ".join(f"{key}={value}" for key, value in parameters.items())
     command = f"aws cloudformation deploy --template-file {template.as_posix()} --stack-name {name}"
     return f"{command} --capabilities CAPABILITY_IAM --parameter-overrides {given}"
@@ -59,10 +59,12 @@ def deploy_stack(
     }
     current = _describe(aws, name)
     if current is not None and current["StackStatus"] in ("ROLLBACK_COMPLETE", "REVIEW_IN_PROGRESS"):
-        delete_stack(aws, name, on_event=on_event)  # a stack whose creation failed can only be deleted
+        delete_stack(aws, name, on_event=on_event)  # CloudFormation allows no other operation on a stack whose creation failed
         current = None
     if current is not None and current["StackStatus"].endswith("_IN_PROGRESS"):
-        raise DeploymentFailed(f"Stack {name} is {current['StackStatus']}", cure="Another deployment is at work: wait until it has ended.")
+        raise DeploymentFailed(
+            f"Stack {name} is {current['StackStatus']}", cure="Another deployment is in progress. Wait until it has ended."
+        )
     seen = _event_ids(aws, name) if current else set()
     request["Parameters"] += _kept(request["TemplateBody"], parameters, current or {})
     try:
@@ -75,7 +77,7 @@ def deploy_stack(
 
 
 def delete_stack(aws: Session, name: str, *, on_event: OnEvent | None = None) -> bool:
-    """Delete the stack and wait; False when there was none. Raises DeploymentFailed when something would not go."""
+    """Delete the stack and wait; False if there was none. Raises DeploymentFailed if a resource could not be deleted."""
     current = _describe(aws, name)
     if current is None:
         return False
@@ -101,13 +103,13 @@ def stack_outputs(aws: Session, name: str) -> dict[str, str]:
 
 
 def _kept(template: str, given: Mapping[str, str], current: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The template's parameters that are not given and that the stack has, so that an update does not set them back to their defaults."""
+    """The stack's parameters that are not given; without them an update would reset them to the template's defaults."""
     if not current.get("Parameters"):
         return []
     try:
         declared = set(load(template)["Parameters"]) - set(given)
     except (ValueError, KeyError, TypeError):
-        return []  # no template with parameters: CloudFormation says what is wrong with it
+        return []  # not a template with parameters; CloudFormation reports it
     names = [item["ParameterKey"] for item in current["Parameters"] if item["ParameterKey"] in declared]
     return [{"ParameterKey": name, "UsePreviousValue": True} for name in names]
 
@@ -153,7 +155,7 @@ def _event_ids(aws: Session, name: str) -> set[str]:
 
 
 def _wait(aws: Session, name: str, seen: set[str], on_event: OnEvent | None, *, good: tuple[str, ...]) -> dict[str, Any]:
-    """Poll until the stack rests, telling each new event once. Raises DeploymentFailed unless it ends in one of the `good` states."""
+    """Poll until the operation ends; report each new event once. Raises DeploymentFailed unless it ends in one of the `good` states."""
     failures: list[str] = []
     while True:
         described = _describe(aws, name)

@@ -1,4 +1,4 @@
-"""Finished runs kept in S3, and whether the objects that a run read and wrote are still what they were."""
+"""Finished runs in S3, and the check that the objects of a run have not changed."""
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -9,11 +9,11 @@ from mlkit.errors import NotFound
 from mlkit.records import Activity, ObjectRecord
 
 _AT_ONCE = 8
-_LAST = "record.json"  # written last: a folder without it is no kept run
+_LAST = "record.json"  # written last; a folder without it is incomplete
 
 
 class S3Place:
-    """A prefix of a bucket; what it holds is forgotten by the bucket's own rules. A `steps.Place`."""
+    """A `steps.Place` below an S3 prefix. The bucket's lifecycle rules delete old runs."""
 
     def __init__(self, aws: Session, s3_uri: str) -> None:
         self.aws, self.s3_uri = aws, s3_uri.rstrip("/")
@@ -38,14 +38,14 @@ class S3Place:
 
 
 def changed_objects(aws: Session, activity: Activity) -> list[str]:
-    """What is no longer as the run read it or left it, in words. Another version of the same content is the same."""
+    """The objects that changed since the run read or wrote them, in words. Another version with the same content has not changed."""
     with ThreadPoolExecutor(_AT_ONCE) as workers:
         found = workers.map(lambda item: _difference(aws, item), expected_objects(activity))
         return [f"{item.s3_uri} {words}" for item, words in zip(expected_objects(activity), found, strict=True) if words]
 
 
 def expected_objects(activity: Activity) -> list[ObjectRecord]:
-    """How objects must be now: as the run left them, else as it read them. Results of its own queries are copies that may go."""
+    """The expected state of the objects: as written, otherwise as read. Results of the run's own queries may be deleted."""
     own_queries = tuple(query.query_execution_id for query in activity.queries)
     left = {item.s3_uri: item for item in activity.objects if item.action != "read"}
     read = (item for item in activity.objects if item.action == "read" and item.s3_uri not in left)
@@ -58,9 +58,9 @@ def _difference(aws: Session, expected: ObjectRecord) -> str:
         with aws_errors():
             now = aws.client("s3").head_object(Bucket=bucket, Key=key)
     except NotFound:
-        return "" if expected.action == "deleted" else "is gone"
+        return "" if expected.action == "deleted" else "was deleted"
     if expected.action == "deleted":
-        return "is there again"
+        return "exists again"
     if expected.version_id not in (None, "null") and now.get("VersionId") == expected.version_id:
         return ""
     if expected.size_bytes not in (None, now["ContentLength"]):

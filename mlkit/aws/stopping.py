@@ -1,4 +1,4 @@
-"""Ending what a run has started on AWS and left going: SageMaker jobs and Athena queries."""
+"""Stops the SageMaker jobs and Athena queries that a run started and that still run."""
 
 import time
 from collections.abc import Callable
@@ -18,14 +18,14 @@ from mlkit.errors import MlkitError
 from mlkit.records import JobRecord, QueryRecord
 
 _AT_A_TIME = 8
-_LOOK_S = 3.0  # how long a request may be on its way whose sender was killed
+_LOOK_S = 3.0  # how long the request of a killed sender may still arrive
 _AGAIN_S = 0.25
 _ENDED = ("SUCCEEDED", "FAILED")
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Task:
-    """One thing to stop. `stop` returns what the log is to be told, and whether it was still going on."""
+    """One job or query to stop. `stop` returns the events for the log, and whether it was still running."""
 
     what: str
     by_hand: str
@@ -33,17 +33,17 @@ class _Task:
 
 
 def stop_started(aws: Session, log: ActivityLog, deadline_s: float) -> list[str]:
-    """Stop all that the log knows as unfinished, and put that on record there. A line each for what was stopped or could not be.
+    """Stop all unfinished jobs and queries of the log, and record it there. Returns a line for each that was stopped or could not be.
 
-    A tuning job takes its training jobs along. A job that AWS never confirmed is looked for some seconds: the request may still be on
-    its way. What has ended meanwhile, or never began, gets no line. It takes `deadline_s` at most, and raises nothing.
+    A tuning job stops its own training jobs. For a job that AWS never confirmed, it searches some seconds, because the request may
+    still arrive. A job that has ended or never began gets no line. It takes at most `deadline_s`, and raises nothing.
     """
     ends = time.monotonic() + deadline_s
     jobs, queries = log.unfinished_jobs(), log.unfinished_queries()
     try:
         hurried = aws.hurried()
         for service in ["sagemaker"] * bool(jobs) + ["athena"] * bool(queries):
-            hurried.client(service)  # made here: boto3 cannot make clients in several threads
+            hurried.client(service)  # created here, because boto3 cannot create clients in several threads
     except MlkitError as problem:
         return [f"Could not stop {len(jobs)} jobs and {len(queries)} queries that this run started: {problem}"]
     tasks = [_job_task(hurried, job, ends) for job in jobs] + [_query_task(hurried, query) for query in queries]
@@ -56,7 +56,7 @@ def stop_started(aws: Session, log: ActivityLog, deadline_s: float) -> list[str]
 
 
 def stop_job(aws: Session, kind: str, name: str) -> Literal["stopped", "ended", "missing"]:
-    """Stop a `training`, `tuning`, `processing` or `transform` job; one that has ended, or is not there, is no error."""
+    """Stop a `training`, `tuning`, `processing` or `transform` job; one that has ended or does not exist is no error."""
     stop = getattr(aws.client("sagemaker"), xform_name(f"Stop{NOUNS[kind]}"))
     with aws_errors():
         try:
@@ -65,7 +65,7 @@ def stop_job(aws: Session, kind: str, name: str) -> Literal["stopped", "ended", 
             code, text = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
             if code == "ResourceNotFound" or (code == "ValidationException" and "not found" in text.lower()):
                 return "missing"
-            if code == "ValidationException":  # the name is a name and the job is there, so it is not in progress
+            if code == "ValidationException":  # the name is valid and the job exists, so it is not in progress
                 return "ended"
             raise
     return "stopped"
@@ -106,7 +106,7 @@ def _query_task(aws: Session, query: QueryRecord) -> _Task:
 
 
 def _stop_query(aws: Session, query_execution_id: str) -> tuple[list[dict[str, Any]], bool]:
-    """Athena does not object to stopping what has ended, so it is asked how the query stands."""
+    """Stop the query, then read its state, because Athena accepts the request for an ended query too."""
     athena, told, state = aws.client("athena"), {"query_execution_id": query_execution_id}, "STOPPING"
     with aws_errors():
         athena.stop_query_execution(QueryExecutionId=query_execution_id)

@@ -1,4 +1,4 @@
-"""What an execution may leave behind when a build is killed - jobs that go on, a QA endpoint - found by its marks, then ended."""
+"""Finds and ends what an execution leaves behind when a build is killed: running jobs and the QA endpoint."""
 
 from dataclasses import dataclass
 
@@ -10,14 +10,14 @@ from mlkit.settings import LabNames
 
 @dataclass(frozen=True, kw_only=True)
 class Leftover:
-    """One thing to end: `kind` is training job, tuning job or stack."""
+    """One resource to end. `kind` is training job, tuning job or stack."""
 
     kind: str
     name: str
 
 
 def job_prefix(pipeline_execution_id: str) -> str:
-    """How the names of an execution's jobs begin, since jobs can be listed by name."""
+    """The prefix of the names of an execution's jobs; SageMaker lists jobs by name."""
     return f"ml-{pipeline_execution_id.split('-')[0]}-"
 
 
@@ -31,7 +31,7 @@ def find_leftovers(aws: Session, pipeline_execution_id: str, your_initials: str)
             found += [Leftover(kind="tuning job", name=name) for name in names]
         for page in sagemaker.get_paginator("list_training_jobs").paginate(**running):
             found += [Leftover(kind="training job", name=job["TrainingJobName"]) for job in page["TrainingJobSummaries"]]
-        found = [job for job in found if job.name.startswith(prefix)]  # SageMaker also lists names that hold it elsewhere
+        found = [job for job in found if job.name.startswith(prefix)]  # SageMaker also lists names that contain it elsewhere
         stack = LabNames(initials=your_initials).endpoint_stack("qa")
         for described in aws.client("cloudformation").get_paginator("describe_stacks").paginate().search("Stacks[]"):
             tags = {tag["Key"]: tag["Value"] for tag in described.get("Tags", [])}
@@ -41,7 +41,7 @@ def find_leftovers(aws: Session, pipeline_execution_id: str, your_initials: str)
 
 
 def sweep(aws: Session, leftovers: list[Leftover]) -> None:
-    """End them all; stacks are waited for. What has ended meanwhile is no error."""
+    """End them all, and wait for stacks. One that has ended meanwhile is no error."""
     for leftover in leftovers:
         if leftover.kind == "stack":
             delete_stack(aws, leftover.name)

@@ -1,4 +1,4 @@
-"""02_train's verbs: one training job, or a tuning job, of one of SageMaker's built-in algorithms, through the SDK."""
+"""The functions of 02_train: one training or tuning job of a built-in algorithm, through the SageMaker SDK."""
 
 import logging
 import secrets
@@ -24,8 +24,8 @@ _INSTANCES = 1
 
 
 def image_uri(aws: Session, algorithm: Algorithm) -> str:
-    """The registry's address of the built-in algorithm in the session's region."""
-    from sagemaker.core import image_uris  # the SDK takes seconds to import: only where it is used
+    """The address of the built-in algorithm's image in the session's region."""
+    from sagemaker.core import image_uris  # imported here, because the SDK takes seconds to import
 
     tell_input(aws, REGION)
     return str(image_uris.retrieve(algorithm.name, aws.region, version=algorithm.version))
@@ -36,7 +36,7 @@ def load_prepared_data(project: Project) -> PreparedData:
 
 
 def describe_prepared_data(prepared: PreparedData) -> tables.Table:
-    """What will be trained on, for the notebook to show."""
+    """The training data, for the notebook to show."""
     rows = {
         "run": prepared.run_id,
         "table": f"{prepared.database}.{prepared.table}",
@@ -80,8 +80,8 @@ def run_tuning_job(
 ) -> Trained:
     """Search the ranges ([low, high]; integers when both ends are) and return the best job by the objective on the validation split.
 
-    Whether more is better follows from the objective; without one it is the algorithm's usual one. A finished search with the same key
-    is taken over instead, if whoever runs the notebook wants that.
+    The default objective is the algorithm's first one; it decides whether more is better. With --reuse, a finished tuning job with the
+    same key is taken over instead.
     """
     algorithm = hyperparameters.algorithm
     objective = objective or algorithm.objective
@@ -101,7 +101,9 @@ def run_tuning_job(
         )
     name, best = tuning["HyperParameterTuningJobName"], tuning.get("BestTrainingJob", {}).get("TrainingJobName")
     if best is None:
-        raise TrainingJobFailed(f"Tuning job {name} ended without a usable training job", cure="Read its training jobs' failure reasons.")
+        raise TrainingJobFailed(
+            f"Tuning job {name} ended without a usable training job", cure="Read the failure reasons of its training jobs."
+        )
     with aws_errors():
         job = client.describe_training_job(TrainingJobName=best)
         if reused:
@@ -110,7 +112,7 @@ def run_tuning_job(
 
 
 def save_trained_model(aws: Session, prepared: PreparedData, trained: Trained, *, role: str, project: Project) -> TrainedModel:
-    """Put the encoding next to the model and write handoff/trained_model.json."""
+    """Store the encoding beside the model and write handoff/trained_model.json."""
     name = prepared.encoding.s3_uri.rpartition("/")[2]
     encoding = write_object(aws, encoding_uri(trained.model_data_url, name), read_verified(aws, prepared.encoding))
     model: StoredObject = digest_object(aws, trained.model_data_url)
@@ -133,12 +135,12 @@ def save_trained_model(aws: Session, prepared: PreparedData, trained: Trained, *
 
 
 def encoding_uri(model_data_url: str, name: str) -> str:
-    """The encoding lies next to the model that was trained with it."""
+    """The address of the encoding, beside the model that was trained with it."""
     return f"{model_data_url.rpartition('/')[0]}/{name}"
 
 
 def _request(aws: Session, hyperparameters: Hyperparameters, role: str, instance_type: str, max_runtime_s: int) -> dict[str, Any]:
-    """What `_trainer` asks for, but for names and places."""
+    """The request of `_trainer` without names and addresses."""
     instances = {"instance_type": instance_type, "instance_count": _INSTANCES}
     image, values = image_uri(aws, hyperparameters.algorithm), dict(hyperparameters.values)
     return {"image": image, "role": role, "hyperparameters": values, "max_runtime_s": max_runtime_s, **instances}
@@ -176,7 +178,7 @@ def _trainer(
 
 
 def _channels(prepared: PreparedData, algorithm: Algorithm) -> list[Any]:
-    """`train`, and what the algorithm measures itself on: the validation split, since the held-out test rows are the gate's alone."""
+    """The channels `train` and validation. Training never reads the held-out test rows; they are for the gate alone."""
     from sagemaker.core.shapes import Channel, DataSource, S3DataSource
 
     return [
@@ -222,7 +224,7 @@ def _start_tuning(
     objective: str,
     key: str,
 ) -> str:
-    """The name of the tuning job, which is started and not waited for."""
+    """Start the tuning job without waiting for it. Returns its name."""
     from sagemaker.train.tuner import HyperparameterTuner
 
     tuner = HyperparameterTuner(
@@ -240,16 +242,17 @@ def _start_tuning(
 
 
 def _job_prefix(aws: Session, key: str) -> str:
-    """What a job's name begins with: the pipeline execution, by which a sweeper finds it, its key's beginning, something of its own.
+    """The prefix of a job's name: the pipeline execution, by which the sweeper finds it, the beginning of its key, and a unique part.
 
-    At most 25 characters, since a tuning job's name has 32 and the time comes behind.
+    At most 25 characters, because a tuning job's name has 32 and ends with the time.
     """
     return f"{job_prefix(aws.pipeline_execution_id or 'hand')}{in_name(key)}-{secrets.token_hex(2)}"
 
 
 def check_tuning(tune: bool, max_jobs: int, max_parallel_jobs: int) -> None:
-    """Raises UsageError when the numbers of jobs make no sense."""
+    """Raises UsageError for impossible numbers of jobs."""
     if tune and not 1 <= max_parallel_jobs <= max_jobs:
         raise UsageError(
-            f"max_jobs is {max_jobs}, max_parallel_jobs is {max_parallel_jobs}", cure="Run at least one job, at most max_jobs at once."
+            f"max_jobs is {max_jobs}, max_parallel_jobs is {max_parallel_jobs}",
+            cure="Set both to at least 1, and max_parallel_jobs to at most max_jobs.",
         )

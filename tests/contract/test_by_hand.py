@@ -134,7 +134,7 @@ def test_without_a_pipeline_production_needs_a_reason_and_is_recorded_in_the_lab
 
 @pytest.mark.parametrize("bypass", ["qa", "", "PRODUCTION", "prod"])
 def test_a_bypass_of_another_name_changes_nothing(session, names, project, pipeline, bypass) -> None:
-    with pytest.raises(UsageError, match="production is to be changed"):
+    with pytest.raises(UsageError, match="but the command changes production"):
         deploy(session, "production", project, by_hand=by_hand(bypass))
     assert find_stack(session, names.endpoint_stack("production")) is None
 

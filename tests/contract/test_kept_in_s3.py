@@ -99,7 +99,7 @@ def test_an_object_that_was_changed_or_went_is_named(session, aws, bucket, statu
     put(aws, bucket, "changed", b"two")
     aws("s3").delete_object(Bucket=bucket, Key="gone")
     deleted = ObjectRecord(action="deleted", s3_uri=back.s3_uri)
-    words = {f"{changed.s3_uri} has changed", f"{gone.s3_uri} is gone", f"{back.s3_uri} is there again"}
+    words = {f"{changed.s3_uri} has changed", f"{gone.s3_uri} was deleted", f"{back.s3_uri} exists again"}
     assert set(changed_objects(session, Activity(objects=(read(changed), gone, deleted)))) == words
 
 
@@ -180,7 +180,7 @@ def test_a_run_whose_result_in_s3_is_gone_runs_again(session, aws, bucket, tmp_p
     keep(finished(project, did=activity(project, objects=(left,))), executed_of(project), project, place)
     aws("s3").delete_object(Bucket=bucket, Key="model")
     assert take_over(notebook_of(project), executed_of(project), {}, project, place) is None
-    assert f"{left.s3_uri} is gone" in capsys.readouterr().out
+    assert f"{left.s3_uri} was deleted" in capsys.readouterr().out
 
 
 def test_the_build_s_role_reaches_the_steps_and_nothing_else_of_the_bucket(aws, as_role, bucket):

@@ -105,7 +105,7 @@ EVIDENCE = [
         "s3://mlkit-ml-id-lab/no.json"),
     Row("another file than the seal",
         "mlkit evidence verify-approval --seal-uri s3://mlkit-ml-id-lab/movielens-data/u.data/ratings.tsv --seal-sha256 0", 33,
-        "not the one whose digest was approved"),
+        "is not the approved one"),
 ]
 LOADED = ("s3://mlkit-ml-id-lab/movielens-data/u.data/ratings.tsv",)
 DATA = [
@@ -153,7 +153,7 @@ ENDPOINTS = [
     Row("a deployment before a training", "mlkit deploy dev", 40, "configuration_dev.json does not exist"),
     Row("a deployment to production without a reason", "mlkit deploy production", 2, "production needs a reason",
         given=a_model_for_production),
-    Row("a bypass of another environment", "mlkit deploy production --bypass-pipeline qa", 2, "production is to be changed",
+    Row("a bypass of another environment", "mlkit deploy production --bypass-pipeline qa", 2, "but the command changes production",
         given=a_model_for_production),
     Row("a question to an endpoint that is not there", "mlkit predict --environment qa --user 1 --movie 1", 40, "mlkit-ml-lab-qa"),
     Row("ids that the model never saw", "mlkit predict --user u1 --movie f1 --user nobody --movie f1", 0,

@@ -38,7 +38,7 @@ CELLS = [
     Row("nulls, ratings out of range, duplicates", f"{PREP} -p table flawed", 0, "4 of 1204 rows dropped", leaves=ALL, notebook=EXECUTED),
     Row("the same, to be refused", f"{PREP} -p table flawed -p bad_rows refuse", 20, "1 rows have nulls", leaves=QUERIES),
     Row("one user with 20 ratings", f"{PREP} -p table one_user", 20, "validation split is empty", leaves=OBJECTS),
-    Row("ratings that are all alike", f"{PREP} -p table all_loved", 20, "nothing to learn", leaves=OBJECTS),
+    Row("ratings that are all alike", f"{PREP} -p table all_loved", 20, "a model cannot learn from one label", leaves=OBJECTS),
     Row("ids near 2^62", f"{PREP} -p table near_2_62", 0, "0 of 1200 rows dropped", leaves=ALL, notebook=EXECUTED),
     Row("ids that are text", f"{PREP} -p table named", 0, "0 of 1200 rows dropped", leaves=ALL, notebook=EXECUTED),
     Row("a number that makes no sense", f"{PREP} -p rows_per_shard 0", 2, "rows_per_shard is 0", leaves=QUERIES),

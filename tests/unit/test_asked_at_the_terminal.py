@@ -253,7 +253,7 @@ def test_nothing_is_reset_by_a_piped_yes(tmp_path, monkeypatch: pytest.MonkeyPat
 def test_an_empty_comment_such_as_an_unset_variable_s_decides_nothing(typed: list[str], comment: str) -> None:
     done = CliRunner().invoke(cli.app, ["local", *typed, comment])
     assert isinstance(done.exception, UsageError)
-    assert str(done.exception) == "The comment is empty, and nothing was decided"
+    assert str(done.exception) == "The comment is empty; nothing was decided"
     assert done.output == ""
 
 

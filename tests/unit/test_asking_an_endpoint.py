@@ -43,7 +43,7 @@ def test_an_endpoint_that_answers_for_other_rows_than_it_was_sent_is_refused(ans
 
 def test_a_model_that_gives_no_labels_is_no_classifier():
     codec = Codec(content_type="a", accept="b", decode=lambda body: Predictions(scores=decode(body).scores, labels=None))
-    with pytest.raises(WrongModel, match="no classifier"):
+    with pytest.raises(WrongModel, match="not a classifier"):
         ask_endpoint(session(lambda body: body, []), "e", [b"\x01"], codec, rows=1)
 
 
