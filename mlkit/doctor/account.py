@@ -1,4 +1,4 @@
-"""What several checks of one AWS look at, asked for once: caller, stacks, table, execution role."""
+"""What several checks of one AWS need, fetched once: caller, stacks, table, execution role."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,10 +21,10 @@ def _now() -> datetime:
 
 @dataclass(frozen=True, kw_only=True)
 class Account:
-    """The AWS that the environment points to. Properties raise what AWS says; nothing is asked before a check needs it.
+    """The AWS that the environment points to. A property calls AWS on first use, and raises AWS's error.
 
-    `is_account` is set when an account was asked for, and not just any AWS. `deploys` is the command that brings lake and pipeline up
-    here, empty where each has its own.
+    `is_account` is set if the user asked for an account. `deploys` is the command that deploys lake and pipeline here; it is empty if
+    each has its own.
     """
 
     names: LabNames
@@ -59,7 +59,7 @@ class Account:
 
     @cached_property
     def is_new(self) -> bool:
-        """Whether neither the lake's stack nor its bucket is there, so that what is missing was simply not made yet."""
+        """Whether neither the lake's stack nor its bucket exists: the lake is not deployed yet."""
         try:
             if self.lake_stack is None:
                 with aws_errors():
@@ -67,7 +67,7 @@ class Account:
         except NotFound:
             return True
         except AccessDenied:
-            pass  # something may be there
+            pass  # the lake may exist
         return False
 
     @cached_property
@@ -103,7 +103,7 @@ class Account:
 
     @property
     def deploy_lake(self) -> str:
-        """What to type to bring the lake up."""
+        """The command that deploys the lake."""
         return self._deploy(DATALAKE_TEMPLATE, self.names.datalake_stack)
 
     @property
@@ -113,7 +113,7 @@ class Account:
 
     def _deploy(self, template: Path, stack: str, **parameters: str) -> str:
         if self.deploys:
-            return f"`{self.deploys}` brings it up"
+            return f"`{self.deploys}` deploys it"
         return f"`{deploy_command(template, stack, {'YourInitials': self.names.initials, **parameters})}`"
 
     def _stack(self, name: str) -> Mapping[str, Any] | None:

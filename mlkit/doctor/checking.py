@@ -1,4 +1,4 @@
-"""Runs checks in their order: an error becomes the finding of its check and never stops the others."""
+"""Runs checks in order. An error becomes the finding of its check and never stops the others."""
 
 import re
 import time
@@ -12,17 +12,17 @@ from mlkit.aws.session import aws_errors
 from mlkit.doctor.findings import Finding, Outcome, fail, skipped
 from mlkit.errors import AccessDenied, MlkitError
 
-# What an AWS without the operation answers, as the local one does.
+# Error codes of an AWS without the operation, such as the local AWS.
 _NOT_OFFERED = {"UnknownOperationException", "InvalidAction", "NotImplemented"}
 _REFUSED_ACTION = re.compile(r"not authorized to perform: ([\w-]+:\w+)")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """A question with a name. `run` gets its group's subject.
+    """One check. `run` gets its group's subject.
 
-    It is skipped when a check in `needs`, of any group before, failed or was skipped. A call that AWS denies is a failure, unless
-    the check is `optional`: then no run makes that call, and there is only less to tell.
+    It is skipped if a check in `needs`, of any earlier group, failed or was skipped. A call that AWS denies is a failure, unless the
+    check is `optional`: no run makes that call, so the check is skipped.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Group:
 
 
 def examine(groups: Iterable[Group], *, clock: Callable[[], float] = time.monotonic) -> Iterator[Finding]:
-    """The findings, each as soon as it is made."""
+    """The findings, each as soon as its check ends."""
     without_result: set[str] = set()
     for group in groups:
         for check in group.checks:
@@ -53,7 +53,7 @@ def examine(groups: Iterable[Group], *, clock: Callable[[], float] = time.monoto
 
 
 def exit_code(findings: Iterable[Finding]) -> int:
-    """0 when nothing fails, else the first failing check's."""
+    """0 when nothing fails, otherwise the exit code of the first failing check."""
     return next((finding.exit_code for finding in findings if finding.outcome is Outcome.FAIL), 0)
 
 
@@ -68,16 +68,16 @@ def _answer(check: Check, subject: Any) -> Finding:
             return check.run(subject)
     except MlkitError as error:
         return _finding(error, check)
-    except Exception as error:  # a mistake in one check must not hide what the others find
+    except Exception as error:  # a defect in one check must not hide the others' findings
         return fail(f"the check itself failed: {type(error).__name__}: {error}", "Report this line; the other checks do not depend on it.")
 
 
 def _finding(error: MlkitError, check: Check) -> Finding:
-    """What an error says: AWS has no such operation, we may not ask, or it is what a run would meet as well."""
+    """The finding for an error: skipped if AWS has no such operation or denies it to an optional check, otherwise a failure."""
     cause = error.__cause__
     if isinstance(cause, ClientError) and cause.response.get("Error", {}).get("Code") in _NOT_OFFERED:
         return skipped(f"not offered here: {cause.response['Error'].get('Message', cause.operation_name)}")
     if isinstance(error, AccessDenied) and check.optional:
         action = _REFUSED_ACTION.search(str(error))
-        return skipped(f"may not ask: {action[1] if action else error}", "Allow the action to these credentials to have it checked.")
+        return skipped(f"no permission: {action[1] if action else error}", "To run this check, allow the action to these credentials.")
     return fail(str(error), error.cure, type(error))

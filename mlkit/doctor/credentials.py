@@ -1,4 +1,4 @@
-"""Checks of who asks, where, and whether the clocks agree."""
+"""Checks of endpoint, region, credentials, identity and clock."""
 
 import os
 import re
@@ -24,7 +24,7 @@ _DATE = re.compile(r"\w{3}, \d{2} \w{3} \d{4} \d{2}:\d{2}:\d{2} GMT")
 
 
 def points_to_aws() -> bool:
-    """Whether this environment has settings of some AWS: credentials, a profile, an endpoint. Asks no metadata service."""
+    """Whether this environment has credentials, a profile or an endpoint. Does not ask the metadata service."""
     if os.environ.get("AWS_ENDPOINT_URL") or os.environ.get("AWS_PROFILE"):
         return True
     session = botocore.session.get_session()
@@ -33,17 +33,17 @@ def points_to_aws() -> bool:
         providers.remove("iam-role")
         return providers.load_credentials() is not None
     except BotoCoreError:
-        return True  # there is something; the checks say what is wrong with it
+        return True  # there are settings; the checks report what is wrong with them
 
 
 def endpoint(account: Account) -> Finding:
-    """AWS itself, or something that answers in its place."""
+    """AWS itself, or another endpoint in its place."""
     url = account.aws.client("sts").meta.endpoint_url
     if re.fullmatch(r"https://[\w.-]+\.(amazonaws\.com(\.cn)?|api\.aws)", url):
         return ok("AWS")
     if account.is_account:
         return warn(
-            f"{url} answers in place of an account", "`unset AWS_ENDPOINT_URL`, or open another terminal, and take your account's profile."
+            f"{url} answers in place of an account", "`unset AWS_ENDPOINT_URL`, or open another terminal, and use your account's profile."
         )
     return ok(f"{url}, not an account")
 
@@ -54,11 +54,13 @@ def region(account: Account) -> Finding:
     partition = boto_session.get_partition_for_region(name)
     if name in boto_session.get_available_regions("sagemaker", partition_name=partition):
         return ok(f"{name}, which has SageMaker")
-    return warn(f"{name}: this boto3 knows no SageMaker there", "Correct the region, for example `export AWS_DEFAULT_REGION=us-east-1`.")
+    return warn(
+        f"{name}: this boto3 has no SageMaker endpoint there", "Correct the region, for example `export AWS_DEFAULT_REGION=us-east-1`."
+    )
 
 
 def keys(account: Account) -> Finding:
-    """Where boto3 found credentials, and when they end. Deferred ones, of a profile with a role, are fetched here."""
+    """The source of the credentials, and their expiry. Deferred ones, of a profile with a role, are fetched here."""
     with aws_errors(cure=_SIGN_IN):
         found: Any = account.aws.boto_session.get_credentials()
         if found is None:
@@ -66,16 +68,16 @@ def keys(account: Account) -> Finding:
         token = found.get_frozen_credentials().token
     ends: datetime | None = getattr(found, "_expiry_time", None)
     if ends is None:
-        return ok(f"from {found.method}, {'temporary, the end is not told' if token else 'permanent'}")
+        return ok(f"from {found.method}, {'temporary, expiry unknown' if token else 'permanent'}")
     left = ends - account.now()
     told = f"from {found.method}, until {ends.astimezone(UTC):%H:%M} UTC, {left.total_seconds() / 60:.0f} minutes from now"
     if left < _SHORT:
-        return warn(told, "Sign in again before a long command: what it waits for goes on without it.")
+        return warn(told, "Sign in again before a long command; jobs that it started run on without it.")
     return ok(told)
 
 
 def clock(account: Account) -> Finding:
-    """The difference to AWS's clock. AWS tells its time in a refusal too."""
+    """The difference to AWS's clock. A refusal has AWS's time too."""
     before = account.now()
     try:
         headers = account.caller["ResponseMetadata"]["HTTPHeaders"]
@@ -93,7 +95,7 @@ def clock(account: Account) -> Finding:
     if skew > _SKEW_REFUSED:
         return fail(f"{told}: AWS refuses every signature", "Set the clock: `sudo timedatectl set-ntp true`.")
     if skew > _SKEW_SEEN:
-        return warn(told, "Set the clock before it is five minutes: `sudo timedatectl set-ntp true`.")
+        return warn(told, "Set the clock before the difference is five minutes: `sudo timedatectl set-ntp true`.")
     return ok("agrees with AWS's")
 
 

@@ -1,4 +1,4 @@
-"""What a check says: one outcome, what it found, and what to type next."""
+"""The result of a check: its outcome, the detail, and the next step."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,7 +7,7 @@ from mlkit.errors import MlkitError, NotReady
 
 
 class Outcome(StrEnum):
-    """`skipped` means that the question could not be asked, or has no sense here."""
+    """`skipped` means that the check could not run, or does not apply here."""
 
     OK = "ok"
     WARN = "warn"
@@ -17,9 +17,9 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One line of the report. `exit_code` is the error class's that a run would end with, 0 unless the outcome is `fail`.
+    """One line of the report. `exit_code` is that of the error with which a run would end; 0 unless the outcome is `fail`.
 
-    A check leaves `check`, `group` and `elapsed_s` (seconds) empty; who runs it fills them in.
+    A check leaves `check`, `group` and `elapsed_s` (seconds) empty; `examine` fills them in.
     """
 
     outcome: Outcome
@@ -44,5 +44,5 @@ def skipped(detail: str, next_step: str = "") -> Finding:
 
 
 def fail(detail: str, next_step: str, error: type[MlkitError] = NotReady) -> Finding:
-    """`error` is the class of the error that a run would end with."""
+    """A failed check. `error` is the class of the error with which a run would end."""
     return Finding(outcome=Outcome.FAIL, detail=detail, next_step=next_step, exit_code=error.exit_code)

@@ -16,7 +16,7 @@ from mlkit.errors import AccessDenied, InvalidData, NotFound, QueryFailed
 
 _HEAD_BYTES = 1024
 _ROWS = 3
-_COLUMNS = 4  # of the table, told
+_COLUMNS = 4  # columns of the table that are shown
 _NUMBERS = ("tinyint", "smallint", "int", "integer", "bigint", "float", "double")
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 _OTHERS = "Choose initials of your own with --your-initials: bucket names are unique across AWS."
@@ -27,21 +27,21 @@ def initials(account: Account) -> Finding:
     own, asked = account.parameter("01_prep", "your_initials"), account.names.initials
     if own != asked:
         return warn(
-            f"01_prep.ipynb has {own}, these checks are for {asked}",
+            f"01_prep.ipynb has {own}, but these checks are for {asked}",
             f'Set your_initials = "{asked}" in notebooks/01_prep.ipynb, or check with `--your-initials {own}`.',
         )
     return ok(f"{asked}, as in 01_prep.ipynb")
 
 
 def bucket(account: Account) -> Finding:
-    """Whether the name is ours, somebody else's or free."""
+    """Whether the bucket's name is ours, somebody else's or free."""
     name = account.names.bucket
     try:
         answer = account.aws.client("s3").head_bucket(Bucket=name, ExpectedBucketOwner=account.id)
     except ClientError as error:
         status = error.response["ResponseMetadata"]["HTTPStatusCode"]
         if status == 404:
-            return ok(f"{name} is free; the lake's stack makes it")
+            return ok(f"{name} is free; the lake's stack creates it")
         if status == 403:
             return fail(f"{name} is somebody else's, or these credentials may not see it", _OTHERS, AccessDenied)
         raise
@@ -58,8 +58,8 @@ def stack(account: Account) -> Finding:
     if account.is_new:
         return warn(f"no stack {account.names.datalake_stack} yet", account.deploy_lake)
     return warn(
-        f"no stack {account.names.datalake_stack}, but its bucket is there: deploying would stop at it",
-        "A lake made by hand needs no stack. Else use other initials, or delete the empty bucket.",
+        f"no stack {account.names.datalake_stack}, but its bucket exists, so deploying would fail",
+        "A lake created by hand needs no stack. Otherwise use other initials, or delete the empty bucket.",
     )
 
 
@@ -75,7 +75,7 @@ def database(account: Account) -> Finding:
 
 
 def table(account: Account) -> Finding:
-    """The table as 01_prep looks for it, with the columns that it reads."""
+    """Whether the table exists with the columns that 01_prep reads."""
     from mlkit.aws.lake import find_lake
     from mlkit.kinds import check_columns
 
@@ -87,7 +87,7 @@ def table(account: Account) -> Finding:
 
 
 def rows(account: Account) -> Finding:
-    """The first rows, read from the table's location by its own delimiter: a query would cost."""
+    """The first rows, read from the table's location with its own delimiter, because a query would cost money."""
     location = account.table["StorageDescriptor"]["Location"]
     bucket_name, _, prefix = location.removeprefix("s3://").partition("/")
     s3 = account.aws.client("s3")
@@ -105,25 +105,27 @@ def rows(account: Account) -> Finding:
     found = _rows(head, delimiter, _header_lines(account.table), whole=files[0]["Size"] <= _HEAD_BYTES)
     wrong = _mismatch(found, account.table["StorageDescriptor"]["Columns"], delimiter)
     if wrong:
-        cure = f"`mlkit data load` writes what the table reads; {files[0]['Key']} is something else, or the table's delimiter is wrong."
+        cure = f"`mlkit data load` writes the table's format. {files[0]['Key']} has another one, or the table's delimiter is wrong."
         return fail(f"{told}; {wrong}", cure, InvalidData)
     return ok(f"{told}, first rows: {' | '.join(' '.join(row) for row in found)}")
 
 
 def workgroup(account: Account) -> Finding:
-    """Where query results go: the notebooks fall back to `primary` when the lab's workgroup is not there."""
+    """The workgroup and its results. Without the lab's workgroup, the notebooks use `primary`."""
     athena, name = account.aws.client("athena"), account.names.workgroup
     try:
         found = athena.get_work_group(WorkGroup=name)["WorkGroup"]
     except athena.exceptions.InvalidRequestException:
-        return warn(f"no {name}; queries run in primary", "Fine for a lake made by hand; the pipeline's roles need the lake's template.")
+        return warn(
+            f"no {name}; queries run in primary", "This is fine for a lake created by hand; the pipeline's roles need the lake's template."
+        )
     if found["State"] != "ENABLED":
         return fail(f"{name} is disabled", f"`aws athena update-work-group --work-group {name} --state ENABLED`", QueryFailed)
     configuration = found["Configuration"]
     location = configuration.get("ResultConfiguration", {}).get("OutputLocation", "")
     if not location or not configuration.get("EnforceWorkGroupConfiguration"):
-        told = f"{name} leaves it to each query where results go"
-        return warn(told, f"{account.deploy_lake}, which enforces an output location.")
+        told = f"{name} enforces no output location"
+        return warn(told, f"{account.deploy_lake}; its template enforces one.")
     return ok(f"{name}, results enforced to {location}")
 
 
@@ -141,16 +143,16 @@ def _header_lines(found: Mapping[str, Any]) -> int:
 
 
 def _rows(head: bytes, delimiter: str, header_lines: int, *, whole: bool) -> list[list[str]]:
-    """The first rows; a line that the first bytes cut is left out."""
+    """The first rows, without a line that is cut off."""
     lines = head.decode("utf-8", "replace").splitlines()
     kept = (lines if whole else lines[:-1])[header_lines : header_lines + _ROWS]
     return list(csv.reader(kept, delimiter=delimiter)) if len(delimiter) == 1 else [line.split(delimiter) for line in kept]
 
 
 def _mismatch(rows: list[list[str]], columns: list[Mapping[str, Any]], delimiter: str) -> str:
-    """What does not fit the table's columns, or nothing."""
+    """How the rows differ from the table's columns; empty if they fit."""
     if not rows:
-        return "no whole row in the first object"
+        return "the first object has no complete row"
     for row in rows:
         if len(row) != len(columns):
             return f"a row has {len(row)} fields by the delimiter {delimiter!r}, the table has {len(columns)} columns: {' '.join(row)[:60]}"

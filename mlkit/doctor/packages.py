@@ -1,4 +1,4 @@
-"""Checks of what is installed, against what the lock files pin."""
+"""Checks of the installed packages against the lock files."""
 
 import re
 from collections.abc import Mapping
@@ -15,12 +15,12 @@ DISTRIBUTION = "sagemaker-mlkit"
 ALL, BUILD = "requirements.lock", "requirements-build.lock"
 SHOWN = ("boto3", "sagemaker", "papermill")
 _PIN = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;\\]+)\s*(;)?", re.M)
-_REPAIR = "`make setup` installs what is pinned."
+_REPAIR = "`make setup` installs the pinned versions."
 _TOLD = 3
 
 
 def pins(lock: Path) -> tuple[dict[str, set[str]], set[str]]:
-    """The versions that the lock file allows for each package, and the names of those that only some machines need (a marker)."""
+    """The versions that the lock file allows for each package, and the names of those with a marker, which only some machines need."""
     if not lock.is_file():
         raise NotFound(f"There is no {lock.name}", cure="Restore it from git: `git checkout -- requirements*.lock`.")
     versions: dict[str, set[str]] = {}
@@ -33,12 +33,12 @@ def pins(lock: Path) -> tuple[dict[str, set[str]], set[str]]:
 
 
 def installed() -> dict[str, str]:
-    """What this environment has, names as in lock files."""
+    """The installed packages and versions, with names as in lock files."""
     return {re.sub(r"[-_.]+", "-", item.metadata["Name"]).lower(): item.version for item in metadata.distributions()}
 
 
 def differences(lock: Path, found: Mapping[str, str]) -> list[str]:
-    """One text for each package that is missing or of another version."""
+    """One text for each package that is missing or has another version."""
     versions, elsewhere = pins(lock)
     told = []
     for name, allowed in versions.items():
@@ -51,19 +51,19 @@ def differences(lock: Path, found: Mapping[str, str]) -> list[str]:
 
 
 def packages(project: Project) -> Finding:
-    """Notebooks and builds need the packages of the one lock file; the local AWS, JupyterLab and tests the rest."""
+    """Whether packages are as pinned. Notebooks and builds need those of one lock file; the local AWS, JupyterLab and tests the rest."""
     found = installed()
     wrong = differences(project.root / BUILD, found)
     if wrong:
         return fail(_enumerated(wrong), _REPAIR)
     wrong = differences(project.root / ALL, found)
     if wrong:
-        return warn(f"for notebooks as pinned; for the local AWS, JupyterLab or tests {_enumerated(wrong)}", _REPAIR)
+        return warn(f"as pinned for notebooks; for the local AWS, JupyterLab or tests {_enumerated(wrong)}", _REPAIR)
     return ok(f"{len(set(found) & set(pins(project.root / ALL)[0]))} as pinned in {ALL}")
 
 
 def versions(project: Project) -> Finding:
-    """The versions that a question to others begins with, and whether mlkit is this project's."""
+    """The versions that a bug report needs, and whether mlkit is this project's."""
     found = installed()
     allowed, _ = pins(project.root / ALL)
     told = [f"mlkit {mlkit.__version__}", *(f"{name} {found.get(name, 'missing')}" for name in SHOWN)]
@@ -73,7 +73,7 @@ def versions(project: Project) -> Finding:
     if (version := found.get(DISTRIBUTION)) != mlkit.__version__:
         return warn(f"{', '.join(told)}, but installed as {version or 'nothing'}", _REPAIR)
     home, own = Path(mlkit.__file__).resolve().parent, (project.root / "mlkit").resolve()
-    # A project without the library's source has it from the wheel that it carries, in its own environment.
+    # A project without the library's source installs it from its own wheel into its own environment.
     if home != own and (own.is_dir() or not home.is_relative_to(project.root.resolve() / ".venv")):
         return warn(
             f"{', '.join(told)}; mlkit from {home}, not from this project", "`make setup` in this project, then its .venv/bin/mlkit."

@@ -16,8 +16,8 @@ def stack(account: Account) -> Finding:
 def connection(account: Account) -> Finding:
     arn = _parameters(account).get("ConnectionArn", "")
     if not arn:
-        return ok("none: the source is read with a GitHub token")
-    service = arn.split(":")[2]  # codeconnections, or codestar-connections as it was called
+        return ok("none: the pipeline reads its source with a GitHub token")
+    service = arn.split(":")[2]  # codeconnections, or its former name codestar-connections
     found = account.aws.client(service).get_connection(ConnectionArn=arn)["Connection"]
     told = f"{found['ConnectionName']} to {found['ProviderType']} is {found['ConnectionStatus']}"
     if found["ConnectionStatus"] == "AVAILABLE":
@@ -29,7 +29,7 @@ def connection(account: Account) -> Finding:
 
 
 def subscription(account: Account) -> Finding:
-    """Whether somebody hears that an approval waits. AWS has no ARN for a subscription until its e-mail is answered."""
+    """Whether somebody is notified of approvals. A subscription has no ARN until it is confirmed."""
     stack_name = account.names.pipeline_stack
     resource = account.aws.client("cloudformation").describe_stack_resource(StackName=stack_name, LogicalResourceId=_TOPIC)
     topic = resource["StackResourceDetail"]["PhysicalResourceId"]
@@ -38,18 +38,18 @@ def subscription(account: Account) -> Finding:
     confirmed = [item["Endpoint"] for item in found if item["SubscriptionArn"].startswith("arn:")]
     waiting = [item["Endpoint"] for item in found if item["SubscriptionArn"] == "PendingConfirmation"]
     if waiting:
-        told = f"{', '.join(waiting)} has not confirmed: approvals wait unheard"
+        told = f"{', '.join(waiting)} has not confirmed the subscription to approvals"
         return warn(told, "Click the link in the e-mail from AWS Notifications; it is valid for three days.")
     if not confirmed:
         return warn(
-            "nobody hears of approvals",
+            "nobody is notified of approvals",
             f"Subscribe: `aws sns subscribe --protocol email --topic-arn {topic} --notification-endpoint you@example.com`",
         )
-    return ok(f"{', '.join(confirmed)} hears of approvals")
+    return ok(f"{', '.join(confirmed)} is notified of approvals")
 
 
 def _parameters(account: Account) -> dict[str, str]:
-    assert account.pipeline_stack is not None  # the checks need the stack
+    assert account.pipeline_stack is not None  # both checks need the stack
     return {item["ParameterKey"]: item.get("ParameterValue", "") for item in account.pipeline_stack.get("Parameters", [])}
 
 

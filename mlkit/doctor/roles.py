@@ -1,4 +1,4 @@
-"""Checks of rights: the execution role, who may take it, and what IAM says of the calls that a run makes."""
+"""Checks of rights: the execution role, its trust policy, and IAM's simulation of a run's calls."""
 
 import json
 from collections.abc import Mapping
@@ -24,14 +24,14 @@ def execution_role(account: Account) -> Finding:
 
 
 def trust(account: Account) -> Finding:
-    """Whether SageMaker may take the execution role for this account's jobs."""
+    """Whether SageMaker may assume the execution role for this account's jobs."""
     name = account.execution_role.rpartition("/")[2]
     role = account.aws.client("iam").get_role(RoleName=name)["Role"]
     document = role["AssumeRolePolicyDocument"]
     if isinstance(document, str):
         document = json.loads(unquote(document))
     if any(_trusts_sagemaker(statement, account.id) for statement in _listed(document["Statement"])):
-        return ok(f"{_SAGEMAKER} may take it for account {account.id}")
+        return ok(f"{_SAGEMAKER} may assume it for account {account.id}")
     return fail(
         f"{name} does not trust {_SAGEMAKER} for account {account.id}",
         "Allow sts:AssumeRole to that service in the role's trust policy, as CloudFormation/datalake.yaml does.",
@@ -40,7 +40,7 @@ def trust(account: Account) -> Finding:
 
 
 def caller_may_train(account: Account) -> Finding:
-    """What 02_train asks in the caller's name."""
+    """The calls of 02_train under the caller's identity."""
     job = f"arn:{account.partition}:sagemaker:{account.aws.region}:{account.id}:training-job/ml-doctor"
     questions: list[Question] = [
         ("sagemaker:CreateTrainingJob", job, {}),
@@ -50,7 +50,7 @@ def caller_may_train(account: Account) -> Finding:
 
 
 def role_may_work(account: Account) -> Finding:
-    """What a training job asks in the execution role's name."""
+    """The calls of a training job under the execution role."""
     bucket = f"arn:{account.partition}:s3:::{account.names.bucket}"
     questions: list[Question] = [
         ("s3:ListBucket", bucket, {}),
@@ -62,7 +62,7 @@ def role_may_work(account: Account) -> Finding:
 
 
 def _simulated_caller(account: Account) -> str:
-    """The ARN of the caller's user or role; empty for root. A session's ARN lacks the path that its role may have."""
+    """The ARN of the caller's user or role; empty for root. A session's ARN does not hold the role's path."""
     arn = str(account.caller["Arn"])
     kind, _, name = arn.split(":", 5)[5].partition("/")
     if kind == "assumed-role":
@@ -71,7 +71,7 @@ def _simulated_caller(account: Account) -> str:
 
 
 def _simulate(account: Account, who: str, questions: list[Question], name: str) -> Finding:
-    """IAM's own answer. It knows the identity's policies, boundaries and organisation, not a bucket's or a key's policy."""
+    """IAM's policy simulation. It knows the identity's policies, boundaries and organisation, not a bucket's or a key's policy."""
     if not who:
         return skipped("IAM simulates users and roles only")
     iam = account.aws.client("iam")

@@ -1,4 +1,4 @@
-"""Checks of SageMaker: the algorithm's image, quotas, and endpoints that cost."""
+"""Checks of SageMaker: the algorithm's image, quotas, and endpoints that cost money."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ _TOLD = 3
 
 
 def image(account: Account) -> Finding:
-    """The built-in algorithm's address in this region; the SDK knows it without a call."""
+    """The address of the built-in algorithm's image in this region; the SDK knows it without a call."""
     from mlkit.aws.training import image_uri
     from mlkit.kinds import algorithm_of
 
@@ -32,15 +32,20 @@ def training_quota(account: Account) -> Finding:
 
 def endpoint_quota(account: Account) -> Finding:
     instance = endpoint_instance_type((account.project.root / ENDPOINT_TEMPLATE).read_text())
-    return _quota(account, f"{instance} for endpoint usage", _ENDPOINTS, "dev, qa and production may run together: undeploy what you can")
+    return _quota(
+        account,
+        f"{instance} for endpoint usage",
+        _ENDPOINTS,
+        "dev, qa and production may run together: undeploy those that you do not need",
+    )
 
 
 def endpoints(account: Account) -> Finding:
-    """What runs, and therefore costs, whoever started it."""
+    """The running endpoints, which cost money, whoever started them."""
     pages = account.aws.client("sagemaker").get_paginator("list_endpoints").paginate()
     running = {item["EndpointName"]: item["CreationTime"] for page in pages for item in page["Endpoints"]}
     if not running:
-        return ok("none runs, none costs")
+        return ok("none runs, so none costs money")
     names = account.names
     passing = [environment for environment in ("dev", "qa") if names.endpoint(environment) in running]
     ours = [name for name in (names.endpoint("production"), *map(names.endpoint, passing)) if name in running]
@@ -61,7 +66,7 @@ def endpoint_instance_type(template: str) -> str:
 
 
 def _quota(account: Account, name: str, wanted: int, when_lower: str) -> Finding:
-    """The quota of this name: none is a failure, less than `wanted` a warning."""
+    """The quota of this name. A quota of 0 is a failure, less than `wanted` a warning."""
     pages = account.aws.client("service-quotas").get_paginator("list_service_quotas").paginate(ServiceCode="sagemaker")
     values: dict[str, Any] = {item["QuotaName"]: item["Value"] for page in pages for item in page["Quotas"]}
     if name not in values:

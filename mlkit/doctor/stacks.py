@@ -1,4 +1,4 @@
-"""What a CloudFormation stack's status means for what runs on it."""
+"""The finding for a CloudFormation stack's status."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,5 +16,5 @@ def judge_stack(found: Mapping[str, Any]) -> Finding:
     if status.endswith("_IN_PROGRESS"):
         return warn(told, "Wait until it has ended, then check again.")
     if status.endswith("ROLLBACK_COMPLETE") and status != "ROLLBACK_COMPLETE":
-        return warn(f"{told}: the last update failed, the one before holds", events)
+        return warn(f"{told}: the last update failed and was rolled back", events)
     return fail(told, events, DeploymentFailed)

@@ -104,7 +104,7 @@ def test_with_lake_and_pipeline_nothing_fails(deployed: str) -> None:
     assert {name for name, outcome in outcomes(found).items() if outcome is Outcome.WARN} == {"initials"}
     assert exit_code(found.values()) == 0
     assert found["rows"].detail == "1 object, 0.0 MB, first rows: 0 1 3 881250949 | 1 2 3 881250949 | 2 3 3 881250949"
-    assert found["subscription"].detail == "a@example.com hears of approvals"
+    assert found["subscription"].detail == "a@example.com is notified of approvals"
     assert all(finding.detail.startswith("not offered here: The local AWS") for name, finding in found.items() if name in NOT_OFFERED)
 
 
@@ -113,7 +113,7 @@ def test_before_the_first_deployment_nothing_fails_and_the_next_step_is_to_deplo
     assert exit_code(found.values()) == 0
     assert "aws cloudformation deploy --template-file CloudFormation/datalake.yaml" in found["lake stack"].next_step
     assert [found[name].detail for name in ("database", "execution role")] == ["comes with the lake"] * 2
-    assert found["bucket"].detail == "nobody-ml-id-lab is free; the lake's stack makes it"
+    assert found["bucket"].detail == "nobody-ml-id-lab is free; the lake's stack creates it"
     assert found["rows"].detail == "needs table"
     assert found["connection"].detail == "needs pipeline stack"
     assert "`mlkit local run`" in alone("lake stack", account("nobody", deploys="mlkit local run")).next_step
@@ -123,7 +123,7 @@ def test_a_bucket_that_a_deleted_stack_left_is_told_before_a_deployment_stops_at
     aws("s3").create_bucket(Bucket=LabNames(initials="left").bucket)
     found = alone("lake stack", account("left"))
     assert found.outcome is Outcome.WARN
-    assert "deploying would stop at it" in found.detail
+    assert "so deploying would fail" in found.detail
     without = findings(account("left"))
     assert [name for name, outcome in outcomes(without).items() if outcome is Outcome.FAIL] == ["database", "execution role"]
     assert exit_code(without.values()) == errors.NotFound.exit_code
@@ -141,7 +141,7 @@ def test_an_empty_table_names_the_command_that_fills_it(deployed: str, aws: Call
     [
         (HEADER + "1,2,3,4\n5,6,7,8\n", r"a row has 1 fields by the delimiter '\t', the table has 4 columns: 1,2,3,4"),
         (HEADER + "1\t2\tfour\t4\n", "column rating is bigint, the file has 'four'"),
-        (HEADER, "no whole row in the first object"),
+        (HEADER, "the first object has no complete row"),
     ],
 )
 def test_rows_that_the_table_cannot_read_are_shown(deployed: str, aws: Callable[[str], Any], content: str, told: str) -> None:
@@ -325,7 +325,7 @@ def test_the_quota_of_endpoints_is_that_of_the_template_s_instance(deployed: str
 
 def test_quotas_that_may_not_be_listed_are_skipped_with_the_action(deployed: str) -> None:
     found = answered("training quota", errors_=[("service-quotas", "list_service_quotas", "AccessDeniedException", 400)])
-    assert (found.outcome, found.detail) == (Outcome.SKIPPED, "may not ask: service-quotas:X")
+    assert (found.outcome, found.detail) == (Outcome.SKIPPED, "no permission: service-quotas:X")
 
 
 def decisions(*values: str) -> list[tuple[str, str, dict[str, Any]]]:
@@ -365,10 +365,10 @@ def test_a_connection_whose_handshake_is_not_finished_fails(deployed: str, statu
 @pytest.mark.parametrize(
     ("arns", "outcome", "told"),
     [
-        (["arn:aws:sns:us-east-1:123456789012:t:1"], Outcome.OK, "a@example.com hears of approvals"),
-        (["PendingConfirmation"], Outcome.WARN, "a@example.com has not confirmed: approvals wait unheard"),
-        (["Deleted"], Outcome.WARN, "nobody hears of approvals"),
-        ([], Outcome.WARN, "nobody hears of approvals"),
+        (["arn:aws:sns:us-east-1:123456789012:t:1"], Outcome.OK, "a@example.com is notified of approvals"),
+        (["PendingConfirmation"], Outcome.WARN, "a@example.com has not confirmed the subscription to approvals"),
+        (["Deleted"], Outcome.WARN, "nobody is notified of approvals"),
+        ([], Outcome.WARN, "nobody is notified of approvals"),
     ],
 )
 def test_a_subscription_that_waits_for_its_click_is_told(deployed: str, arns: list[str], outcome: Outcome, told: str) -> None:

@@ -69,7 +69,7 @@ def test_a_denied_call_fails_with_its_own_exit_code_and_does_not_stop_the_rest()
 
 def test_a_denied_optional_call_is_skipped_with_the_action() -> None:
     found = findings_of(Check(name="a", run=raising(DENIED), optional=True))
-    assert (found["a"].outcome, found["a"].detail) == (Outcome.SKIPPED, "may not ask: iam:GetRole")
+    assert (found["a"].outcome, found["a"].detail) == (Outcome.SKIPPED, "no permission: iam:GetRole")
 
 
 @pytest.mark.parametrize("code", ["UnknownOperationException", "InvalidAction", "NotImplemented"])
@@ -255,7 +255,7 @@ def signed_in(token: str | None = "t", **more: Any) -> SimpleNamespace:
     [
         (None, Outcome.FAIL, "none found"),
         (signed_in(None), Outcome.OK, "from sso, permanent"),
-        (signed_in(), Outcome.OK, "from sso, temporary, the end is not told"),
+        (signed_in(), Outcome.OK, "from sso, temporary, expiry unknown"),
         (signed_in(_expiry_time=NOW + timedelta(hours=1)), Outcome.OK, "from sso, until 13:00 UTC, 60 minutes from now"),
         (signed_in(_expiry_time=NOW + timedelta(minutes=5)), Outcome.WARN, "from sso, until 12:05 UTC, 5 minutes from now"),
     ],
