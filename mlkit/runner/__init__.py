@@ -1,4 +1,4 @@
-"""One notebook through papermill, with strict parameters, an honest record and a stop that leaves nothing behind."""
+"""Runs one notebook through papermill, with strict parameters, a record of the run, and a stop that leaves no job behind."""
 
 from mlkit.runner.options import Progress, RunOptions
 from mlkit.runner.run import run_notebook

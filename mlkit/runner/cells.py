@@ -1,4 +1,4 @@
-"""The code cells of a notebook as a run sees them: counted from 1, each with the heading above it, its stamps and its marks."""
+"""The code cells of a run: their numbers from 1, the headings above them, their status, and the banner of a failed cell."""
 
 import html
 import re
@@ -10,12 +10,12 @@ _VERBS = {Status.FAILED: "failed", Status.DIED: "died", Status.INTERRUPTED: "was
 
 
 def is_run(cell: Any) -> bool:
-    """Whether the kernel is given the cell: code, not empty and not tagged `skip-execution`."""
+    """Whether the kernel runs the cell: code, not empty and not tagged `skip-execution`."""
     return cell.cell_type == "code" and bool(cell.source.strip()) and "skip-execution" not in cell.metadata.get("tags", [])
 
 
 def code_cells(notebook: Any) -> list[tuple[Any, str]]:
-    """The code cells that are run, or would have been, each with the heading above it."""
+    """The code cells to run, each with the heading above it."""
     found, heading = [], ""
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
@@ -27,7 +27,7 @@ def code_cells(notebook: Any) -> list[tuple[Any, str]]:
 
 
 def cell_records(notebook: Any) -> tuple[CellRecord, ...]:
-    """One record per code cell, from the stamps that the engine put on it."""
+    """One record per code cell, from the engine's stamps."""
 
     def one(number: int, cell: Any, heading: str) -> CellRecord:
         stamps = cell.metadata.papermill

@@ -1,4 +1,4 @@
-"""What is refused before anything begins: a kernel that is not there, a file that another run is writing."""
+"""Checks before a run: the kernel is installed, and no other run writes the same file."""
 
 import contextlib
 import fcntl
@@ -15,7 +15,7 @@ from mlkit.notebook_file import is_utf8
 
 @contextlib.contextmanager
 def only_one(executed: Path) -> Iterator[None]:
-    """Two runs that write the same notebook would mix their evidence: the second is refused."""
+    """Hold the lock of the executed notebook. Raises UsageError for a second run, because two would mix their evidence."""
     if not is_utf8(executed):
         raise UsageError(f"The name of the executed notebook is not UTF-8: {str(executed)!a}", cure="Name another file for it.")
     try:
@@ -30,8 +30,8 @@ def only_one(executed: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            cure = "Wait for it, or name another file for this one's executed notebook."
-            raise UsageError(f"Another run is writing {executed} just now.", cure=cure) from None
+            cure = "Wait for it, or name another file for this run's executed notebook."
+            raise UsageError(f"Another run is writing {executed}.", cure=cure) from None
         yield
 
 
@@ -48,16 +48,17 @@ def kernel_of(content: Mapping[str, Any], kernel_name: str | None, source: Path)
         raise InvalidNotebook(f"{source}: the notebook's kernelspec has no {missing}.", cure="Choose its kernel in JupyterLab and save it.")
     if not isinstance(name, str):
         raise InvalidNotebook(
-            f"{source}: the name of the notebook's kernel is no text.", cure="Choose its kernel in JupyterLab and save it."
+            f"{source}: the name of the notebook's kernel is not text.", cure="Choose its kernel in JupyterLab and save it."
         )
     if language != "python":
         raise InvalidNotebook(
-            f"{source}: the notebook is written in {language}.", cure="Parameters can be checked in Python notebooks only."
+            f"{source}: the notebook is written in {language}.",
+            cure="mlkit runs Python notebooks only, because it checks their parameters.",
         )
     kernels = KernelSpecManager()
     try:
         kernels.get_kernel_spec(name)
     except NoSuchKernel:
         installed = ", ".join(sorted(kernels.find_kernel_specs())) or "none"
-        raise InvalidNotebook(f"{source}: the kernel {name!r} is not installed; there are: {installed}.") from None
+        raise InvalidNotebook(f"{source}: the kernel {name!r} is not installed. Installed kernels: {installed}.") from None
     return name

@@ -1,4 +1,4 @@
-"""nbclient that hears every error the kernel reports, forgets no stop, and leaves when the kernel is gone."""
+"""An nbclient that handles every error the kernel reports, every stop, and the kernel's end."""
 
 import os
 import signal
@@ -25,7 +25,7 @@ _FOREVER_S = 10**8  # nbclient gives up on output 4 s after the reply, also whil
 
 @dataclass(frozen=True)
 class End:
-    """How a cell ended, why unless it is completed, and whether its kernel can go on."""
+    """How a cell ended, the reason unless it completed, and whether the kernel can go on."""
 
     status: Status = Status.COMPLETED
     ename: str = ""
@@ -35,14 +35,14 @@ class End:
 
 
 class StoppableClient(PapermillNotebookClient):  # type: ignore[misc]
-    """Runs the cells of the manager's notebook; the session knows how each of them, and the run, ended."""
+    """Runs the cells of the manager's notebook. The session records how each cell and the run ended."""
 
     def __init__(self, manager: Any, session: Session, **options: Any) -> None:
         hooks = {"on_cell_execute": self._begin_request, "on_cell_executed": self._hear_reply}
         super().__init__(manager, iopub_timeout=_FOREVER_S, **hooks, **options)
         self.session = session
         self._cells: dict[str, Any] = {}  # by the id of the request that ran them
-        self._errors: list[dict[str, Any]] = []  # messages of type `error` that no cell was ended for yet
+        self._errors: list[dict[str, Any]] = []  # messages of type `error` that have not ended a cell yet
         self._reply: dict[str, Any] = {}  # the content of the last reply
 
     def create_kernel_manager(self) -> Any:
@@ -64,7 +64,7 @@ class StoppableClient(PapermillNotebookClient):  # type: ignore[misc]
         self.session.started(self.km.provisioner.process, output)
 
     def papermill_execute_cells(self) -> None:
-        """Raises RunStopped when the kernel cannot go on; otherwise the session tells whether a cell failed."""
+        """Raises RunStopped if the kernel cannot go on. Otherwise the session records whether a cell failed."""
         reply = self.wait_for_reply(self.kc.kernel_info())
         self.session.python = reply["content"]["language_info"].get("version")
         self.kc.listen(self._hear, self._give_up)
@@ -84,12 +84,12 @@ class StoppableClient(PapermillNotebookClient):  # type: ignore[misc]
             return super().process_message(message, cell, cell_index)
         except CellExecutionComplete:
             raise
-        except Exception as problem:  # a message that is not as the protocol has it
+        except Exception as problem:  # a message that violates the protocol
             content = {"ename": "UnreadableMessage", "evalue": f"{message['msg_type']}: {type(problem).__name__}: {problem}"}
             self._errors.append({**message, "content": content})
 
     def output(self, outs: list[Any], msg: dict[str, Any], display_id: str | None, cell_index: int) -> Any:
-        """nbclient's. Plain text, which may come in tens of thousands of pieces, is not held against nbformat's schema each time."""
+        """As nbclient's, but does not validate each of possibly many thousand pieces of plain text against nbformat's schema."""
         content, request = msg["content"], msg["parent_header"].get("msg_id")
         plain = msg["msg_type"] == "stream" and isinstance(content.get("text"), str) and content.get("name") in ("stdout", "stderr")
         if not plain or self.clear_before_next_output or self.output_hook_stack[request]:
@@ -112,7 +112,7 @@ class StoppableClient(PapermillNotebookClient):  # type: ignore[misc]
 
     def _run_cell(self, cell: Any, index: int) -> None:
         session, end = self.session, self._end_of(cell, index)
-        if session.stop_status is not None:  # it counts, whatever the cell made of it
+        if session.stop_status is not None:  # the stop counts even if the cell swallowed it
             end = End(session.stop_status, session.stop_name, session.stop_reason)
         if end.status is not Status.COMPLETED:
             session.fail(end.status, cell, end.ename, end.evalue, end.cure)
@@ -120,7 +120,7 @@ class StoppableClient(PapermillNotebookClient):  # type: ignore[misc]
         if end.status is Status.COMPLETED:
             self._fail_for_earlier_cells()
         elif not end.kernel_is_free:
-            session.signal_kernel(signal.SIGKILL)  # the clean-up of a killed kernel is instant
+            session.signal_kernel(signal.SIGKILL)  # nbclient cleans up a killed kernel at once
             raise RunStopped
 
     def _end_of(self, cell: Any, index: int) -> End:
@@ -136,14 +136,14 @@ class StoppableClient(PapermillNotebookClient):  # type: ignore[misc]
             return End(Status.FAILED, problem.ename, problem.evalue, cure_told(problem.traceback), kernel_is_free=True)
         except DeadKernelError:
             return End(Status.DIED, "KernelDied", *session.death())
-        except Exception as problem:  # the run gets an end all the same
+        except Exception as problem:  # the run still gets its end
             return End(Status.FAILED, *runner_failed(problem))
         return self._end_without_exception(cell)
 
     def _end_without_exception(self, cell: Any) -> End:
-        """What the kernel's reply does not call an error may be one."""
+        """Finds errors that the kernel's reply does not report as such."""
         if any(payload.get("source") == "ask_exit" for payload in self._reply.get("payload", [])):
-            return End(Status.FAILED, "SystemExit", "the cell called quit() or exit()", "Leave it out: a run ends with its last cell.")
+            return End(Status.FAILED, "SystemExit", "the cell called quit() or exit()", "Remove the call: a run ends with its last cell.")
         if errors := [error for error in self._errors if self._cell_of(error) is cell]:
             return End(Status.FAILED, *_told(errors[0]), kernel_is_free=True)
         if (status := self._reply["status"]) != "ok":
@@ -151,7 +151,7 @@ class StoppableClient(PapermillNotebookClient):  # type: ignore[misc]
         return End()
 
     def _fail_for_earlier_cells(self) -> None:
-        """An error that came after its cell was done: from a thread, a task of the event loop or a hook. The cell gets it now."""
+        """Fails a cell whose error came after it was done: from a thread, a task of the event loop or a hook."""
         if not self._errors:
             return
         error = self._errors[0]
@@ -167,7 +167,7 @@ class StoppableClient(PapermillNotebookClient):  # type: ignore[misc]
         return self._cells.get(message["parent_header"].get("msg_id", ""))
 
     async def _read_the_rest(self) -> None:
-        """Reads what the kernel published after the last cell was done, so that an error there is heard."""
+        """Reads the kernel's messages after the last cell, so that no error among them is lost."""
         request = self.kc.kernel_info()
         await self.async_wait_for_reply(request)
         done = False
@@ -175,13 +175,13 @@ class StoppableClient(PapermillNotebookClient):  # type: ignore[misc]
             try:
                 message = await self.kc.iopub_channel.get_msg(timeout=QUIET_S)
             except Empty:
-                return self._give_up("the kernel did not say that its output is complete")
+                return self._give_up("the kernel did not report that its output is complete")
             done = message["parent_header"].get("msg_id") == request and message["content"].get("execution_state") == "idle"
 
     read_the_rest = run_sync(_read_the_rest)
 
     def _resolve_references(self, cell: Any, index: int) -> None:
-        """After the cell that sets them: the secrets that parameters refer to take their place, in the kernel alone."""
+        """Replaces references in parameters by their secrets, in the kernel only, after the cell that sets them."""
         names = [name for tag in cell.metadata.get("tags", []) for name in self.session.references.get(tag, ())]
         if not names:
             return

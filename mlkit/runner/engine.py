@@ -1,7 +1,7 @@
-"""papermill's engine with honest stamps: each cell's end as it was, saved whole at every step, and a kernel that can be stopped.
+"""A papermill engine that records how each cell really ended, saves at every step, and can stop the kernel.
 
-papermill itself stamps every cell `completed` when the kernel dies, leaves the kernel alive on SIGTERM and calls `sys.exit(0)` in
-the middle of a notebook a success. Here the kernel's process decides. Imported by the runner when a notebook starts, not before.
+papermill itself marks every cell `completed` when the kernel dies, leaves the kernel alive on SIGTERM, and treats `sys.exit(0)` in
+the middle of a notebook as success. Here the state of the kernel's process decides. The runner imports it when a notebook starts.
 """
 
 import logging
@@ -16,11 +16,11 @@ from mlkit.runner.session import Session
 
 NAME = "mlkit"
 
-logging.getLogger("papermill").addHandler(logging.NullHandler())  # else Python prints the kernel's death a second time, bare
+logging.getLogger("papermill").addHandler(logging.NullHandler())  # otherwise Python prints the kernel's death a second time
 
 
 class HonestManager(NotebookExecutionManager):  # type: ignore[misc]
-    """papermill's stamps, with `not run`, `died`, `interrupted` and `timed out` besides its own."""
+    """papermill's stamps, with the additional states `not run`, `died`, `interrupted` and `timed out`."""
 
     def __init__(self, nb: Any, session: Session) -> None:
         super().__init__(nb, progress_bar=False)
@@ -33,7 +33,7 @@ class HonestManager(NotebookExecutionManager):  # type: ignore[misc]
         self.last_save_time = self.now()
 
     def autosave_cell(self) -> None:
-        """Each output counts: the last that a cell says before the machine goes away is worth most."""
+        """Save at every output, because the last one before a crash matters most."""
         self.session.on_save()
 
     def notebook_start(self, **kwargs: Any) -> None:
@@ -50,7 +50,7 @@ class HonestManager(NotebookExecutionManager):  # type: ignore[misc]
         self.session.on_cell(cell, None)
 
     def cell_ended(self, cell: Any, status: Status) -> None:
-        """Stamps a cell that was started; a second time when an error of it came later."""
+        """Stamp a cell that was started; again if an error arrives later."""
         stamps = cell.metadata.papermill
         stamps["status"], stamps["exception"] = str(status), status is not Status.COMPLETED
         super().cell_complete(cell)
@@ -70,14 +70,14 @@ class HonestManager(NotebookExecutionManager):  # type: ignore[misc]
 
 
 class Engine(NBClientEngine):  # type: ignore[misc]
-    """What papermill runs a notebook with when it is asked for the engine `mlkit`."""
+    """papermill's engine `mlkit`."""
 
     @classmethod
     def execute_notebook(cls, nb: Any, kernel_name: str, *, session: Session, start: dict[str, Any], start_timeout: float, **_: Any) -> Any:
         manager = HonestManager(nb, session)
         manager.notebook_start()
         try:
-            # An error that a tag allows would go unseen: a pipeline's notebook never swallows.
+            # A tag must not allow errors: a pipeline's notebook never hides one.
             options = {"kernel_name": kernel_name, "startup_timeout": start_timeout, "force_raise_errors": True}
             StoppableClient(manager, session, log=logging.getLogger("papermill"), **options).execute(**start)
         finally:
@@ -86,5 +86,5 @@ class Engine(NBClientEngine):  # type: ignore[misc]
 
 
 def register() -> None:
-    """Makes the engine known to papermill by its NAME; again and again does no harm."""
+    """Register the engine with papermill under its NAME. Repeated calls are harmless."""
     papermill_engines.register(NAME, Engine)

@@ -1,7 +1,7 @@
-"""The kernel's iopub channel, read whole: every message is kept, and an error counts whatever request it belongs to.
+"""Reads the kernel's iopub channel without loss. An error counts whatever request it belongs to.
 
-jupyter_client asks the event loop three times per message and lets ZeroMQ drop what comes faster than that. Here messages that have
-arrived are taken at once, and the queue in front of them has no limit but `OUTPUT_LIMIT_BYTES`.
+jupyter_client runs the event loop three times per message, and ZeroMQ drops messages that arrive faster. Here all arrived messages
+are read at once, and the queue has no limit but `OUTPUT_LIMIT_BYTES`.
 """
 
 import asyncio
@@ -14,20 +14,20 @@ import zmq
 from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.channels import AsyncZMQSocketChannel
 
-OUTPUT_LIMIT_BYTES = 100 * 1024**2  # what the notebook's outputs may take together: nobody can review more, or open it
-QUIET_S = 60.0  # after its reply, a kernel that publishes nothing for so long will not say that the cell is done
-_BURST = 64  # messages that are read before other tasks of the loop get their turn
+OUTPUT_LIMIT_BYTES = 100 * 1024**2  # of all outputs of the notebook; nobody can open or review a larger one
+QUIET_S = 60.0  # after its reply, a kernel that is silent for so long will not report the end of the cell
+_BURST = 64  # messages that are read before other tasks of the loop run
 _KEPT = {"stream", "display_data", "execute_result", "error"}
 
 
 class IopubChannel(AsyncZMQSocketChannel):
-    """Calls `on_message` with each message before its reader gets it, and `on_trouble` when the cell cannot go on: it ends the kernel."""
+    """Calls `on_message` with each message before its reader gets it, and `on_trouble`, which ends the kernel, if the cell cannot go on."""
 
     def __init__(self, socket: Any, session: Any, loop: Any = None) -> None:
         super().__init__(socket, session, loop)
         self.on_message: Callable[[dict[str, Any]], None] = lambda message: None
         self.on_trouble: Callable[[str], None] = lambda reason: None
-        self.replied = False  # whether the request that is read for has been answered on the shell channel
+        self.replied = False  # whether the kernel has answered the current request on the shell channel
         self._now: zmq.Socket[Any] = zmq.Socket.shadow(socket)
         self._read = 0
         self._kept_bytes: dict[Any, int] = {}  # by request
@@ -55,7 +55,7 @@ class IopubChannel(AsyncZMQSocketChannel):
             if timeout is not None:
                 raise Empty
             if self.replied and time.monotonic() - began > QUIET_S:
-                self.on_trouble(f"the kernel answered, but did not say within {QUIET_S:g} s that the cell's output is complete")
+                self.on_trouble(f"the kernel answered, but did not report within {QUIET_S:g} s that the cell's output is complete")
 
     def _count(self, message: dict[str, Any], size: int) -> None:
         kind, request = message["msg_type"], message["parent_header"].get("msg_id")
@@ -68,7 +68,7 @@ class IopubChannel(AsyncZMQSocketChannel):
 
 
 class ShellChannel(AsyncZMQSocketChannel):
-    """Tells `on_reply` when the kernel has answered a request to execute."""
+    """Calls `on_reply` when the kernel has answered an execute request."""
 
     on_reply: Callable[[], None] | None = None
 
@@ -88,17 +88,17 @@ class KernelClient(AsyncKernelClient):
 
     def connect_iopub(self, identity: bytes | None = None) -> Any:
         """A socket whose queue has no limit: ZeroMQ would drop messages beyond the first thousand that wait."""
-        self.context.setsockopt(zmq.RCVHWM, 0)  # for sockets that are made from now on
+        self.context.setsockopt(zmq.RCVHWM, 0)  # for sockets created from now on
         return super().connect_iopub(identity)
 
     def listen(self, on_message: Callable[[dict[str, Any]], None], on_trouble: Callable[[str], None]) -> None:
-        """Have `on_message` called with every message that the kernel publishes, `on_trouble` with why the kernel must be ended."""
+        """Call `on_message` with every message of the kernel, and `on_trouble` with the reason why the kernel must be ended."""
         self._iopub.on_message, self._iopub.on_trouble = on_message, on_trouble
         assert isinstance(self.shell_channel, ShellChannel)
         self.shell_channel.on_reply = self._replied
 
     def begin_request(self) -> None:
-        """From here on the kernel has not answered yet: it may be silent as long as it works."""
+        """Begin a request. Until its reply, the kernel may be silent as long as it works."""
         self._iopub.replied = False
 
     def _replied(self) -> None:

@@ -1,4 +1,4 @@
-"""Where the executed notebook and its record go, screened: to this machine's disk, and to a store while the run goes on."""
+"""Screens the executed notebook and its record, and writes them to the local disk and to a store while the run goes on."""
 
 import contextlib
 import dataclasses
@@ -16,31 +16,31 @@ from mlkit.errors import AwsUnavailable, MlkitError, RunnerFailed, SaveFailed
 from mlkit.records import Earlier, Failure, Redaction, RunRecord
 from mlkit.screening import Screener
 
-LAST_STORE_S = 8.0  # what a stopped run gives the store to take its notebook and record
+LAST_STORE_S = 8.0  # time for a stopped run to store its notebook and record
 
 
 def utf8(json_text: str) -> bytes:
-    r"""JSON as UTF-8. Half of a surrogate pair, which UTF-8 cannot hold, becomes its JSON escape (`\ud83d`), which readers undo."""
+    r"""JSON as UTF-8. Half of a surrogate pair, which UTF-8 cannot encode, becomes its JSON escape (`\ud83d`), which readers decode."""
     return json_text.encode("utf-8", "backslashreplace")
 
 
 class Store(Protocol):
-    """What keeps executed notebooks elsewhere; `mlkit.aws.evidence` is the one for S3."""
+    """A store for executed notebooks; `mlkit.aws.evidence` is the one for S3."""
 
     def address(self, name: str) -> str:
-        """Where a file of that name is kept."""
+        """The address of a file of that name."""
 
     def put(self, name: str, data: bytes) -> None:
-        """Keep the bytes under the name, in place of what was kept there before."""
+        """Store the bytes under the name; they replace an earlier file."""
 
     def unfinished(self, record_name: str) -> Earlier | None:
-        """The newest earlier attempt, if that never ended."""
+        """The newest earlier attempt, if it never ended."""
 
 
 class Keeper:
-    """Saves and stores one run. Nothing leaves it unscreened; what the screen took out is in `redactions`.
+    """Saves and stores one run. It screens everything before it writes; `redactions` lists what it redacted.
 
-    A store that does not answer is left behind once the run is to stop: see `is_stopped`.
+    Once the run stops, it no longer waits for a store that does not answer: see `is_stopped`.
     """
 
     def __init__(self, executed: Path, store: Store | None, screener: Screener, is_stopped: Callable[[], bool]) -> None:
@@ -54,7 +54,7 @@ class Keeper:
         self._closed = False
 
     def save(self, notebook: Any) -> None:
-        """Write the notebook. That it cannot be written is told at the end: a disk that is full now may not be so later."""
+        """Write the notebook. A failure is reported at the end, because a full disk may have space later."""
         data = self._clean_notebook(notebook)
         with self._writing:
             self._notebook = data
@@ -66,18 +66,18 @@ class Keeper:
         return utf8(nbformat.writes(nbformat.from_dict(clean)))  # type: ignore[no-untyped-call]
 
     def clean_record(self, record: RunRecord) -> RunRecord:
-        """The record with every secret taken out, and the list of all that was."""
+        """The record with every secret redacted, and the list of redactions."""
         clean, found = self.screener.document(json.loads(record.to_json()), "record")
         self.redactions.update(dict.fromkeys(found))
         return dataclasses.replace(RunRecord.from_json(json.dumps(clean)), redactions=tuple(self.redactions))
 
     def clean_files(self, paths: Iterable[Path]) -> None:
-        """Take secrets out of files that the notebook leaves to later steps: they travel as pipeline artifacts."""
+        """Redact secrets in files for later steps, because the pipeline stores them as artifacts."""
         for path in paths:
             try:
                 text = path.read_text(encoding="utf-8")
             except (OSError, UnicodeDecodeError):
-                continue  # gone, or no text
+                continue  # deleted, or not text
             clean, found = self._clean_file(text, path.name)
             if found:
                 self.redactions.update(dict.fromkeys(found))
@@ -91,7 +91,7 @@ class Keeper:
         return json.dumps(document, indent=2) + "\n", found
 
     def begin(self, record: RunRecord) -> None:
-        """A run whose evidence cannot be kept must not begin: raises SaveFailed, or what the store raises, and takes back what it wrote."""
+        """Write and store the first files, so that no run begins without evidence. On SaveFailed or the store's error, removes them."""
         if self._unsaved is not None:
             raise self._unsaved
         try:
@@ -104,7 +104,7 @@ class Keeper:
             raise
 
     def _take_back(self) -> None:
-        """What lay here before this run is there again."""
+        """Restore the previous files."""
         for path, before in self._earlier.items():
             if before is None:
                 path.unlink(missing_ok=True)
@@ -112,7 +112,7 @@ class Keeper:
                 self._write(path, before)
 
     def keep_unfinished(self, notebook: Any, record: RunRecord) -> None:
-        """Save and store what there is by now, until `close`. A failure waits for the end, which tells of it if it lasts."""
+        """Save and store the notebook so far, until `close`. A failure is reported at the end of the run if it lasts."""
         data, clean = self._clean_notebook(notebook), self.clean_record(record)
         with self._writing:
             if self._closed:
@@ -127,12 +127,12 @@ class Keeper:
             logging.getLogger(__name__).warning("The unfinished notebook could not be stored: %s", text)
 
     def close(self) -> None:
-        """From here on nothing unfinished is written: a save that was under way must not replace the last one."""
+        """Write no unfinished notebook from now on, so that a save in progress does not replace the last one."""
         with self._writing:
             self._closed = True
 
     def end(self, record: RunRecord) -> RunRecord:
-        """Store, then write the record; what went wrong with either is in its `not_kept`."""
+        """Store, then write the record. Its `not_kept` says what failed."""
         problems: list[MlkitError] = []
         if self._unsaved is not None:
             problems.append(self._unsaved)
@@ -142,7 +142,7 @@ class Keeper:
                 problems.append(AwsUnavailable(f"The evidence could not be stored within {LAST_STORE_S:g} s"))
         except MlkitError as problem:
             problems.append(problem)
-        except Exception as problem:  # the record must get its end, whatever the store is made of
+        except Exception as problem:  # the record must get its end, whatever the store raises
             problems.append(RunnerFailed(f"The evidence could not be stored: {type(problem).__name__}: {problem}"))
         record = self.clean_record(_with(record, problems))
         self._write_record(record)
@@ -151,7 +151,7 @@ class Keeper:
         return record
 
     def _store_all(self, record: RunRecord, *, unfinished: bool = False) -> None:
-        """The lock keeps an upload that hung from overtaking the last one."""
+        """Store notebook and record. The lock keeps an earlier upload that hung from replacing the last one."""
         if self.store is not None:
             with self._storing:
                 if unfinished and self._closed:
@@ -160,7 +160,7 @@ class Keeper:
                 self.store.put(self.record_path.name, utf8(self.clean_record(record).to_json()))
 
     def _store_unless_stopped(self, record: RunRecord, grace_s: float) -> bool:
-        """Store, however long it takes; once the run is to stop, False after `grace_s`: the upload is left to end with the process."""
+        """Store, however long it takes. Once the run stops, returns False after `grace_s`; the upload ends with the process."""
         ended: list[BaseException | None] = []
 
         def store() -> None:
@@ -185,7 +185,7 @@ class Keeper:
 
     @staticmethod
     def _write(path: Path, data: bytes) -> SaveFailed | None:
-        """In one step, so that a reader never finds half of it."""
+        """Write the file atomically, so that a reader never finds half of it."""
         partial = path.with_name(f".{path.name}.partial")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)  # a notebook may delete it

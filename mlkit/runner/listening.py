@@ -1,4 +1,4 @@
-"""The runner's end of the journal: a Unix socket that the kernel and its children tell their events to."""
+"""The runner's end of the journal: a Unix socket for the events of the kernel and its children."""
 
 import json
 import shutil
@@ -9,11 +9,11 @@ from multiprocessing.connection import Client, Connection, Listener
 from pathlib import Path
 from typing import Any
 
-LAST_WORDS_S = 1.0  # what is still in the sockets when the kernel is gone is read in milliseconds
+LAST_WORDS_S = 1.0  # to read what is still in the sockets when the kernel has ended; milliseconds suffice
 
 
 class JournalListener:
-    """Listens from `start` to `stop`; every event is handled before its sender goes on. The folder of the socket is the user's alone."""
+    """Listens from `start` to `stop`, and handles every event before its sender continues. Only the user may open the socket's folder."""
 
     def __init__(self, on_event: Callable[[dict[str, Any]], None]) -> None:
         self._on_event = on_event
@@ -28,12 +28,12 @@ class JournalListener:
         self._accepting.start()
 
     def stop(self) -> None:
-        """Reads what a kernel that has ended said last, then closes. A second call does nothing."""
+        """Read the last events of a kernel that has ended, then close. A second call does nothing."""
         if self._stopping:
             return
         self._stopping = True
         if self._accepting.is_alive():
-            Client(self.address, family="AF_UNIX").close()  # wakes `accept`, behind all that came before
+            Client(self.address, family="AF_UNIX").close()  # wakes `accept` after all earlier connections
             self._accepting.join()
         for line in self._lines:
             line.join(LAST_WORDS_S)
@@ -57,6 +57,6 @@ class JournalListener:
                     self._on_event(event)
                     connection.send_bytes(b"heard")
                 except (EOFError, OSError):
-                    return  # the sender is gone
-                except Exception:  # what a notebook sends is no reason for the runner to fail
+                    return  # the sender has ended
+                except Exception:  # a notebook's event must not make the runner fail
                     connection.send_bytes(b"not understood")

@@ -1,4 +1,4 @@
-"""How a run is to be made, and what it tells while it goes on."""
+"""The options of a run, and its progress reports."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -25,12 +25,12 @@ class Progress:
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
-    """How a run is to be made.
+    """The options of a run.
 
-    `cwd` is the kernel's folder, the current one by default; `root` is the project's, below which steps hand files over.
+    `cwd` is the kernel's folder, the current one by default; `root` is the project's, for the hand-over files.
     `environment` is added to the kernel's. `store` gets the notebook and its record at the start, while the run goes on (as long as
-    that is cheap) and at the end. `sources` says where a given parameter comes from, for the record. `aws` makes the session that
-    stops jobs and asks who is calling; it is called only when needed.
+    that is cheap) and at the end. `sources` gives the source of each parameter, for the record. `aws` creates the session that
+    stops jobs and reads the caller's identity; it is called only when needed.
     """
 
     kernel_name: str | None = None

@@ -1,4 +1,4 @@
-"""Where a run comes from: commit, code, locks, build, and who AWS says is calling."""
+"""The origin of a run: commit, code, locks, build, and the caller's identity."""
 
 import os
 import subprocess
@@ -13,13 +13,13 @@ from mlkit.records import Origin
 from mlkit.settings import Project
 from mlkit.steps import lock_digests
 
-# Variables by which CodeBuild, Jenkins, GitHub Actions, CircleCI and TeamCity name a build.
+# The variables in which CodeBuild, Jenkins, GitHub Actions, CircleCI and TeamCity name a build.
 BUILDS = ("CODEBUILD_BUILD_ID", "BUILD_TAG", "GITHUB_RUN_ID", "CIRCLE_WORKFLOW_ID", "BUILD_NUMBER")
-_GIT_TIMEOUT_S = 300  # only a git that hangs takes this long; without its answer the record would name no commit
+_GIT_TIMEOUT_S = 300  # a limit against a git that hangs; without its answer the record has no commit
 
 
 def origin(project: Project | None, environ: Mapping[str, str] = os.environ) -> Origin:
-    """All that can be told without a call to AWS. In CodeBuild there is no git; the build's variables name the commit."""
+    """The origin without calls to AWS. In CodeBuild there is no git; the build's variables name the commit."""
     commit, clean = _git(project.root) if project else (None, None)
     return Origin(
         commit=commit or environ.get("CODEBUILD_RESOLVED_SOURCE_VERSION"),
@@ -36,7 +36,7 @@ def origin(project: Project | None, environ: Mapping[str, str] = os.environ) -> 
 
 
 def project_of(notebook: Path) -> Project | None:
-    """The project that the notebook lies in, if it lies in one."""
+    """The notebook's project; None if it is in none."""
     try:
         return Project.find(notebook.resolve().parent)
     except NotFound:
@@ -44,14 +44,14 @@ def project_of(notebook: Path) -> Project | None:
 
 
 def installed_packages(python: str) -> dict[str, str]:
-    """The kernel's packages with their versions; none when its Python is another than this one, whose packages are not known."""
+    """The kernel's packages with their versions; empty if its Python is not this one."""
     if Path(python).parent != Path(sys.executable).parent:
         return {}
     return {distribution.name: distribution.version for distribution in metadata.distributions() if distribution.name}
 
 
 def _git(root: Path) -> tuple[str | None, bool | None]:
-    """(commit, whether nothing is changed or untracked), or Nones where git cannot tell."""
+    """(commit, whether nothing is changed or untracked), or Nones without an answer of git."""
     commit = _asked(root, "rev-parse", "--show-toplevel", "HEAD")
     if commit is None or Path(commit.split("\n")[0]).resolve() != root.resolve():
         return None, None  # no repository, no commit yet, or a folder inside of somebody else's

@@ -1,4 +1,4 @@
-"""A run from its refusals to its record: parameters bound, kernel watched, evidence kept, jobs stopped, all of it told."""
+"""Runs one notebook: checks, binds parameters, watches the kernel, stores evidence, stops jobs, and writes the record."""
 
 import contextlib
 import hashlib
@@ -29,7 +29,7 @@ from mlkit.runner.usage import UsageMeter
 from mlkit.screening import Screener, secret_variables
 from mlkit.settings import Project
 
-START_TIMEOUT_S = 600  # only a kernel that hangs takes this long; one that ends is noticed at once
+START_TIMEOUT_S = 600  # a limit against a kernel that hangs; one that ends is noticed at once
 STOP_JOBS_S = 5.0
 STOP_SAVING_S = 1.0
 
@@ -40,7 +40,7 @@ def run_notebook(source: Path, executed: Path, parameters: Mapping[str, Any], op
     `executed` and its record (`.record.json` beside it) are written from the start and after every cell. A time limit, SIGTERM,
     SIGINT or SIGHUP interrupts the cell, then ends the kernel with all its children and stops the jobs that it started. Raises
     before a kernel starts: NotFound, InvalidNotebook, InvalidParameters, UsageError when another run writes the same file,
-    SaveFailed or the store's error when the evidence cannot be kept.
+    SaveFailed or the store's error if the evidence cannot be stored.
     """
     options = options or RunOptions()
     content = load_notebook(source)
@@ -60,7 +60,7 @@ def run_notebook(source: Path, executed: Path, parameters: Mapping[str, Any], op
 
 
 class _Run:
-    """One run's parts, and what each tells the others."""
+    """One run, with the parts that it connects."""
 
     def __init__(
         self,
@@ -108,7 +108,7 @@ class _Run:
                 self._execute()
                 record = self._conclude()
                 if self.session.stop_status is not None and record.status is Status.COMPLETED:
-                    self.session.fail_stopped()  # while the evidence was stored: a stop that was asked for is never forgotten
+                    self.session.fail_stopped()  # a stop that came while the evidence was stored
                     record = self._conclude()
                 return record
         finally:
@@ -116,7 +116,7 @@ class _Run:
             self.listener.stop()
 
     def _execute(self) -> None:
-        """Whatever ends the notebook, the session knows it afterwards. Raises only when nothing was begun."""
+        """Execute the notebook. Afterwards the session holds how it ended. Raises only if nothing began."""
         from nbformat import from_dict
         from papermill import PapermillExecutionError, execute_notebook
 
@@ -139,7 +139,7 @@ class _Run:
             execute_notebook(checked, None, dict(self.given), session=self.session, start=start, **options)
         except RunStopped:
             pass  # the session holds what happened
-        except PapermillExecutionError as problem:  # papermill looks through the outputs: it may see what nobody reported
+        except PapermillExecutionError as problem:  # papermill searches the outputs, and may find an unreported error
             self._ended_early(Status.FAILED, str(problem.ename), str(problem.evalue), "")
         except (Exception, SystemExit) as problem:
             self._ended_by(problem)
@@ -153,7 +153,7 @@ class _Run:
             raise problem if isinstance(problem, MlkitError) else RunnerFailed(runner_failed(problem)[1]) from problem
         if session.python is None:
             words = "".join(f"\n  {line}" for line in session.last_words)
-            cure = "Open the notebook in JupyterLab and see whether its kernel starts there."
+            cure = "Open the notebook in JupyterLab and check whether its kernel starts there."
             self._ended_early(Status.DIED, type(problem).__name__, f"the kernel did not start: {problem}{words}", cure)
         elif isinstance(problem, DeadKernelError):
             self._ended_early(Status.DIED, "KernelDied", *session.death())
@@ -161,7 +161,7 @@ class _Run:
             self._ended_early(Status.FAILED, *runner_failed(problem))
 
     def _ended_early(self, status: Status, ename: str, evalue: str, cure: str) -> None:
-        """What ended the run outside of its cells; what the session knows already, and a stop that was asked for, come first."""
+        """Record the run's end outside of its cells, unless the session already has a failure or a stop."""
         if self.session.status is not Status.COMPLETED:
             return
         if self.session.stop_status is not None:
@@ -170,7 +170,7 @@ class _Run:
             self.session.fail(status, None, ename, evalue, cure)
 
     def _conclude(self) -> RunRecord:
-        """The one end of every run that was begun: jobs stopped, notebook and record written and stored."""
+        """End a run that has begun: stop its jobs, then write and store notebook and record."""
         try:
             return self._end()
         except (Exception, SystemExit) as problem:  # rather a record that says less than one that says `running` for ever
@@ -178,7 +178,7 @@ class _Run:
             return self.keeper.end(self._bare_record())
 
     def _end(self) -> RunRecord:
-        self.session.signal_kernel(signal.SIGKILL)  # what the kernel left running; then its last word has been said
+        self.session.signal_kernel(signal.SIGKILL)  # ends what the kernel left running, so that no event follows
         self.listener.stop()
         self.saver.stop(STOP_SAVING_S)
         self.keeper.close()
@@ -192,7 +192,7 @@ class _Run:
         return self.keeper.end(self._record(usage, self.session.status, ended=datetime.now(UTC)))
 
     def _hear(self, event: dict[str, Any]) -> None:
-        """An event of the journal, in a thread of its own."""
+        """Handle an event of the journal, in a thread of its own."""
         match event.get("kind"):
             case "hello":
                 self.listened = True
@@ -218,11 +218,11 @@ class _Run:
             number = next(i for i, (one, _) in enumerate(counted, 1) if one is cell)
             heading, _ = self.screener.text(counted[number - 1][1], "source")
             progress = Progress(cell=number, cells=len(counted), heading=heading, status=status, elapsed_s=time.monotonic() - self.began)
-            with contextlib.suppress(OSError):  # nobody reads the terminal any more: no reason to stop
+            with contextlib.suppress(OSError):  # a closed terminal must not stop the run
                 self.options.on_progress(progress)
 
     def _finish_activity(self) -> None:
-        """What the kernel left running is stopped, and what only AWS knows is asked."""
+        """Stop the jobs that the kernel left running, and read missing facts from AWS."""
         unfinished = self.log.unfinished_jobs() or self.log.unfinished_queries()
         stop = self.session.status is not Status.COMPLETED and bool(unfinished)
         if self.options.aws is None or not (stop or self.options.store or self.log.snapshot() != Activity()):
@@ -240,10 +240,10 @@ class _Run:
                 self.digested = complete_digests(aws, self.log.snapshot())
                 self.origin = replace(self.origin, account=(who := caller(aws)).account, role=who.role, region=who.region)
         except Exception as problem:  # the run has ended, and its record must be written
-            self._note(f"AWS could not be asked at the end of the run: {problem}")
+            self._note(f"The calls to AWS at the end of the run failed: {problem}")
 
     def _handed_over(self) -> list[Path]:
-        """The files that this run left for later steps: what it told of, and what is new in the handoff folder."""
+        """The files that this run wrote for later steps: those it reported, and new ones in the handoff folder."""
         root = self.options.root or self.options.cwd or Path.cwd()
         told = {root / one.path for one in self.log.snapshot().files if one.role == "output"}
         new = {path for path in Project(root=root).handoff.glob("*.json") if path.stat().st_mtime >= self.started.timestamp() - 1}
@@ -255,14 +255,14 @@ class _Run:
                 self.options.on_note(self.screener.text(line, "record")[0])
 
     def _cut_off(self) -> Earlier | None:
-        """The attempt before this one, when its record never got an end: here, or where the store keeps attempts."""
+        """The previous attempt if its record has no end, on the local disk or in the store."""
         earlier = None
         try:
             record = RunRecord.from_json(self.keeper.record_path.read_text())
             if record.ended is None:
                 earlier = Earlier(record=str(self.keeper.record_path), started=record.started)
         except (OSError, MlkitError):
-            pass  # there is none, or none that could be read
+            pass  # no record, or an unreadable one
         if earlier is None and self.options.store is not None:
             earlier = self.options.store.unfinished(self.keeper.record_path.name)
         if earlier is not None:
@@ -301,7 +301,7 @@ class _Run:
         )
 
     def _bare_record(self) -> RunRecord:
-        """What can be told of a run of which nothing that the notebook made can be trusted to be written."""
+        """A minimal record, for a run whose own results cannot be written."""
         return RunRecord(
             notebook=str(self.source),
             notebook_sha256=self.digest,

@@ -1,13 +1,13 @@
-"""A thread that keeps the unfinished notebook while its cells go on: no cell waits for a disk or for S3."""
+"""A thread that saves the unfinished notebook while its cells run, so that no cell waits for a disk or for S3."""
 
 import logging
 import threading
 import time
 from collections.abc import Callable
 
-PAUSE_S = 0.1  # at least, between two saves
-SHARE = 4  # a save is followed by a pause of this many times its length, so that it takes a fifth of one core at most
-AGE_SHARE = 0.02  # the longer a run lasts, the longer the pauses, up to 5 s: a bucket with versions keeps each save
+PAUSE_S = 0.1  # minimum between two saves
+SHARE = 4  # the pause after a save, as a multiple of its duration; saving takes at most a fifth of one core
+AGE_SHARE = 0.02  # pauses grow with the run's age, up to 5 s, because a versioned bucket keeps each save
 LONGEST_AGE_PAUSE_S = 5.0
 TRIES = 5
 
@@ -27,7 +27,7 @@ class Saver:
         self._wanted.set()
 
     def stop(self, within_s: float | None = None) -> None:
-        """After it no save begins; one that hangs is left behind."""
+        """No save begins after this call. It does not wait for one that hangs."""
         self._stopped.set()
         self._wanted.set()
         if self._thread.is_alive():
@@ -43,12 +43,12 @@ class Saver:
             self._stopped.wait(max(PAUSE_S, SHARE * (now - began), min(LONGEST_AGE_PAUSE_S, AGE_SHARE * (now - first))))
 
     def _save_whole(self) -> None:
-        """The notebook changes while it is read: a dictionary that grew in between is read again."""
+        """Save, and read again if the notebook changed meanwhile."""
         for left in reversed(range(TRIES)):
             try:
                 return self._save()
             except RuntimeError:
                 if left == 0:
                     self._wanted.set()  # next time
-            except Exception as problem:  # the end of the run saves once more, and tells
+            except Exception as problem:  # the end of the run saves again, and reports a failure
                 return logging.getLogger(__name__).warning("The unfinished notebook could not be saved: %s", type(problem).__name__)

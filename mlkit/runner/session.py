@@ -1,4 +1,4 @@
-"""The state of one run that engine, signals, timers and the journal share: how it is going, and how it is ended."""
+"""The state of one run, which engine, signals, timers and journal share, and the ways to end it."""
 
 import os
 import signal
@@ -16,15 +16,15 @@ from typing import Any
 from mlkit.errors import RunnerFailed
 from mlkit.records import Failure, Status
 
-INTERRUPT_GRACE_S = 5.0  # what a cell gets after the interrupt to tidy up (stop its jobs) before its processes are killed
-SWITCH_INTERVAL_S = 0.0005  # Python's 5 ms make the reader of the kernel's messages wait as long for the saver at each message
+INTERRUPT_GRACE_S = 5.0  # time for a cell to clean up after the interrupt before its processes are killed
+SWITCH_INTERVAL_S = 0.0005  # with Python's default of 5 ms, the reader of messages waits that long for the saver at each message
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGILL, signal.SIGFPE)
-LAST_WORDS = 20  # lines of what the kernel's process itself wrote, kept in memory for the case that it dies
+LAST_WORDS = 20  # lines of the kernel process's own output, kept in memory to explain its death
 
 
 class RunStopped(Exception):
-    """Leaves papermill's loop when the kernel is gone or to be ended; the session knows why."""
+    """Raised to leave papermill's loop when the kernel has ended or must end. The session holds the reason."""
 
 
 def runner_failed(problem: BaseException) -> tuple[str, str, str]:
@@ -35,9 +35,9 @@ def runner_failed(problem: BaseException) -> tuple[str, str, str]:
 
 
 class Session:
-    """One run. `on_cell` is told of each cell's start (status None) and end, `on_save` when the notebook is to be kept.
+    """One run. It calls `on_cell` at each cell's start (status None) and end, and `on_save` to save the notebook.
 
-    `references` names, by the tag of the cell that sets them, the parameters that refer to secrets.
+    `references` maps the tag of the cell that sets them to the parameters that refer to secrets.
     """
 
     def __init__(
@@ -68,11 +68,11 @@ class Session:
 
     @contextmanager
     def guarded(self) -> Iterator[None]:
-        """Signals and the run's time limit end the run in order while the block runs. Signals need the main thread."""
+        """In this context, signals and the run's time limit end the run in order. Signals need the main thread."""
         handlers = {}
         if threading.current_thread() is threading.main_thread():
             for number in STOP_SIGNALS:
-                if signal.getsignal(number) is not signal.SIG_IGN:  # nohup asks for a run that outlives its terminal
+                if signal.getsignal(number) is not signal.SIG_IGN:  # under nohup the run outlives its terminal
                     handlers[number] = signal.signal(
                         number, lambda n, _: self.stop(Status.INTERRUPTED, f"stopped by {signal.Signals(n).name}")
                     )
@@ -84,13 +84,13 @@ class Session:
         finally:
             sys.setswitchinterval(switch_interval_s)
             self._finished.set()
-            self.signal_kernel(signal.SIGKILL)  # whatever it started goes with it
+            self.signal_kernel(signal.SIGKILL)  # ends its child processes too
             for number, handler in handlers.items():
                 signal.signal(number, handler)
 
     @contextmanager
     def time_limit(self, seconds: float | None, what: str) -> Iterator[None]:
-        """Stops the run as timed out when the block takes longer than `seconds`."""
+        """Stop the run as timed out if the block takes longer than `seconds`."""
         if seconds is None:
             yield
             return
@@ -103,7 +103,7 @@ class Session:
             timer.cancel()
 
     def stop(self, status: Status, reason: str, grace_s: float | None = None) -> None:
-        """Interrupts the kernel, then kills it after a grace; at once when asked a second time."""
+        """Interrupt the kernel, and kill it after the grace period; a second call kills it at once."""
         if self.stop_status is not None:
             self._kill_at = 0.0
             return
@@ -122,15 +122,15 @@ class Session:
                 return
 
     def signal_kernel(self, number: signal.Signals) -> None:
-        """Signals the kernel's whole process group; the kernel leads it, so its children are reached after its death too."""
+        """Signal the kernel's whole process group. The kernel leads it, so the signal reaches its children after its death too."""
         if self.process is not None:
             try:
                 os.killpg(self.process.pid, number)
             except (ProcessLookupError, PermissionError):
-                return  # nobody is left
+                return  # no process is left
 
     def started(self, process: "subprocess.Popen[bytes]", output: int) -> None:
-        """Knows the kernel's process from now on, and reads what it writes past IPython: never echoed, for nobody has screened it."""
+        """Take note of the kernel's process, and read its output outside of IPython. Not printed: it has not been screened for secrets."""
         self.process = process
         self.on_process(process.pid)
         threading.Thread(target=self._listen, args=(output,), daemon=True).start()
@@ -140,18 +140,18 @@ class Session:
             self.last_words.extend(line.rstrip() for line in lines)
 
     def check_going(self) -> None:
-        """Raises RunStopped when the run is to end before its next cell."""
+        """Raises RunStopped if the run must end before its next cell."""
         if self.stop_status is not None:
             self.fail_stopped()
             raise RunStopped
 
     @property
     def stop_name(self) -> str:
-        """The exception's name under which a stop stands in the record."""
+        """The exception's name for a stop in the record."""
         return "Stopped" if self.stop_status is Status.FAILED else "Interrupted"
 
     def fail_stopped(self) -> None:
-        """The stop that was asked for is how the run ends, outside of its cells."""
+        """Record the requested stop as the run's end outside of its cells."""
         assert self.stop_status is not None
         self.fail(self.stop_status, None, self.stop_name, self.stop_reason)
 
@@ -160,7 +160,7 @@ class Session:
         self.failure = (cell, Failure(cell_number=None, heading="", ename=ename, evalue=evalue, cure=cure))
 
     def death(self) -> tuple[str, str]:
-        """How the kernel's process ended, and what to do about it."""
+        """How the kernel's process ended, and the next step."""
         code = self.process.poll() if self.process is not None else None
         words = "".join(f"\n  {line}" for line in self.last_words)
         if code is None:
@@ -169,8 +169,8 @@ class Session:
             return f"the kernel's process exited with code {code}{words}", "Look for os._exit(), or a library that ends the process."
         name = signal.Signals(-code).name
         if code == -signal.SIGKILL:
-            hint = "most often the system's answer to too much memory"
+            hint = "usually because the machine ran out of memory"
             return f"the kernel was ended by {name}, {hint}{words}", "Use fewer rows, more shards or a larger compute type."
         if -code in CRASHES:
-            return f"the kernel crashed ({name}) in compiled code{words}", "Look for a package that does not fit the others."
-        return f"the kernel was ended by {name}{words}", "Find out who sent it: the notebook, a limit of the machine, or a person."
+            return f"the kernel crashed ({name}) in compiled code{words}", "Look for a package whose version does not fit the others."
+        return f"the kernel was ended by {name}{words}", "Find the sender: the notebook, a limit of the machine, or a person."

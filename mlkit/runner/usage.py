@@ -1,4 +1,4 @@
-"""What a run costs this machine: wall and CPU seconds, and the most memory that the kernel's processes held at once."""
+"""Measures a run's wall and CPU seconds, and the peak memory of the kernel's processes."""
 
 import resource
 import sys
@@ -14,7 +14,7 @@ _MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
 class UsageMeter:
-    """Runs from its creation to `stop`. Memory is sampled, so a spike between two samples counts only if the kernel itself had it."""
+    """Measures from its creation to `stop`. Memory is sampled; a spike between two samples counts only if it was in the kernel itself."""
 
     def __init__(self) -> None:
         self._began, self._before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -23,12 +23,12 @@ class UsageMeter:
         self._sampling: threading.Thread | None = None
 
     def watch(self, pid: int) -> None:
-        """Begin to sample the process and its descendants."""
+        """Start to sample the process and its descendants."""
         self._sampling = threading.Thread(target=self._sample, args=(pid,), daemon=True)
         self._sampling.start()
 
     def stop(self) -> Usage:
-        """Call it when the kernel has been waited for: only then its CPU time is known."""
+        """Stop and return the usage. Call it after waiting for the kernel, when its CPU time is known."""
         self._stopped.set()
         if self._sampling is not None:
             self._sampling.join()

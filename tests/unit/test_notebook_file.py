@@ -146,7 +146,7 @@ def test_a_notebook_nested_without_end_is_refused(tmp_path, depth):
         ({}, "kernelspec has no name"),
         ({"kernelspec": {}}, "kernelspec has no name"),
         ({"kernelspec": {"name": None, "language": "python"}}, "kernelspec has no name"),
-        ({"kernelspec": {"name": ["python3"], "language": "python"}}, "name of the notebook's kernel is no text"),
+        ({"kernelspec": {"name": ["python3"], "language": "python"}}, "name of the notebook's kernel is not text"),
         ({"kernelspec": {"name": "python3", "language": ["python"]}}, r"written in \['python'\]"),
         ({"kernelspec": {"name": "../python3\0", "language": "python"}}, "not installed"),
     ],

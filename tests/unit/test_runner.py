@@ -193,7 +193,7 @@ def test_unknown_parameters_are_refused_before_anything_is_written(tmp_path):
         ({}, "no name"),
         ({"name": "python3"}, "no language"),
         ({"name": "ir", "language": "R"}, "written in R"),
-        ({"name": "nowhere", "language": "python"}, "'nowhere' is not installed; there are:.*python3"),
+        ({"name": "nowhere", "language": "python"}, "'nowhere' is not installed. Installed kernels:.*python3"),
     ],
 )
 def test_a_notebook_without_a_kernel_to_run_it_is_refused(tmp_path, kernelspec, complaint):

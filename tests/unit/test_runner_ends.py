@@ -173,7 +173,7 @@ def test_a_kernel_that_answers_and_falls_silent_is_ended(tmp_path, monkeypatch):
     mute = "kernel = get_ipython().kernel\nkernel._publish_status = lambda *_, **__: None"
     record = run(tmp_path, mute, "print(2)")
     assert [cell.status for cell in record.cells] == ["completed", "failed", "not run"]
-    assert "did not say" in record.failure.evalue
+    assert "did not report" in record.failure.evalue
 
 
 def test_half_a_surrogate_pair_is_carried_from_print_to_record(tmp_path):
