@@ -1,7 +1,7 @@
-"""The rows of a file as batches of text, whatever program wrote it: encoding, delimiter, header, quotes, blank lines; Parquet too.
+"""Reads a file's rows as batches of text: encoding, delimiter, header, quotes, blank lines; Parquet too.
 
-Arrow reads the rows in blocks, so their number does not decide the memory. A row is never left out: it is in a batch, blank, or the
-reason for an error that names its line.
+Arrow reads the rows in blocks, so memory does not grow with their number. No row is dropped: it is in a batch, blank, or causes an
+error that names its line.
 """
 
 import codecs
@@ -30,7 +30,7 @@ _SHOWN = 80  # characters of a line, in an error
 
 
 class BadRow(Exception):
-    """The row number `row`, from 0, is no row of the file's columns."""
+    """The row number `row`, from 0, does not fit the file's columns."""
 
     def __init__(self, row: int, reason: str) -> None:
         super().__init__(reason)
@@ -38,16 +38,16 @@ class BadRow(Exception):
 
 
 class NotUtf8(Exception):
-    """The bytes are no text in UTF-8."""
+    """The bytes are not UTF-8 text."""
 
 
 class WrongHeader(Exception):
-    """The first line names other columns than are needed, or none."""
+    """The first line does not name the required columns."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Header:
-    """The columns by position, under the names that the caller uses; `in_file` is False when the first line is a row already."""
+    """The columns by position, under the names that the caller uses; `in_file` is False if the first line is a row."""
 
     names: tuple[str, ...]
     in_file: bool = True
@@ -55,7 +55,7 @@ class Header:
 
 @dataclass(frozen=True, kw_only=True)
 class Rows:
-    """Batches of string columns under the header's names; `encoding` is how the text was read."""
+    """Batches of string columns under the header's names; `encoding` is the text's encoding."""
 
     name: str
     header: Header
@@ -65,9 +65,9 @@ class Rows:
 
 @dataclass(frozen=True, kw_only=True)
 class RowsFile:
-    """A file of rows. `width` is how many columns they have, 0 if any number will do.
+    """A file of rows. `width` is the number of columns; 0 allows any.
 
-    `choose` makes a header of the first line's values, or raises WrongHeader. `cure` is what every refusal says of the form that is needed.
+    `choose` makes a header from the first line's values, or raises WrongHeader. `cure` is the next step of every error.
     """
 
     source: Path
@@ -78,7 +78,7 @@ class RowsFile:
 
     @contextmanager
     def read(self, encoding: str = UTF8) -> Iterator[Rows]:
-        """The rows. Reading raises NotUtf8, BadRow, or InvalidData for a header that does not do."""
+        """The rows. Reading raises NotUtf8, BadRow, or InvalidData for a wrong header."""
         with opened(self.source, self.wanted) as (stream, name):
             if _start(stream).startswith(b"PAR1"):
                 yield self._parquet(stream, name)
@@ -86,7 +86,7 @@ class RowsFile:
                 yield self._text(stream, name, encoding)
 
     def place(self, row: int, encoding: str = UTF8) -> tuple[str, str]:
-        """Where the row number `row`, from 0, stands, as `mine.csv, line 3`; and the line's text."""
+        """The place of the row number `row`, from 0, such as `mine.csv, line 3`, and the line's text."""
         with opened(self.source, self.wanted) as (stream, name):
             if _start(stream).startswith(b"PAR1"):
                 return f"{name}, row {row + 1:,}", ""
@@ -99,7 +99,7 @@ class RowsFile:
             return f"{name}, line {start + number + (0 if header.in_file else -1):,}", line.rstrip("\r\n")[:_SHOWN]
 
     def refusal(self, row: int, encoding: str, reason: str, *, accepted: str = "", cure: str = "") -> InvalidData:
-        """The error for the row: file, line, what is wrong, and what would be accepted."""
+        """The error for the row: file, line, problem, and what is accepted."""
         place, line = self.place(row, encoding)
         shown = f": {line!r}" if line else ""
         wanted = f"Accepted is {accepted}. " if accepted else ""
@@ -134,7 +134,7 @@ class RowsFile:
         try:
             file = parquet.ParquetFile(stream if stream.seekable() else io.BytesIO(stream.read()))
         except (pa.ArrowException, OSError) as problem:
-            raise InvalidData(f"{name} is no whole Parquet file: {problem}.", cure="Write it again.") from problem
+            raise InvalidData(f"{name} is not a complete Parquet file: {problem}.", cure="Write it again.") from problem
         columns = [column for column in file.schema_arrow.names if not re.fullmatch(r"__index_level_\d+__", column)]  # pandas' own
         try:
             header = self.choose([column.strip() for column in columns])
@@ -154,7 +154,7 @@ def _start(stream: Any) -> bytes:
 
 
 def _as_utf8(stream: IO[bytes], encoding: str) -> tuple[IO[bytes], str]:
-    """The stream's text in UTF-8, and the encoding that it was in: a byte order mark decides, then the caller."""
+    """The stream's text as UTF-8, and its original encoding: by its byte order mark, otherwise the caller's."""
     start = _start(stream)
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         encoding = "utf-16"
@@ -189,12 +189,12 @@ def _as_character(delimiter: str) -> str:
 
 
 def _as_tabs(colons: re.Match[bytes]) -> bytes:
-    """A tab for each `::`. A colon more may belong to either value: one tab too many, so that the row is refused and not guessed."""
+    """A tab for each `::`. A third colon could belong to either value, so it gives an extra tab, and the row is refused."""
     return b"\t" * ((len(colons[0]) + 1) // 2)
 
 
 class _Tail(io.RawIOBase):
-    """Some bytes and the stream behind them, with `::` as tabs; a pair that is cut by a block's end is not missed."""
+    """Some bytes and the stream after them, with `::` replaced by tabs, also across the end of a block."""
 
     def __init__(self, start: bytes, stream: IO[bytes], delimiter: str) -> None:
         self._held, self._stream, self._double = start, stream, delimiter == "::"

@@ -1,4 +1,4 @@
-"""The file of rows that somebody means: itself, or the only one in a folder, zip or compressed file."""
+"""Finds the file of rows: the file itself, or the only one in a folder, zip or compressed file."""
 
 import bz2
 import fnmatch
@@ -22,16 +22,16 @@ _DAMAGED = (EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError, zipfile.BadZ
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """Which file of a folder or zip is meant: the one whose name has one of the `patterns`; without any, the only file of rows.
+    """Chooses a file in a folder or zip: the one that matches one of the `patterns`; without patterns, the only file of rows.
 
-    `noun` is what is looked for, in an error's words.
+    `noun` names the wanted file in errors.
     """
 
     noun: str
     patterns: tuple[str, ...] = ()
 
     def choose(self, names: list[str], where: str, *, zips: bool = False) -> str:
-        """The one name that is meant. Raises InvalidData naming those among which it cannot be told."""
+        """The name of the one matching file. Raises InvalidData with the candidates if there is not exactly one."""
         plain = {name: _without_compression(name) for name in names if not _is_hidden(name)}
         named = [name for name, base in plain.items() if any(fnmatch.fnmatch(base, pattern) for pattern in self.patterns)]
         suffixes = (*_ROWS, ".zip") if zips else _ROWS
@@ -43,9 +43,9 @@ class Wanted:
 
     @property
     def cure(self) -> str:
-        """What a folder or zip has to hold."""
+        """The next step: what a folder or zip must hold."""
         names = f"one of {', '.join(self.patterns)}, or else " if self.patterns else ""
-        return f"It has to hold {names}one file of rows ({', '.join(_ROWS)}; compressed or not); otherwise name the file itself."
+        return f"It must hold {names}one file of rows ({', '.join(_ROWS)}; compressed or not); otherwise name the file itself."
 
 
 def _without_compression(name: str) -> str:
@@ -59,7 +59,7 @@ def _is_hidden(name: str) -> bool:
 
 @contextmanager
 def opened(source: Path, wanted: Wanted) -> Iterator[tuple[IO[bytes], str]]:
-    """The bytes of the one file that `source` is or holds, decompressed, with the name by which to speak of it.
+    """The bytes of the one file that `source` is or holds, decompressed, with its name for messages.
 
     Raises NotFound; InvalidData for a folder or zip that does not hold exactly one, and for a damaged archive.
     """
@@ -69,7 +69,7 @@ def opened(source: Path, wanted: Wanted) -> Iterator[tuple[IO[bytes], str]]:
             yield found
         return
     if not source.exists():
-        raise NotFound(f"There is no file or folder {source}.", cure=f"Give a file, folder or zip of {wanted.noun} that is there.")
+        raise NotFound(f"There is no file or folder {source}.", cure=f"Give an existing file, folder or zip of {wanted.noun}.")
     try:
         with source.open("rb") as file:
             if zipfile.is_zipfile(file):
@@ -77,11 +77,11 @@ def opened(source: Path, wanted: Wanted) -> Iterator[tuple[IO[bytes], str]]:
                     yield found
                 return
             if source.suffix.lower() == ".zip":
-                raise zipfile.BadZipFile("no zip, or not a whole one")
+                raise zipfile.BadZipFile("not a zip file, or an incomplete one")
             file.seek(0)
             yield _decompressed(file), str(source)
     except _DAMAGED as problem:
-        raise InvalidData(f"{source} is damaged: {problem}.", cure="Fetch it again, or name another file.") from problem
+        raise InvalidData(f"{source} is damaged: {problem}.", cure="Download it again, or name another file.") from problem
 
 
 @contextmanager
@@ -110,7 +110,7 @@ _BY_FIRST_BYTES: dict[bytes, Callable[[Any], Any]] = {
 
 
 def _decompressed(stream: Any) -> IO[bytes]:
-    """The stream's content, whatever the file's name says of its compression."""
+    """The stream, decompressed by its content, not by the file's name."""
     start = stream.peek(8)
     opener = next((opener for magic, opener in _BY_FIRST_BYTES.items() if start.startswith(magic)), None)
     return cast("IO[bytes]", opener(stream) if opener else stream)

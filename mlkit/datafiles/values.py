@@ -1,7 +1,7 @@
-"""What a piece of text is: the one place that decides it, for whatever is loaded into the lake.
+"""Reads text as values for the lake's columns.
 
-Athena reads a value that its column cannot hold as null, and says nothing. So a value is written in the one spelling that Athena
-reads, or refused with its place.
+Athena silently reads a value that does not fit its column as null. So each value is written in the spelling that Athena reads, or
+refused with its place.
 """
 
 import re
@@ -15,11 +15,11 @@ _NUMBER = re.compile(r"(tinyint|smallint|int|integer|bigint|float|real|double|de
 _TEXT = re.compile(r"string|char\(\d+\)|varchar(\(\d+\))?")
 _WHOLE = re.compile(r"(0|-?[1-9][0-9]*)(\.0+)?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_NULL = "\\N"  # how Hive writes null in a text file
+_NULL = "\\N"  # null in Hive's text files
 
 
 class Unfit(Exception):
-    """The value at `index` is `reason`; `accepted` says what would be taken."""
+    """The value at `index` does not fit because of `reason`; `accepted` says what does."""
 
     def __init__(self, index: int, value: str, reason: str, accepted: str) -> None:
         super().__init__(reason)
@@ -37,7 +37,7 @@ def is_number(kind: str) -> bool:
 
 
 def cleaned(texts: pa.Array) -> pa.Array:
-    """Without white space around each value, and without the quotes that a space before them kept from being read as quotes."""
+    """The values without surrounding white space, and without quotes that the parser kept because of a space before them."""
     trimmed = pc.utf8_trim_whitespace(texts)
     if pc.any(pc.match_substring(trimmed, '"')).as_py():
         trimmed = pc.utf8_trim_whitespace(pc.replace_substring_regex(trimmed, r'(?s)\A"([^"]*)"\z', r"\1"))
@@ -45,7 +45,7 @@ def cleaned(texts: pa.Array) -> pa.Array:
 
 
 def whole_numbers(texts: pa.Array, kind: str = "bigint") -> pa.Array:
-    """Text such as 81 or 81.0 as int64, within what a column of type `kind` holds. Raises Unfit for the first that is something else."""
+    """Text such as 81 or 81.0 as int64, within what a column of type `kind` holds. Raises Unfit for the first other value."""
     numbers = _plain_integers(texts)
     if numbers is None:
         texts = cleaned(texts)
@@ -61,7 +61,7 @@ def whole_numbers(texts: pa.Array, kind: str = "bigint") -> pa.Array:
 
 
 def _plain_integers(texts: pa.Array) -> pa.Array | None:
-    """The numbers, if each is spelled as a number of its value is: Arrow also reads 0x1f and 081."""
+    """The numbers if each has its plain spelling; None otherwise, because Arrow also reads 0x1f and 081."""
     try:
         numbers = texts.cast(pa.int64())
     except pa.ArrowInvalid:
@@ -88,7 +88,7 @@ def _refuse_whole(texts: pa.Array, kind: str) -> NoReturn:
 
 
 def _other_spelling(value: str) -> str:
-    """How the number that was probably meant is written; nothing when none was."""
+    """A hint with the plain spelling of the number; empty if it is no number."""
     try:
         meant = float(value.replace(" ", ""))
         return f"; write it as {int(meant)}" if meant.is_integer() and abs(meant) < 2**53 else ""
@@ -97,7 +97,7 @@ def _other_spelling(value: str) -> str:
 
 
 def numbers(texts: pa.Array, *, finite: bool = True) -> pa.Array:
-    """Text such as 3, 3.5 or 1e-7 as float64; NaN and Infinity unless only `finite` will do. Raises Unfit for the first other value."""
+    """Text such as 3, 3.5 or 1e-7 as float64; NaN and Infinity only without `finite`. Raises Unfit for the first other value."""
     for spelled in (texts, cleaned(texts)):
         try:
             found = spelled.cast(pa.float64())

@@ -1,4 +1,4 @@
-"""Rows as the lake's text tables hold them: Hive's LazySimpleSerDe knows a delimiter and line ends, and no quotes."""
+"""Writes rows for the lake's text tables. Hive's LazySimpleSerDe has a delimiter and line ends, but no quotes."""
 
 from collections.abc import Sequence
 from typing import cast
@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 
 def as_lines(columns: Sequence[pa.Array], delimiter: str) -> bytes:
-    """The rows as lines of UTF-8. No value holds the delimiter or a line end: `values` has seen to it."""
+    """The rows as lines of UTF-8. `values` has refused values with the delimiter or a line end."""
     if not len(columns[0]):
         return b""
     rows = pc.binary_join_element_wise(*(column.cast(pa.large_string()) for column in columns), pa.scalar(delimiter, pa.large_string()))

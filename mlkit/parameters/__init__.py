@@ -1,21 +1,21 @@
-"""A notebook's parameters: read from its own `parameters` cell, and strictly bound to what a caller gives.
+"""Reads a notebook's parameters from its `parameters` cell, and binds a caller's values to them.
 
-The cell holds nothing but assignments of literals, so that it can be read without running it:
+The cell holds only assignments of literals, so that mlkit can read it without running it:
 
     tune: bool = False             # whether to search for hyperparameters
     epochs = 100                   # the default's type is the parameter's
     instance_type: str | None = None
-    split: Literal["hashed", "latest"] = "hashed"  # one of these; a cell above imports Literal, or the annotation is a text
-    country: str                   # no default: it must be given; run by hand, the notebook stops with NameError where it is used first
+    split: Literal["hashed", "latest"] = "hashed"  # one of these; a cell above imports Literal, or the annotation is in quotes
+    country: str                   # required: no default; run by hand, the notebook stops with NameError at its first use
 
-declared         what a parameter is
-annotations      types as the cell writes them
-parameters_cell  the cell
-parameter_file   YAML files of values
-typed_text       text that was typed, read as a parameter's type
-checked_values   whether a value is of a type, and can be kept and given to a kernel as it is
-binding          a caller's values for a notebook's parameters
-refused_values   how a refusal shows a value
+declared         a parameter's name, type, default and help
+annotations      the types in the cell
+parameters_cell  reads the cell
+parameter_file   reads YAML files of values
+typed_text       reads typed text as a parameter's type
+checked_values   checks that a value has a type, and is the same in JSON and in the kernel
+binding          binds a caller's values to a notebook's parameters
+refused_values   shows a refused value in a message
 """
 
 from mlkit.notebook_file import load_notebook

@@ -11,7 +11,7 @@ _CURE = "Use bool, int, float, str, Literal['a', 'b'], list[...], dict[str, ...]
 
 
 def annotated(node: ast.expr, place: str) -> ParameterType:
-    """The type that the annotation names, also as a text. Raises InvalidNotebook that begins with `place`."""
+    """The annotation's type; the annotation may be in quotes. Raises InvalidNotebook that begins with `place`."""
     match node:
         case ast.Constant(value=str(text)) if _is_expression(text):
             return annotated(ast.parse(text, mode="eval").body, place)
@@ -30,7 +30,7 @@ def annotated(node: ast.expr, place: str) -> ParameterType:
             return ParameterType(name="list", item=annotated(item, place))
         case ast.Subscript(value=ast.Name(id="dict"), slice=ast.Tuple(elts=[ast.Name(id="str"), item])):
             return ParameterType(name="dict", item=annotated(item, place))
-    raise InvalidNotebook(f"{place}: the type `{ast.unparse(node)}` is not one that a parameter can have.", cure=_CURE)
+    raise InvalidNotebook(f"{place}: the type `{ast.unparse(node)}` is not a parameter type.", cure=_CURE)
 
 
 def _choices(listed: list[ast.expr], place: str) -> ParameterType:

@@ -1,4 +1,4 @@
-"""A caller's values, strictly bound to what a notebook declares."""
+"""Binds a caller's values to a notebook's declared parameters."""
 
 import difflib
 from collections.abc import Iterable, Mapping
@@ -18,11 +18,11 @@ _HOW_TO_TAG = (
 
 
 def bind(parameters: Iterable[Parameter], given: Mapping[str, Any]) -> dict[str, Any]:
-    """The given values as the notebook's types, by name, in the order given; what is not given is not in the answer.
+    """The given values, converted to the notebook's types, by name in the order given. Parameters without a value are left out.
 
-    `Typed` text is read as the parameter's type; `false no off` are refused for everything but a bool, also for a str, unless its own
-    default or choices are such words. Every other value must be of the type at every depth: see `checked`. Raises InvalidParameters
-    that names every problem at once: unknown names, values that do not fit, required parameters that are missing.
+    `Typed` text is read as the parameter's type. `false no off` are refused for other types than bool, unless they are a str's own
+    default or choice. Every other value must have the type at every depth: see `checked`. Raises InvalidParameters with all problems:
+    unknown names, wrong values, missing required parameters.
     """
     known = {parameter.name: parameter for parameter in parameters}
     bound: dict[str, Any] = {}
@@ -53,7 +53,7 @@ def _bound(value: Any, parameter: Parameter) -> Any:
 
 
 def _speaks(parameter: Parameter) -> bool:
-    """Whether the words of a bool are the parameter's own: a str whose default, or one of whose choices, is one of them."""
+    """Whether the parameter is a str with a word of a bool as its default or one of its choices."""
     return any(str(one).lower() in BOOL_WORDS for one in (parameter.default, *parameter.type.choices))
 
 
@@ -68,5 +68,5 @@ def _unknown(name: str, known: Mapping[str, Parameter]) -> str:
 def _misfit(value: Any, parameter: Parameter, problem: str) -> str:
     name = parameter.name
     about = "required" if parameter.required else f"default {shown(name, parameter.default)}"
-    given = "" if isinstance(value, list | dict) else f", not {shown(name, value)}"  # of these the problem names the place
+    given = "" if isinstance(value, list | dict) else f", not {shown(name, value)}"  # for these, the problem names the place
     return f"Parameter `{name}` is {parameter.type} ({about}){given}: {problem}{'' if problem.endswith('?') else '.'}"

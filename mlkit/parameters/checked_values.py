@@ -1,4 +1,4 @@
-"""Whether a value is of a type, and the same after JSON, in the record and in the kernel."""
+"""Checks that a value has a type, and is the same after JSON, in the record and in the kernel."""
 
 import difflib
 import math
@@ -8,35 +8,35 @@ from typing import Any
 from mlkit.parameters.declared import ParameterType
 from mlkit.parameters.typed_text import Typed, read_typed
 
-DEEPEST = 50  # lists and dicts inside each other; Python itself reads 200 brackets at most
-LARGEST = 1_000_000  # characters, about as JSON counts them, of one parameter; an alias in YAML can stand for any number of them
+DEEPEST = 50  # levels of lists and dicts; Python reads at most 200 brackets
+LARGEST = 1_000_000  # characters of one parameter, about as in JSON; a YAML alias can expand to any number
 _MOST_BITS = 3_300  # of a whole number: about a thousand digits; Python prints no more than 4,300
 
 
 def checked(value: Any, kind: ParameterType, name: str) -> Any:
-    """The value as a new one of the kind, Typed text read; raises ValueError that names the place inside, such as `name.key[0]`.
+    """A new value of the kind, with Typed text converted. Raises ValueError that names the place inside, such as `name.key[0]`.
 
-    At every depth there are only bools, numbers, texts, lists and dicts with texts for keys: what JSON has. An int will do for a
-    float, nothing but a bool for a bool.
+    The value may hold what JSON has: bools, numbers, strings, lists, and dicts with strings as keys. A float may be given as an int; a
+    bool must be a bool.
     """
     return _Checking(name).value(value, kind, "")
 
 
 class Meter:
-    """Counts what a value holds, so that a few aliases cannot become more than a machine has."""
+    """Limits the size of a value, so that a few YAML aliases cannot fill the memory."""
 
     def __init__(self) -> None:
         self._left = LARGEST
 
     def count(self, value: Any) -> None:
-        """Raises ValueError when there is too much."""
+        """Add the value. Raises ValueError above the limit."""
         self._left -= 2 + (len(value) if isinstance(value, str) else 0)
         if self._left < 0:
-            raise ValueError(f"it holds more than {LARGEST:,} characters; hand over large data as a file")
+            raise ValueError(f"it holds more than {LARGEST:,} characters; pass large data as a file")
 
 
 class _Checking:
-    """One value's check: how deep it is, and how much of it was seen. Places are told from the value's top, whose place is ""."""
+    """The check of one value: its depth, size and the place inside it, which is "" at the top."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -82,7 +82,7 @@ class _Checking:
             raise ValueError(f"{self._subject(place)} is not a finite number") from None
 
     def _plain(self, value: Any, item: ParameterType | None, place: str) -> Any:
-        """The value when JSON has its like; `item` is the kind of what it holds."""
+        """The value if JSON has its type; `item` is the kind of its members."""
         if type(value) is bool or value is None:
             return value
         if type(value) is int and value.bit_length() <= _MOST_BITS:

@@ -1,4 +1,4 @@
-"""What a notebook declares: each parameter's name, type, default and purpose."""
+"""A notebook's declared parameters: name, type, default and help."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +10,7 @@ SIMPLE: dict[str, type] = {"bool": bool, "int": int, "float": float, "str": str}
 class ParameterType:
     """`bool`, `int`, `float`, `str`, `list` or `dict`; `item` is the type of a list's items or a dict's values, None for any.
 
-    `choices` are the only values of an `int` or `str` that names them with `Literal[...]`; empty: any.
+    `choices` are the values of `Literal[...]`; empty if any `int` or `str` is allowed.
     """
 
     name: str
@@ -26,7 +26,7 @@ class ParameterType:
 
 @dataclass(frozen=True, kw_only=True)
 class Parameter:
-    """One line of the parameters cell; `help` is the comment behind it. A `required` one has no default, and `default` is None."""
+    """One line of the parameters cell; `help` is its comment. If it is `required`, it has no default, and `default` is None."""
 
     name: str
     type: ParameterType

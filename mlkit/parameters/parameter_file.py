@@ -1,4 +1,4 @@
-"""YAML files of parameters, as `-f` takes them: each value as it is written there, each name once."""
+"""Reads the YAML files of `-f`. Each name may occur once."""
 
 from pathlib import Path
 from typing import Any
@@ -24,12 +24,12 @@ def read_parameter_file(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}", cure="-f takes a YAML file of parameters.") from error
     if len(data) > _LARGEST_BYTES:
-        raise InvalidParameters(f"{path} is larger than {_LARGEST_BYTES:,} bytes", cure="Hand over large data as a file of its own.")
+        raise InvalidParameters(f"{path} is larger than {_LARGEST_BYTES:,} bytes", cure="Pass large data as a separate file.")
     return parameters_in(data, str(path))
 
 
 def parameters_in(data: bytes, where: str) -> dict[str, Any]:
-    """The values by name in YAML text; text without quotes is `Typed`, to be read as the parameter's type. Raises InvalidParameters."""
+    """The values by name in YAML text; text without quotes is `Typed`. Raises InvalidParameters."""
     try:
         return _Reader(data.decode()).parameters()
     except UnicodeDecodeError as problem:
@@ -48,7 +48,7 @@ def parameters_in(data: bytes, where: str) -> dict[str, Any]:
 
 
 class _Refused(Exception):
-    """What the value in this line cannot be."""
+    """A problem with the value in a line."""
 
     def __init__(self, node: yaml.Node | None, message: str, cure: str = _ONE_A_LINE) -> None:
         super().__init__(message)
@@ -56,7 +56,7 @@ class _Refused(Exception):
 
 
 class _Reader:
-    """The nodes of one document as values. An alias is read again wherever it stands, as long as all that is not too much."""
+    """Converts the nodes of one document to values. Each use of an alias is read again, up to the size limit."""
 
     def __init__(self, text: str) -> None:
         self._loader = yaml.SafeLoader(text)
@@ -79,7 +79,7 @@ class _Reader:
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node)
         if any(node is one for one in self._above):
-            raise _Refused(node, "an alias stands inside of what it is an alias to", "Write the value out.")
+            raise _Refused(node, "an alias is inside its own value", "Write the value out.")
         if len(self._above) > DEEPEST:
             raise _Refused(node, f"it is nested more than {DEEPEST} deep")
         if node.tag not in (f"{_TAG}map", f"{_TAG}seq"):
@@ -104,7 +104,7 @@ class _Reader:
         return {**merged, **found}
 
     def _merged(self, node: yaml.Node) -> dict[str, Any]:
-        """What `<<` brings in: of several mappings, the first that has a key decides."""
+        """The members of `<<`; of several mappings, the first with a key counts."""
         found: dict[str, Any] = {}
         for one in node.value if isinstance(node, yaml.SequenceNode) else [node]:
             if not isinstance(one, yaml.MappingNode):
@@ -119,7 +119,7 @@ class _Reader:
         return _whole(node.value)
 
     def _scalar(self, node: yaml.ScalarNode) -> Any:
-        """A plain text is one that nobody put in quotes: YAML's own rules made no number or boolean of it."""
+        """The scalar's value. Text without quotes is `Typed` unless YAML's rules make it a number or boolean."""
         if node.tag in (f"{_TAG}str", f"{_TAG}value"):
             is_plain = node.style is None and self._loader.resolve(yaml.ScalarNode, node.value, (True, False)) == node.tag
             return Typed(_whole(node.value)) if is_plain else _whole(node.value)
@@ -131,5 +131,5 @@ class _Reader:
 
 
 def _whole(text: str) -> str:
-    """The text with its characters whole: JSON writes those beyond 16 bits as two escapes."""
+    """The text with surrogate pairs joined, because JSON writes characters beyond 16 bits as two escapes."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")

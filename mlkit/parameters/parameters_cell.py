@@ -24,7 +24,7 @@ def read_parameters(notebook: Path) -> tuple[Parameter, ...]:
 
 
 def parameters_of(content: Mapping[str, Any], where: str) -> tuple[Parameter, ...]:
-    """The parameters of a notebook's JSON `content`, none without a cell tagged `parameters`; `where` names it in errors."""
+    """The parameters in a notebook's JSON `content`; empty without a cell tagged `parameters`. `where` names the notebook in errors."""
     _check_nothing_injected(content, where)
     tagged = [(number, cell) for number, cell in enumerate(content["cells"], 1) if TAG in tags_of(cell)]
     if not tagged:
@@ -35,7 +35,7 @@ def parameters_of(content: Mapping[str, Any], where: str) -> tuple[Parameter, ..
     if cell.get("cell_type") != "code":
         raise InvalidNotebook(f"{where}: the cell tagged `{TAG}` is not a code cell.")
     if _SKIPPED in tags_of(cell):
-        message = f"{where}: cell {number} is tagged `{TAG}` and `{_SKIPPED}`, so the kernel would never see the defaults."
+        message = f"{where}: cell {number} is tagged `{TAG}` and `{_SKIPPED}`, so the kernel would never run it."
         raise InvalidNotebook(message, cure=f"Remove the tag `{_SKIPPED}`.")
     source = "".join(cell.get("source", ""))
     try:
@@ -43,13 +43,13 @@ def parameters_of(content: Mapping[str, Any], where: str) -> tuple[Parameter, ..
     except (SyntaxError, ValueError, tokenize.TokenError) as problem:
         raise InvalidNotebook(f"{where}: the `{TAG}` cell is not Python: {problem}.") from problem
     except (RecursionError, MemoryError):
-        raise InvalidNotebook(f"{where}: the `{TAG}` cell is nested too deeply.", cure="Keep it to plain literals.") from None
+        raise InvalidNotebook(f"{where}: the `{TAG}` cell is nested too deeply.", cure="Use plain literals.") from None
     _check_names_once(parameters, where)
     return tuple(parameters)
 
 
 def _check_nothing_injected(content: Mapping[str, Any], where: str) -> None:
-    """An earlier run's values would overrule the defaults, and no record would say so."""
+    """Raises InvalidNotebook for values of an earlier run: they would override the defaults without a record."""
     for number, cell in enumerate(content["cells"], 1):
         if INJECTED in tags_of(cell):
             message = (
@@ -68,7 +68,7 @@ def _parameter(statement: ast.stmt, comments: Mapping[int, str], where: str) -> 
     annotation = statement.annotation if isinstance(statement, ast.AnnAssign) else None
     targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target] if isinstance(statement, ast.AnnAssign) else []
     if len(targets) != 1 or not isinstance(targets[0], ast.Name):
-        raise InvalidNotebook(f"{place} is not `name = literal`.", cure="Keep imports and code out of it; one name and one literal a line.")
+        raise InvalidNotebook(f"{place} is not `name = literal`.", cure="Write one name and one literal a line, without imports and code.")
     assert isinstance(statement, ast.Assign | ast.AnnAssign)
     name = targets[0].id
     about = comments.get(statement.end_lineno or statement.lineno, "")

@@ -1,4 +1,4 @@
-"""How a refusal shows a value: short, printable, and without what looks like a secret."""
+"""Shows a refused value in a message: short, printable, and without secrets."""
 
 import reprlib
 from datetime import date
@@ -11,14 +11,14 @@ _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = _LONGEST
 
 
 def shown(name: str, value: Any) -> str:
-    """The parameter's value for a message; what mlkit.screening takes for a secret, by the parameter's name or by itself, is hidden.
+    """The parameter's value for a message, without anything that mlkit.screening takes for a secret.
 
-    A value that is no bool, number or text must be one that JSON can hold.
+    A value that is not a bool, number or text must be one that JSON can hold.
     """
-    from mlkit.screening import Screener  # costs a tenth of a second, and most runs are refused nothing
+    from mlkit.screening import Screener  # imported here, because it takes a tenth of a second and only refusals need it
 
     if isinstance(value, str):
-        value = value.encode("utf-8", "replace").decode()  # the problem tells of what cannot be written
+        value = value.encode("utf-8", "replace").decode()  # the message names the character that cannot be encoded
     elif isinstance(value, date):
         return str(value)
     elif not isinstance(value, list | dict | float | bool | int | None):
@@ -31,5 +31,5 @@ def shown(name: str, value: Any) -> str:
 
 
 def printable(text: str) -> str:
-    """The text with a sign in place of whatever cannot be written as UTF-8."""
+    """The text, with a placeholder for characters that UTF-8 cannot encode."""
     return text.encode("utf-8", "backslashreplace").decode()

@@ -1,4 +1,4 @@
-"""Text that somebody typed where nothing tells a string from a number: read as the type of the parameter that it is for."""
+"""Reads typed text, such as that of `-p`, as the type of its parameter."""
 
 import json
 import re
@@ -17,9 +17,9 @@ class Typed(str):
 
 
 def read_typed(text: Typed, kind: ParameterType | None) -> Any:
-    """The value that the text stands for; raises ValueError. Where any type will do (None), YAML's texts stay, but `1e5` is a number.
+    """The text as a value of the kind; raises ValueError. For any type (None), YAML's texts stay text, but `1e5` is a number.
 
-    `true yes on 1` and `false no off 0` for a bool, JSON for a list or dict, `none` or `null` where the type allows None.
+    `true yes on 1` and `false no off 0` for a bool, JSON for a list or dict, `none` or `null` if the type allows None.
     """
     stripped = text.strip()
     word = stripped.lower()
@@ -33,7 +33,7 @@ def read_typed(text: Typed, kind: ParameterType | None) -> Any:
 
 
 def check_means_text(text: Typed) -> None:
-    """Raises ValueError for `false`, `no` and `off`: a text that is true in Python is hardly what was meant."""
+    """Raises ValueError for `false`, `no` and `off`, because as text they would be true in Python."""
     word = text.strip().lower()
     if word in _NEGATIONS:
         raise ValueError(f"`{word}` is for a bool; in a file for -f, in quotes, it is a text")

@@ -68,7 +68,7 @@ TYPES = "b: bool = False\ni: int = -1\nf: float = 1e-3\ns: str = 'x'\nl: list = 
         (["-f", b"d: {when: 2024-01-31}\nl: [2024-02-01]"], "`d.when` is a date"),
         (["-f", b"d:\n  n: {2: two, true: x}"], "line 2: the key `2` is no text"),
         (["-f", b"d: {x: .nan, y: .inf}"], "`d.x` is not a finite number"),
-        (["-f", b"d: &a\n  self: *a"], "line 1: an alias stands inside"),
+        (["-f", b"d: &a\n  self: *a"], "line 1: an alias is inside its own value"),
         (["-f", b"s: a\ns: b"], "line 2: `s` is there twice"),
     ],
     ids=ascii,
