@@ -1,14 +1,14 @@
-"""Ratings of movies: prepared by Athena, learned by SageMaker's built-in Factorization Machines.
+"""Ratings of movies. Athena prepares them; SageMaker's built-in Factorization Machines learn from them.
 
-    columns, scale           what files call the columns, and their types in the lake; half a star to five
+    columns, scale           column names in files and types in the lake; the scale of stars
     ratings                  a file in any of MovieLens' layouts as the lake's table reads it
     downloads                the data sets by name
     features, splits         pure: ids to columns, the SQL that cleans, indexes and splits
     lake                     the lab's table of ratings
-    preparation              01_prep's verbs
+    preparation              the functions of 01_prep
     training                 the hyperparameters and metrics of Factorization Machines
-    testing                  03_test_endpoint's verbs, and predictions for applications
+    testing                  the functions of 03_test_endpoint, and predictions for applications
     charts                   how the ratings are distributed
 
-Its public names are those of `mlkit` itself, since the lab's notebooks import them from there.
+The lab's notebooks import its public names from `mlkit` itself.
 """

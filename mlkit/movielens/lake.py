@@ -19,7 +19,7 @@ FILE = "ratings.tsv"
 
 
 def find_lake(aws: Session, your_initials: str, *, table: str = TABLE) -> Lake:
-    """The lake with the lab's ratings. Raises NotFound naming what is missing: bucket, database or table; InvalidData for a column."""
+    """The lake with the lab's ratings. Raises NotFound with the missing bucket, database or table, InvalidData for a column."""
     found = lake.find_lake(aws, your_initials, dataset=DATASET, table=table)
     check_columns(found)
     return found
@@ -44,7 +44,7 @@ def ratings_table(found: Lake) -> RatingsTable:
 
 
 def upload_ratings(aws: Session, your_initials: str, file: Path, *, on_progress: Callable[[int], None] | None = None) -> str:
-    """Put the file where the lab's table looks, in place of what `mlkit data load` put there before. Returns its address."""
+    """Upload the file to the lab's table; it replaces the file of an earlier `mlkit data load`. Returns its address."""
     return lake.upload_table(aws, LabNames(initials=your_initials, dataset=DATASET), TABLE, file, FILE, on_progress=on_progress)
 
 

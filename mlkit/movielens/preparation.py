@@ -1,4 +1,4 @@
-"""01_prep's verbs for ratings: look at the table, let Athena index and split it, write what Factorization Machines read."""
+"""The functions of 01_prep for ratings: profile the table, index and split it in Athena, write Factorization Machines' files."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -25,12 +25,12 @@ from sagemaker_formats.inference import RECORDIO
 from sagemaker_formats.recordio import encode
 
 TEST_COLUMNS = ["user_id", "movie_id", "label"]
-_MUCH_HELD_OUT = 0.3  # of all ratings: beyond it the model learns from much less than there is
+_MUCH_HELD_OUT = 0.3  # share of all ratings; above it the notebook warns
 
 
 @dataclass(frozen=True, kw_only=True)
 class Profile:
-    """What Athena counted. `ratings` is what remains when nulls, mistakes and duplicates are left out."""
+    """Athena's counts. `ratings` excludes nulls, ratings out of range and duplicates."""
 
     table_rows: int
     rows_with_nulls: int
@@ -48,13 +48,13 @@ class Profile:
     @property
     def complaint(self) -> str:
         return (
-            f"{self.rows_with_nulls} rows have nulls, {self.ratings_out_of_range} ratings are out of range, "
-            f"{self.duplicates} are duplicates"
+            f"Unusable rows: {self.rows_with_nulls} with nulls, {self.ratings_out_of_range} with a rating out of range, "
+            f"{self.duplicates} duplicate{'' if self.duplicates == 1 else 's'}"
         )
 
     @property
     def what_stays(self) -> str:
-        return "of duplicates the newest rating stays"
+        return "the newest of several duplicates stays"
 
     def summary(self) -> tables.Table:
         names = ("table_rows", "rows_with_nulls", "ratings_out_of_range", "duplicates", "ratings", "users", "movies")
@@ -62,13 +62,13 @@ class Profile:
 
 
 def profile_ratings(lake: Lake) -> Profile:
-    """Count the table's rows, users and movies, and what cannot be used. Raises InvalidData for an empty table."""
+    """Count the table's rows, users, movies and unusable rows. Raises InvalidData for an empty table."""
     frame, query_id = query(lake.aws, lake.workgroup, profile_sql(ratings_table(lake)))
     counts = {str(name): int(value) for name, value in frame.iloc[0].items()}
     profile = Profile(query_execution_id=query_id, **counts)
     if profile.ratings == 0:
         raise InvalidData(
-            f"{ratings_table(lake).name} has {profile.table_rows} rows, of which none is usable",
+            f"{ratings_table(lake).name} has no usable rows ({profile.table_rows} rows in all)",
             cure=f"Put ratings below {lake.location}, for example with `mlkit data load ml-100k`.",
         )
     return profile
@@ -104,7 +104,7 @@ def start_run(
 
 @dataclass(frozen=True, kw_only=True)
 class StoredIndex:
-    """The feature index with the object that holds it and the query that made it."""
+    """The feature index, its object, and the query that wrote it."""
 
     index: FeatureIndex
     stored: StoredObject
@@ -116,7 +116,7 @@ class StoredIndex:
 
 
 def unload_feature_index(lake: Lake, run: Run[SplitRule]) -> StoredIndex:
-    """Let Athena number users and movies, and store the index (id -> column) as one Parquet object."""
+    """Number users and movies in Athena, and store the index (id -> column) as one Parquet object."""
     unloaded = unload(lake.aws, lake.workgroup, unload_sql(feature_index_sql(ratings_table(lake)), f"{run.s3_uri}athena/index/"))
     index = FeatureIndex.from_table(pa.concat_tables(read_parquet(lake, uri) for uri in unloaded.s3_uris))
     stored = write_object(lake.aws, f"{run.s3_uri}{INDEX_FILE}", index.to_parquet())
@@ -124,7 +124,7 @@ def unload_feature_index(lake: Lake, run: Run[SplitRule]) -> StoredIndex:
 
 
 def unload_splits(lake: Lake, run: Run[SplitRule]) -> Unloaded:
-    """Let Athena label, split and shard every rating; the files are listed by UNLOAD's manifest."""
+    """Label, split and shard every rating in Athena. UNLOAD's manifest lists the files."""
     return unload_shards(lake, run.s3_uri, splits_sql(ratings_table(lake), run.rule))
 
 
@@ -140,7 +140,7 @@ def write_channels(lake: Lake, run: Run[SplitRule], unloaded: Unloaded, stored: 
         check_disjoint([_pairs(table, index) for table in splits.values()])
 
     shard = Format(suffix="recordio", content_type=RECORDIO, encode=lambda table: _shard(table, index))
-    # Raw ids in the test rows, since each model encodes them with its own index.
+    # Test rows hold raw ids, because each model encodes them with its own index.
     test = Format(suffix="parquet", content_type=PARQUET, encode=lambda table: to_parquet(table.select(TEST_COLUMNS)))
     formats = {"train": shard, "validation": shard, "test": test}
     order = ("order_hash", "user_column", "movie_column")
@@ -151,13 +151,13 @@ def write_channels(lake: Lake, run: Run[SplitRule], unloaded: Unloaded, stored: 
 
 
 def held_out_warning(test: int, others: int) -> str:
-    """What to say when more than 30 % of the ratings are held out; else nothing."""
+    """The warning if more than 30 % of the ratings are held out; otherwise empty."""
     share = test / (test + others)
     if share <= _MUCH_HELD_OUT:
         return ""
     return (
         f"{test:,} of {test + others:,} ratings ({share:.0%}) are held out for the test, so the model learns from the others only. "
-        "test_ratings_per_user is large for users with so few ratings: lower it, or load more ratings."
+        "test_ratings_per_user is high for users with so few ratings. Lower it, or load more ratings."
     )
 
 
@@ -170,7 +170,7 @@ def check_disjoint(pairs: Sequence[npt.NDArray[np.int64]]) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class RatingsDetails:
-    """What the hand-over says of this data set beyond what every data set has."""
+    """The hand-over's details of this kind of data."""
 
     positive_rating: float
     split: str
@@ -202,7 +202,7 @@ def save_prepared_data(
 
 
 def _pairs(table: pa.Table, index: FeatureIndex) -> npt.NDArray[np.int64]:
-    """One number per (user, movie); checks on the way that Athena's columns are those of the index."""
+    """One number per (user, movie); also checks that Athena's columns are those of the index."""
     users, movies = (np.asarray(table[name].to_numpy(), dtype=np.int64) for name in ("user_column", "movie_column"))
     if len(table):
         index.check_columns(table["user_id"], users, field=USER)

@@ -6,11 +6,11 @@
     *.inter       user_id:token<tab>item_id:token<tab>rating:float<tab>timestamp:float
     a table that this module wrote
 
-and what other programs make of them: compressed, in a folder or zip, as Parquet, with other delimiters and names of columns.
+and the same data compressed, in a folder or zip, as Parquet, or with other delimiters and column names.
 
-Rows are streamed, so the number of rows does not decide the memory. Duplicates and ratings out of range stay: the lake holds what
-was given, and the preparation counts and treats them. Half stars are refused unless a rule is named, because the lab's table has
-a bigint rating, where Athena would read 3.5 as null.
+Rows are streamed, so memory does not grow with their number. Duplicates and ratings out of range stay: the preparation counts and
+drops them. Half stars are refused unless a rule is given, because the lab's table has a bigint rating, and Athena would read 3.5
+as null.
 """
 
 import errno
@@ -41,11 +41,10 @@ _IDS = {"userid": "user", "movieid": "movie"}
 
 @dataclass(frozen=True, kw_only=True)
 class Ratings:
-    """What a canonical table holds.
+    """The counts of a canonical table.
 
-    `half_stars` ratings lay between two stars; `raised` of them were half a star that became one; `outside` the scale are those that
-    01_prep leaves out. `rating_type` is the column type that fits, `bigint` or `double`. `notes` is what people should know of how
-    the file was read.
+    `half_stars` ratings were between two stars; `raised` of them were half a star and became one. 01_prep drops those `outside` the
+    scale. `rating_type` is the column type that fits, `bigint` or `double`. `notes` describe how the file was read.
     """
 
     rows: int
@@ -68,10 +67,10 @@ def convert(
     half_stars: HalfStars = HalfStars.REFUSE,
     on_rows: Callable[[int], None] | None = None,
 ) -> Ratings:
-    """Writes `source` as the canonical table `target`, for a table of these `types`, and says what it holds.
+    """Write `source` as the canonical table `target` with these `types`. Returns its counts.
 
-    `on_rows` is told the rows so far. The same rows give the same bytes. Raises NotFound, InvalidData that names the line, or
-    SaveFailed on a full disk; then there is no target.
+    `on_rows` is called with the number of rows so far. The same rows give the same bytes. Raises NotFound, InvalidData that names the
+    line, or SaveFailed on a full disk; then there is no target.
     """
     file = RowsFile(source=source, wanted=WANTED, width=len(COLUMNS), choose=header_of, cure=ACCEPTED)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -98,7 +97,7 @@ def row_digest(table: Path) -> str:
 
 @dataclass(kw_only=True)
 class _Reading:
-    """How the file is read, which an attempt may find to be different: its encoding, and which ids are text."""
+    """The assumptions about the file that an attempt may correct: its encoding, and which ids are text."""
 
     types: ColumnTypes
     half_stars: HalfStars
@@ -117,7 +116,7 @@ class _Counts:
 
 
 class _IsText(Exception):
-    """A column of ids that was taken for whole numbers holds text."""
+    """A column of ids is text, not whole numbers as assumed."""
 
     def __init__(self, column: str, unfit: Unfit) -> None:
         super().__init__(column)
@@ -125,7 +124,7 @@ class _IsText(Exception):
 
 
 def _attempt(file: RowsFile, partial: Path, reading: _Reading, on_rows: Callable[[int], None] | None) -> Ratings | None:
-    """The ratings, written to `partial`; None when the file is to be read once more, in another way."""
+    """The ratings, written to `partial`; None if the file must be read again with corrected assumptions."""
     counts = _Counts()
     try:
         with file.read(reading.encoding) as rows, partial.open("wb") as output:
@@ -134,13 +133,13 @@ def _attempt(file: RowsFile, partial: Path, reading: _Reading, on_rows: Callable
         if reading.encoding == LATIN1:
             raise InvalidData(f"{file.source} is not text in UTF-8, UTF-16 or Latin-1.", cure=file.cure) from problem
         reading.encoding = LATIN1
-        reading.notes.append(f"{file.source} is not text in UTF-8: it was read as Latin-1")
+        reading.notes.append(f"{file.source} is not UTF-8, so mlkit read it as Latin-1")
     except BadRow as problem:
         raise file.refusal(problem.row, reading.encoding, problem.reason) from problem
     except _IsText as problem:
         place, _ = file.place(counts.rows + problem.unfit.index, reading.encoding)
         reading.text.add(problem.column)
-        reading.notes.append(f"{_IDS[problem.column]} ids are text, since {place} has {problem.unfit.value[:80]!r}")
+        reading.notes.append(f"{_IDS[problem.column]} ids are text, because {place} has {problem.unfit.value[:80]!r}")
     return None
 
 
@@ -176,16 +175,16 @@ def _written(
 
 def _notes(counts: _Counts, reading: _Reading) -> Iterator[str]:
     if counts.half_stars and reading.half_stars is HalfStars.ROUND_DOWN:
-        yield f"{counts.half_stars:,} of {counts.rows:,} ratings were between two stars and were rounded down"
+        yield f"Ratings between two stars, rounded down: {counts.half_stars:,} of {counts.rows:,}"
     if counts.raised:
-        yield f"{counts.raised:,} of them were below one star and became 1, the lowest whole star"
+        yield f"Ratings below one star, raised to 1: {counts.raised:,} of these"
     if counts.outside:
-        yield f"{counts.outside:,} of {counts.rows:,} ratings are outside of {RANGE}: they are loaded, and 01_prep leaves them out"
+        yield f"Ratings outside of {RANGE}, loaded and later dropped by 01_prep: {counts.outside:,} of {counts.rows:,}"
 
 
 @contextmanager
 def _told(file: RowsFile, reading: _Reading, before: int, column: str, cure: str = "") -> Iterator[None]:
-    """A value that does not fit its column is told with its line."""
+    """Context that reports a value that does not fit its column with its line."""
     try:
         yield
     except Unfit as unfit:
@@ -193,7 +192,7 @@ def _told(file: RowsFile, reading: _Reading, before: int, column: str, cure: str
 
 
 def _ids(file: RowsFile, batch: "pa.RecordBatch", column: str, reading: _Reading, before: int) -> "pa.Array":
-    """The ids as the table's column holds them. In a column of text they are text only where they are not all whole numbers."""
+    """The ids as the table's column holds them. In a text column they are text only if they are not all whole numbers."""
     kind = getattr(reading.types, column)
     if not is_text(kind):
         with _told(file, reading, before, column, cure=reading.types.text_ids):

@@ -1,4 +1,4 @@
-"""The scale of ratings: half a star to five. What lies outside is a mistake, and what becomes of half stars in a column of whole ones."""
+"""The scale of ratings, half a star to five, and the rule for half stars in a column of whole numbers."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,10 +12,9 @@ RANGE = f"{LOWEST:g} to {HIGHEST:g}"
 
 
 class HalfStars(StrEnum):
-    """What becomes of ratings such as 3.5.
+    """The rule for ratings such as 3.5.
 
-    `refuse` them; `round-down` to whole stars, after which "4 or more" means what it meant before; `keep` them, for a table whose
-    rating column is a double.
+    `refuse` them; `round-down` to whole stars, which keeps the meaning of "4 or more"; `keep` them, for a table with a double rating.
     """
 
     REFUSE = "refuse"
@@ -33,7 +32,7 @@ class Rounded:
 
 
 def round_down(ratings: npt.NDArray[np.float64]) -> Rounded:
-    """Whole stars: 3.5 becomes 3, and 0.5 becomes 1, the lowest whole star, since 0 is no rating. What is outside stays outside."""
+    """Whole stars: 3.5 becomes 3, and 0.5 becomes 1, the lowest whole star. Ratings outside of the scale stay outside."""
     down, up = np.floor(ratings), np.ceil(ratings)
     in_scale, below_one = ~_is_outside(ratings), ratings < 1
     raised = in_scale & below_one
@@ -42,7 +41,7 @@ def round_down(ratings: npt.NDArray[np.float64]) -> Rounded:
 
 
 def outside(ratings: npt.NDArray[Any]) -> int:
-    """How many ratings are outside the scale: 01_prep counts them and leaves them out."""
+    """The number of ratings outside of the scale, which 01_prep drops."""
     return int(_is_outside(ratings).sum())
 
 

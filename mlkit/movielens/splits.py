@@ -13,9 +13,9 @@ from mlkit.sql import PLACES, SplitShape, identifier, order_hash, place, shard
 
 @dataclass(frozen=True, kw_only=True)
 class RatingsTable:
-    """A table of ratings by its column names, and the range outside which a rating is taken for a mistake.
+    """A table of ratings: its column names, and the range of valid ratings.
 
-    `text_ids` are the columns of ids that hold text, where an empty value is no null.
+    `text_ids` are the id columns of text, in which an empty value is not null.
     """
 
     database: str
@@ -39,7 +39,7 @@ class RatingsTable:
 
 @dataclass(frozen=True, kw_only=True)
 class SplitRule(SplitShape):
-    """Who goes where. `split` is "hashed" (by salted hash) or "latest" (a user's newest ratings are the test).
+    """The rule of the splits. `split` is "hashed" (by salted hash) or "latest" (a user's newest ratings are the test).
 
     `validation_fraction` of what is not test becomes validation.
     """
@@ -60,13 +60,13 @@ class SplitRule(SplitShape):
 
 
 def _nulls(table: RatingsTable) -> str:
-    """Condition for rows with gaps. A column of text has the empty text where a file says nothing."""
+    """SQL condition for rows with nulls. In a text column, an empty value is an empty string."""
     missing = [f"{identifier(name)} IS NULL" for name in (table.user, table.movie, table.rating)]
     return " OR ".join([*missing, *(f"{identifier(name)} = ''" for name in table.text_ids)])
 
 
 def _in_range(table: RatingsTable) -> str:
-    """Condition for ratings that are no mistake; NaN is one, since it lies between nothing."""
+    """SQL condition for ratings in range; NaN is out of range."""
     return f"{identifier(table.rating)} BETWEEN {table.lowest_rating} AND {table.highest_rating}"
 
 
@@ -83,7 +83,7 @@ clean AS (SELECT user_key, movie_key, rating, rated_at FROM numbered WHERE copy 
 
 
 def profile_sql(table: RatingsTable) -> str:
-    """One row: how many ratings, users and movies there are, and what is wrong with how many. Each row counts once."""
+    """SQL for one row with the numbers of ratings, users, movies and unusable rows. Each row counts once."""
     return f"""WITH {_clean(table)},
 raw AS (
   SELECT count(*) AS table_rows, count_if({_nulls(table)}) AS rows_with_nulls,

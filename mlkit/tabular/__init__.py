@@ -1,12 +1,12 @@
-"""A table of numbers and one label of two classes: prepared by Athena, learned by SageMaker's built-in XGBoost.
+"""A table of numbers with a label of two classes. Athena prepares it; SageMaker's built-in XGBoost learns from it.
 
-    columns, splits, encoding   pure: which column is what, the SQL that cleans and splits, rows as the model reads them
+    columns, splits, encoding   pure: the roles of columns, the SQL that cleans and splits, the rows for the model
     files, lake                 a CSV file for the lake's table; the table in the lake
-    preparation                 01_prep's verbs
+    preparation                 the functions of 01_prep
     training                    XGBoost's hyperparameters and metrics
-    testing                     03_test_endpoint's verbs, and predictions for applications
+    testing                     the functions of 03_test_endpoint, and predictions for applications
 
-What a notebook needs beside these names - training, deploying, the gate - is in mlkit itself.
+Training, deployment and the gate are in mlkit itself.
 """
 
 from mlkit.tabular.lake import choose_columns, find_lake

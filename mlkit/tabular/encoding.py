@@ -1,6 +1,6 @@
-"""How a row becomes what the model reads: the features' order and the two classes, in a small file that travels with the model.
+"""The encoding of a model: the features' order and the two classes, in a small file beside the model.
 
-Columns in another order would still look like numbers to the model, and its answers would be noise.
+With columns in another order, the model's predictions are noise.
 """
 
 import io
@@ -28,7 +28,7 @@ Matrix = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True)
 class Encoding:
-    """`columns` are the features in the model's order; `classes` names what label 0 and label 1 mean in the column `label`."""
+    """`columns` are the features in the model's order; `classes` holds the values of the column `label` for label 0 and label 1."""
 
     schema: str = SCHEMA
     key: str
@@ -42,7 +42,7 @@ class Encoding:
         return self.classes[0], self.classes[1]
 
     def to_bytes(self) -> bytes:
-        """Bytes that depend on the content alone, so that equal encodings have equal digests."""
+        """Canonical bytes: equal encodings have equal digests."""
         return json.dumps(asdict(self), indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
 
     @classmethod
@@ -53,17 +53,19 @@ class Encoding:
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise InvalidData(f"The encoding is damaged: {error}", cure="Train the model again.") from error
         if encoding.schema != SCHEMA or len(encoding.classes) != 2:
-            raise InvalidData(f"The encoding is a {encoding.schema}, not a {SCHEMA}", cure="Read it with the mlkit that wrote it.")
+            raise InvalidData(
+                f"The encoding is a {encoding.schema}, not a {SCHEMA}", cure="Read it with the version of mlkit that wrote it."
+            )
         return encoding
 
     def matrix(self, rows: "pa.Table | pd.DataFrame") -> Matrix:
-        """`(rows, features)` in the model's order, whatever the order of the given columns; columns too many are left out.
+        """`(rows, features)` in the model's order, whatever the order of the given columns. Other columns are ignored.
 
-        Raises InvalidData naming the columns that are missing, and those that hold something other than finite numbers.
+        Raises InvalidData with the missing columns, and with those that hold other values than finite numbers.
         """
         given = rows.column_names if isinstance(rows, pa.Table) else list(rows.columns)
         if missing := [name for name in self.columns if name not in given]:
-            raise InvalidData(f"The rows have no column {', '.join(missing)}", cure="The model was trained with it: give all its columns.")
+            raise InvalidData(f"The rows have no column {', '.join(missing)}", cure="The model needs all columns that it was trained with.")
         frame = pd.DataFrame({name: _numbers(rows[name]) for name in self.columns})
         for name in self.columns:
             if not (fits := np.isfinite(frame[name])).all():
@@ -82,7 +84,7 @@ def _numbers(column: Any) -> Any:
 
 
 def to_csv(matrix: Matrix, labels: npt.ArrayLike | None = None) -> bytes:
-    """The rows as SageMaker's XGBoost reads them: commas, no header, the label first where there is one."""
+    """The rows in the format of SageMaker's XGBoost: commas, no header, the label first if there is one."""
     columns = [pa.array(column) for column in matrix.T]
     if labels is not None:
         columns.insert(0, pa.array(np.asarray(labels, dtype=np.int64)))
@@ -93,12 +95,12 @@ def to_csv(matrix: Matrix, labels: npt.ArrayLike | None = None) -> bytes:
 
 
 def from_csv(data: bytes) -> tuple[Matrix, npt.NDArray[np.int64]]:
-    """What `to_csv` wrote with labels: features and labels. Raises InvalidData."""
+    """Features and labels from the bytes of `to_csv`. Raises InvalidData."""
     try:
         table = csv.read_csv(io.BytesIO(data), csv.ReadOptions(autogenerate_column_names=True))
         values = np.column_stack([column.to_numpy().astype(np.float64) for column in table.columns])
     except (pa.ArrowInvalid, ValueError) as error:
-        raise InvalidData(f"A shard is no CSV of numbers: {error}", cure="Run 01_prep again.") from error
+        raise InvalidData(f"A shard is not CSV of numbers: {error}", cure="Run 01_prep again.") from error
     return np.ascontiguousarray(values[:, 1:]), values[:, 0].astype(np.int64)
 
 

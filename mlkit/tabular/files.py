@@ -1,4 +1,4 @@
-"""A file of rows as the lake's table reads it: commas, the table's columns in their order, no quotes."""
+"""Converts a file of rows to the lake's table format: commas, the table's columns in order, no quotes."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 WANTED = Wanted(noun="data")
-_CURE = "The first line names the table's columns, in any order; separated by comma, semicolon or tab. An empty value is a null."
+_CURE = "The first line must name the table's columns, in any order, separated by comma, semicolon or tab. An empty value is a null."
 
 
 @dataclass(frozen=True, kw_only=True)
 class Written:
-    """How many rows a table file holds, and what people should know of how they were read."""
+    """The number of rows of a table file, and notes on how they were read."""
 
     rows: int
     notes: tuple[str, ...]
@@ -34,7 +34,7 @@ def convert(source: Path, target: Path, columns: Mapping[str, str]) -> Written:
         return Written(rows=_attempt(file, target, columns, UTF8), notes=())
     except NotUtf8:
         pass
-    note = f"{source} is not text in UTF-8: it was read as Latin-1"
+    note = f"{source} is not UTF-8, so mlkit read it as Latin-1"
     try:
         return Written(rows=_attempt(file, target, columns, LATIN1), notes=(note,))
     except NotUtf8 as problem:
@@ -42,7 +42,7 @@ def convert(source: Path, target: Path, columns: Mapping[str, str]) -> Written:
 
 
 def read_frame(source: Path) -> "pd.DataFrame":
-    """The rows of a file under its own names of columns: numbers where a whole column holds them, else text. Raises as `convert`."""
+    """The rows of a file with its own column names: numbers if the whole column holds numbers, otherwise text. Raises as `convert`."""
     import pandas as pd
 
     file = RowsFile(source=source, wanted=WANTED, width=0, choose=_any_header, cure=_CURE)
@@ -67,7 +67,7 @@ def _frames(file: RowsFile, encoding: str) -> "Iterator[pd.DataFrame]":
 
 def _any_header(values: list[str]) -> Header:
     if "" in values or len(set(values)) != len(values):
-        raise WrongHeader("the header leaves a column without a name of its own")
+        raise WrongHeader("the header has an empty or repeated column name")
     return Header(names=tuple(values))
 
 
@@ -108,7 +108,7 @@ def _write(file: RowsFile, rows: Rows, output: IO[bytes], columns: Mapping[str, 
 
 
 def _values(texts: "pa.Array", kind: str) -> "pa.Array":
-    """The values as text that Athena reads as what they are; an empty value stays empty."""
+    """The values as text that Athena reads without loss; an empty value stays empty."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -125,7 +125,7 @@ def _values(texts: "pa.Array", kind: str) -> "pa.Array":
 
 
 def _doubles(texts: "pa.Array") -> "pa.Array":
-    """The numbers as they were written, but for NaN and the infinities: Athena knows one spelling of each."""
+    """The numbers as they were written, except NaN and the infinities, for which Athena has one spelling each."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

@@ -1,4 +1,4 @@
-"""A table of labelled rows in the lake, with the parts that its columns play."""
+"""A table of labelled rows in the lake, with the roles of its columns."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ __all__ = ["Source", "check_columns", "choose_columns", "find_lake"]
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """The lake's table with the parts that its columns play."""
+    """The lake's table with the roles of its columns."""
 
     lake: Lake
     table: LabelledTable
 
     def summary(self) -> tables.Table:
-        """What was chosen, for the notebook to show."""
+        """The chosen columns, for the notebook to show."""
         kinds = {name: self.lake.columns[name] for name in self.table.features}
         facts = {
             **self.lake.summary()["value"],
@@ -31,9 +31,9 @@ class Source:
 
 
 def choose_columns(lake: Lake, *, key: str, label: str, positive: str, left_out: Sequence[str] = ()) -> Source:
-    """The table's columns in their parts; every column but key, label and what is `left_out` is a feature.
+    """The table with its columns' roles; every column except key, label and `left_out` is a feature.
 
-    Raises InvalidData naming each feature that is no number: categories are not encoded.
+    Raises InvalidData with each feature that is not a number: categories are not encoded.
     """
     features = choose(lake.columns, key=key, label=label, left_out=left_out)
     table = LabelledTable(database=lake.database, table=lake.table, key=key, label=label, positive=positive, features=features)

@@ -1,4 +1,4 @@
-"""01_prep's verbs for a table of labelled rows: look at it, let Athena split it, write what XGBoost reads."""
+"""The functions of 01_prep for a table of labelled rows: profile it, split it in Athena, write XGBoost's files."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -21,7 +21,7 @@ from mlkit.tabular.splits import SplitRule, classes_sql, features_sql, profile_s
 
 @dataclass(frozen=True, kw_only=True)
 class Profile:
-    """What Athena counted. `usable` rows remain when rows with gaps, copies and contradictions are left out.
+    """Athena's counts. `usable` rows are those without nulls, copies and contradictions.
 
     `classes` maps each class to its usable rows.
     """
@@ -42,13 +42,13 @@ class Profile:
     @property
     def complaint(self) -> str:
         return (
-            f"{self.rows_with_nulls} rows have nulls, {self.rows_not_finite} numbers that are none, {self.copies} are copies, "
-            f"{self.contradictory_rows} share their key with a different row"
+            f"Unusable rows: {self.rows_with_nulls} with nulls, {self.rows_not_finite} with NaN or infinity, {self.copies} copies, "
+            f"{self.contradictory_rows} with the key of a different row"
         )
 
     @property
     def what_stays(self) -> str:
-        return "of copies one stays, of contradictory rows none"
+        return "one of several copies stays; contradictory rows are dropped"
 
     def summary(self) -> tables.Table:
         names = ("table_rows", "rows_with_nulls", "rows_not_finite", "copies", "contradictory_rows", "usable")
@@ -56,7 +56,7 @@ class Profile:
 
 
 def profile_table(source: Source) -> Profile:
-    """Count rows and classes, and what cannot be used. Raises InvalidData unless there are two classes, the positive one among them."""
+    """Count rows, classes and unusable rows. Raises InvalidData unless there are two classes, one of them the positive one."""
     lake, table = source.lake, source.table
     counts, query_id = query(lake.aws, lake.workgroup, profile_sql(table))
     found = query(lake.aws, lake.workgroup, classes_sql(table))[0]
@@ -64,14 +64,14 @@ def profile_table(source: Source) -> Profile:
     profile = Profile(query_execution_id=query_id, classes=classes, **{str(k): int(v) for k, v in counts.iloc[0].items()})
     if profile.usable == 0:
         raise InvalidData(
-            f"{table.name} has {profile.table_rows} rows, of which none is usable",
+            f"{table.name} has no usable rows ({profile.table_rows} rows in all)",
             cure=f"Put rows below {lake.location}, for example with `mlkit data load`.",
         )
     if len(classes) != 2 or table.positive not in classes:
         told = ", ".join(f"{name!r} ({rows} rows)" for name, rows in list(classes.items())[:5])
         raise InvalidData(
-            f"{table.label} holds {len(classes)} classes: {told}; two are needed, {table.positive!r} among them",
-            cure="Choose another label or positive class, or leave other classes out with a view.",
+            f"{table.label} holds {len(classes)} classes: {told}. It must hold two, one of them {table.positive!r}",
+            cure="Choose another label or positive class, or exclude other classes with a view.",
         )
     return profile
 
@@ -117,7 +117,7 @@ def store_encoding(source: Source, run: Run[SplitRule], profile: Profile) -> Sto
 
 
 def unload_splits(source: Source, run: Run[SplitRule]) -> Unloaded:
-    """Let Athena label, split and shard every row; the files are listed by UNLOAD's manifest."""
+    """Label, split and shard every row in Athena. UNLOAD's manifest lists the files."""
     return unload_shards(source.lake, run.s3_uri, splits_sql(source.table, run.rule))
 
 
@@ -148,7 +148,7 @@ def check_disjoint(splits: Mapping[str, pa.Table]) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class TableDetails:
-    """What the hand-over says of this data set beyond what every data set has."""
+    """The hand-over's details of this kind of data."""
 
     positive: str
     salt: str

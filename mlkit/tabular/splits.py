@@ -13,7 +13,7 @@ from mlkit.tabular.columns import LabelledTable
 
 @dataclass(frozen=True, kw_only=True)
 class SplitRule(SplitShape):
-    """Who goes where: `test_fraction` of all rows is the test, `validation_fraction` of the others validates."""
+    """The sizes of the splits: `test_fraction` of all rows is test, `validation_fraction` of the others validation."""
 
     test_fraction: float = 0.3
     validation_fraction: float = 0.2
@@ -26,7 +26,7 @@ class SplitRule(SplitShape):
 
 
 def _nulls(table: LabelledTable) -> str:
-    """Condition for rows with gaps. A column of text has the empty text where a file says nothing."""
+    """SQL condition for rows with nulls. In a text column, an empty value is an empty string."""
     words = [f"CAST({identifier(name)} AS varchar) = ''" for name in (table.key, table.label)]
     return " OR ".join([*(f"{identifier(name)} IS NULL" for name in (table.key, table.label, *table.features)), *words])
 
@@ -49,7 +49,7 @@ clean AS (SELECT row_key, class, {names} FROM numbered WHERE meanings = 1)"""
 
 
 def profile_sql(table: LabelledTable) -> str:
-    """One row: how many rows there are, and what is wrong with how many."""
+    """SQL for one row with the numbers of rows and of unusable rows."""
     return f"""WITH {_clean(table)},
 raw AS (
   SELECT count(*) AS table_rows, count_if({_nulls(table)}) AS rows_with_nulls,

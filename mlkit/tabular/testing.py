@@ -1,4 +1,4 @@
-"""03_test_endpoint's verbs for a table of labelled rows: held-out rows to the endpoint, what a plain model makes of them, new rows."""
+"""The functions of 03_test_endpoint for a table of labelled rows: predict held-out rows, compare baselines, predict new rows."""
 
 from dataclasses import dataclass
 
@@ -52,13 +52,13 @@ def load_test_rows(aws: Session, trained: TrainedModel, *, test_rows: int = 0, t
 
 
 def model_encoding(aws: Session, trained: TrainedModel) -> Encoding:
-    """The encoding that belongs to the model, checked by its digest."""
+    """The model's own encoding, checked by its digest."""
     return Encoding.from_bytes(read_verified(aws, trained.encoding))
 
 
 @dataclass(frozen=True, kw_only=True)
 class TestedTable(Tested):
-    """What the endpoint answered for the held-out rows: `matrix` is what it was sent."""
+    """The endpoint's answers for the held-out rows; `matrix` is the request."""
 
     __test__ = False
 
@@ -66,7 +66,7 @@ class TestedTable(Tested):
     matrix: Matrix
 
     def sample(self, count: int = 10, offset: int = 0) -> pd.DataFrame:
-        """Some rows for people to look at."""
+        """Some rows to look at."""
         part, names = slice(offset, offset + count), np.array(self.rows.label_names)
         frame = {
             "row": self.rows.keys[part],
@@ -103,7 +103,7 @@ def compare_with_baselines(aws: Session, trained: TrainedModel, tested: TestedTa
 
 
 def predict(aws: Session, endpoint: str, rows: pd.DataFrame) -> tables.Table:
-    """What an application calls: rows with the model's columns in any order; for each its key (where given), score and class.
+    """Predictions for an application's rows, with the model's columns in any order: key (if given), score and class.
 
     The encoding is the one beside the endpoint's model. Raises InvalidData for rows that lack a column or a number.
     """
@@ -121,7 +121,7 @@ def decode(data: bytes) -> Predictions:
         scores = np.array(data.decode().replace(",", " ").split(), dtype=np.float32)
     except ValueError as error:
         raise InvalidData(
-            f"the answer is no list of numbers: {data[:80]!r}", cure="Is the endpoint's model an XGBoost classifier?"
+            f"the answer is not a list of numbers: {data[:80]!r}", cure="Is the endpoint's model an XGBoost classifier?"
         ) from error
     return Predictions(scores=scores, labels=predicted_labels(scores).astype(np.float32))
 

@@ -21,7 +21,7 @@ ALGORITHM = Algorithm(
 
 
 def xgboost_hyperparameters(*, num_round: int, max_depth: int, eta: float, **others: Any) -> Hyperparameters:
-    """A classifier of two classes that answers the probability of label 1; `others` go to the algorithm under their own names.
+    """Hyperparameters of a classifier that returns the probability of label 1. `others` are passed on by name.
 
     https://docs.aws.amazon.com/sagemaker/latest/dg/xgboost_hyperparameters.html
     """

@@ -91,7 +91,9 @@ def test_what_cannot_be_used_is_counted_and_left_out(make_source, tmp_path):
     assert counted == (3, 2, 2, 2, 399)  # both meanings of 5 go, one row of 6 stays
     assert profile.classes == {"bad": 134, "good": 265}
     assert profile.bad_rows == 9
-    with pytest.raises(InvalidData, match="3 rows have nulls, 2 numbers that are none, 2 are copies, 2 share their key"):
+    with pytest.raises(
+        InvalidData, match="Unusable rows: 3 with nulls, 2 with NaN or infinity, 2 copies, 2 with the key of a different row"
+    ):
         check_bad_rows(profile, "refuse")
     _, splits = written(source, profile, tmp_path)
     together = pd.concat(splits.values())
@@ -138,9 +140,9 @@ def test_the_same_rows_give_the_same_objects(make_source, tmp_path):
 @pytest.mark.parametrize(
     ("lines", "told"),
     [
-        ([line.replace("good", "bad") for line in GOOD], r"outcome holds 1 classes: 'bad' \(400 rows\); two are needed"),
+        ([line.replace("good", "bad") for line in GOOD], r"outcome holds 1 classes: 'bad' \(400 rows\)\. It must hold two"),
         ([*GOOD, "900,ugly,1,1"], "outcome holds 3 classes"),
-        (DIRTY[:5], "has 5 rows, of which none is usable"),
+        (DIRTY[:5], r"has no usable rows \(5 rows in all\)"),
     ],
 )
 def test_a_table_that_is_not_of_two_classes_is_refused(make_source, lines, told):
@@ -149,7 +151,7 @@ def test_a_table_that_is_not_of_two_classes_is_refused(make_source, lines, told)
 
 
 def test_a_positive_class_that_does_not_occur_is_refused_with_those_that_do(make_source):
-    with pytest.raises(InvalidData, match=r"'bad'.*'good'.*two are needed, 'Bad' among them"):
+    with pytest.raises(InvalidData, match=r"'bad'.*'good'.*It must hold two, one of them 'Bad'"):
         profile_table(make_source(GOOD, positive="Bad"))
 
 

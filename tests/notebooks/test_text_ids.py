@@ -68,7 +68,7 @@ def test_ratings_with_ids_of_text_are_loaded_trained_on_and_asked_for(project: P
     typed(project, next_command(told))  # gives its table columns of text
 
     told = typed(project, "mlkit data load mine.dat")
-    assert "mine.dat is not text in UTF-8: it was read as Latin-1" in told
+    assert "mine.dat is not UTF-8, so mlkit read it as Latin-1" in told
     assert "600 ratings by 40 users of 30 movies" in told
 
     told = typed(project, f"mlkit run notebooks/01_prep.ipynb -p your_initials {INITIALS}")

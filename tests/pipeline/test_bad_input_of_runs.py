@@ -34,9 +34,9 @@ NOBODY = "arn:aws:iam::123456789012:role/nobody"
 CELLS = [
     Row("no lake under these initials", f"{PREP} -p your_initials xyz", 40, "no bucket xyz-ml-id-lab", leaves=NOTEBOOK),
     Row("no such table", f"{PREP} -p table ratings", 40, "Table ratings not found", leaves=NOTEBOOK),
-    Row("an empty table", f"{PREP} -p table empty", 20, "none is usable", leaves=QUERIES),
+    Row("an empty table", f"{PREP} -p table empty", 20, "no usable rows", leaves=QUERIES),
     Row("nulls, ratings out of range, duplicates", f"{PREP} -p table flawed", 0, "4 of 1204 rows dropped", leaves=ALL, notebook=EXECUTED),
-    Row("the same, to be refused", f"{PREP} -p table flawed -p bad_rows refuse", 20, "1 rows have nulls", leaves=QUERIES),
+    Row("the same, to be refused", f"{PREP} -p table flawed -p bad_rows refuse", 20, "Unusable rows: 1 with nulls", leaves=QUERIES),
     Row("one user with 20 ratings", f"{PREP} -p table one_user", 20, "validation split is empty", leaves=OBJECTS),
     Row("ratings that are all alike", f"{PREP} -p table all_loved", 20, "a model cannot learn from one label", leaves=OBJECTS),
     Row("ids near 2^62", f"{PREP} -p table near_2_62", 0, "0 of 1200 rows dropped", leaves=ALL, notebook=EXECUTED),

@@ -148,7 +148,7 @@ ROWS = [
         cell="print('in the middle')\nquit()"),
     Row("os._exit(0) in a cell",                 13, in_cell_3("died"),         "died",        "process exited with code 0",
         cell=WAITS + "\nos._exit(0)", then=goes_on),
-    Row(f"out of memory, {MEMORY}",              13, in_cell_3("died"),         "died",        "SIGKILL, usually because the machine ran out of memory",
+    Row(f"out of memory, {MEMORY}",              13, in_cell_3("died"),         "died",        "SIGKILL, usually because the machine ran",
         given=little_memory, cell=WAITS + "\n" + EATS_MEMORY, then=goes_on),
 
     Row("SIGTERM",                               14, in_cell_3("interrupted"),  "interrupted", "stopped by SIGTERM", then=sigterm),

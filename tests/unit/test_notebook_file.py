@@ -99,7 +99,10 @@ def test_what_is_harmlessly_missing_is_read_as_empty(tmp_path, content):
         ({**code("x"), "metadata": {"tags": False}}, "cell 3's `tags` are not a list of texts"),
         ({**code("x"), "attachments": 3}, "cell 3's `attachments` is a number, not a mapping"),
         ({**code("x"), "attachments": {"a.png": [1]}}, "cell 3's attachment `a.png` is a list, not a mapping"),
-        ({"cell_type": "markdown", "metadata": {}, "source": "# a cut emoji \ud83d here"}, r"cell 3 holds half of a surrogate pair (`\ud83d`)"),
+        (
+            {"cell_type": "markdown", "metadata": {}, "source": "# a cut emoji \ud83d here"},
+            r"cell 3 holds half of a surrogate pair (`\ud83d`)",
+        ),
         ({**code("x"), "metadata": {"\udcff": 1}}, r"cell 3 holds half of a surrogate pair (`\udcff`)"),
     ],
     ids=lambda value: ascii(value)[:40],

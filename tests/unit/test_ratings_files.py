@@ -114,12 +114,12 @@ CASES = {
     # ids that are text
     "UUIDs": read(
         CSV + f"{ANNA},tt0111161,4,1\n", values(f"{ANNA} tt0111161 4 1"), types=TEXT,
-        notes=("user ids are text, since FILE, line 2 has '" + str(ANNA), "movie ids are text, since FILE, line 2 has 'tt0111161'"),
+        notes=("user ids are text, because FILE, line 2 has '" + str(ANNA), "movie ids are text, because FILE, line 2 has 'tt0111161'"),
     ),
     "numbers in columns of text": read(CSV + "81.0,2,3,4\n", values("81 2 3 4"), types=TEXT),
     "numbers and text are text as they stand": read(
         CSV + "81.0,7,3,4\nanna,8,3,4\n", values("81.0 7 3 4 / anna 8 3 4"),
-        types=TEXT, notes=("user ids are text, since FILE, line 3 has 'anna'",),
+        types=TEXT, notes=("user ids are text, because FILE, line 3 has 'anna'",),
     ),
     "leading zeros in columns of text": read(CSV + "007,1,3,4\n", values("007 1 3 4"), types=TEXT, notes=("line 2 has '007'",)),
     "text without a header": read("anna\tfilm\t4\t1\n", values("anna film 4 1"), name="u.data", types=TEXT, notes=("'anna'", "'film'")),
@@ -139,11 +139,11 @@ CASES = {
     ),
     "half a star rounded down": read(
         CSV + "1,2,3.5,4\n1,3,0.5,4\n1,4,4,4\n", values("1 2 3 4 / 1 3 1 4 / 1 4 4 4"), half_stars=HalfStars.ROUND_DOWN,
-        notes=("2 of 3 ratings were between two stars and were rounded down", "1 of them were below one star and became 1"),
+        notes=("Ratings between two stars, rounded down: 2 of 3", "Ratings below one star, raised to 1: 1 of these"),
     ),
     "outside stays outside": read(
         CSV + "1,2,0.2,4\n1,3,5.5,4\n1,4,9,4\n", values("1 2 0 4 / 1 3 6 4 / 1 4 9 4"), half_stars=HalfStars.ROUND_DOWN,
-        notes=("3 of 3 ratings are outside of 0.5 to 5: they are loaded, and 01_prep leaves them out",),
+        notes=("Ratings outside of 0.5 to 5, loaded and later dropped by 01_prep: 3 of 3",),
     ),
     "half stars for whole ones": refused(
         CSV + ROW + "1,2,3.5,4\n", "mine.csv, line 3: rating is 3.5, but", accepted="--half-stars round-down"
@@ -196,7 +196,7 @@ CASES = {
     "UTF-16": read((CSV + ROW).encode("utf-16")),
     "Latin-1": read(
         (CSV + "ren\xe9,2,3,4\n").encode("latin-1"), values("ren\xe9 2 3 4"), types=TEXT,
-        notes=("is not text in UTF-8: it was read as Latin-1", "line 2 has 'ren\xe9'"),
+        notes=("is not UTF-8, so mlkit read it as Latin-1", "line 2 has 'ren\xe9'"),
     ),
     "Latin-1 for numbers": refused(
         (CSV + ROW + "ren\xe9,2,3,4\n").encode("latin-1"), "mine.csv, line 3: userid is 'ren\xe9'", accepted=WHOLE
@@ -214,14 +214,14 @@ CASES = {
         gzip.compress((CSV + "1,x,3,4\n").encode()), "line 2: movieid is 'x'", accepted=WHOLE, name="mine.csv.gz"
     ),
     "gzip that was cut off": refused(
-        gzip.compress((CSV + ROW * 9).encode())[:-9], "mine.csv.gz is damaged", accepted="Fetch", name="mine.csv.gz"
+        gzip.compress((CSV + ROW * 9).encode())[:-9], "mine.csv.gz is damaged", accepted="Download", name="mine.csv.gz"
     ),
     "a zip": read(zipped(README__txt=b"x", mine__csv=(CSV + ROW).encode()), name="mine.zip"),
     "a gzip in a zip": read(zipped(ratings__csv__gz=gzip.compress((CSV + ROW).encode())), name="mine.zip"),
     "a zip of several": refused(
         zipped(a__csv=b"1", b__csv=b"2"), "mine.zip holds 2 ratings files: a.csv, b.csv", accepted="ratings.csv", name="mine.zip"
     ),
-    "a zip that is none": refused(b"PK\x03\x04 cut", "mine.zip is damaged", accepted="Fetch it again", name="mine.zip"),
+    "a zip that is none": refused(b"PK\x03\x04 cut", "mine.zip is damaged", accepted="Download it again", name="mine.zip"),
     # Parquet
     "Parquet": read(parquet(user_id=[196], item_id=[242], rating=[3.0], timestamp=[881250949]), name="mine.parquet"),
     "Parquet of floats and text": read(
@@ -236,7 +236,7 @@ CASES = {
         parquet(a=[1], b=[2]), "m.parquet: the columns userid, movieid, rating, timestamp are missing", accepted=FORM, name="m.parquet"
     ),
     "Parquet that was cut off": refused(
-        parquet(a=[1])[:-20], "m.parquet is no whole Parquet file", accepted="Write it again", name="m.parquet"
+        parquet(a=[1])[:-20], "m.parquet is not a complete Parquet file", accepted="Write it again", name="m.parquet"
     ),
 }  # fmt: skip
 
@@ -312,7 +312,7 @@ def test_text_that_appears_late_makes_the_whole_column_text(tmp_path: Path, monk
     monkeypatch.setattr("mlkit.datafiles.reading._BLOCK_BYTES", 300)
     rows = [(f"{number}.0", "7", "3", "1") for number in range(100)] + [("anna", "7", "3", "1")]
     case = read(CSV + "".join(",".join(row) + "\n" for row in rows), rows, types=TEXT)
-    assert converted(tmp_path, case).notes == (f"user ids are text, since {tmp_path}/mine.csv, line 102 has 'anna'",)
+    assert converted(tmp_path, case).notes == (f"user ids are text, because {tmp_path}/mine.csv, line 102 has 'anna'",)
     assert table(tmp_path) == rows
 
 

@@ -190,7 +190,7 @@ def test_half_a_surrogate_pair_is_carried_from_print_to_record(tmp_path):
         ("import os\nos._exit(3)", "exited with code 3", "os._exit"),
         ("import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)", "crashed (SIGSEGV)", "package"),
         ("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)", "ended by SIGKILL", "fewer rows"),
-        ("import os, signal\nsignal.signal(15, signal.SIG_DFL)\nos.kill(os.getpid(), 15)", "ended by SIGTERM", "who sent it"),
+        ("import os, signal\nsignal.signal(15, signal.SIG_DFL)\nos.kill(os.getpid(), 15)", "ended by SIGTERM", "Find the sender"),
     ],
 )
 def test_a_kernel_that_ends_is_told_by_its_own_cause(tmp_path, cell, says, cure):

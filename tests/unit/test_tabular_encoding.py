@@ -78,5 +78,5 @@ def test_an_answer_is_read_whether_commas_or_lines_part_it(answer):
 
 
 def test_an_answer_that_is_no_list_of_numbers_is_refused():
-    with pytest.raises(InvalidData, match="no list of numbers"):
+    with pytest.raises(InvalidData, match="not a list of numbers"):
         decode(b'{"predictions": []}')

@@ -78,7 +78,7 @@ def test_a_quote_inside_of_text_stays(tmp_path):
 def test_latin_1_is_read_and_said(tmp_path):
     found = converted(tmp_path, (HEAD + "1,caf\xe9,0.5\n").encode("latin-1"))
     assert table(tmp_path) == HEAD + "1,caf\xe9,0.5\n"
-    assert found.notes == (f"{tmp_path}/mine.csv is not text in UTF-8: it was read as Latin-1",)
+    assert found.notes == (f"{tmp_path}/mine.csv is not UTF-8, so mlkit read it as Latin-1",)
 
 
 def test_what_is_no_finite_number_has_the_spelling_that_athena_knows(tmp_path):
@@ -89,11 +89,11 @@ def test_what_is_no_finite_number_has_the_spelling_that_athena_knows(tmp_path):
 @pytest.mark.parametrize(
     ("text", "told", "accepted"),
     [
-        ("", "mine.csv is empty", "names the table's columns"),
-        (HEAD, "mine.csv holds no rows", "names the table's columns"),
-        ("id,outcome\n1,good\n", "line 1: the columns are id, outcome, the table has id, outcome, a", "names the table's columns"),
-        ("id,outcome,a,b\n1,good,1,1\n", "line 1: the columns are id, outcome, a, b, the table has", "names the table's columns"),
-        (HEAD + "1,good,0.5\n2,bad\n", "line 3: 2 values instead of 3: '2,bad'", "names the table's columns"),
+        ("", "mine.csv is empty", "must name the table's columns"),
+        (HEAD, "mine.csv holds no rows", "must name the table's columns"),
+        ("id,outcome\n1,good\n", "line 1: the columns are id, outcome, the table has id, outcome, a", "must name the table's columns"),
+        ("id,outcome,a,b\n1,good,1,1\n", "line 1: the columns are id, outcome, a, b, the table has", "must name the table's columns"),
+        (HEAD + "1,good,0.5\n2,bad\n", "line 3: 2 values instead of 3: '2,bad'", "must name the table's columns"),
         (HEAD + "\n1,good,much\n", "line 3: a is 'much', not a number", "a number such as 3, 3.5 or 1e-7"),
         (HEAD + "1,good,1_000\n", "line 2: a is '1_000', not a number", "a number such as 3, 3.5 or 1e-7"),
         (HEAD + "1,good,0.5\n1_000,good,1\n", "line 3: id is '1_000', not a whole number; write it as 1000", "written as 81 or 81.0"),
@@ -124,7 +124,7 @@ def test_rows_to_predict_are_read_from_any_such_file(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "told"), [("a,a\n1,2\n", "without a name of its own"), ("a,b\n", "holds no rows"), ("a,b\n1\n", "line 2: 1 values")]
+    ("text", "told"), [("a,a\n1,2\n", "empty or repeated column name"), ("a,b\n", "holds no rows"), ("a,b\n1\n", "line 2: 1 values")]
 )
 def test_rows_to_predict_that_cannot_be_read_are_refused(tmp_path, text, told):
     (tmp_path / "rows.csv").write_text(text)
