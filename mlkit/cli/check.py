@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from mlkit.cli.console import counted, out
+from mlkit.cli.console import out
 from mlkit.errors import NotFound
 
 
