@@ -45,7 +45,7 @@ def test_the_tests_that_it_brings_pass_and_find_a_renamed_parameter(made: Piped,
     copy = tmp_path / "copy"
     git(tmp_path, "clone", "--quiet", str(made.project.root), str(copy))
     tests = [script("pytest"), "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "tests"]
-    assert "9 passed" in run_in(copy, tests, plain_environment()).stdout
+    assert "8 passed" in run_in(copy, tests, plain_environment()).stdout
     notebook = copy / "notebooks" / "02_train.ipynb"
     notebook.write_text(notebook.read_text().replace("tune: bool", "search: bool"))
     done = run_in(copy, tests, plain_environment(), check=False)
