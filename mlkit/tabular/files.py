@@ -66,9 +66,11 @@ def _frames(file: RowsFile, encoding: str) -> "Iterator[pd.DataFrame]":
 
 
 def _any_header(values: list[str]) -> Header:
-    if "" in values or len(set(values)) != len(values):
+    """Any names. The first may be empty: pandas writes its index so."""
+    names = ["unnamed" if number == 0 and not value else value for number, value in enumerate(values)]
+    if "" in names or len(set(names)) != len(names):
         raise WrongHeader("the header has an empty or repeated column name")
-    return Header(names=tuple(values))
+    return Header(names=tuple(names))
 
 
 def _header_for(columns: tuple[str, ...]) -> Any:

@@ -62,7 +62,7 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Example]:
 
 
 def test_the_buildspecs_and_templates_of_the_lab_fit_its_notebooks(example):
-    assert "Checked 3 notebook runs" in example.run("mlkit", "check").stdout
+    assert "Checked 3 steps" in example.run("mlkit", "check").stdout
 
 
 def test_the_model_passes_its_gate_on_all_held_out_samples(example):
@@ -143,7 +143,7 @@ def test_a_csv_that_is_not_the_table_is_refused_before_it_is_loaded(example):
     published(example).write_text("sample,diagnosis\n1,malignant\n")
     done = example.run("mlkit", "data", "load", "again.csv", check=False)
     assert done.returncode == 20
-    assert "again.csv has the columns sample, diagnosis, the table sample, diagnosis, mean_radius" in done.stderr
+    assert "again.csv, line 1: the columns are sample, diagnosis, the table has sample, diagnosis, mean_radius" in done.stderr
 
 
 @pytest.mark.parametrize(

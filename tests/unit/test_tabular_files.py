@@ -118,6 +118,11 @@ def test_a_file_that_is_not_there_is_not_found(tmp_path):
         convert(tmp_path / "no.csv", tmp_path / "table.csv", COLUMNS)
 
 
+def test_the_index_that_pandas_writes_without_a_name_is_a_column_like_others(tmp_path):
+    (tmp_path / "rows.csv").write_text(",a\n0,1.5\n")
+    assert list(read_frame(tmp_path / "rows.csv").columns) == ["unnamed", "a"]
+
+
 def test_rows_to_predict_are_read_from_any_such_file(tmp_path):
     (tmp_path / "rows.csv").write_bytes(gzip.compress(b"b; a\n\n1;0.5\n"))
     assert read_frame(tmp_path / "rows.csv").to_dict("records") == [{"b": "1", "a": "0.5"}]
