@@ -229,13 +229,17 @@ class Piped(OnLocalAws):
         """No job, no QA endpoint and no build, not even the sweeper's, goes on."""
         wait_until(lambda: (self.left(), self.builds()), "no job, endpoint or build is left", ok=lambda seen: not any(seen))
 
-    def wait_until_it_runs(self, notebook: str) -> None:
-        """A build has a process that runs the notebook."""
+    def wait_until_it_runs(self, step: str) -> None:
+        """A build has a process that runs the step alone."""
         wait_until(
-            lambda: [word for process in self.builds() for word in process.info["cmdline"] or []],
-            f"a build runs {notebook}",
-            ok=lambda words: notebook in words,
+            lambda: [process.info["cmdline"] or [] for process in self.builds()],
+            f"a build runs the step {step}",
+            ok=lambda commands: any("run" in words and step in words for words in commands),
         )
+
+    def wait_until_it_began(self, execution: str, action: str, notebook: str) -> None:
+        """The action "stage.action" has put the notebook's first record into staging."""
+        wait_until(lambda: list(self.staged(execution, action)), f"{notebook} begins", ok=lambda files: f"{notebook}.record.json" in files)
 
     def builds(self) -> list[psutil.Process]:
         """The processes of builds that run."""

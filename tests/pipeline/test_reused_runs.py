@@ -135,7 +135,7 @@ def records(pipeline, execution):
 def test_a_retried_stage_takes_over_what_its_execution_has_finished(pipeline):
     pipeline.push(epochs=31)
     with pipeline.running() as started:
-        pipeline.wait_until_it_runs("notebooks/02_train.ipynb")
+        pipeline.wait_until_it_began(started.execution, BUILD, "02_train")
         pipeline.kill_builds()
         assert pipeline.wait_until_ended(started.execution) == "Failed"
     execution = started.execution
