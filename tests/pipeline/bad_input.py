@@ -215,9 +215,11 @@ class World:
         found = {}
         for root in (self.project.root, self.fresh):
             kept = (root / ".mlkit" / "local", root / ".git")
-            for path in root.rglob("*"):
-                if path.is_file() and not any(folder in path.parents for folder in kept) and path.name != "run.lock":
-                    found[path.relative_to(root).as_posix()] = hashlib.sha256(path.read_bytes()).hexdigest()
+            for folder, below, files in os.walk(root):
+                below[:] = [name for name in below if Path(folder, name) not in kept]  # what a server writes comes and goes
+                for path in (Path(folder, name) for name in files if name != "run.lock"):
+                    if path.is_file():
+                        found[path.relative_to(root).as_posix()] = hashlib.sha256(path.read_bytes()).hexdigest()
         s3 = self.client("s3")
         for bucket in s3.list_buckets()["Buckets"]:
             for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket["Name"]):
