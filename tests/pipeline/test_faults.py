@@ -4,6 +4,7 @@ Each row is a real `mlkit run --evidence s3://...` of a notebook of four code ce
 job that nobody waits for; the fault; one more. Whatever the row, nothing of the run is alive afterwards and no job goes on.
 """
 
+import json
 import signal
 import time
 from collections.abc import Callable
@@ -131,7 +132,14 @@ NEVER_ANSWERS = (
     "import os, signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN); open(os.environ['FAULT_BEGAN'], 'w'); time.sleep(100_000)"
 )
 HOOK = "def hook(*_):\n    raise ValueError('in a hook')\nget_ipython().events.register('post_run_cell', hook)"
-NO_PARAMETERS = '{"cells": [], "metadata": {"kernelspec": {"name": "python3", "language": "python"}}, "nbformat": 4, "nbformat_minor": 5}'
+INJECTED = json.dumps(
+    {
+        "cells": [{"cell_type": "code", "metadata": {"tags": ["injected-parameters"]}, "source": "x = 7", "outputs": []}],
+        "metadata": {"kernelspec": {"name": "python3", "language": "python", "display_name": "Python 3"}},
+        "nbformat": 4,
+        "nbformat_minor": 4,
+    }
+)
 
 # fmt: off
 ROWS = [
@@ -187,8 +195,8 @@ ROWS = [
         given=with_kernel(DIES_AT_ITS_START)),
     Row("a notebook that is no JSON",            11, NOT_BEGUN,                 None,          "notebook.ipynb",
         given=from_file("{")),
-    Row("a notebook without parameters cell",    11, NOT_BEGUN,                 None,          "parameters",
-        given=from_file(NO_PARAMETERS)),
+    Row("parameters of an earlier run",          11, NOT_BEGUN,                 None,          "tagged `injected-parameters`",
+        given=from_file(INJECTED)),
     Row("an unknown kernel",                     11, NOT_BEGUN,                 None,          "'broken' is not installed",
         given=with_kernel(None)),
 
