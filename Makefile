@@ -62,7 +62,7 @@ test: $(INSTALLED) $(SDK_V2) lint
 	$(BIN)/mlkit data fetch
 	$(BIN)/pytest
 
-# Which changes of a module no test notices: make mutants MODULES="gates intervals" SIZE=50 SEED=8
+# Which changes of a module no test notices: make mutants MODULES="gate/verdicts gate/bootstrap" SIZE=50 SEED=8
 SIZE ?= 25
 SEED ?= 7
 mutants: $(INSTALLED) $(MUTMUT)

@@ -11,7 +11,7 @@ from started import LocalAws, policy, start_local_aws
 from waiting import TEST_HANG_S
 
 from localaws import lifecycle
-from localaws.service import Credentials
+from localaws.kit.service import Credentials
 
 _LONG = ("pipeline", "browser", "notebooks", "test_alone.py")
 _OWN = ("AWS_", "SAGEMAKER_", "MLKIT_YOUR_INITIALS")

@@ -19,9 +19,9 @@ import numba
 import numpy as np
 
 from localaws.factorization_machines import trainer
+from localaws.factorization_machines.compiled_loops import Weights
 from localaws.factorization_machines.data import Dataset
 from localaws.factorization_machines.hyperparameters import Hyperparameters
-from localaws.factorization_machines.kernel import Weights
 
 
 def make_data(n_rows: int, users: int, movies: int) -> Dataset:

@@ -1,19 +1,14 @@
 """mlkit: CI/CD for SageMaker models whose pipeline steps are notebooks.
 
-    notebooks/ call the names below; each is a verb on AWS or a figure in view.
-    errors, settings             what can go wrong; where things are, what they are called, what a project is about
-    sql, recordio, algorithms    pure: statements for any table, file formats, SageMaker's built-in algorithms
-    gates, baselines, charts     pure: the decision on a model, what it must beat, how it looks
-    handoff, parameters          pure: the files between notebooks, the typed parameters of one
-    pipeline_steps               pure: the steps of the pipeline, as mlkit.yml lists them
-    budget, check                pure: what training may cost; whether steps, notebooks and templates fit together
-    aws/                         every call to AWS, in domain verbs: lake, shards, training, endpoints, evaluation
-    movielens/ | tabular/        what is particular to ratings of movies | to a table of numbers with a label
-    runner                       one notebook through papermill, with an honest end
-    cli                          mlkit run | params | check | data | deploy | undeploy | predict | local
-    local/                       the local AWS: the same calls, executed on a laptop
+Notebooks call the names below: each is a verb on AWS, or a figure to look at. docs/architecture.md lists the packages:
 
-Imports go one way: errors, settings <- domain <- aws <- movielens | tabular <- runner <- cli; `local` depends on the domain only.
+    errors, naming, settings        exit codes; names on AWS; the project's folder
+    notebook, data, gate, training  notebook files and hand-off; rows and SQL; the verdict; built-in algorithms and their cost
+    evidence, screening             run records and manifests; secrets
+    parameters, reuse, project      the parameters cell; finished runs; mlkit.yml's steps
+    aws                             every call to AWS: lake, training jobs, endpoints, evidence
+    movielens, tabular              what is particular to a kind of data
+    runner, doctor, check, cli      one notebook run; checks of an account and of a project; the commands
 """
 
 import importlib
@@ -24,21 +19,21 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "mlkit.aws.session": ["Session"],
     "mlkit.settings": ["Project"],
-    "mlkit.aws.lake": ["find_execution_role"],
-    "mlkit.aws.training": [
+    "mlkit.aws.data_lake": ["find_execution_role"],
+    "mlkit.aws.training_jobs": [
         "check_tuning", "describe_prepared_data", "load_prepared_data", "run_training_job", "run_tuning_job", "save_trained_model",
     ],
     "mlkit.aws.job_results": ["training_history"],
-    "mlkit.bad_rows": ["check_bad_rows"],
-    "mlkit.budget": ["check_budget"],
+    "mlkit.data.bad_rows": ["check_bad_rows"],
+    "mlkit.training.budget": ["check_budget"],
     "mlkit.aws.billing": ["describe_costs"],
     "mlkit.aws.endpoints": ["deploy", "load_trained_model", "prove_endpoint", "undeploy", "write_configurations"],
-    "mlkit.aws.evaluation": ["confusion", "describe_rate", "judge", "match_rate", "save_test_result"],
-    "mlkit.aws.secrets": ["resolve_secret"],
-    "mlkit.gates": ["check_gate"],
+    "mlkit.aws.endpoint_test": ["confusion", "describe_rate", "judge", "match_rate", "save_test_result"],
+    "mlkit.aws.secret_values": ["resolve_secret"],
+    "mlkit.gate.verdicts": ["check_gate"],
     "mlkit": ["charts"],
     # The lab's own, which its notebooks import from here.
-    "mlkit.movielens.charts": ["chart_ratings"],
+    "mlkit.movielens.rating_charts": ["chart_ratings"],
     "mlkit.movielens.lake": ["find_lake"],
     "mlkit.movielens.preparation": [
         "count_ratings", "profile_ratings", "save_prepared_data", "start_run", "unload_feature_index", "unload_splits",

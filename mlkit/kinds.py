@@ -4,12 +4,12 @@ import importlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from mlkit.algorithms import Algorithm
 from mlkit.errors import UsageError
 from mlkit.settings import Project
+from mlkit.training.builtin_algorithms import Algorithm
 
 if TYPE_CHECKING:
-    from mlkit.aws.lake import Lake
+    from mlkit.aws.data_lake import Lake
 
 KINDS = {"movielens": "mlkit.movielens", "tabular": "mlkit.tabular"}
 

@@ -1,92 +1,12 @@
-"""Names and places: the lab's names, the project's folder, and the folders of its results."""
+"""The project: its folder, the content of mlkit.yml, and the folders of its results."""
 
-import re
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 from mlkit.errors import NotFound, UsageError
+from mlkit.naming import CONFIGURATIONS, ENDPOINT_TEMPLATE, LabNames, checked_environment
 
-ENVIRONMENTS = ("dev", "qa", "production")
-PIPELINE_ENVIRONMENTS = ("qa", "production")  # the stacks that the pipeline's template deploys
-ENDPOINT_TEMPLATE = Path("CloudFormation") / "sagemaker_prediction_endpoint.yaml"
-PIPELINE_TEMPLATE = Path("CloudFormation") / "codepipeline.yaml"
-DATALAKE_TEMPLATE = Path("CloudFormation") / "datalake.yaml"
 PROJECT_FILE = Path("mlkit.yml")
-_DATASET = re.compile(r"[a-z][a-z0-9-]{0,38}[a-z0-9]")
-_INITIALS = re.compile(r"[a-z][a-z0-9-]{0,18}[a-z0-9]")
-
-
-@dataclass(frozen=True, kw_only=True)
-class LabNames:
-    """The lab's names, derived from the initials, for a lake created by template or by hand.
-
-    Only the database's name holds `dataset`; for all other names it may be left out.
-    """
-
-    initials: str
-    dataset: str = ""
-
-    def __post_init__(self) -> None:
-        if not _INITIALS.fullmatch(self.initials):
-            raise UsageError(
-                f"your_initials is {self.initials!r}: 2 to 20 lower-case letters, digits or hyphens, starting with a letter, are needed",
-                cure="Choose initials such as `abc`. They become part of a bucket's name, which allows few characters.",
-            )
-        if self.dataset and not _DATASET.fullmatch(self.dataset):
-            raise UsageError(
-                f"dataset is {self.dataset!r}: 2 to 40 lower-case letters, digits or hyphens, starting with a letter, are needed",
-                cure="Choose a word such as `movielens`; it becomes part of the database's name.",
-            )
-
-    @classmethod
-    def of_endpoint(cls, endpoint: str, environment: str) -> "LabNames":
-        """The names of the lab of this endpoint. Raises UsageError for an endpoint of another environment."""
-        suffix = f"-ml-lab-{checked_environment(environment)}"
-        if not endpoint.endswith(suffix):
-            raise UsageError(
-                f"{endpoint} is not the endpoint of {environment}",
-                cure="Run notebooks/02_train.ipynb again: it writes the configuration of each environment.",
-            )
-        return cls(initials=endpoint.removesuffix(suffix))
-
-    @property
-    def bucket(self) -> str:
-        return f"{self.initials}-ml-id-lab"
-
-    @property
-    def database(self) -> str:
-        if not self.dataset:
-            raise ValueError("these names have no data set, which is part of the database's name")
-        return f"{self.initials}-ml-lab-{self.dataset}"
-
-    @property
-    def workgroup(self) -> str:
-        return f"{self.initials}-ml-lab"
-
-    @property
-    def execution_role_export(self) -> str:
-        return f"{self.initials}-ml-lab-execution-role"
-
-    @property
-    def datalake_stack(self) -> str:
-        return f"{self.initials}-ml-lab-datalake"
-
-    @property
-    def pipeline_stack(self) -> str:
-        return f"{self.initials}-ml-lab-pipeline"
-
-    def endpoint(self, environment: str) -> str:
-        """The endpoint's name. It never changes, because applications use it."""
-        return f"{self.initials}-ml-lab-{checked_environment(environment)}"
-
-    def endpoint_stack(self, environment: str) -> str:
-        return f"{self.endpoint(environment)}-endpoint"
-
-
-def checked_environment(environment: str) -> str:
-    if environment not in ENVIRONMENTS:
-        raise UsageError(f"There is no environment {environment!r}", cure=f"Choose one of: {', '.join(ENVIRONMENTS)}.")
-    return environment
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,7 +59,7 @@ class Project:
         members = [field.name for field in fields(About)]
         about = (
             {key: value for key, value in values.items() if key != "steps"} if isinstance(values, dict) else {}
-        )  # see mlkit.pipeline_steps
+        )  # see mlkit.project.pipeline_steps
         if set(about) != set(members) or not all(isinstance(value, str) and value for value in about.values()):
             raise UsageError(f"{path} does not say {', '.join(members)}, or says more", cure=cure)
         return About(**about)
@@ -167,4 +87,4 @@ class Project:
         return self.root / ".mlkit" / "data"
 
     def configuration(self, environment: str) -> Path:
-        return self.root / "CloudFormation" / f"configuration_{checked_environment(environment)}.json"
+        return self.root / str(CONFIGURATIONS).replace("*", checked_environment(environment))

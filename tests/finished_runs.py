@@ -7,15 +7,16 @@ from typing import Any
 
 import nbformat
 
-from mlkit.evidence import sha256
-from mlkit.records import Activity, FileRecord, ParameterRecord, RunRecord, Status, Usage
-from mlkit.settings import ENDPOINT_TEMPLATE, Project
-from mlkit.steps import identify
+from mlkit.evidence.manifest import sha256_of
+from mlkit.evidence.run_record import Activity, FileRecord, ParameterRecord, RunRecord, Status, Usage
+from mlkit.naming import ENDPOINT_TEMPLATE
+from mlkit.reuse.finished_steps import identify
+from mlkit.settings import Project
 
 STARTED = "2026-01-01T12:00:00.5+00:00"
 FILES = {
     "mlkit/splits.py": 'SQL = "SELECT 1"\nSHARDS = 1\n',
-    "mlkit/aws/training.py": "EPOCHS = 1\n",
+    "mlkit/aws/training_jobs.py": "EPOCHS = 1\n",
     "buildspecs/build.yml": "version: 0.2\n",
     str(ENDPOINT_TEMPLATE): "Resources: {}\n",
     "requirements.lock": "numpy==2.0\n",
@@ -50,8 +51,8 @@ def activity(project: Project, **changes: Any) -> Activity:
     read, left = "handoff/prepared.json", {"handoff/model.json": "model 1\n", "CloudFormation/configuration_qa.json": "{}\n"}
     for path, text in left.items():
         (project.root / path).write_text(text)
-    records = [FileRecord(role="output", path=path, sha256=sha256(text.encode())) for path, text in left.items()]
-    files = (FileRecord(role="input", path=read, sha256=sha256((project.root / read).read_bytes())), *records)
+    records = [FileRecord(role="output", path=path, sha256=sha256_of(text.encode())) for path, text in left.items()]
+    files = (FileRecord(role="input", path=read, sha256=sha256_of((project.root / read).read_bytes())), *records)
     return dataclasses.replace(Activity(files=files), **changes)
 
 
@@ -63,7 +64,7 @@ def finished(project: Project, *, parameters: dict[str, Any] | None = None, did:
     executed.write_text(notebook_of(project).read_text().replace("print(epochs)", "print(epochs)  # executed"))
     record = RunRecord(
         notebook=str(notebook_of(project)),
-        notebook_sha256=sha256(notebook_of(project).read_bytes()),
+        notebook_sha256=sha256_of(notebook_of(project).read_bytes()),
         executed=str(executed),
         kernel="python3",
         status=Status.COMPLETED,

@@ -26,7 +26,7 @@ LEFT_OUT = {
     "gcp-service-account": "mlkit.screening.own_rules, by its private key",
     "gcp-application-default-credentials": "mlkit.screening.keywords",
     "jwt": "mlkit.screening.own_rules",
-    "jwt-base64": "mlkit.screening.encoded",
+    "jwt-base64": "mlkit.screening.encoded_texts",
     "private-key": "mlkit.screening.own_rules",
     "temporal-cloud-api-key.1": "mlkit.screening.own_rules, as a JSON Web Token",
 }

@@ -11,9 +11,9 @@ from typing import Any
 
 from wrapt import register_post_import_hook
 
-from mlkit import journal
-from mlkit.activity_log import ActivityLog
 from mlkit.aws import job_activity, object_activity
+from mlkit.evidence.activity_log import ActivityLog
+from mlkit.notebook import journal
 
 Event = dict[str, Any]
 Params = dict[str, Any]

@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mlkit import tables
 from mlkit.aws.job_results import Trained
 from mlkit.aws.session import Session, aws_errors
-from mlkit.budget import price_of
+from mlkit.notebook import shown_tables
+from mlkit.training.budget import price_of
 
 
-def describe_costs(aws: Session, trained: Trained, usd_per_instance_hour: Mapping[str, float]) -> tables.Table:
+def describe_costs(aws: Session, trained: Trained, usd_per_instance_hour: Mapping[str, float]) -> shown_tables.Table:
     """One row per training job, of a tuning job all of its jobs, and their sum: billable seconds x instances, and USD by the given prices.
 
     USD is empty for an instance type without a price. Raises UsageError for a price that is not a number.
@@ -26,7 +26,7 @@ def describe_costs(aws: Session, trained: Trained, usd_per_instance_hour: Mappin
         "billable instance seconds": sum(row["billable instance seconds"] for row in rows),
         "USD": "" if "" in prices else f"{sum(float(price) for price in prices):.4f}",
     }
-    return tables.rows([*rows, {**dict.fromkeys(rows[0], ""), **total}], index="job")
+    return shown_tables.rows([*rows, {**dict.fromkeys(rows[0], ""), **total}], index="job")
 
 
 def _jobs(aws: Session, trained: Trained) -> Iterator[str]:

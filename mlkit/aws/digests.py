@@ -6,10 +6,10 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from mlkit.aws.objects import split_uri
+from mlkit.aws.s3_objects import split_uri
 from mlkit.aws.session import Session
 from mlkit.errors import MlkitError
-from mlkit.records import UNVERSIONED, Activity, ObjectRecord
+from mlkit.evidence.run_record import UNVERSIONED, Activity, ObjectRecord
 
 MAX_BYTES = 1 << 30  # a quarter of a minute at S3's usual speed
 MAX_OBJECTS = 1_000

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mlkit import handoff, tables
-from mlkit.aws.by_hand import ByHand, Change, permitted
 from mlkit.aws.inputs import ENDPOINT, EXECUTION, STACK, tell_input
-from mlkit.aws.objects import digest_object
-from mlkit.aws.session import EXECUTION_TAG, Session, aws_errors
+from mlkit.aws.manual_changes import ByHand, Change, permitted
+from mlkit.aws.s3_objects import digest_object
+from mlkit.aws.session import Session, aws_errors
 from mlkit.aws.stacks import Stack, delete_stack, deploy_stack, find_stack
 from mlkit.errors import InvalidData, NotFound, WrongModel
-from mlkit.handoff import TrainedModel
-from mlkit.settings import ENDPOINT_TEMPLATE, ENVIRONMENTS, LabNames, Project
+from mlkit.naming import ENDPOINT_TEMPLATE, ENVIRONMENTS, EXECUTION_TAG, LabNames
+from mlkit.notebook import handoff, shown_tables
+from mlkit.notebook.handoff import TrainedModel
+from mlkit.settings import Project
 from sagemaker_formats.inference import Predictions
 
 # Seconds for which SageMaker watches the new fleet before it ends the old one. Only production has callers to protect.
@@ -61,7 +62,7 @@ def deploy(
 ) -> Stack:
     """Deploy the model of the last 02_train to the environment's endpoint, with the template that the pipeline uses.
 
-    Raises NotApproved if a pipeline owns the environment, unless `by_hand` bypasses it; see `mlkit.aws.by_hand`.
+    Raises NotApproved if a pipeline owns the environment, unless `by_hand` bypasses it; see `mlkit.aws.manual_changes`.
     """
     path = project.configuration(environment)
     if not path.is_file():
@@ -98,8 +99,8 @@ class Served:
     image_uri: str
     model_data_url: str
 
-    def summary(self) -> tables.Table:
-        return tables.facts(vars(self))
+    def summary(self) -> shown_tables.Table:
+        return shown_tables.facts(vars(self))
 
 
 def describe_endpoint(aws: Session, name: str) -> Served:

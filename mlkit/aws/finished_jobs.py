@@ -5,15 +5,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from mlkit import journal
-from mlkit.aws.objects import split_uri
+from mlkit.aws.s3_objects import split_uri
 from mlkit.aws.session import Session, aws_errors
 from mlkit.errors import NotFound
-from mlkit.handoff import Channel, PreparedData
+from mlkit.naming import JOB_KEY_TAG
+from mlkit.notebook import journal
+from mlkit.notebook.handoff import Channel, PreparedData
+from mlkit.reuse.finished_steps import REUSE, digest, lock_digests, project_code
 from mlkit.settings import Project
-from mlkit.steps import REUSE, digest, lock_digests, project_code
 
-KEY_TAG = "mlkit:job-key"
 _IN_NAME = 8  # hex digits of the key: a tuning job's name has 32 characters in all
 
 
@@ -107,7 +107,7 @@ def _completed(aws: Session, operation: str, member: str, key: str) -> Iterator[
 def _has_key(aws: Session, arn: str, key: str) -> bool:
     with aws_errors():
         pages = aws.client("sagemaker").get_paginator("list_tags").paginate(ResourceArn=arn)
-        return any(tag["Key"] == KEY_TAG and tag["Value"] == key for page in pages for tag in page["Tags"])
+        return any(tag["Key"] == JOB_KEY_TAG and tag["Value"] == key for page in pages for tag in page["Tags"])
 
 
 def _objects(channel: Channel) -> list[list[str]]:

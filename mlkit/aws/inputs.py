@@ -3,12 +3,12 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from mlkit import journal
-from mlkit.aws.objects import list_objects
+from mlkit.aws.s3_objects import list_objects
 from mlkit.aws.session import Session, aws_errors
 from mlkit.errors import NotFound
-from mlkit.records import Activity
-from mlkit.steps import digest
+from mlkit.evidence.run_record import Activity
+from mlkit.notebook import journal
+from mlkit.reuse.finished_steps import digest
 
 TABLE, ENDPOINT, STACK, EXPORT = "glue table", "endpoint", "stack", "export"
 REGION, EXECUTION = "region", "pipeline execution"

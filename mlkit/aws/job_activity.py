@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from mlkit.activity_log import NOT_CREATED
+from mlkit.evidence.activity_log import NOT_CREATED
 
 Event = dict[str, Any]
 Members = Mapping[str, Any]

@@ -7,9 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from mlkit import tables
-from mlkit.algorithms import MAXIMIZE, Algorithm
 from mlkit.aws.session import Session, aws_errors
+from mlkit.notebook import shown_tables
+from mlkit.training.builtin_algorithms import MAXIMIZE, Algorithm
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,10 +23,10 @@ class Trained:
     hyperparameters: Mapping[str, str]
     metrics: Mapping[str, float]
     billable_seconds: int
-    jobs: tables.Table
+    jobs: shown_tables.Table
     reused: bool = False
 
-    def summary(self) -> tables.Table:
+    def summary(self) -> shown_tables.Table:
         rows = {
             "training job": self.training_job,
             "tuning job": self.tuning_job or "none",
@@ -35,7 +35,7 @@ class Trained:
             "model": self.model_data_url,
             **{name: round(value, 4) for name, value in sorted(self.metrics.items()) if name in self.algorithm.quality_metrics},
         }
-        return tables.facts(rows)
+        return shown_tables.facts(rows)
 
     def maximizes(self, objective: str) -> bool:
         """Whether a higher value of the metric is better."""
@@ -43,7 +43,7 @@ class Trained:
 
 
 def trained_by(
-    job: Mapping[str, Any], algorithm: Algorithm, *, tuning_job: str | None, jobs: tables.Table, reused: bool = False
+    job: Mapping[str, Any], algorithm: Algorithm, *, tuning_job: str | None, jobs: shown_tables.Table, reused: bool = False
 ) -> Trained:
     """From DescribeTrainingJob's answer."""
     metrics = {item["MetricName"]: float(item["Value"]) for item in job.get("FinalMetricDataList", [])}
@@ -67,7 +67,7 @@ def job_row(job: Mapping[str, Any], algorithm: Algorithm) -> dict[str, Any]:
     return {"job": job["TrainingJobName"], "status": job["TrainingJobStatus"], "objective": metrics.get(algorithm.objective)}
 
 
-def tuning_jobs(aws: Session, name: str) -> tables.Table:
+def tuning_jobs(aws: Session, name: str) -> shown_tables.Table:
     """One row per training job: the values tried and the objective reached."""
     rows = []
     pages = aws.client("sagemaker").get_paginator("list_training_jobs_for_hyper_parameter_tuning_job")
@@ -82,7 +82,7 @@ def tuning_jobs(aws: Session, name: str) -> tables.Table:
                     "objective": objective,
                 }
             )
-    return tables.Table(rows)
+    return shown_tables.Table(rows)
 
 
 def training_history(aws: Session, trained: Trained) -> pd.DataFrame:

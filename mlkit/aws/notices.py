@@ -3,9 +3,10 @@
 import json
 
 from mlkit.aws.session import Session, aws_errors
-from mlkit.records import RunRecord
+from mlkit.evidence.run_record import RunRecord
+from mlkit.naming import EVENT_SOURCE
 
-SOURCE, NOTEBOOK_FAILED = "mlkit", "Notebook Failed"
+NOTEBOOK_FAILED = "Notebook Failed"
 
 
 def tell_failure(aws: Session, record: RunRecord) -> None:
@@ -22,6 +23,6 @@ def tell_failure(aws: Session, record: RunRecord) -> None:
         "status": str(record.status),
         "error": record.failure.ename,
     }
-    entry = {"Source": SOURCE, "DetailType": NOTEBOOK_FAILED, "Detail": json.dumps(detail)}
+    entry = {"Source": EVENT_SOURCE, "DetailType": NOTEBOOK_FAILED, "Detail": json.dumps(detail)}
     with aws_errors():
         aws.client("events").put_events(Entries=[entry])

@@ -38,7 +38,6 @@ _BUSY = {"ThrottlingException", "Throttling", "TooManyRequestsException", "SlowD
 
 
 _SIGN_IN = 'Sign in and choose a region (`aws configure`), or use the local AWS: `mlkit local up`, then `eval "$(mlkit local env)"`.'
-EXECUTION_TAG = "mlkit:pipeline-execution"
 
 _PATIENT = Config(retries={"mode": "standard", "max_attempts": 5}, connect_timeout=10, user_agent_extra="mlkit")
 _HURRIED = Config(retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=1, read_timeout=2, user_agent_extra="mlkit")

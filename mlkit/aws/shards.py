@@ -11,13 +11,13 @@ from typing import Generic, TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mlkit import tables
-from mlkit.aws.lake import Lake
-from mlkit.aws.objects import read_object, write_object
-from mlkit.aws.queries import Unloaded, unload
+from mlkit.aws.athena_queries import Unloaded, unload
+from mlkit.aws.data_lake import Lake
+from mlkit.aws.s3_objects import read_object, write_object
+from mlkit.data.sql import MAX_SHARDS, SPLITS, unload_sql
 from mlkit.errors import InvalidData, UsageError
-from mlkit.handoff import Channel, StoredObject
-from mlkit.sql import MAX_SHARDS, SPLITS, unload_sql
+from mlkit.notebook import shown_tables
+from mlkit.notebook.handoff import Channel, StoredObject
 
 PARQUET = "application/x-parquet"
 Rule = TypeVar("Rule")
@@ -34,7 +34,7 @@ class Format:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run(Generic[Rule]):
+class UnloadRun(Generic[Rule]):
     """One preparation: its split rule, and its own prefix, so that it never overwrites the data of an earlier model."""
 
     run_id: str
@@ -42,7 +42,7 @@ class Run(Generic[Rule]):
     rule: Rule
 
     @classmethod
-    def start(cls, lake: Lake, rule: Rule) -> "Run[Rule]":
+    def start(cls, lake: Lake, rule: Rule) -> "UnloadRun[Rule]":
         run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
         return cls(run_id=run_id, s3_uri=f"s3://{lake.bucket}/prepared/{run_id}/", rule=rule)
 
@@ -67,7 +67,7 @@ class Channels:
     validation: Channel
     test: Channel
 
-    def summary(self) -> tables.Table:
+    def summary(self) -> shown_tables.Table:
         rows = [
             {
                 "split": name,
@@ -79,7 +79,7 @@ class Channels:
             }
             for name, channel in ((name, getattr(self, name)) for name in SPLITS)
         ]
-        return tables.rows(rows, index="split")
+        return shown_tables.rows(rows, index="split")
 
 
 def write_shards(

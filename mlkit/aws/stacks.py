@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from mlkit.aws.session import Session, aws_errors, translate
 from mlkit.errors import DeploymentFailed, NotFound
-from mlkit.yaml_lines import load
+from mlkit.project.yaml_lines import load
 
 _POLL_S = 0.5
 OnEvent = Callable[[str], None]

@@ -10,12 +10,12 @@ from typing import Any, Literal
 from botocore import xform_name
 from botocore.exceptions import ClientError
 
-from mlkit.activity_log import ActivityLog
 from mlkit.aws import job_activity
 from mlkit.aws.job_activity import NOUNS
 from mlkit.aws.session import Session, aws_errors
 from mlkit.errors import MlkitError
-from mlkit.records import JobRecord, QueryRecord
+from mlkit.evidence.activity_log import ActivityLog
+from mlkit.evidence.run_record import JobRecord, QueryRecord
 
 _AT_A_TIME = 8
 _LOOK_S = 3.0  # how long the request of a killed sender may still arrive

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from mlkit.aws.session import EXECUTION_TAG, Session, aws_errors
+from mlkit.aws.session import Session, aws_errors
 from mlkit.aws.stacks import delete_stack
 from mlkit.aws.stopping import stop_job
-from mlkit.settings import LabNames
+from mlkit.naming import EXECUTION_TAG, LabNames, job_prefix
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,11 +14,6 @@ class Leftover:
 
     kind: str
     name: str
-
-
-def job_prefix(pipeline_execution_id: str) -> str:
-    """The prefix of the names of an execution's jobs; SageMaker lists jobs by name."""
-    return f"ml-{pipeline_execution_id.split('-')[0]}-"
 
 
 def find_leftovers(aws: Session, pipeline_execution_id: str, your_initials: str) -> list[Leftover]:

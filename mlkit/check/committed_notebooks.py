@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from mlkit import git
 from mlkit.errors import InvalidNotebook
 from mlkit.parameters import parameters_of
+from mlkit.project import git
 
 
 def problems(root: Path) -> Iterator[tuple[str, str]]:

@@ -4,11 +4,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from mlkit.check.templates import UNKNOWN, Template
+from mlkit.check.template_builds import UNKNOWN, Template
 from mlkit.errors import InvalidNotebook, UsageError
+from mlkit.naming import DATALAKE_TEMPLATE, is_database
 from mlkit.parameters import read_parameters
-from mlkit.settings import DATALAKE_TEMPLATE, PROJECT_FILE, Project
-from mlkit.yaml_lines import load
+from mlkit.project.yaml_lines import load
+from mlkit.settings import PROJECT_FILE, Project
 
 _PREPARATION = Path("notebooks") / "01_prep.ipynb"
 
@@ -32,7 +33,7 @@ def _in_the_lake(dataset: str, table: str, templates: Iterable[Template]) -> Ite
         if template.path != DATALAKE_TEMPLATE.as_posix():
             continue
         databases = _names(template, "AWS::Glue::Database", "DatabaseInput")
-        if databases and not any(name.endswith(f"-ml-lab-{dataset}") for name in databases):
+        if databases and not any(is_database(name, dataset) for name in databases):
             yield "dataset", f"{template.path} makes the database {_one_of(databases)}"
         tables = _names(template, "AWS::Glue::Table", "TableInput")
         if tables and table not in tables:

@@ -8,11 +8,11 @@ from typing import Any
 
 from mlkit.check import committed_notebooks, dataset_names
 from mlkit.check.step_check import Fitted, misfits, misfits_in_build, read_notebook, steps_run_by
-from mlkit.check.templates import UNKNOWN, Build, Setting, Template, builds, items
+from mlkit.check.template_builds import UNKNOWN, Build, Setting, Template, builds, items
 from mlkit.errors import InvalidParameters
-from mlkit.pipeline_steps import PipelineStep, nearest, steps_in
+from mlkit.project.pipeline_steps import PipelineStep, nearest, steps_in
+from mlkit.project.yaml_lines import LineError, Text, load
 from mlkit.settings import PROJECT_FILE
-from mlkit.yaml_lines import LineError, Text, load
 
 _BUILDSPECS = ("buildspecs/*.yml", "buildspecs/*.yaml", "buildspec.yml", "buildspec.yaml")
 _TEMPLATES = ("CloudFormation/*.yaml", "CloudFormation/*.yml", "CloudFormation/*.template")

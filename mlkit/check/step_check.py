@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mlkit.check.templates import UNKNOWN, Build, Setting
+from mlkit.check.template_builds import UNKNOWN, Build, Setting
 from mlkit.errors import InvalidNotebook, InvalidParameters
 from mlkit.parameters import Parameter, ParameterType, Typed, bind, read_parameters
-from mlkit.pipeline_steps import FromEnvironment, PipelineStep, nearest
+from mlkit.project.pipeline_steps import FromEnvironment, PipelineStep, nearest
 
 _ANY = ParameterType(name="str")  # takes the empty text that stands for a value that is not known
 _RUN = re.compile(r"\bmlkit run(?P<names>(?:[ \t]+[a-z][a-z0-9_-]*(?![\w./-]))+)")

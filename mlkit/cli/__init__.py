@@ -6,8 +6,8 @@ import sys
 
 import typer
 
-from mlkit.cli import check, doctor, endpoints, evidence, local, new, notebooks
-from mlkit.cli.kinds import ProjectGroup
+from mlkit.cli import check, deploy, doctor, evidence_commands, local, new, run
+from mlkit.cli.data_commands import ProjectGroup
 
 _KEYBOARD = 130  # Typer returns it for Ctrl-C
 app = typer.Typer(
@@ -18,22 +18,22 @@ app = typer.Typer(
     help="CI/CD for SageMaker models whose pipeline steps are notebooks.",
 )
 app.command(name="new")(new.new)
-app.command(name="run", cls=notebooks.PapermillOptions)(notebooks.run)
-app.command(name="params")(notebooks.params)
+app.command(name="run", cls=run.PapermillOptions)(run.run)
+app.command(name="params")(run.params)
 app.command(name="check")(check.check)
-app.command(name="deploy")(endpoints.deploy)
-app.command(name="undeploy")(endpoints.undeploy)
+app.command(name="deploy")(deploy.deploy)
+app.command(name="undeploy")(deploy.undeploy)
 app.command(name="doctor")(doctor.doctor)
-app.command(name="exports")(evidence.exports)
-app.command(name="sweep")(evidence.sweep)
-app.add_typer(evidence.app, name="evidence")
+app.command(name="exports")(evidence_commands.exports)
+app.command(name="sweep")(evidence_commands.sweep)
+app.add_typer(evidence_commands.app, name="evidence")
 app.add_typer(local.app, name="local")
 
 
 def main() -> None:
     """Run the command line. A user's mistake ends with a message and an exit code, not with a stack trace."""
     from mlkit.cli.console import show_error
-    from mlkit.cli.failing import as_error
+    from mlkit.cli.error_translation import as_error
     from mlkit.errors import Interrupted
 
     if isinstance(sys.stdout, io.TextIOWrapper):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from mlkit.cli.asking import Decision, Unanswered, ask, is_attended
+from mlkit.cli.questions import Decision, Unanswered, ask, is_attended
 
 QUESTION = "Approve for production? Type yes and a comment, or no and a reason.\nCtrl-D decides later, Ctrl-C stops this run."
 

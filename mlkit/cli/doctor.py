@@ -14,9 +14,10 @@ from rich.text import Text
 
 from mlkit.cli import console
 from mlkit.cli.console import WHOLE_WORDS, wrapped_commands
-from mlkit.cli.options import INITIALS, AsJson, YourInitials
+from mlkit.cli.shared_options import INITIALS, AsJson, YourInitials
 from mlkit.errors import NotFound, UsageError
-from mlkit.settings import LabNames, Project
+from mlkit.naming import LabNames
+from mlkit.settings import Project
 
 if TYPE_CHECKING:
     from mlkit.doctor.checking import Group
@@ -67,17 +68,17 @@ def _names(project: Project, your_initials: str) -> LabNames:
 def _groups(project: Project, names: LabNames, an_account: bool, environment: ExitStack) -> Iterator["Group"]:
     """This machine, the local AWS, then whichever AWS is meant: `environment` points to it as long as it is open."""
     from mlkit.cli import local_checks, local_server
-    from mlkit.doctor import credentials, machine, packages
+    from mlkit.doctor import credential_checks, machine_checks, package_checks
     from mlkit.doctor.account import Account
     from mlkit.doctor.checking import Check, Group
     from mlkit.doctor.findings import skipped
 
-    yield Group(title="This machine", subject=project, checks=(*machine.CHECKS, *packages.CHECKS))
+    yield Group(title="This machine", subject=project, checks=(*machine_checks.CHECKS, *package_checks.CHECKS))
     if an_account:
         yield from _aws_groups(Account(names=names, project=project, is_account=True))
         return
     yield Group(title="Local AWS", subject=project, checks=local_checks.CHECKS)
-    if credentials.points_to_aws():
+    if credential_checks.points_to_aws():
         yield from _aws_groups(Account(names=names, project=project))
     elif local_server.is_running(project):
         environment.enter_context(console.environment(local_server.environment(project)))
@@ -88,10 +89,16 @@ def _groups(project: Project, names: LabNames, an_account: bool, environment: Ex
 
 
 def _aws_groups(account: Any) -> Iterator["Group"]:
-    from mlkit.doctor import credentials, lake, pipeline, roles, sagemaker
+    from mlkit.doctor import credential_checks, lake_checks, pipeline_checks, role_checks, sagemaker_checks
     from mlkit.doctor.checking import Group
 
-    modules = {"Credentials": credentials, "Data lake": lake, "Roles": roles, "SageMaker": sagemaker, "Pipeline": pipeline}
+    modules = {
+        "Credentials": credential_checks,
+        "Data lake": lake_checks,
+        "Roles": role_checks,
+        "SageMaker": sagemaker_checks,
+        "Pipeline": pipeline_checks,
+    }
     for title, module in modules.items():
         yield Group(title=title, subject=account, checks=module.CHECKS)
 
@@ -109,7 +116,7 @@ def _shown(findings: Iterable["Finding"]) -> Iterator["Finding"]:
 
 
 def lines(finding: "Finding") -> list[Text]:
-    """Outcome, check and detail, and below them the next step. At most 80 columns, unless one word is longer than a line."""
+    """CheckStatus, check and detail, and below them the next step. At most 80 columns, unless one word is longer than a line."""
     slow = f" ({finding.elapsed_s:.1f} s)" if finding.elapsed_s >= _SLOW_S else ""
     detail, indent = finding.detail + slow, _DETAIL_AT
     if any(len(word) > _WIDTH - indent for word in detail.split()):

@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 
-from mlkit.cli.alone import alone
-from mlkit.cli.asking import is_confirmed
 from mlkit.cli.console import out, plain
 from mlkit.cli.local_server import stand_for, start
-from mlkit.cli.options import INITIALS, Port, Tune, Worktree, Yes, YourInitials
+from mlkit.cli.project_lock import alone
+from mlkit.cli.questions import is_confirmed
+from mlkit.cli.shared_options import INITIALS, Port, Tune, Worktree, Yes, YourInitials
 from mlkit.errors import UsageError
 from mlkit.settings import Project
 
@@ -49,14 +49,14 @@ def status() -> None:
     Example: mlkit local status
     """
     from localaws import lifecycle
-    from mlkit.cli import pipeline
+    from mlkit.cli import local_pipeline
 
     project = Project.here()
     found = lifecycle.status(project.local_home)
     state = f"running at {found.running.endpoint_url}, process {found.running.pid}" if found.running else "not running"
     out.print(f"local AWS: {state}\nstate:     {found.home}\nlog:       {found.log}")
     if found.running:
-        pipeline.show_state(project)
+        local_pipeline.show_state(project)
 
 
 @app.command()
@@ -114,7 +114,7 @@ def jupyter(context: typer.Context) -> None:
     os.environ.update(lifecycle.environment(project.local_home))
     private = ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate", "--LabApp.news_url="]
     opened = [f"--notebook-dir={project.root}", "--LabApp.default_url=/lab/tree/notebooks/01_prep.ipynb"]
-    saved = ["--FileContentsManager.post_save_hook=mlkit.jupyter.after_save"]
+    saved = ["--FileContentsManager.post_save_hook=mlkit.jupyter.save_hook.after_save"]
     os.execv(program, [program, *opened, *private, *saved, *context.args])
 
 
@@ -133,13 +133,13 @@ def run(
 
     Example: mlkit local run --approve "looks good"
     """
-    from mlkit.cli import pipeline
+    from mlkit.cli import local_pipeline
 
     parameters = {"Tune": tune, "MinMatchRate": min_match_rate}
-    options = pipeline.Options(your_initials=your_initials, port=port, worktree=worktree, approve=approve, parameters=parameters)
+    options = local_pipeline.Options(your_initials=your_initials, port=port, worktree=worktree, approve=approve, parameters=parameters)
     project = Project.here()
     with alone(project):
-        pipeline.run(project, options)
+        local_pipeline.run(project, options)
 
 
 @app.command()
@@ -148,9 +148,9 @@ def approve(comment: Annotated[str, typer.Argument(help="Why.")], your_initials:
 
     Example: mlkit local approve "as good as the last one"
     """
-    from mlkit.cli import pipeline
+    from mlkit.cli import local_pipeline
 
-    pipeline.decide(Project.here(), your_initials=your_initials, approved=True, comment=comment)
+    local_pipeline.decide(Project.here(), your_initials=your_initials, approved=True, comment=comment)
 
 
 @app.command()
@@ -159,9 +159,9 @@ def reject(comment: Annotated[str, typer.Argument(help="Why.")], your_initials: 
 
     Example: mlkit local reject "log loss is worse"
     """
-    from mlkit.cli import pipeline
+    from mlkit.cli import local_pipeline
 
-    pipeline.decide(Project.here(), your_initials=your_initials, approved=False, comment=comment)
+    local_pipeline.decide(Project.here(), your_initials=your_initials, approved=False, comment=comment)
 
 
 @app.command()
@@ -170,9 +170,9 @@ def stop(your_initials: YourInitials = INITIALS) -> None:
 
     Example: mlkit local stop
     """
-    from mlkit.cli import pipeline
+    from mlkit.cli import local_pipeline
 
-    pipeline.stop(Project.here(), your_initials=your_initials)
+    local_pipeline.stop(Project.here(), your_initials=your_initials)
 
 
 @app.command()
@@ -185,7 +185,7 @@ def walk(
 
     Example: mlkit local walk
     """
-    from mlkit.cli.walk import walk as walk_through
+    from mlkit.cli.local_walk import walk as walk_through
 
     project = Project.here()
     with alone(project):

@@ -23,18 +23,18 @@ def new(
     Example: mlkit new ../churn
     """
     import mlkit
-    from mlkit import projects
+    from mlkit.project import new_project
 
     target = folder.resolve()
-    source = projects.find_source(Path(mlkit.__file__).resolve().parent, Path.cwd())
-    parts = projects.collect(source, example=example, name=name or target.name)
+    source = new_project.find_source(Path(mlkit.__file__).resolve().parent, Path.cwd())
+    parts = new_project.collect(source, example=example, name=name or target.name)
     wheel = f"mlkit {mlkit.__version__} ({parts.wheels[0].path}, sha256 {parts.wheels[0].sha256[:16]})"
     if refresh and target.is_dir() and any(target.iterdir()):
-        written = projects.refresh(target, parts, with_example=example is not None, with_git=git)
+        written = new_project.refresh(target, parts, with_example=example is not None, with_git=git)
         done = f"{len(written.files)} files refreshed, commit {written.commit or 'left to you'}" if written.files else "is up to date"
         out.print(plain(f"{target}: {done}, {wheel}"))
         return
-    written = projects.make(target, parts, with_git=git)
+    written = new_project.make(target, parts, with_git=git)
     out.print(plain(f"Created {target}: {len(written.files)} files, {parts.example} with {wheel}"))
     if written.repository is not None:
         out.print(plain(f"The folder is in the repository {written.repository}, so mlkit committed nothing."))

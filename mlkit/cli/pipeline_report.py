@@ -10,18 +10,19 @@ from typing import TYPE_CHECKING, Any
 from mlkit.cli import console
 from mlkit.cli.console import out, show_table
 from mlkit.errors import MlkitError, PipelineFailed
-from mlkit.settings import LabNames, Project
+from mlkit.naming import LabNames
+from mlkit.settings import Project
 
 if TYPE_CHECKING:
-    from mlkit.aws.fetching import Executed
-    from mlkit.aws.pipelines import ActionRun
+    from mlkit.aws.evidence_download import Executed
+    from mlkit.aws.pipeline_executions import ActionRun
 
 SIMULATED = "the e-mail to the approver (written to .mlkit/local/mail.jsonl), the handshake with GitHub, encryption at rest"
 SOURCE_PROVIDER = "CodeStarSourceConnection"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Execution:
+class ShownExecution:
     """The execution that is reported. `staging` is the s3:// address where builds store executed notebooks."""
 
     pipeline: str
@@ -30,27 +31,29 @@ class Execution:
     commit: str
 
 
-def fetch(aws: Any, project: Project, execution: Execution) -> "list[Executed]":
+def fetch(aws: Any, project: Project, execution: ShownExecution) -> "list[Executed]":
     """Copy the notebooks executed so far to executed/, to a folder named by the first digits of the execution's id."""
-    from mlkit.aws.fetching import fetch_executed
+    from mlkit.aws.evidence_download import fetch_executed
 
     return fetch_executed(aws, execution.staging, execution.id, folder(project, execution))
 
 
-def folder(project: Project, execution: Execution) -> Path:
+def folder(project: Project, execution: ShownExecution) -> Path:
     return project.root / "executed" / execution.id[:8]
 
 
-def write(aws: Any, project: Project, names: LabNames, execution: Execution, status: str, executed: "Sequence[Executed]") -> dict[str, Any]:
+def write(
+    aws: Any, project: Project, names: LabNames, execution: ShownExecution, status: str, executed: "Sequence[Executed]"
+) -> dict[str, Any]:
     """Write .mlkit/last_run.json and return its content."""
-    from mlkit.aws import pipelines
+    from mlkit.aws import pipeline_executions
 
     outputs = _variables(aws, execution)
     report = {
         "status": status,
         "pipeline_execution_id": execution.id,
         "commit": execution.commit,
-        "actions": [_action(run) for run in pipelines.action_runs(aws, execution.pipeline, execution.id)],
+        "actions": [_action(run) for run in pipeline_executions.action_runs(aws, execution.pipeline, execution.id)],
         "simulated": SIMULATED,
         "match_rate": _match_rate(executed),
         "tuned": outputs.get("Training", {}).get("TUNED") == "true",
@@ -67,7 +70,7 @@ def write(aws: Any, project: Project, names: LabNames, execution: Execution, sta
     return report
 
 
-def show(project: Project, execution: Execution, report: dict[str, Any]) -> None:
+def show(project: Project, execution: ShownExecution, report: dict[str, Any]) -> None:
     """Print the table of actions, the match rate, and the paths of the results."""
     rows = [{"action": f"{a['stage']}.{a['action']}", "status": a["status"], "": a["executed"], "seconds": f"{a['duration_s']:.1f}"}
             for a in report["actions"]]  # fmt: skip
@@ -82,12 +85,12 @@ def show(project: Project, execution: Execution, report: dict[str, Any]) -> None
     out.print(f"Endpoints: {', '.join(report['endpoints']) or 'none'}")
 
 
-def failure(aws: Any, project: Project, execution: Execution, status: str, executed: "Sequence[Executed]") -> PipelineFailed:
+def failure(aws: Any, project: Project, execution: ShownExecution, status: str, executed: "Sequence[Executed]") -> PipelineFailed:
     """The error for the action that failed last: the notebook's own if there is one, otherwise after the end of the build's log."""
-    from mlkit.aws import pipelines
+    from mlkit.aws import pipeline_executions
 
     said = f"Pipeline execution {execution.id} ended as {status}"
-    failed = [run for run in pipelines.action_runs(aws, execution.pipeline, execution.id) if run.status == "Failed"]
+    failed = [run for run in pipeline_executions.action_runs(aws, execution.pipeline, execution.id) if run.status == "Failed"]
     if not failed:
         return PipelineFailed(said, cure="The table above shows the actions that ran.")
     last = failed[-1]
@@ -108,7 +111,7 @@ def failure(aws: Any, project: Project, execution: Execution, status: str, execu
 
 def _notebooks_error(executed: "Sequence[Executed]", last: "ActionRun", project: Project) -> MlkitError | None:
     """The error of the action's last notebook run; None if it succeeded or there was no run."""
-    from mlkit.outcomes import check_run
+    from mlkit.runner.exit_errors import check_run
 
     runs = [run for run in executed if run.action == f"{last.stage}.{last.action}"]
     if not runs:
@@ -121,22 +124,22 @@ def _notebooks_error(executed: "Sequence[Executed]", last: "ActionRun", project:
 
 
 def _show_log(aws: Any, run: "ActionRun") -> None:
-    from mlkit.aws import pipelines
+    from mlkit.aws import pipeline_executions
 
-    lines = pipelines.build_log(aws, run.external_id) if run.provider == "CodeBuild" and run.external_id else []
+    lines = pipeline_executions.build_log(aws, run.external_id) if run.provider == "CodeBuild" and run.external_id else []
     if lines:
         out.print(f"[bold]{run.stage}.{run.action}[/], end of the log:")
     for line in lines:
         out.print(f"  {console.plain(line)}")
 
 
-def _below(project: Project, execution: Execution) -> str:
+def _below(project: Project, execution: ShownExecution) -> str:
     return f"{folder(project, execution).relative_to(project.root).as_posix()}/"
 
 
 def _match_rate(executed: "Sequence[Executed]") -> dict[str, Any] | None:
     """The metrics of the last endpoint test, whether or not the model passed the gate."""
-    from mlkit.records import Activity
+    from mlkit.evidence.run_record import Activity
 
     tested = [run.record.activity or Activity() for run in executed]
     last = next((one for one in reversed(tested) if "match_rate" in one.metrics), None)
@@ -152,7 +155,7 @@ def _action(run: "ActionRun") -> dict[str, Any]:
     return {**shown, "duration_s": round(run.duration_s, 3), "summary": run.summary}
 
 
-def _variables(aws: Any, execution: Execution) -> dict[str, dict[str, str]]:
+def _variables(aws: Any, execution: ShownExecution) -> dict[str, dict[str, str]]:
     """Output variables by namespace, of the last try of each action."""
     pages = aws.client("codepipeline").get_paginator("list_action_executions")
     found = pages.paginate(pipelineName=execution.pipeline, filter={"pipelineExecutionId": execution.id}).search("actionExecutionDetails[]")
@@ -161,5 +164,5 @@ def _variables(aws: Any, execution: Execution) -> dict[str, dict[str, str]]:
 
 
 def _endpoints(aws: Any, names: LabNames) -> list[str]:
-    listed = aws.client("sagemaker").list_endpoints(NameContains=f"{names.initials}-ml-lab-")["Endpoints"]
+    listed = aws.client("sagemaker").list_endpoints(NameContains=names.prefix)["Endpoints"]
     return sorted(item["EndpointName"] for item in listed)

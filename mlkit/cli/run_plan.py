@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlkit.cli.addresses import Destination, local_notebook
+from mlkit.cli.notebook_addresses import Destination, local_notebook
 from mlkit.errors import UsageError
-from mlkit.evidence import Staging
+from mlkit.evidence.layout import Staging
 from mlkit.parameters import Typed, bind, read_parameter_file, read_parameters
-from mlkit.pipeline_steps import PipelineStep, read_steps, step_named, values_of
+from mlkit.project.pipeline_steps import PipelineStep, read_steps, step_named, values_of
 from mlkit.settings import Project
 
 PAIR = "\x00"  # between a parameter's name and its value, on the way through Typer; no parameter holds it

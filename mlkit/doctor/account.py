@@ -9,10 +9,11 @@ from typing import Any
 
 from mlkit.aws.session import Session, aws_errors
 from mlkit.aws.stacks import deploy_command
-from mlkit.doctor.reading import ReadingSession
+from mlkit.doctor.read_only_session import ReadingSession
 from mlkit.errors import AccessDenied, NotFound
+from mlkit.naming import DATALAKE_TEMPLATE, PIPELINE_TEMPLATE, LabNames
 from mlkit.parameters import read_parameters
-from mlkit.settings import DATALAKE_TEMPLATE, PIPELINE_TEMPLATE, LabNames, Project
+from mlkit.settings import Project
 
 
 def _now() -> datetime:
@@ -89,7 +90,7 @@ class Account:
     @cached_property
     def execution_role(self) -> str:
         """The ARN of the role of training jobs and models. Raises NotFound."""
-        from mlkit.aws.lake import find_execution_role
+        from mlkit.aws.data_lake import find_execution_role
 
         return find_execution_role(self.aws, self.names.initials, str(self.parameter("02_train", "execution_role")))
 

@@ -9,7 +9,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from mlkit.aws.session import aws_errors
-from mlkit.doctor.findings import Finding, Outcome, fail, skipped
+from mlkit.doctor.findings import CheckStatus, Finding, fail, skipped
 from mlkit.errors import AccessDenied, MlkitError
 
 # Error codes of an AWS without the operation, such as the local AWS.
@@ -47,14 +47,14 @@ def examine(groups: Iterable[Group], *, clock: Callable[[], float] = time.monoto
         for check in group.checks:
             start = clock()
             finding = _missing(check, without_result) or _answer(check, group.subject)
-            if finding.outcome in (Outcome.FAIL, Outcome.SKIPPED):
+            if finding.outcome in (CheckStatus.FAIL, CheckStatus.SKIPPED):
                 without_result.add(check.name)
             yield replace(finding, check=check.name, group=group.title, elapsed_s=round(clock() - start, 3))
 
 
 def exit_code(findings: Iterable[Finding]) -> int:
     """0 when nothing fails, otherwise the exit code of the first failing check."""
-    return next((finding.exit_code for finding in findings if finding.outcome is Outcome.FAIL), 0)
+    return next((finding.exit_code for finding in findings if finding.outcome is CheckStatus.FAIL), 0)
 
 
 def _missing(check: Check, without_result: set[str]) -> Finding | None:

@@ -6,7 +6,7 @@ from enum import StrEnum
 from mlkit.errors import MlkitError, NotReady
 
 
-class Outcome(StrEnum):
+class CheckStatus(StrEnum):
     """`skipped` means that the check could not run, or does not apply here."""
 
     OK = "ok"
@@ -22,7 +22,7 @@ class Finding:
     A check leaves `check`, `group` and `elapsed_s` (seconds) empty; `examine` fills them in.
     """
 
-    outcome: Outcome
+    outcome: CheckStatus
     detail: str
     next_step: str = ""
     exit_code: int = 0
@@ -32,17 +32,17 @@ class Finding:
 
 
 def ok(detail: str) -> Finding:
-    return Finding(outcome=Outcome.OK, detail=detail)
+    return Finding(outcome=CheckStatus.OK, detail=detail)
 
 
 def warn(detail: str, next_step: str) -> Finding:
-    return Finding(outcome=Outcome.WARN, detail=detail, next_step=next_step)
+    return Finding(outcome=CheckStatus.WARN, detail=detail, next_step=next_step)
 
 
 def skipped(detail: str, next_step: str = "") -> Finding:
-    return Finding(outcome=Outcome.SKIPPED, detail=detail, next_step=next_step)
+    return Finding(outcome=CheckStatus.SKIPPED, detail=detail, next_step=next_step)
 
 
 def fail(detail: str, next_step: str, error: type[MlkitError] = NotReady) -> Finding:
     """A failed check. `error` is the class of the error with which a run would end."""
-    return Finding(outcome=Outcome.FAIL, detail=detail, next_step=next_step, exit_code=error.exit_code)
+    return Finding(outcome=CheckStatus.FAIL, detail=detail, next_step=next_step, exit_code=error.exit_code)

@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mlkit.datafiles.reading import Header, WrongHeader
-from mlkit.datafiles.values import WHOLE, Unfit, is_number, is_text, numbers
+from mlkit.data.cell_values import WHOLE, Unfit, is_number, is_text, numbers
+from mlkit.data.delimited_files import Header, WrongHeader
 from mlkit.errors import InvalidData
 
 COLUMNS = ("userid", "movieid", "rating", "timestamp")

@@ -4,14 +4,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from mlkit.aws import lake
-from mlkit.aws.lake import Lake
+from mlkit.aws import data_lake
+from mlkit.aws.data_lake import Lake
 from mlkit.aws.session import Session
-from mlkit.datafiles.values import is_text
+from mlkit.data.cell_values import is_text
 from mlkit.errors import InvalidData
 from mlkit.movielens.columns import ColumnTypes
 from mlkit.movielens.splits import RatingsTable
-from mlkit.settings import LabNames
+from mlkit.naming import LabNames
 
 DATASET = "movielens"
 TABLE = "u_data"
@@ -20,7 +20,7 @@ FILE = "ratings.tsv"
 
 def find_lake(aws: Session, your_initials: str, *, table: str = TABLE) -> Lake:
     """The lake with the lab's ratings. Raises NotFound with the missing bucket, database or table, InvalidData for a column."""
-    found = lake.find_lake(aws, your_initials, dataset=DATASET, table=table)
+    found = data_lake.find_lake(aws, your_initials, dataset=DATASET, table=table)
     check_columns(found)
     return found
 
@@ -45,15 +45,15 @@ def ratings_table(found: Lake) -> RatingsTable:
 
 def upload_ratings(aws: Session, your_initials: str, file: Path, *, on_progress: Callable[[int], None] | None = None) -> str:
     """Upload the file to the lab's table; it replaces the file of an earlier `mlkit data load`. Returns its address."""
-    return lake.upload_table(aws, LabNames(initials=your_initials, dataset=DATASET), TABLE, file, FILE, on_progress=on_progress)
+    return data_lake.upload_table(aws, LabNames(initials=your_initials, dataset=DATASET), TABLE, file, FILE, on_progress=on_progress)
 
 
 def column_types(aws: Session, your_initials: str, table: str = TABLE) -> ColumnTypes:
     """The types of the table's columns, with the commands that change them. Raises NotFound without a lake."""
     names = LabNames(initials=your_initials, dataset=DATASET)
-    found, _ = lake.describe_table(aws, names, table)
+    found, _ = data_lake.describe_table(aws, names, table)
     return ColumnTypes.of_table(
         found,
-        text_ids=f"For ids that are text, give the table columns of text first: `{lake.deploy_command(names, IdType='string')}`",
-        half_stars=f"`{lake.deploy_command(names, RatingType='double')}`",
+        text_ids=f"For ids that are text, give the table columns of text first: `{data_lake.deploy_command(names, IdType='string')}`",
+        half_stars=f"`{data_lake.deploy_command(names, RatingType='double')}`",
     )

@@ -8,19 +8,19 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from mlkit import handoff, tables
-from mlkit.aws.lake import Lake
-from mlkit.aws.objects import write_object
-from mlkit.aws.queries import Unloaded, query, unload
-from mlkit.aws.shards import PARQUET, Channels, Format, Run, read_parquet, shards_for, to_parquet, unload_shards, write_shards
+from mlkit.aws.athena_queries import Unloaded, query, unload
+from mlkit.aws.data_lake import Lake
+from mlkit.aws.s3_objects import write_object
+from mlkit.aws.shards import PARQUET, Channels, Format, UnloadRun, read_parquet, shards_for, to_parquet, unload_shards, write_shards
+from mlkit.data.sql import unload_sql
 from mlkit.errors import InvalidData
-from mlkit.handoff import PreparedData, StoredObject
-from mlkit.journal import log_warning
 from mlkit.movielens.features import INDEX_FILE, MOVIE, USER, FeatureIndex, one_hot_rows
 from mlkit.movielens.lake import ratings_table
 from mlkit.movielens.splits import SplitRule, feature_index_sql, histogram_sql, profile_sql, splits_sql
+from mlkit.notebook import handoff, shown_tables
+from mlkit.notebook.handoff import PreparedData, StoredObject
+from mlkit.notebook.journal import log_warning
 from mlkit.settings import Project
-from mlkit.sql import unload_sql
 from sagemaker_formats.inference import RECORDIO
 from sagemaker_formats.recordio import encode
 
@@ -56,9 +56,9 @@ class Profile:
     def what_stays(self) -> str:
         return "the newest of several duplicates stays"
 
-    def summary(self) -> tables.Table:
+    def summary(self) -> shown_tables.Table:
         names = ("table_rows", "rows_with_nulls", "ratings_out_of_range", "duplicates", "ratings", "users", "movies")
-        return tables.facts({name: getattr(self, name) for name in names})
+        return shown_tables.facts({name: getattr(self, name) for name in names})
 
 
 def profile_ratings(lake: Lake) -> Profile:
@@ -89,7 +89,7 @@ def start_run(
     positive_rating: float,
     ratings: int,
     rows_per_shard: int,
-) -> Run[SplitRule]:
+) -> UnloadRun[SplitRule]:
     """Choose the run's prefix and its number of shards: `ratings` / `rows_per_shard`, at most 32."""
     rule = SplitRule(
         salt=salt,
@@ -99,7 +99,7 @@ def start_run(
         positive_rating=positive_rating,
         shards=shards_for(ratings, rows_per_shard),
     )
-    return Run.start(lake, rule)
+    return UnloadRun.start(lake, rule)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,12 +110,12 @@ class StoredIndex:
     stored: StoredObject
     query_execution_id: str
 
-    def summary(self) -> tables.Table:
+    def summary(self) -> shown_tables.Table:
         counts = {"users": len(self.index.users), "movies": len(self.index.movies), "feature_dim": self.index.feature_dim}
-        return tables.facts({**counts, "sha256": self.stored.sha256, "object": self.stored.s3_uri})
+        return shown_tables.facts({**counts, "sha256": self.stored.sha256, "object": self.stored.s3_uri})
 
 
-def unload_feature_index(lake: Lake, run: Run[SplitRule]) -> StoredIndex:
+def unload_feature_index(lake: Lake, run: UnloadRun[SplitRule]) -> StoredIndex:
     """Number users and movies in Athena, and store the index (id -> column) as one Parquet object."""
     unloaded = unload(lake.aws, lake.workgroup, unload_sql(feature_index_sql(ratings_table(lake)), f"{run.s3_uri}athena/index/"))
     index = FeatureIndex.from_table(pa.concat_tables(read_parquet(lake, uri) for uri in unloaded.s3_uris))
@@ -123,12 +123,12 @@ def unload_feature_index(lake: Lake, run: Run[SplitRule]) -> StoredIndex:
     return StoredIndex(index=index, stored=stored, query_execution_id=unloaded.query_execution_id)
 
 
-def unload_splits(lake: Lake, run: Run[SplitRule]) -> Unloaded:
+def unload_splits(lake: Lake, run: UnloadRun[SplitRule]) -> Unloaded:
     """Label, split and shard every rating in Athena. UNLOAD's manifest lists the files."""
     return unload_shards(lake, run.s3_uri, splits_sql(ratings_table(lake), run.rule))
 
 
-def write_channels(lake: Lake, run: Run[SplitRule], unloaded: Unloaded, stored: StoredIndex) -> Channels:
+def write_channels(lake: Lake, run: UnloadRun[SplitRule], unloaded: Unloaded, stored: StoredIndex) -> Channels:
     """Stream Athena's files, one shard at a time, into RecordIO (train, validation) and Parquet (test).
 
     Each shard is sorted by the salted hash. Warns when more than 30 % of the ratings are held out. Raises InvalidData when two splits
@@ -178,7 +178,7 @@ class RatingsDetails:
 
 
 def save_prepared_data(
-    lake: Lake, run: Run[SplitRule], stored: StoredIndex, channels: Channels, profile: Profile, unloaded: Unloaded, project: Project
+    lake: Lake, run: UnloadRun[SplitRule], stored: StoredIndex, channels: Channels, profile: Profile, unloaded: Unloaded, project: Project
 ) -> PreparedData:
     """Write handoff/prepared_data.json, which 02_train reads."""
     queries = {"profile": profile.query_execution_id, "feature_index": stored.query_execution_id, "splits": unloaded.query_execution_id}

@@ -6,9 +6,9 @@ Rows are chosen and ordered by a salted hash of (user, movie), since tables have
 
 from dataclasses import dataclass
 
+from mlkit.data.sql import PLACES, SplitShape, identifier, order_hash, place, shard
 from mlkit.errors import UsageError
 from mlkit.movielens.scale import HIGHEST, LOWEST
-from mlkit.sql import PLACES, SplitShape, identifier, order_hash, place, shard
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,17 +10,18 @@ import pandas as pd
 import pyarrow as pa
 from scipy.sparse import csr_array, vstack
 
-from mlkit import gates, tables
+from mlkit.aws.endpoint_test import BASELINE_ROWS, Tested, read_test_rows, window
 from mlkit.aws.endpoints import Answers, Codec, Served, ask_endpoint, describe_endpoint
-from mlkit.aws.evaluation import BASELINE_ROWS, Tested, read_test_rows, window
-from mlkit.aws.objects import read_object, read_verified
+from mlkit.aws.s3_objects import read_object, read_verified
 from mlkit.aws.session import Session
-from mlkit.aws.training import encoding_uri
-from mlkit.baselines import baseline_table
+from mlkit.aws.training_jobs import encoding_uri
 from mlkit.errors import InvalidData
-from mlkit.handoff import TrainedModel
-from mlkit.intervals import MatchRate
+from mlkit.gate import verdicts
+from mlkit.gate.baselines import baseline_table
+from mlkit.gate.bootstrap import MatchRate
 from mlkit.movielens.features import INDEX_FILE, Encoded, FeatureIndex
+from mlkit.notebook import shown_tables
+from mlkit.notebook.handoff import TrainedModel
 from sagemaker_formats.inference import RECORDIO, decode_recordio_predictions, encode_request
 from sagemaker_formats.recordio import Rows, decode
 
@@ -108,11 +109,11 @@ def lab_check(aws: Session, trained: TrainedModel, served: Served, rate: MatchRa
     """The lab's own check (ten rows from the thousandth on, 80 %) on our rows, and how often a model like this one passes it by luck."""
     held_out = trained.prepared_data.test.rows
     if held_out < 1010:
-        return tables.facts({"the lab's rows": f"only {held_out} rows are held out; the lab took rows 1000 to 1009"})
+        return shown_tables.facts({"the lab's rows": f"only {held_out} rows are held out; the lab took rows 1000 to 1009"})
     tested = test_endpoint(aws, served, trained, load_test_rows(aws, trained, test_rows=10, test_offset=1000))
     matches = int((tested.predictions.labels == tested.rows.labels).sum())
-    odds = gates.lab_odds(rate.value, 10, min_match_rate)
-    return tables.facts(
+    odds = verdicts.lab_odds(rate.value, 10, min_match_rate)
+    return shown_tables.facts(
         {
             "matches in the lab's ten rows": matches,
             "the lab's rule says": "passes" if matches / 10 >= min_match_rate else "fails",
@@ -137,7 +138,7 @@ def predict(aws: Session, endpoint: str, users: Any, movies: Any) -> pd.DataFram
     predictions = predict_rows(aws, endpoint, index.encode(users, movies).rows)
     unknown_user, unknown_movie = index.unknown(users, movies)
     unseen = np.select([unknown_user & unknown_movie, unknown_user, unknown_movie], ["user, movie", "user", "movie"], default="")
-    return tables.Table(
+    return shown_tables.Table(
         {"user": list(users), "movie": list(movies), "score": predictions.scores, "predicted_label": predictions.labels, "unseen": unseen}
     )
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from mlkit.algorithms import MAXIMIZE, MINIMIZE, Algorithm, Hyperparameters
-from mlkit.handoff import PreparedData
+from mlkit.notebook.handoff import PreparedData
+from mlkit.training.builtin_algorithms import MAXIMIZE, MINIMIZE, Algorithm, Hyperparameters
 
 _LOSS = "train binary_classification_cross_entropy <loss>"
 

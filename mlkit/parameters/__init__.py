@@ -18,7 +18,7 @@ binding          binds a caller's values to a notebook's parameters
 refused_values   shows a refused value in a message
 """
 
-from mlkit.notebook_file import load_notebook
+from mlkit.notebook.notebook_file import load_notebook
 from mlkit.parameters.binding import bind
 from mlkit.parameters.declared import Parameter, ParameterType
 from mlkit.parameters.parameter_file import parameters_in, read_parameter_file

@@ -4,7 +4,7 @@ import html
 import re
 from typing import Any
 
-from mlkit.records import CellRecord, Failure, Status
+from mlkit.evidence.run_record import CellRecord, Failure, Status
 
 _VERBS = {Status.FAILED: "failed", Status.DIED: "died", Status.INTERRUPTED: "was interrupted", Status.TIMED_OUT: "ran out of time"}
 

@@ -8,10 +8,10 @@ from importlib import metadata
 from pathlib import Path
 
 from mlkit.errors import NotFound
-from mlkit.evidence import code_sha256
-from mlkit.records import Origin
+from mlkit.evidence.manifest import code_sha256
+from mlkit.evidence.run_record import Origin
+from mlkit.reuse.finished_steps import lock_digests
 from mlkit.settings import Project
-from mlkit.steps import lock_digests
 
 # The variables in which CodeBuild, Jenkins, GitHub Actions, CircleCI and TeamCity name a build.
 BUILDS = ("CODEBUILD_BUILD_ID", "BUILD_TAG", "GITHUB_RUN_ID", "CIRCLE_WORKFLOW_ID", "BUILD_NUMBER")

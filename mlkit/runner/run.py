@@ -11,22 +11,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from mlkit import journal
-from mlkit.activity_log import ActivityLog
 from mlkit.errors import MlkitError, RunnerFailed, UsageError
+from mlkit.evidence.activity_log import ActivityLog
+from mlkit.evidence.layout import record_path
+from mlkit.evidence.run_record import Activity, Earlier, Failure, ParameterRecord, RunRecord, Status, Usage
+from mlkit.notebook import journal
 from mlkit.parameters import Parameter, bind, load_notebook, parameters_of
-from mlkit.records import Activity, Earlier, Failure, ParameterRecord, RunRecord, Status, Usage
-from mlkit.references import is_reference
 from mlkit.runner import cells
-from mlkit.runner.checks import kernel_of, only_one
-from mlkit.runner.keeping import Keeper
-from mlkit.runner.listening import JournalListener
-from mlkit.runner.options import Progress, RunOptions
+from mlkit.runner.background_saver import Saver
+from mlkit.runner.evidence_writer import Keeper
+from mlkit.runner.journal_server import JournalListener
+from mlkit.runner.preconditions import kernel_of, only_one
 from mlkit.runner.provenance import installed_packages
-from mlkit.runner.saving import Saver
-from mlkit.runner.session import RunStopped, Session, runner_failed
+from mlkit.runner.run_options import Progress, RunOptions
+from mlkit.runner.run_state import RunState, RunStopped, runner_failed
 from mlkit.runner.usage import UsageMeter
 from mlkit.screening import Screener, secret_variables
+from mlkit.screening.secret_references import is_reference
 from mlkit.settings import Project
 
 START_TIMEOUT_S = 600  # a limit against a kernel that hangs; one that ends is noticed at once
@@ -53,7 +54,7 @@ def run_notebook(source: Path, executed: Path, parameters: Mapping[str, Any], op
         raise UsageError(f"The executed notebook cannot be the folder {executed}.", cure=f"Name a file in it: {executed / source.name}")
     if executed.suffix != ".ipynb":
         raise UsageError(f"The executed notebook {executed} does not end with .ipynb.", cure=f"Name it {executed.with_suffix('.ipynb')}.")
-    if (record := executed.with_suffix(".record.json")).is_dir():
+    if (record := record_path(executed)).is_dir():
         raise UsageError(f"The run's record cannot be the folder {record}.", cure="Name another file for the executed notebook.")
     with only_one(executed):
         return _Run(source, content, executed, declared, given, kernel, options).go()
@@ -87,7 +88,7 @@ class _Run:
         self.begun = False
         self.began, self.started = time.monotonic(), datetime.now(UTC)
         self.saver = Saver(self._save_unfinished)
-        self.session = Session(
+        self.session = RunState(
             on_begin=self._begin,
             on_save=self.saver.wake,
             on_cell=self._tell,
@@ -120,16 +121,16 @@ class _Run:
         from nbformat import from_dict
         from papermill import PapermillExecutionError, execute_notebook
 
-        from mlkit.runner import engine
+        from mlkit.runner import papermill_engine
 
-        engine.register()
+        papermill_engine.register()
         environment = {**os.environ, **self.options.environment, journal.ADDRESS: self.listener.address}
         start: dict[str, Any] = {"env": environment}
         if self.options.cwd is not None:
             start["cwd"] = str(self.options.cwd)
         checked = from_dict(self.content)  # type: ignore[no-untyped-call]  # not the file: what was checked is what runs
         options = {
-            "engine_name": engine.NAME,
+            "engine_name": papermill_engine.NAME,
             "kernel_name": self.kernel,
             "language": "python",
             "start_timeout": START_TIMEOUT_S,
@@ -228,7 +229,7 @@ class _Run:
         if self.options.aws is None or not (stop or self.options.store or self.log.snapshot() != Activity()):
             return
         from mlkit.aws.digests import complete_digests
-        from mlkit.aws.evidence import caller
+        from mlkit.aws.evidence_store import caller
         from mlkit.aws.stopping import stop_started
 
         try:

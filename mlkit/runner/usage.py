@@ -7,7 +7,7 @@ import time
 
 import psutil
 
-from mlkit.records import Usage
+from mlkit.evidence.run_record import Usage
 
 SAMPLE_S = 0.25
 _MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024

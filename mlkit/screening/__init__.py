@@ -13,7 +13,7 @@ name that says "secret" (`secret_names`).
 """
 
 from mlkit.screening.environment import secret_variables
-from mlkit.screening.messages import screened
+from mlkit.screening.error_messages import screened
 from mlkit.screening.screener import Screener
 
 __all__ = ["Screener", "screened", "secret_variables"]

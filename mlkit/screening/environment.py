@@ -5,8 +5,8 @@ import re
 from collections.abc import Mapping
 from urllib.parse import unquote
 
-from mlkit.references import is_reference
-from mlkit.screening.known import SHORTEST
+from mlkit.screening.known_secrets import SHORTEST
+from mlkit.screening.secret_references import is_reference
 
 _SECRET = re.compile(
     r"SECRET|TOKEN|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|ENCRYPTION_?KEY|SIGNING_?KEY|ACCOUNT_?KEY"

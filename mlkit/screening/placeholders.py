@@ -2,7 +2,7 @@
 
 import re
 
-from mlkit.references import is_reference
+from mlkit.screening.secret_references import is_reference
 
 _TEMPLATE = re.compile(r"<[^>]*>|\$?\{[^}]*\}|\$\w+|%\(\w+\)s|%s")
 _NAMES = re.compile(  # of fields, as code maps them to each other; `MyPassword1` is none

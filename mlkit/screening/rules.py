@@ -9,10 +9,10 @@ import re
 from collections.abc import Iterator
 from importlib.resources import files
 
-from mlkit.screening.needles import Needles, windows
 from mlkit.screening.own_rules import OWN
 from mlkit.screening.placeholders import is_example
 from mlkit.screening.rule import Hit, Rule
+from mlkit.screening.word_search import Needles, windows
 
 _NO_TOKEN = re.compile(r"[^\w=\-]")
 

@@ -4,10 +4,10 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from mlkit.records import Redaction
-from mlkit.screening.documents import Cleaner, secret_members
-from mlkit.screening.known import KnownValues
-from mlkit.screening.notebooks import NotebookCleaner
+from mlkit.evidence.run_record import Redaction
+from mlkit.screening.json_values import Cleaner, secret_members
+from mlkit.screening.known_secrets import KnownValues
+from mlkit.screening.notebook_outputs import NotebookCleaner
 from mlkit.screening.secret_names import RULE
 from mlkit.screening.texts import Texts
 

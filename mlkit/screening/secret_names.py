@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from mlkit.screening.needles import Needles
 from mlkit.screening.placeholders import is_placeholder
+from mlkit.screening.word_search import Needles
 
 RULE = "Secret Keyword"
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from mlkit.screening import keywords, rules, tables
-from mlkit.screening.encoded import decoded, encoded_texts, png_texts
-from mlkit.screening.known import SHORTEST, KnownValues
-from mlkit.screening.needles import lower
+from mlkit.screening import keywords, rules, table_cells
+from mlkit.screening.encoded_texts import decoded, encoded_texts, png_texts
+from mlkit.screening.known_secrets import SHORTEST, KnownValues
+from mlkit.screening.plain_views import Piece, View, joined, seen, spelled, unbroken
 from mlkit.screening.rule import Hit
 from mlkit.screening.secret_names import RULE
-from mlkit.screening.views import Piece, View, joined, seen, spelled, unbroken
+from mlkit.screening.word_search import lower
 
 ROUNDS = 3  # a finding may hide another beside it, where rules share a delimiter
 _WINDOW = 4000  # characters of each output that are read together with its neighbours'
@@ -225,9 +225,9 @@ def _assigned(view: View, lowered: str, kind: Kind) -> Iterator[Found]:
     for start, end in keywords.find(view.text, lowered, code=kind is Kind.CODE):
         yield _found(view, Hit(start, end, RULE))
     if kind is not Kind.CODE:
-        yield from (_found(view, hit) for hit in tables.find(view.text, lowered))
+        yield from (_found(view, hit) for hit in table_cells.find(view.text, lowered))
     if kind is Kind.MARKUP and "<t" in lowered:
-        yield from (_found(view, hit) for hit in tables.find_html(view.text))
+        yield from (_found(view, hit) for hit in table_cells.find_html(view.text))
 
 
 def _inside(text: str, depth: int) -> str | None:

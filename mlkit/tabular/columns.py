@@ -4,9 +4,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mlkit.datafiles.values import is_number
+from mlkit.data.cell_values import is_number
+from mlkit.data.sql import identifier
 from mlkit.errors import InvalidData, UsageError
-from mlkit.sql import identifier
 
 _WORD = re.compile(r"(string|char\(\d+\)|varchar(\(\d+\))?|boolean|tinyint|smallint|int|integer|bigint)")
 RESERVED = ("row_key", "label", "order_hash", "split", "shard")  # columns that the preparation adds to the features

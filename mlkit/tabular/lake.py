@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mlkit import tables
-from mlkit.aws.lake import Lake, find_lake
+from mlkit.aws.data_lake import Lake, find_lake
+from mlkit.notebook import shown_tables
 from mlkit.tabular.columns import LabelledTable, choose
 
 __all__ = ["Source", "check_columns", "choose_columns", "find_lake"]
@@ -18,7 +18,7 @@ class Source:
     lake: Lake
     table: LabelledTable
 
-    def summary(self) -> tables.Table:
+    def summary(self) -> shown_tables.Table:
         """The chosen columns, for the notebook to show."""
         kinds = {name: self.lake.columns[name] for name in self.table.features}
         facts = {
@@ -27,7 +27,7 @@ class Source:
             "label": f"{self.table.label} ({self.lake.columns[self.table.label]}), 1 for {self.table.positive}",
             "features": f"{len(kinds)}: {', '.join(sorted(set(kinds.values())))}",
         }
-        return tables.facts(facts)
+        return shown_tables.facts(facts)
 
 
 def choose_columns(lake: Lake, *, key: str, label: str, positive: str, left_out: Sequence[str] = ()) -> Source:

@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from mlkit import handoff, tables
-from mlkit.aws.objects import write_object
-from mlkit.aws.queries import Unloaded, query
-from mlkit.aws.shards import PARQUET, Channels, Format, Run, shards_for, to_parquet, unload_shards, write_shards
+from mlkit.aws.athena_queries import Unloaded, query
+from mlkit.aws.s3_objects import write_object
+from mlkit.aws.shards import PARQUET, Channels, Format, UnloadRun, shards_for, to_parquet, unload_shards, write_shards
 from mlkit.errors import InvalidData
-from mlkit.handoff import PreparedData, StoredObject
+from mlkit.notebook import handoff, shown_tables
+from mlkit.notebook.handoff import PreparedData, StoredObject
 from mlkit.settings import Project
 from mlkit.tabular.encoding import CSV, FILE, Encoding, to_csv
 from mlkit.tabular.lake import Source
@@ -50,9 +50,9 @@ class Profile:
     def what_stays(self) -> str:
         return "one of several copies stays; contradictory rows are dropped"
 
-    def summary(self) -> tables.Table:
+    def summary(self) -> shown_tables.Table:
         names = ("table_rows", "rows_with_nulls", "rows_not_finite", "copies", "contradictory_rows", "usable")
-        return tables.facts({**{name: getattr(self, name) for name in names}, **{f"class {k}": v for k, v in self.classes.items()}})
+        return shown_tables.facts({**{name: getattr(self, name) for name in names}, **{f"class {k}": v for k, v in self.classes.items()}})
 
 
 def profile_table(source: Source) -> Profile:
@@ -85,12 +85,12 @@ def describe_features(source: Source) -> pd.DataFrame:
 
 def start_run(
     source: Source, *, salt: str, test_fraction: float, validation_fraction: float, usable: int, rows_per_shard: int
-) -> Run[SplitRule]:
+) -> UnloadRun[SplitRule]:
     """Choose the run's prefix and its number of shards: `usable` / `rows_per_shard`, at most 32."""
     rule = SplitRule(
         salt=salt, test_fraction=test_fraction, validation_fraction=validation_fraction, shards=shards_for(usable, rows_per_shard)
     )
-    return Run.start(source.lake, rule)
+    return UnloadRun.start(source.lake, rule)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,13 +100,13 @@ class StoredEncoding:
     encoding: Encoding
     stored: StoredObject
 
-    def summary(self) -> tables.Table:
+    def summary(self) -> shown_tables.Table:
         zero, one = self.encoding.class_names
         facts = {"columns": len(self.encoding.columns), "label 0": zero, "label 1": one}
-        return tables.facts({**facts, "sha256": self.stored.sha256, "object": self.stored.s3_uri})
+        return shown_tables.facts({**facts, "sha256": self.stored.sha256, "object": self.stored.s3_uri})
 
 
-def store_encoding(source: Source, run: Run[SplitRule], profile: Profile) -> StoredEncoding:
+def store_encoding(source: Source, run: UnloadRun[SplitRule], profile: Profile) -> StoredEncoding:
     """Fix the order of the columns and the meaning of the labels, and store them as one object."""
     (negative,) = set(profile.classes) - {source.table.positive}
     encoding = Encoding(
@@ -116,12 +116,12 @@ def store_encoding(source: Source, run: Run[SplitRule], profile: Profile) -> Sto
     return StoredEncoding(encoding=encoding, stored=stored)
 
 
-def unload_splits(source: Source, run: Run[SplitRule]) -> Unloaded:
+def unload_splits(source: Source, run: UnloadRun[SplitRule]) -> Unloaded:
     """Label, split and shard every row in Athena. UNLOAD's manifest lists the files."""
     return unload_shards(source.lake, run.s3_uri, splits_sql(source.table, run.rule))
 
 
-def write_channels(source: Source, run: Run[SplitRule], unloaded: Unloaded, stored: StoredEncoding) -> Channels:
+def write_channels(source: Source, run: UnloadRun[SplitRule], unloaded: Unloaded, stored: StoredEncoding) -> Channels:
     """Stream Athena's files, one shard at a time, into CSV with the label first (train, validation) and Parquet (test).
 
     Each shard is sorted by the salted hash. Raises InvalidData when a row is in two splits or a split is empty.
@@ -157,7 +157,13 @@ class TableDetails:
 
 
 def save_prepared_data(
-    source: Source, run: Run[SplitRule], stored: StoredEncoding, channels: Channels, profile: Profile, unloaded: Unloaded, project: Project
+    source: Source,
+    run: UnloadRun[SplitRule],
+    stored: StoredEncoding,
+    channels: Channels,
+    profile: Profile,
+    unloaded: Unloaded,
+    project: Project,
 ) -> PreparedData:
     """Write handoff/prepared_data.json, which 02_train reads."""
     lake, rule = source.lake, run.rule

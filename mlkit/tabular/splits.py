@@ -6,8 +6,8 @@ A row's split follows from a salted hash of its key alone, so it stays where it 
 
 from dataclasses import dataclass
 
+from mlkit.data.sql import PLACES, SplitShape, identifier, order_hash, place, shard, text
 from mlkit.errors import UsageError
-from mlkit.sql import PLACES, SplitShape, identifier, order_hash, place, shard, text
 from mlkit.tabular.columns import LabelledTable
 
 

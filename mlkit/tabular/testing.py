@@ -7,15 +7,15 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from mlkit import tables
+from mlkit.aws.endpoint_test import BASELINE_ROWS, Tested, read_test_rows, window
 from mlkit.aws.endpoints import Answers, Codec, Served, ask_endpoint, describe_endpoint
-from mlkit.aws.evaluation import BASELINE_ROWS, Tested, read_test_rows, window
-from mlkit.aws.objects import read_object, read_verified
+from mlkit.aws.s3_objects import read_object, read_verified
 from mlkit.aws.session import Session
-from mlkit.aws.training import encoding_uri
-from mlkit.baselines import baseline_table, predicted_labels
+from mlkit.aws.training_jobs import encoding_uri
 from mlkit.errors import InvalidData
-from mlkit.handoff import TrainedModel
+from mlkit.gate.baselines import baseline_table, predicted_labels
+from mlkit.notebook import shown_tables
+from mlkit.notebook.handoff import TrainedModel
 from mlkit.tabular.encoding import CSV, FILE, Encoding, Matrix, batches, from_csv
 from sagemaker_formats.inference import Predictions
 
@@ -102,7 +102,7 @@ def compare_with_baselines(aws: Session, trained: TrainedModel, tested: TestedTa
     )
 
 
-def predict(aws: Session, endpoint: str, rows: pd.DataFrame) -> tables.Table:
+def predict(aws: Session, endpoint: str, rows: pd.DataFrame) -> shown_tables.Table:
     """Predictions for an application's rows, with the model's columns in any order: key (if given), score and class.
 
     The encoding is the one beside the endpoint's model. Raises InvalidData for rows that lack a column or a number.
@@ -112,7 +112,7 @@ def predict(aws: Session, endpoint: str, rows: pd.DataFrame) -> tables.Table:
     answers = _ask(aws, endpoint, encoding.matrix(rows))
     names = np.array(encoding.class_names)
     keys = {encoding.key: rows[encoding.key].to_numpy()} if encoding.key in rows else {}
-    return tables.Table({**keys, "score": answers.scores, f"predicted {encoding.label}": names[answers.labels]})
+    return shown_tables.Table({**keys, "score": answers.scores, f"predicted {encoding.label}": names[answers.labels]})
 
 
 def decode(data: bytes) -> Predictions:

@@ -14,9 +14,10 @@ import pytest
 from waiting import HANG_S, wait_until
 
 from localaws import lifecycle
-from mlkit import handoff
-from mlkit.handoff import TestResult
-from mlkit.settings import DATALAKE_TEMPLATE, Project
+from mlkit.naming import DATALAKE_TEMPLATE
+from mlkit.notebook import handoff
+from mlkit.notebook.handoff import TestResult
+from mlkit.settings import Project
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = [

@@ -16,12 +16,12 @@ import pytest
 from started import allow
 from waiting import HANG_S, wait_until
 
-from mlkit.activity_log import ActivityLog
 from mlkit.aws.digests import complete_digests
 from mlkit.aws.session import Session
 from mlkit.aws.stopping import stop_started
-from mlkit.records import Activity, ObjectRecord
-from mlkit.runner.listening import JournalListener
+from mlkit.evidence.activity_log import ActivityLog
+from mlkit.evidence.run_record import Activity, ObjectRecord
+from mlkit.runner.journal_server import JournalListener
 from sagemaker_formats import recordio
 
 BEGIN = """

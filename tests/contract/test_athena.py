@@ -23,9 +23,9 @@ from started import allow, start_local_aws, wait_until_saved
 from waiting import HANG_S, wait_until
 
 from localaws import lifecycle
-from localaws.athena.queue import RUNNING_AT_ONCE
+from localaws.athena.query_queue import RUNNING_AT_ONCE
+from mlkit.data.sql import unload_sql
 from mlkit.movielens.splits import RatingsTable, SplitRule, splits_sql
-from mlkit.sql import unload_sql
 
 LAZY = "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe"
 COLUMNS = (("userid", "bigint"), ("movieid", "bigint"), ("rating", "bigint"), ("timestamp", "bigint"))

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 from started import allow
 
-from mlkit.aws.by_hand import ByHand
 from mlkit.aws.endpoints import deploy, undeploy
-from mlkit.aws.session import EXECUTION_TAG, Session
+from mlkit.aws.manual_changes import ByHand
+from mlkit.aws.session import Session
 from mlkit.aws.stacks import deploy_stack, find_stack
 from mlkit.errors import AccessDenied, DeploymentFailed, MlkitError, NotApproved, NotFound, UsageError
-from mlkit.records import Origin
-from mlkit.settings import ENDPOINT_TEMPLATE, LabNames, Project
+from mlkit.evidence.run_record import Origin
+from mlkit.naming import ENDPOINT_TEMPLATE, EXECUTION_TAG, LabNames
+from mlkit.settings import Project
 
 # With the parameters of the project's own template, and something that is made at once in place of an endpoint.
 ENDPOINT = """

@@ -27,12 +27,13 @@ from mlkit import errors
 from mlkit.aws.session import Session
 from mlkit.aws.stacks import deploy_stack
 from mlkit.cli import local_checks
-from mlkit.doctor import credentials, lake, pipeline, roles, sagemaker
+from mlkit.doctor import credential_checks, lake_checks, pipeline_checks, role_checks, sagemaker_checks
 from mlkit.doctor.account import Account
 from mlkit.doctor.checking import Check, Group, examine, exit_code
-from mlkit.doctor.findings import Finding, Outcome
-from mlkit.doctor.reading import ReadingSession, WouldChange
-from mlkit.settings import DATALAKE_TEMPLATE, PIPELINE_TEMPLATE, LabNames, Project
+from mlkit.doctor.findings import CheckStatus, Finding
+from mlkit.doctor.read_only_session import ReadingSession, WouldChange
+from mlkit.naming import DATALAKE_TEMPLATE, PIPELINE_TEMPLATE, LabNames
+from mlkit.settings import Project
 
 ROOT = Path(__file__).parents[2]
 PROJECT = Project(root=ROOT)
@@ -41,7 +42,13 @@ BUCKET = NAMES.bucket
 RATINGS = "movielens-data/u.data/ratings.tsv"
 HEADER = "userid\tmovieid\trating\ttimestamp\n"
 # The image's address needs no AWS, and the SDK seconds to start: one test asks for it.
-ASKING = (*credentials.CHECKS, *lake.CHECKS, *roles.CHECKS, *(c for c in sagemaker.CHECKS if c.name != "image"), *pipeline.CHECKS)
+ASKING = (
+    *credential_checks.CHECKS,
+    *lake_checks.CHECKS,
+    *role_checks.CHECKS,
+    *(c for c in sagemaker_checks.CHECKS if c.name != "image"),
+    *pipeline_checks.CHECKS,
+)
 NOT_OFFERED = {"you may train", "role may work", "training quota", "endpoint quota"}
 
 
@@ -88,7 +95,7 @@ def findings(subject: Account, checks: Sequence[Check] = ASKING) -> dict[str, Fi
     return {finding.check: finding for finding in examine([Group(title="AWS", subject=subject, checks=checks)])}
 
 
-def outcomes(found: dict[str, Finding]) -> dict[str, Outcome]:
+def outcomes(found: dict[str, Finding]) -> dict[str, CheckStatus]:
     return {name: finding.outcome for name, finding in found.items()}
 
 
@@ -100,8 +107,8 @@ def alone(check: str, subject: Account) -> Finding:
 
 def test_with_lake_and_pipeline_nothing_fails(deployed: str) -> None:
     found = findings(account())
-    assert {name for name, outcome in outcomes(found).items() if outcome is Outcome.SKIPPED} == NOT_OFFERED
-    assert {name for name, outcome in outcomes(found).items() if outcome is Outcome.WARN} == {"initials"}
+    assert {name for name, outcome in outcomes(found).items() if outcome is CheckStatus.SKIPPED} == NOT_OFFERED
+    assert {name for name, outcome in outcomes(found).items() if outcome is CheckStatus.WARN} == {"initials"}
     assert exit_code(found.values()) == 0
     assert found["rows"].detail == "1 object, 0.0 MB, first rows: 0 1 3 881250949 | 1 2 3 881250949 | 2 3 3 881250949"
     assert found["subscription"].detail == "a@example.com is notified of approvals"
@@ -122,10 +129,10 @@ def test_before_the_first_deployment_nothing_fails_and_the_next_step_is_to_deplo
 def test_a_bucket_that_a_deleted_stack_left_is_told_before_a_deployment_stops_at_it(aws: Callable[[str], Any]) -> None:
     aws("s3").create_bucket(Bucket=LabNames(initials="left").bucket)
     found = alone("lake stack", account("left"))
-    assert found.outcome is Outcome.WARN
+    assert found.outcome is CheckStatus.WARN
     assert "so deploying would fail" in found.detail
     without = findings(account("left"))
-    assert [name for name, outcome in outcomes(without).items() if outcome is Outcome.FAIL] == ["database", "execution role"]
+    assert [name for name, outcome in outcomes(without).items() if outcome is CheckStatus.FAIL] == ["database", "execution role"]
     assert exit_code(without.values()) == errors.NotFound.exit_code
 
 
@@ -147,7 +154,7 @@ def test_an_empty_table_names_the_command_that_fills_it(deployed: str, aws: Call
 def test_rows_that_the_table_cannot_read_are_shown(deployed: str, aws: Callable[[str], Any], content: str, told: str) -> None:
     with replaced(aws("s3"), content):
         found = alone("rows", account())
-    assert (found.outcome, found.exit_code) == (Outcome.FAIL, errors.InvalidData.exit_code)
+    assert (found.outcome, found.exit_code) == (CheckStatus.FAIL, errors.InvalidData.exit_code)
     assert told in found.detail
 
 
@@ -204,7 +211,7 @@ def test_all_that_the_checks_send_is_a_look(deployed: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def everything(deployed: str) -> dict[str, Outcome]:
+def everything(deployed: str) -> dict[str, CheckStatus]:
     """What somebody with all rights is told."""
     return outcomes(findings(account()))
 
@@ -228,7 +235,7 @@ def with_rights(local_aws: LocalAws, role: str) -> Account:
     return account(make_session=lambda: looking(**given))
 
 
-def test_the_documented_rights_suffice(everything: dict[str, Outcome], local_aws: LocalAws, make_role: Callable[..., str]) -> None:
+def test_the_documented_rights_suffice(everything: dict[str, CheckStatus], local_aws: LocalAws, make_role: Callable[..., str]) -> None:
     assert outcomes(findings(with_rights(local_aws, make_role(*documented())))) == everything
 
 
@@ -237,7 +244,7 @@ def test_the_documented_rights_suffice(everything: dict[str, Outcome], local_aws
     [action for statement in documented() for action in statement["Action"] if not action.startswith(("codestar-", "servicequotas"))],
 )
 def test_one_right_less_changes_what_needs_it_and_nothing_breaks(
-    everything: dict[str, Outcome], local_aws: LocalAws, make_role: Callable[..., str], action: str
+    everything: dict[str, CheckStatus], local_aws: LocalAws, make_role: Callable[..., str], action: str
 ) -> None:
     fewer = [{**statement, "Action": [name for name in statement["Action"] if name != action]} for statement in documented()]
     found = findings(with_rights(local_aws, make_role(*fewer)))
@@ -248,7 +255,7 @@ def test_one_right_less_changes_what_needs_it_and_nothing_breaks(
 
 def test_an_unknown_key_fails_once_and_the_rest_is_skipped() -> None:
     found = findings(account(make_session=lambda: looking(aws_access_key_id="AKIAAAAAAAAAAAAAAAAA", aws_secret_access_key="x")))
-    assert [name for name, outcome in outcomes(found).items() if outcome is Outcome.FAIL] == ["identity"]
+    assert [name for name, outcome in outcomes(found).items() if outcome is CheckStatus.FAIL] == ["identity"]
     assert exit_code(found.values()) == errors.AccessDenied.exit_code
     assert found["database"].detail == "needs identity"
 
@@ -258,7 +265,7 @@ def test_an_aws_that_cannot_be_reached_fails_once(monkeypatch: pytest.MonkeyPatc
         taken.bind(("127.0.0.1", 0))  # nobody listens there, and nobody else can
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{taken.getsockname()[1]}")
         found = findings(account())
-    assert [name for name, outcome in outcomes(found).items() if outcome is Outcome.FAIL] == ["clock"]
+    assert [name for name, outcome in outcomes(found).items() if outcome is CheckStatus.FAIL] == ["clock"]
     assert exit_code(found.values()) == errors.AwsUnavailable.exit_code
 
 
@@ -278,12 +285,12 @@ def test_no_region_and_an_unknown_profile_are_findings(monkeypatch: pytest.Monke
 def test_a_region_without_sagemaker_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_REGION", "us-moon-1")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-moon-1")
-    assert alone("region", account()).outcome is Outcome.WARN
+    assert alone("region", account()).outcome is CheckStatus.WARN
 
 
 def test_an_account_was_asked_for_and_something_else_answers() -> None:
-    assert alone("endpoint", account(is_account=True)).outcome is Outcome.WARN
-    assert alone("endpoint", account()).outcome is Outcome.OK
+    assert alone("endpoint", account(is_account=True)).outcome is CheckStatus.WARN
+    assert alone("endpoint", account()).outcome is CheckStatus.OK
 
 
 def answered(check: str, *answers: tuple[str, str, dict[str, Any]], errors_: Sequence[tuple[str, str, str, int]] = ()) -> Finding:
@@ -309,23 +316,23 @@ def quotas(name: str, value: float) -> tuple[str, str, dict[str, Any]]:
     return "service-quotas", "list_service_quotas", {"Quotas": [{"QuotaName": "another", "Value": 9}, {"QuotaName": name, "Value": value}]}
 
 
-@pytest.mark.parametrize(("value", "outcome"), [(0, Outcome.FAIL), (1, Outcome.WARN), (4, Outcome.OK), (20, Outcome.OK)])
-def test_the_quota_of_training_jobs_is_compared_with_what_tuning_starts(deployed: str, value: float, outcome: Outcome) -> None:
+@pytest.mark.parametrize(("value", "outcome"), [(0, CheckStatus.FAIL), (1, CheckStatus.WARN), (4, CheckStatus.OK), (20, CheckStatus.OK)])
+def test_the_quota_of_training_jobs_is_compared_with_what_tuning_starts(deployed: str, value: float, outcome: CheckStatus) -> None:
     found = answered("training quota", quotas("ml.c5.xlarge for training job usage", value))
     assert found.outcome is outcome
     assert found.detail.startswith(f"ml.c5.xlarge for training job usage: {value}")
-    assert ("Request increase" in found.next_step) == (outcome is not Outcome.OK)
+    assert ("Request increase" in found.next_step) == (outcome is not CheckStatus.OK)
 
 
 def test_the_quota_of_endpoints_is_that_of_the_template_s_instance(deployed: str) -> None:
-    assert answered("endpoint quota", quotas("ml.t2.medium for endpoint usage", 0)).outcome is Outcome.FAIL
-    assert answered("endpoint quota", quotas("ml.t2.medium for endpoint usage", 3)).outcome is Outcome.OK
-    assert answered("endpoint quota", quotas("ml.m5.large for endpoint usage", 3)).outcome is Outcome.SKIPPED
+    assert answered("endpoint quota", quotas("ml.t2.medium for endpoint usage", 0)).outcome is CheckStatus.FAIL
+    assert answered("endpoint quota", quotas("ml.t2.medium for endpoint usage", 3)).outcome is CheckStatus.OK
+    assert answered("endpoint quota", quotas("ml.m5.large for endpoint usage", 3)).outcome is CheckStatus.SKIPPED
 
 
 def test_quotas_that_may_not_be_listed_are_skipped_with_the_action(deployed: str) -> None:
     found = answered("training quota", errors_=[("service-quotas", "list_service_quotas", "AccessDeniedException", 400)])
-    assert (found.outcome, found.detail) == (Outcome.SKIPPED, "no permission: service-quotas:X")
+    assert (found.outcome, found.detail) == (CheckStatus.SKIPPED, "no permission: service-quotas:X")
 
 
 def decisions(*values: str) -> list[tuple[str, str, dict[str, Any]]]:
@@ -335,9 +342,9 @@ def decisions(*values: str) -> list[tuple[str, str, dict[str, Any]]]:
 
 def test_what_iam_simulates_is_told_with_action_and_resource(deployed: str, local_aws: LocalAws) -> None:
     found = answered("you may train", *decisions("allowed", "allowed"))
-    assert (found.outcome, found.detail) == (Outcome.OK, "you may sagemaker:CreateTrainingJob, iam:PassRole (simulated)")
+    assert (found.outcome, found.detail) == (CheckStatus.OK, "you may sagemaker:CreateTrainingJob, iam:PassRole (simulated)")
     found = answered("you may train", *decisions("allowed", "implicitDeny"))
-    assert (found.outcome, found.exit_code) == (Outcome.FAIL, errors.AccessDenied.exit_code)
+    assert (found.outcome, found.exit_code) == (CheckStatus.FAIL, errors.AccessDenied.exit_code)
     assert found.detail == f"you may not iam:PassRole on {account().execution_role}"
     found = answered("role may work", *decisions("allowed", "allowed", "explicitDeny", "allowed"))
     assert found.detail == f"the role may not s3:PutObject on arn:aws:s3:::{BUCKET}/models/model.tar.gz"
@@ -354,24 +361,24 @@ def test_a_session_s_role_is_simulated_by_its_own_arn(deployed: str, local_aws: 
     assert asked == [role]
 
 
-@pytest.mark.parametrize(("status", "outcome"), [("AVAILABLE", Outcome.OK), ("PENDING", Outcome.FAIL), ("ERROR", Outcome.FAIL)])
-def test_a_connection_whose_handshake_is_not_finished_fails(deployed: str, status: str, outcome: Outcome) -> None:
+@pytest.mark.parametrize(("status", "outcome"), [("AVAILABLE", CheckStatus.OK), ("PENDING", CheckStatus.FAIL), ("ERROR", CheckStatus.FAIL)])
+def test_a_connection_whose_handshake_is_not_finished_fails(deployed: str, status: str, outcome: CheckStatus) -> None:
     answer = {"Connection": {"ConnectionName": "c", "ProviderType": "GitHub", "ConnectionStatus": status}}
     found = answered("connection", ("codeconnections", "get_connection", answer))
     assert found.outcome is outcome
-    assert ("handshake" in found.next_step) == (outcome is Outcome.FAIL)
+    assert ("handshake" in found.next_step) == (outcome is CheckStatus.FAIL)
 
 
 @pytest.mark.parametrize(
     ("arns", "outcome", "told"),
     [
-        (["arn:aws:sns:us-east-1:123456789012:t:1"], Outcome.OK, "a@example.com is notified of approvals"),
-        (["PendingConfirmation"], Outcome.WARN, "a@example.com has not confirmed the subscription to approvals"),
-        (["Deleted"], Outcome.WARN, "nobody is notified of approvals"),
-        ([], Outcome.WARN, "nobody is notified of approvals"),
+        (["arn:aws:sns:us-east-1:123456789012:t:1"], CheckStatus.OK, "a@example.com is notified of approvals"),
+        (["PendingConfirmation"], CheckStatus.WARN, "a@example.com has not confirmed the subscription to approvals"),
+        (["Deleted"], CheckStatus.WARN, "nobody is notified of approvals"),
+        ([], CheckStatus.WARN, "nobody is notified of approvals"),
     ],
 )
-def test_a_subscription_that_waits_for_its_click_is_told(deployed: str, arns: list[str], outcome: Outcome, told: str) -> None:
+def test_a_subscription_that_waits_for_its_click_is_told(deployed: str, arns: list[str], outcome: CheckStatus, told: str) -> None:
     listed = [{"SubscriptionArn": arn, "Endpoint": "a@example.com", "Protocol": "email"} for arn in arns]
     found = answered("subscription", ("sns", "list_subscriptions_by_topic", {"Subscriptions": listed}))
     assert (found.outcome, found.detail) == (outcome, told)
@@ -388,14 +395,14 @@ def running(*names: str) -> tuple[str, str, dict[str, Any]]:
 
 def test_endpoints_that_cost_are_listed_with_their_age(deployed: str) -> None:
     found = answered("endpoints", running("other", NAMES.endpoint("production")))
-    assert found.outcome is Outcome.OK
+    assert found.outcome is CheckStatus.OK
     assert found.detail.startswith(f"{NAMES.endpoint('production')} since 2026-01-02 10:00, other since")
     found = answered("endpoints", running("other", NAMES.endpoint("dev")))
-    assert (found.outcome, found.next_step) == (Outcome.WARN, "`mlkit undeploy dev --your-initials doctor` when you are done.")
+    assert (found.outcome, found.next_step) == (CheckStatus.WARN, "`mlkit undeploy dev --your-initials doctor` when you are done.")
 
 
-@pytest.mark.parametrize(("status", "outcome"), [(403, Outcome.FAIL), (404, Outcome.OK)])
-def test_a_bucket_s_name_is_somebody_else_s_or_free(deployed: str, status: int, outcome: Outcome) -> None:
+@pytest.mark.parametrize(("status", "outcome"), [(403, CheckStatus.FAIL), (404, CheckStatus.OK)])
+def test_a_bucket_s_name_is_somebody_else_s_or_free(deployed: str, status: int, outcome: CheckStatus) -> None:
     found = answered("bucket", errors_=[("s3", "head_bucket", str(status), status)])
     assert found.outcome is outcome
     assert ("--your-initials" in found.next_step) == (status == 403)
@@ -403,17 +410,17 @@ def test_a_bucket_s_name_is_somebody_else_s_or_free(deployed: str, status: int, 
 
 def test_a_bucket_in_another_region_is_told(deployed: str) -> None:
     found = answered("bucket", ("s3", "head_bucket", {"BucketRegion": "eu-west-1"}))
-    assert (found.outcome, found.next_step) == (Outcome.FAIL, "`export AWS_DEFAULT_REGION=eu-west-1`")
+    assert (found.outcome, found.next_step) == (CheckStatus.FAIL, "`export AWS_DEFAULT_REGION=eu-west-1`")
 
 
 @pytest.mark.parametrize(
     ("group", "outcome"),
     [
-        ({"State": "DISABLED", "Configuration": {}}, Outcome.FAIL),
-        ({"State": "ENABLED", "Configuration": {"EnforceWorkGroupConfiguration": False}}, Outcome.WARN),
+        ({"State": "DISABLED", "Configuration": {}}, CheckStatus.FAIL),
+        ({"State": "ENABLED", "Configuration": {"EnforceWorkGroupConfiguration": False}}, CheckStatus.WARN),
     ],
 )
-def test_a_workgroup_that_decides_nothing_or_is_off_is_told(deployed: str, group: dict[str, Any], outcome: Outcome) -> None:
+def test_a_workgroup_that_decides_nothing_or_is_off_is_told(deployed: str, group: dict[str, Any], outcome: CheckStatus) -> None:
     assert answered("workgroup", ("athena", "get_work_group", {"WorkGroup": {"Name": "w", **group}})).outcome is outcome
 
 
@@ -423,10 +430,10 @@ def test_the_port_s_holder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         taken.listen()
         monkeypatch.setattr(ports, "PORT", taken.getsockname()[1])
         found = local_checks.port(Project(root=tmp_path))
-        assert found.outcome is Outcome.OK  # a free one is taken then
+        assert found.outcome is CheckStatus.OK  # a free one is taken then
         assert f"taken by {ports.holder(ports.PORT)}" in found.detail
         assert str(os.getpid()) in found.detail
-    assert local_checks.port(Project(root=tmp_path)).outcome is Outcome.OK
+    assert local_checks.port(Project(root=tmp_path)).outcome is CheckStatus.OK
 
 
 def test_another_project_s_local_aws_on_the_port_is_named_by_its_folder(

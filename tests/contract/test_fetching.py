@@ -5,10 +5,10 @@ import hashlib
 
 import pytest
 
-from mlkit.aws.fetching import fetch_executed, fetch_sealed
+from mlkit.aws.evidence_download import fetch_executed, fetch_sealed
 from mlkit.errors import ApprovalVoid, InvalidData, NotFound, UsageError
-from mlkit.evidence import Manifest, SealedFile
-from mlkit.records import RunRecord, Status, Usage
+from mlkit.evidence.manifest import Manifest, SealedFile
+from mlkit.evidence.run_record import RunRecord, Status, Usage
 
 EXECUTION = "0f0e0d0c-0000-4000-8000-000000000001"
 

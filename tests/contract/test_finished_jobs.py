@@ -12,18 +12,18 @@ import pytest
 from finished_runs import FILES, make_project
 from started import allow
 
-from mlkit import journal
-from mlkit.activity_log import ActivityLog
-from mlkit.algorithms import Hyperparameters
-from mlkit.aws.finished_jobs import KEY_TAG, find_training_job, in_name, is_intact, job_key
-from mlkit.aws.objects import write_object
+from mlkit.aws.finished_jobs import find_training_job, in_name, is_intact, job_key
+from mlkit.aws.s3_objects import write_object
 from mlkit.aws.session import Session
-from mlkit.aws.sweeping import job_prefix
-from mlkit.aws.training import run_training_job, run_tuning_job
+from mlkit.aws.training_jobs import run_training_job, run_tuning_job
 from mlkit.errors import TrainingJobFailed
-from mlkit.handoff import Channel, PreparedData
+from mlkit.evidence.activity_log import ActivityLog
 from mlkit.movielens.training import ALGORITHM
-from mlkit.steps import REUSE
+from mlkit.naming import JOB_KEY_TAG, job_prefix
+from mlkit.notebook import journal
+from mlkit.notebook.handoff import Channel, PreparedData
+from mlkit.reuse.finished_steps import REUSE
+from mlkit.training.builtin_algorithms import Hyperparameters
 from sagemaker_formats import recordio
 from sagemaker_formats.inference import RECORDIO
 
@@ -152,7 +152,7 @@ def test_a_job_whose_model_went_or_was_written_by_somebody_else_is_not_taken_ove
 def test_the_whole_key_decides_not_its_beginning(training):
     job = training.described(training.train().training_job)
     tags = {tag["Key"]: tag["Value"] for tag in training.client("sagemaker").list_tags(ResourceArn=job["TrainingJobArn"])["Tags"]}
-    key = tags[KEY_TAG]
+    key = tags[JOB_KEY_TAG]
     assert find_training_job(training.session, key)["TrainingJobName"] == job["TrainingJobName"]
     assert find_training_job(training.session, key[:-1] + ("1" if key[-1] == "0" else "0")) is None
 

@@ -9,11 +9,11 @@ from botocore.exceptions import ClientError
 from finished_runs import activity, executed_of, finished, make_project, notebook_of
 from started import allow
 
+from mlkit.aws.finished_steps_s3 import S3Place, changed_objects
 from mlkit.aws.inputs import EXECUTION, EXPORT, TABLE, changed_inputs, input_digest
 from mlkit.aws.session import Session
-from mlkit.aws.steps import S3Place, changed_objects
-from mlkit.cli.reuse import keep, open_place, take_over
-from mlkit.records import Activity, InputRecord, ObjectRecord, QueryRecord
+from mlkit.cli.reuse_option import keep, open_place, take_over
+from mlkit.evidence.run_record import Activity, InputRecord, ObjectRecord, QueryRecord
 
 
 @pytest.fixture

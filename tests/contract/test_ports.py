@@ -12,11 +12,13 @@ from pathlib import Path
 import pytest
 from waiting import HANG_S
 
-from localaws import errors, lifecycle, ports, server
+from localaws import errors, lifecycle, ports
+from localaws.server import process
 from mlkit.cli import local_checks
-from mlkit.doctor.findings import Outcome
+from mlkit.doctor.findings import CheckStatus
 from mlkit.errors import LocalAwsFailed
-from mlkit.settings import ENDPOINT_TEMPLATE, Project
+from mlkit.naming import ENDPOINT_TEMPLATE
+from mlkit.settings import Project
 
 
 @pytest.fixture
@@ -94,15 +96,15 @@ def test_the_usual_port_is_taken_where_it_is_free(monkeypatch: pytest.MonkeyPatc
     with ports.bind(0) as free:
         usual = free.getsockname()[1]
     monkeypatch.setattr(ports, "PORT", usual)
-    with server.listen(None) as first, server.listen(None) as second:
+    with process.listen(None) as first, process.listen(None) as second:
         assert first.getsockname() == ("127.0.0.1", usual)
         assert second.getsockname()[1] != usual
         with pytest.raises(errors.LocalAwsFailed, match="in use"):
-            server.listen(usual)
+            process.listen(usual)
 
 
 def test_a_server_listens_without_delay() -> None:
-    with server.listen(0) as listener:
+    with process.listen(0) as listener:
         assert listener.proto == socket.IPPROTO_TCP
 
 
@@ -111,5 +113,5 @@ def test_doctor_finds_no_fault_in_a_taken_port(project: Project, monkeypatch: py
         listener.listen()
         monkeypatch.setattr(ports, "PORT", listener.getsockname()[1])
         found = local_checks.port(project)
-    assert found.outcome is Outcome.OK
+    assert found.outcome is CheckStatus.OK
     assert found.detail.endswith("the local AWS will use another")

@@ -8,9 +8,9 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 from mlkit.errors import AccessDenied, AwsUnavailable, MlkitError, NotFound, UsageError
-from mlkit.outcomes import check_run
-from mlkit.records import RunRecord, Status
+from mlkit.evidence.run_record import RunRecord, Status
 from mlkit.runner import RunOptions, run_notebook
+from mlkit.runner.exit_errors import check_run
 
 
 def run(folder: Path, parameters_cell: str, environment: dict[str, str], **given: str) -> RunRecord:

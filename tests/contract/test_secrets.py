@@ -9,10 +9,10 @@ from botocore.exceptions import ClientError
 from started import allow
 
 import mlkit
-from mlkit import journal
-from mlkit.aws.secrets import resolve_secret
+from mlkit.aws.secret_values import resolve_secret
 from mlkit.aws.session import Session
 from mlkit.errors import AccessDenied, NotFound, UsageError
+from mlkit.notebook import journal
 
 REGION = "us-east-1"
 PARAMETER = f"arn:aws:ssm:{REGION}:123456789012:parameter"

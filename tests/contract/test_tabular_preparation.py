@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlkit.aws.objects import read_object
+from mlkit.aws.s3_objects import read_object
 from mlkit.aws.session import Session
-from mlkit.bad_rows import check_bad_rows
+from mlkit.data.bad_rows import check_bad_rows
 from mlkit.errors import InvalidData, NotFound
-from mlkit.handoff import PreparedData
+from mlkit.notebook.handoff import PreparedData
 from mlkit.settings import Project
 from mlkit.tabular import (
     choose_columns,

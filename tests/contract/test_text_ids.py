@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from mlkit.aws.session import Session
-from mlkit.aws.shards import Run
+from mlkit.aws.shards import UnloadRun
 from mlkit.aws.stacks import deploy_stack
 from mlkit.errors import InvalidData
 from mlkit.movielens.lake import column_types, find_lake
 from mlkit.movielens.preparation import profile_ratings, unload_feature_index
 from mlkit.movielens.splits import SplitRule
-from mlkit.settings import DATALAKE_TEMPLATE, LabNames
+from mlkit.naming import DATALAKE_TEMPLATE, LabNames
 
 TEMPLATE = Path(__file__).parents[2] / DATALAKE_TEMPLATE
 HEADER = "userid\tmovieid\trating\ttimestamp\n"
@@ -61,7 +61,7 @@ def test_an_empty_text_is_a_null_and_ids_are_compared_as_they_stand(session: Ses
         1,
         3,
     )
-    index = unload_feature_index(found, Run.start(found, SplitRule(salt="s"))).index
+    index = unload_feature_index(found, UnloadRun.start(found, SplitRule(salt="s"))).index
     assert index.users.to_pylist() == ["007", "anna", "ren\xe9"]
     assert index.movies.to_pylist() == ["7", "a,b", 'the "film"']
 

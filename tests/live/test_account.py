@@ -17,11 +17,12 @@ import pytest
 from botocore.exceptions import ClientError
 from waiting import HANG_S, TEST_HANG_S, wait_until
 
-from mlkit.aws.evidence import caller
+from mlkit.aws.evidence_store import caller
 from mlkit.aws.session import Session
 from mlkit.aws.stacks import deploy_stack
-from mlkit.records import RunRecord, Status
-from mlkit.settings import LabNames, Project
+from mlkit.evidence.run_record import RunRecord, Status
+from mlkit.naming import LabNames
+from mlkit.settings import Project
 
 ROOT = Path(__file__).parents[2]
 ALLOWED = os.environ.get("MLKIT_LIVE_ACCOUNT", "")

@@ -8,32 +8,32 @@ from pathlib import Path
 _SOURCES = ("mlkit", "packages/sagemaker_formats/src/sagemaker_formats", "packages/localaws/src")
 
 MODULES = {
-    "gates": ("tests/unit/test_gates*.py",),
-    "intervals": ("tests/unit/test_intervals*.py", "tests/unit/test_gates*.py"),
+    "gate/verdicts": ("tests/unit/test_gates*.py",),
+    "gate/bootstrap": ("tests/unit/test_intervals*.py", "tests/unit/test_gates*.py"),
     "parameters/binding": ("tests/unit/test_parameter*.py",),
     "parameters/checked_values": ("tests/unit/test_parameter*.py",),
     "parameters/parameter_file": ("tests/unit/test_parameter*.py",),
     "parameters/parameters_cell": ("tests/unit/test_parameter*.py",),
     "parameters/typed_text": ("tests/unit/test_parameter*.py",),
-    "evidence": ("tests/unit/test_evidence*.py",),
-    "steps": ("tests/unit/test_steps*.py", "tests/unit/test_reuse*.py"),
+    "evidence/manifest": ("tests/unit/test_evidence*.py",),
+    "reuse/finished_steps": ("tests/unit/test_steps*.py", "tests/unit/test_reuse*.py"),
     "movielens/splits": ("tests/unit/test_movielens_s*.py",),
     "tabular/splits": ("tests/unit/test_tabular_s*.py",),
-    "recordio/reading": (
+    "recordio/reader": (
         "packages/sagemaker_formats/tests/test_recordio*.py",
         "packages/sagemaker_formats/tests/test_inference_formats*.py",
     ),
-    "recordio/writing": (
+    "recordio/writer": (
         "packages/sagemaker_formats/tests/test_recordio*.py",
         "packages/sagemaker_formats/tests/test_inference_formats*.py",
     ),
     "screening/rules": ("tests/unit/test_screening*.py",),
     "screening/texts": ("tests/unit/test_screening*.py",),
-    "localaws/guard": ("packages/localaws/tests/unit/test_guard*.py",),
-    "runner/client": ("tests/unit/test_runner.py", "tests/unit/test_runner_ends.py"),
-    "runner/engine": ("tests/unit/test_runner.py", "tests/unit/test_runner_ends.py"),
+    "localaws/front/guard": ("packages/localaws/tests/unit/test_guard*.py",),
+    "runner/notebook_client": ("tests/unit/test_runner.py", "tests/unit/test_runner_ends.py"),
+    "runner/papermill_engine": ("tests/unit/test_runner.py", "tests/unit/test_runner_ends.py"),
     "runner/iopub": ("tests/unit/test_runner.py", "tests/unit/test_runner_ends.py"),
-    "localaws/codepipeline/engine": ("packages/localaws/tests/unit/test_codepipeline_[ae]*.py",),
+    "localaws/codepipeline/scheduler": ("packages/localaws/tests/unit/test_codepipeline_[ae]*.py",),
 }
 
 

@@ -32,7 +32,7 @@ def project(tmp_path: Path, local_aws: Any, monkeypatch: pytest.MonkeyPatch) -> 
     """A copy of the project without a lake of these initials; the environment points to the local AWS."""
     from mlkit.aws.session import Session
     from mlkit.aws.stacks import delete_stack
-    from mlkit.settings import LabNames
+    from mlkit.naming import LabNames
 
     for name in ("notebooks", "CloudFormation"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("configuration_*.json"))

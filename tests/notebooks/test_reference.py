@@ -44,7 +44,7 @@ def small_project(tmp_path: Path, local_aws: Any, monkeypatch: pytest.MonkeyPatc
     """A copy of the project whose lake, under initials of its own, holds the small ratings; the environment points to the local AWS."""
     from mlkit.aws.session import Session
     from mlkit.aws.stacks import delete_stack, deploy_stack
-    from mlkit.settings import DATALAKE_TEMPLATE, LabNames
+    from mlkit.naming import DATALAKE_TEMPLATE, LabNames
 
     for name in ("notebooks", "CloudFormation"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("configuration_*.json"))

@@ -33,9 +33,10 @@ from localaws.home import Home
 from mlkit.aws.session import Session
 from mlkit.aws.stacks import deploy_stack
 from mlkit.cli import console
-from mlkit.handoff import Channel, PreparedData, StoredObject
 from mlkit.movielens.features import INDEX_FILE, FeatureIndex
-from mlkit.settings import DATALAKE_TEMPLATE, ENDPOINT_TEMPLATE, LabNames, Project
+from mlkit.naming import DATALAKE_TEMPLATE, ENDPOINT_TEMPLATE, LabNames
+from mlkit.notebook.handoff import Channel, PreparedData, StoredObject
+from mlkit.settings import Project
 
 NAMES = LabNames(initials="mlkit", dataset="movielens")
 COLUMNS = 80

@@ -18,7 +18,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from project_pipeline import script
 from waiting import HANG_S, wait_until
 
-from mlkit.records import RunRecord
+from mlkit.evidence.run_record import RunRecord
 from sagemaker_formats import recordio
 
 IMAGE = "382416733822.dkr.ecr.us-east-1.amazonaws.com/factorization-machines:1"

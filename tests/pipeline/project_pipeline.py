@@ -19,8 +19,9 @@ import psutil
 from waiting import HANG_S, wait_until
 
 from localaws import lifecycle
-from mlkit.records import RunRecord
-from mlkit.settings import LabNames, Project
+from mlkit.evidence.run_record import RunRecord
+from mlkit.naming import LabNames
+from mlkit.settings import Project
 
 ROOT = Path(__file__).parents[2]
 NAMES = LabNames(initials="mlkit")

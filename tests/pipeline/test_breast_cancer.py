@@ -14,8 +14,8 @@ import yaml
 from project_pipeline import ROOT, OnLocalAws, plain_environment, run_in, script
 
 from localaws import lifecycle
-from mlkit import handoff
-from mlkit.handoff import PreparedData, TestResult, TrainedModel
+from mlkit.notebook import handoff
+from mlkit.notebook.handoff import PreparedData, TestResult, TrainedModel
 from mlkit.settings import Project
 
 EXAMPLE = ROOT / "examples" / "breast_cancer"

@@ -10,7 +10,7 @@ from project_pipeline import ACTIONS, NAMES, TUNING, Piped
 from waiting import HANG_S
 
 from mlkit.errors import PipelineFailed
-from mlkit.records import RunRecord, Status
+from mlkit.evidence.run_record import RunRecord, Status
 
 
 @dataclass(frozen=True, kw_only=True)

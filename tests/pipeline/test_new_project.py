@@ -12,8 +12,8 @@ from project_pipeline import FirstRun, Piped, git, plain_environment, run_in, sc
 
 from localaws import lifecycle
 from mlkit.cli.local_server import build_environment
-from mlkit.evidence import Manifest, code_sha256
-from mlkit.records import RunRecord
+from mlkit.evidence.manifest import Manifest, code_sha256
+from mlkit.evidence.run_record import RunRecord
 from mlkit.settings import Project
 
 

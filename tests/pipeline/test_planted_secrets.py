@@ -16,7 +16,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from waiting import HANG_S
 
-from mlkit.records import RunRecord
+from mlkit.evidence.run_record import RunRecord
 
 KERNELSPEC = {"name": "python3", "language": "python", "display_name": "Python 3"}
 _draw = random.Random(20)

@@ -8,10 +8,10 @@ from pathlib import Path
 from project_pipeline import ROOT
 from waiting import wait_until
 
-from mlkit import handoff
-from mlkit.handoff import PreparedData, TestResult, TrainedModel
-from mlkit.pipeline_steps import read_steps
-from mlkit.records import RunRecord, Status
+from mlkit.evidence.run_record import RunRecord, Status
+from mlkit.notebook import handoff
+from mlkit.notebook.handoff import PreparedData, TestResult, TrainedModel
+from mlkit.project.pipeline_steps import read_steps
 
 PREP, TRAIN, TEST = (f"notebooks/{name}.ipynb" for name in ("01_prep", "02_train", "03_test_endpoint"))
 BUILD = "Build_and_Train.ModelTraining"

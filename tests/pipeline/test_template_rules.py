@@ -14,8 +14,8 @@ import yaml
 from cfnlint.decode import decode
 
 from mlkit.aws.endpoints import write_configurations
-from mlkit.aws.session import EXECUTION_TAG
-from mlkit.settings import ENVIRONMENTS, Project
+from mlkit.naming import ENVIRONMENTS, EXECUTION_TAG
+from mlkit.settings import Project
 
 ROOT = Path(__file__).parents[2]
 PATHS = {path.stem: path for path in (ROOT / "CloudFormation").glob("*.yaml")}

@@ -7,7 +7,7 @@ from project_pipeline import ACTIONS, ROOT, Piped, git
 from waiting import HANG_S
 
 from mlkit.errors import PipelineFailed
-from mlkit.records import RunRecord
+from mlkit.evidence.run_record import RunRecord
 
 PREP = "notebooks/01_prep.ipynb"
 ENDS = {

@@ -10,8 +10,8 @@ import nbformat
 from waiting import wait_until
 
 from localaws import lifecycle
-from mlkit import handoff
-from mlkit.handoff import PreparedData, TestResult, TrainedModel
+from mlkit.notebook import handoff
+from mlkit.notebook.handoff import PreparedData, TestResult, TrainedModel
 
 
 def prepared(walked) -> PreparedData:

@@ -3,9 +3,9 @@ import threading
 
 import pytest
 
-from mlkit.activity_log import ActivityLog
-from mlkit.journal import log_warning
-from mlkit.records import Activity, InputRecord, JobRecord, ObjectRecord, QueryRecord, ServedRecord
+from mlkit.evidence.activity_log import ActivityLog
+from mlkit.evidence.run_record import Activity, InputRecord, JobRecord, ObjectRecord, QueryRecord, ServedRecord
+from mlkit.notebook.journal import log_warning
 
 
 @pytest.fixture

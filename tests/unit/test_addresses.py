@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mlkit.cli.addresses import Destination, local_notebook
+from mlkit.cli.notebook_addresses import Destination, local_notebook
 from mlkit.errors import UsageError
 
 NOTEBOOK = Path("notebooks/01_prep.ipynb")

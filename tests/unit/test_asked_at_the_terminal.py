@@ -15,9 +15,9 @@ from terminal import CTRL_C, CTRL_D, Terminal, terminal
 from typer.testing import CliRunner
 
 from mlkit import cli
-from mlkit.cli import approval, asking
-from mlkit.cli.asking import WORDS, Decision, decision
-from mlkit.cli.pipeline import check_parameters
+from mlkit.cli import approval, questions
+from mlkit.cli.local_pipeline import check_parameters
+from mlkit.cli.questions import WORDS, Decision, decision
 from mlkit.errors import Interrupted, UsageError
 from mlkit.settings import Project
 
@@ -200,7 +200,7 @@ def test_ctrl_c_ends_the_program_and_decides_nothing(pending, monkeypatch: pytes
 
 @pytest.mark.parametrize(("typed", "expected"), [("yes\n", True), ("y\nno\n", False), ("\nno\n", False), (CTRL_D, False)])
 def test_a_deletion_is_confirmed_by_a_whole_yes_alone(typed: str, expected: bool) -> None:
-    program = "from mlkit.cli.asking import is_confirmed; print(f'<{is_confirmed(\"Delete everything?\")}>')"
+    program = "from mlkit.cli.questions import is_confirmed; print(f'<{is_confirmed(\"Delete everything?\")}>')"
     with terminal(program) as opened:
         opened.read_until(MARK)
         for line in typed.splitlines(keepends=True):
@@ -218,7 +218,7 @@ def test_what_is_piped_decides_nothing(monkeypatch: pytest.MonkeyPatch, piped: s
     with os.fdopen(reading) as end:
         monkeypatch.setattr(sys, "stdin", end)
         approval.settle(beforehand=None, **asks)
-        assert asking.is_confirmed("Delete everything?") is False
+        assert questions.is_confirmed("Delete everything?") is False
     assert said == [
         'waits for approval: type in another terminal `mlkit local approve --your-initials abc "comment"` '
         'or `mlkit local reject --your-initials abc "reason"`'
@@ -227,7 +227,7 @@ def test_what_is_piped_decides_nothing(monkeypatch: pytest.MonkeyPatch, piped: s
 
 def test_in_the_background_of_a_terminal_nobody_is_asked() -> None:
     program = """
-        from mlkit.cli.asking import is_attended
+        from mlkit.cli.questions import is_attended
         in_front = is_attended()
         if os.fork() == 0:
             os.setpgid(0, 0)  # as a shell does for `mlkit local run &`

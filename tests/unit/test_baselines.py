@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from mlkit.baselines import baseline_table, compare, linear_scores, majority_scores, predicted_labels
+from mlkit.gate.baselines import baseline_table, compare, linear_scores, majority_scores, predicted_labels
 
 
 def one_hot(users: np.ndarray, movies: np.ndarray) -> csr_matrix:

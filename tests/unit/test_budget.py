@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from mlkit.budget import check_budget
 from mlkit.errors import OverBudget, UsageError
 from mlkit.parameters import read_parameters
+from mlkit.training.budget import check_budget
 
 TYPE = "ml.c5.xlarge"
 DEFAULTS = {one.name: one.default for one in read_parameters(Path(__file__).parents[2] / "notebooks" / "02_train.ipynb")}

@@ -9,7 +9,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from matplotlib.image import imread
 
 from mlkit import charts
-from mlkit.movielens.charts import chart_ratings, chart_ratings_per_user
+from mlkit.movielens.rating_charts import chart_ratings, chart_ratings_per_user
 
 RANDOM = np.random.default_rng(4)
 LABELS = RANDOM.integers(0, 2, 400)

@@ -9,10 +9,10 @@ import typer
 from typer.testing import CliRunner
 
 from mlkit import cli
-from mlkit.cli import movielens, tabular
+from mlkit.cli import movielens_data, tabular_data
 from mlkit.errors import UsageError
 
-APPS = (cli.app, movielens.app, tabular.app)
+APPS = (cli.app, movielens_data.app, tabular_data.app)
 INITIALS = "MLKIT_YOUR_INITIALS"
 
 
@@ -69,7 +69,7 @@ def test_an_empty_variable_does_not_choose_the_default_s_resources(typed: list[s
 
 def test_initials_that_are_given_need_no_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     taken = []
-    monkeypatch.setattr("mlkit.cli.pipeline.stop", lambda project, *, your_initials: taken.append(your_initials))
+    monkeypatch.setattr("mlkit.cli.local_pipeline.stop", lambda project, *, your_initials: taken.append(your_initials))
     for environment in ({INITIALS: ""}, {INITIALS: "xyz"}):
         assert CliRunner().invoke(cli.app, ["local", "stop", "--your-initials", "abc"], env=environment).exit_code == 0
     assert CliRunner().invoke(cli.app, ["local", "stop"], env={INITIALS: "xyz"}).exit_code == 0

@@ -13,8 +13,8 @@ from jupyter_server.services.contents.largefilemanager import AsyncLargeFileMana
 from waiting import HANG_S, wait_until
 
 from mlkit.check import check_project
-from mlkit.git import settle
-from mlkit.projects import Parts, collect, find_source, make
+from mlkit.project.git import settle
+from mlkit.project.new_project import Parts, collect, find_source, make
 
 ROOT = Path(__file__).parents[2]
 TRAIN = "notebooks/02_train.ipynb"
@@ -83,7 +83,7 @@ def found(project: Path) -> list[str]:
 
 def save_in_jupyterlab(project: Path, name: str, edit: Any) -> None:
     """Save as the server does that `mlkit local jupyter` starts."""
-    manager = AsyncLargeFileManager(root_dir=str(project), post_save_hook="mlkit.jupyter.after_save")
+    manager = AsyncLargeFileManager(root_dir=str(project), post_save_hook="mlkit.jupyter.save_hook.after_save")
     content = json.loads((project / name).read_text())
     edit(content)
     asyncio.run(manager.save({"type": "notebook", "format": "json", "content": content}, name))

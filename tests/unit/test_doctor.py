@@ -16,10 +16,11 @@ from waiting import HANG_S
 from mlkit import errors
 from mlkit.cli.console import wrapped_commands
 from mlkit.cli.doctor import lines
-from mlkit.doctor import credentials, machine, packages, roles, sagemaker, stacks
+from mlkit.doctor import credential_checks, machine_checks, package_checks, role_checks, sagemaker_checks, stack_findings
 from mlkit.doctor.checking import Check, Group, examine, exit_code
-from mlkit.doctor.findings import Finding, Outcome, fail, ok, skipped, warn
-from mlkit.settings import ENDPOINT_TEMPLATE, Project
+from mlkit.doctor.findings import CheckStatus, Finding, fail, ok, skipped, warn
+from mlkit.naming import ENDPOINT_TEMPLATE
+from mlkit.settings import Project
 
 ROOT = Path(__file__).parents[2]
 
@@ -56,33 +57,33 @@ def test_what_needs_a_failed_check_is_skipped_and_names_it_and_so_on() -> None:
 
 def test_what_needs_a_check_with_a_warning_is_asked() -> None:
     found = findings_of(Check(name="a", run=lambda _: warn("w", "n")), Check(name="b", run=lambda _: ok("yes"), needs=("a",)))
-    assert found["b"].outcome is Outcome.OK
+    assert found["b"].outcome is CheckStatus.OK
 
 
 def test_a_denied_call_fails_with_its_own_exit_code_and_does_not_stop_the_rest() -> None:
     found = findings_of(Check(name="a", run=raising(DENIED)), Check(name="b", run=lambda _: ok("yes")))
-    assert (found["a"].outcome, found["a"].exit_code) == (Outcome.FAIL, errors.AccessDenied.exit_code)
+    assert (found["a"].outcome, found["a"].exit_code) == (CheckStatus.FAIL, errors.AccessDenied.exit_code)
     assert "iam:GetRole" in found["a"].detail
     assert found["a"].next_step
-    assert found["b"].outcome is Outcome.OK
+    assert found["b"].outcome is CheckStatus.OK
 
 
 def test_a_denied_optional_call_is_skipped_with_the_action() -> None:
     found = findings_of(Check(name="a", run=raising(DENIED), optional=True))
-    assert (found["a"].outcome, found["a"].detail) == (Outcome.SKIPPED, "no permission: iam:GetRole")
+    assert (found["a"].outcome, found["a"].detail) == (CheckStatus.SKIPPED, "no permission: iam:GetRole")
 
 
 @pytest.mark.parametrize("code", ["UnknownOperationException", "InvalidAction", "NotImplemented"])
 def test_what_an_aws_does_not_offer_is_skipped(code: str) -> None:
     found = findings_of(Check(name="a", run=raising(client_error(code, "no such thing"))))
-    assert (found["a"].outcome, found["a"].detail) == (Outcome.SKIPPED, "not offered here: no such thing")
+    assert (found["a"].outcome, found["a"].detail) == (CheckStatus.SKIPPED, "not offered here: no such thing")
 
 
 def test_a_mistake_in_a_check_is_a_finding_too() -> None:
     found = findings_of(Check(name="a", run=raising(KeyError("x"))), Check(name="b", run=lambda _: ok("yes")))
     assert "the check itself failed: KeyError: 'x'" in found["a"].detail
     assert found["a"].exit_code == errors.NotReady.exit_code
-    assert found["b"].outcome is Outcome.OK
+    assert found["b"].outcome is CheckStatus.OK
 
 
 def test_the_exit_code_is_the_first_failure_s() -> None:
@@ -102,8 +103,8 @@ LONG = "abc-ml-lab-datalake-MovieLensExecutionRole-0123456789ABCDEF"
 
 @pytest.mark.parametrize("detail", ["short", "some words " * 20, f"{LONG} is a role", f"s3://{LONG}/"])
 @pytest.mark.parametrize("next_step", ["", f"`aws cloudformation deploy --stack-name {LONG} --capabilities CAPABILITY_IAM` or not " * 2])
-@pytest.mark.parametrize("outcome", Outcome)
-def test_lines_fit_80_columns_and_lose_no_word(detail: str, next_step: str, outcome: Outcome) -> None:
+@pytest.mark.parametrize("outcome", CheckStatus)
+def test_lines_fit_80_columns_and_lose_no_word(detail: str, next_step: str, outcome: CheckStatus) -> None:
     told = [
         line.plain for line in lines(Finding(outcome=outcome, detail=detail, next_step=next_step, check="pipeline stack", elapsed_s=2.0))
     ]
@@ -128,40 +129,44 @@ def lock(folder: Path, text: str) -> Path:
 
 def test_packages_are_compared_with_their_pins(tmp_path: Path) -> None:
     path = lock(tmp_path, "a==1.0 \\\n    --hash=sha256:x\nb-c==2 ; sys_platform == 'win32' \\\nd==3 ; x < '1' \\\nd==4 ; x >= '1' \\\n")
-    assert packages.differences(path, {"a": "1.0", "d": "4"}) == []
-    assert packages.differences(path, {"a": "1.1", "b-c": "3", "d": "5"}) == ["a is 1.1, not 1.0", "b-c is 3, not 2", "d is 5, not 3 or 4"]
-    assert packages.differences(path, {"d": "3"}) == ["a is missing"]
+    assert package_checks.differences(path, {"a": "1.0", "d": "4"}) == []
+    assert package_checks.differences(path, {"a": "1.1", "b-c": "3", "d": "5"}) == [
+        "a is 1.1, not 1.0",
+        "b-c is 3, not 2",
+        "d is 5, not 3 or 4",
+    ]
+    assert package_checks.differences(path, {"d": "3"}) == ["a is missing"]
 
 
 def test_this_environment_is_as_pinned() -> None:
     project = Project(root=ROOT)
-    assert packages.packages(project).outcome is Outcome.OK
-    assert packages.versions(project).outcome is Outcome.OK
+    assert package_checks.packages(project).outcome is CheckStatus.OK
+    assert package_checks.versions(project).outcome is CheckStatus.OK
 
 
 def test_a_package_for_notebooks_that_differs_fails_and_another_warns(tmp_path: Path) -> None:
     project = Project(root=tmp_path)
-    (tmp_path / packages.BUILD).write_text("boto3==0.0.1 \\\n")
+    (tmp_path / package_checks.BUILD).write_text("boto3==0.0.1 \\\n")
     lock(tmp_path, "boto3==0.0.1 \\\nnot-there==1 \\\n")
-    assert packages.packages(project).outcome is Outcome.FAIL
-    (tmp_path / packages.BUILD).write_text("")
-    assert "not-there is missing" in packages.packages(project).detail
-    assert packages.packages(project).outcome is Outcome.WARN
+    assert package_checks.packages(project).outcome is CheckStatus.FAIL
+    (tmp_path / package_checks.BUILD).write_text("")
+    assert "not-there is missing" in package_checks.packages(project).detail
+    assert package_checks.packages(project).outcome is CheckStatus.WARN
 
 
 def test_mlkit_from_another_folder_is_told(tmp_path: Path) -> None:
-    lock(tmp_path, (ROOT / packages.ALL).read_text())
-    found = packages.versions(Project(root=tmp_path))
-    assert found.outcome is Outcome.WARN
+    lock(tmp_path, (ROOT / package_checks.ALL).read_text())
+    found = package_checks.versions(Project(root=tmp_path))
+    assert found.outcome is CheckStatus.WARN
     assert "not from this project" in found.detail
 
 
 def test_a_project_without_the_librarys_source_has_it_from_its_own_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "requirements.lock").write_text("")
-    monkeypatch.setattr(packages.mlkit, "__file__", str(tmp_path / ".venv/lib/python3.11/site-packages/mlkit/__init__.py"))
-    assert packages.versions(Project(root=tmp_path)).outcome is Outcome.OK
+    monkeypatch.setattr(package_checks.mlkit, "__file__", str(tmp_path / ".venv/lib/python3.11/site-packages/mlkit/__init__.py"))
+    assert package_checks.versions(Project(root=tmp_path)).outcome is CheckStatus.OK
     (tmp_path / "mlkit").mkdir()
-    assert "not from this project" in packages.versions(Project(root=tmp_path)).detail
+    assert "not from this project" in package_checks.versions(Project(root=tmp_path)).detail
 
 
 def git(folder: Path, *arguments: str) -> None:
@@ -172,22 +177,22 @@ def git(folder: Path, *arguments: str) -> None:
 def test_git_is_looked_at_from_no_repository_to_a_clean_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     project = Project(root=tmp_path)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    assert machine.git(project).exit_code == errors.UsageError.exit_code
+    assert machine_checks.git(project).exit_code == errors.UsageError.exit_code
     git(tmp_path, "init")
-    assert "no commit" in machine.git(project).detail
+    assert "no commit" in machine_checks.git(project).detail
     git(tmp_path, "commit", "--allow-empty", "-m", "start")
-    assert machine.git(project).outcome is Outcome.OK
+    assert machine_checks.git(project).outcome is CheckStatus.OK
     (tmp_path / "new").touch()
-    assert "1 file is not committed" in machine.git(project).detail
+    assert "1 file is not committed" in machine_checks.git(project).detail
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert "not installed" in machine.git(project).detail
+    assert "not installed" in machine_checks.git(project).detail
 
 
-@pytest.mark.parametrize(("free_gb", "outcome"), [(0.5, Outcome.FAIL), (2, Outcome.WARN), (50, Outcome.OK)])
-def test_free_space_decides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free_gb: float, outcome: Outcome) -> None:
+@pytest.mark.parametrize(("free_gb", "outcome"), [(0.5, CheckStatus.FAIL), (2, CheckStatus.WARN), (50, CheckStatus.OK)])
+def test_free_space_decides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free_gb: float, outcome: CheckStatus) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=free_gb * 1e9))
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "not" / "yet"))
-    assert machine.disk(Project(root=tmp_path)).outcome is outcome
+    assert machine_checks.disk(Project(root=tmp_path)).outcome is outcome
 
 
 def kernelspec(folder: Path, argv: list[str]) -> None:
@@ -197,22 +202,22 @@ def kernelspec(folder: Path, argv: list[str]) -> None:
 
 
 def test_the_kernel_starts_from_this_environment() -> None:
-    found = machine.kernel(Project(root=ROOT))
-    assert (found.outcome, found.detail) == (Outcome.OK, "python3 starts, with this project's mlkit")
+    found = machine_checks.kernel(Project(root=ROOT))
+    assert (found.outcome, found.detail) == (CheckStatus.OK, "python3 starts, with this project's mlkit")
 
 
 def test_a_kernelspec_that_does_not_start_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kernelspec(tmp_path, [sys.executable, "-c", "raise SystemExit(3)", "{connection_file}"])
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
-    found = machine.kernel(Project(root=ROOT))
-    assert found.outcome is Outcome.FAIL
+    found = machine_checks.kernel(Project(root=ROOT))
+    assert found.outcome is CheckStatus.FAIL
     assert "does not start" in found.detail
 
 
 def test_a_kernelspec_of_an_interpreter_that_is_gone_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kernelspec(tmp_path, [str(tmp_path / "gone" / "python"), "-m", "ipykernel_launcher", "-f", "{connection_file}"])
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
-    assert machine.kernel(Project(root=ROOT)).outcome is Outcome.FAIL
+    assert machine_checks.kernel(Project(root=ROOT)).outcome is CheckStatus.FAIL
 
 
 NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
@@ -221,28 +226,28 @@ NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 @pytest.mark.parametrize(
     ("date", "outcome"),
     [
-        ("Fri, 02 Jan 2026 12:00:00 GMT", Outcome.OK),
-        ("Fri, 02 Jan 2026 11:59:00 GMT", Outcome.WARN),
-        ("Fri, 02 Jan 2026 12:10:00 GMT", Outcome.FAIL),
-        ("", Outcome.SKIPPED),
+        ("Fri, 02 Jan 2026 12:00:00 GMT", CheckStatus.OK),
+        ("Fri, 02 Jan 2026 11:59:00 GMT", CheckStatus.WARN),
+        ("Fri, 02 Jan 2026 12:10:00 GMT", CheckStatus.FAIL),
+        ("", CheckStatus.SKIPPED),
     ],
 )
-def test_the_clock_is_compared_with_aws_s(date: str, outcome: Outcome) -> None:
+def test_the_clock_is_compared_with_aws_s(date: str, outcome: CheckStatus) -> None:
     account: Any = SimpleNamespace(now=lambda: NOW, caller={"ResponseMetadata": {"HTTPHeaders": {"date": date}}})
-    assert credentials.clock(account).outcome is outcome
+    assert credential_checks.clock(account).outcome is outcome
 
 
 @pytest.mark.parametrize(
     ("arn", "outcome", "told"),
     [
-        ("arn:aws:iam::123456789012:user/team/ann", Outcome.OK, "account 123456789012, user team/ann"),
-        ("arn:aws:sts::123456789012:assumed-role/Train/ann@x", Outcome.OK, "account 123456789012, role Train (session ann@x)"),
-        ("arn:aws:iam::123456789012:root", Outcome.WARN, "account 123456789012, its root user"),
+        ("arn:aws:iam::123456789012:user/team/ann", CheckStatus.OK, "account 123456789012, user team/ann"),
+        ("arn:aws:sts::123456789012:assumed-role/Train/ann@x", CheckStatus.OK, "account 123456789012, role Train (session ann@x)"),
+        ("arn:aws:iam::123456789012:root", CheckStatus.WARN, "account 123456789012, its root user"),
     ],
 )
-def test_the_caller_is_told_in_words(arn: str, outcome: Outcome, told: str) -> None:
+def test_the_caller_is_told_in_words(arn: str, outcome: CheckStatus, told: str) -> None:
     account: Any = SimpleNamespace(id="123456789012", caller={"Arn": arn})
-    found = credentials.identity(account)
+    found = credential_checks.identity(account)
     assert (found.outcome, found.detail) == (outcome, told)
 
 
@@ -253,69 +258,69 @@ def signed_in(token: str | None = "t", **more: Any) -> SimpleNamespace:
 @pytest.mark.parametrize(
     ("found", "outcome", "told"),
     [
-        (None, Outcome.FAIL, "none found"),
-        (signed_in(None), Outcome.OK, "from sso, permanent"),
-        (signed_in(), Outcome.OK, "from sso, temporary, expiry unknown"),
-        (signed_in(_expiry_time=NOW + timedelta(hours=1)), Outcome.OK, "from sso, until 13:00 UTC, 60 minutes from now"),
-        (signed_in(_expiry_time=NOW + timedelta(minutes=5)), Outcome.WARN, "from sso, until 12:05 UTC, 5 minutes from now"),
+        (None, CheckStatus.FAIL, "none found"),
+        (signed_in(None), CheckStatus.OK, "from sso, permanent"),
+        (signed_in(), CheckStatus.OK, "from sso, temporary, expiry unknown"),
+        (signed_in(_expiry_time=NOW + timedelta(hours=1)), CheckStatus.OK, "from sso, until 13:00 UTC, 60 minutes from now"),
+        (signed_in(_expiry_time=NOW + timedelta(minutes=5)), CheckStatus.WARN, "from sso, until 12:05 UTC, 5 minutes from now"),
     ],
 )
-def test_credentials_tell_where_they_are_from_and_their_end(found: object, outcome: Outcome, told: str) -> None:
+def test_credentials_tell_where_they_are_from_and_their_end(found: object, outcome: CheckStatus, told: str) -> None:
     boto_session = SimpleNamespace(get_credentials=lambda: found)
     account: Any = SimpleNamespace(now=lambda: NOW, aws=SimpleNamespace(boto_session=boto_session))
-    finding = credentials.keys(account)
+    finding = credential_checks.keys(account)
     assert (finding.outcome, finding.detail) == (outcome, told)
 
 
 def test_a_shell_without_settings_points_to_no_aws(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert not credentials.points_to_aws()
+    assert not credential_checks.points_to_aws()
     with monkeypatch.context() as patch:
         patch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
-        assert credentials.points_to_aws()
+        assert credential_checks.points_to_aws()
     with monkeypatch.context() as patch:
         patch.setenv("AWS_PROFILE", "not-there")
-        assert credentials.points_to_aws()
+        assert credential_checks.points_to_aws()
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIA")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
-    assert credentials.points_to_aws()
+    assert credential_checks.points_to_aws()
 
 
 @pytest.mark.parametrize(
     ("status", "outcome"),
     [
-        ("CREATE_COMPLETE", Outcome.OK),
-        ("UPDATE_COMPLETE", Outcome.OK),
-        ("UPDATE_ROLLBACK_COMPLETE", Outcome.WARN),
-        ("UPDATE_IN_PROGRESS", Outcome.WARN),
-        ("ROLLBACK_COMPLETE", Outcome.FAIL),
-        ("UPDATE_ROLLBACK_FAILED", Outcome.FAIL),
-        ("DELETE_FAILED", Outcome.FAIL),
+        ("CREATE_COMPLETE", CheckStatus.OK),
+        ("UPDATE_COMPLETE", CheckStatus.OK),
+        ("UPDATE_ROLLBACK_COMPLETE", CheckStatus.WARN),
+        ("UPDATE_IN_PROGRESS", CheckStatus.WARN),
+        ("ROLLBACK_COMPLETE", CheckStatus.FAIL),
+        ("UPDATE_ROLLBACK_FAILED", CheckStatus.FAIL),
+        ("DELETE_FAILED", CheckStatus.FAIL),
     ],
 )
-def test_a_stack_s_status_is_judged(status: str, outcome: Outcome) -> None:
-    assert stacks.judge_stack({"StackName": "s", "StackStatus": status}).outcome is outcome
+def test_a_stack_s_status_is_judged(status: str, outcome: CheckStatus) -> None:
+    assert stack_findings.judge_stack({"StackName": "s", "StackStatus": status}).outcome is outcome
 
 
-def trust(account_id: str = "1", **changes: Any) -> Outcome:
+def trust(account_id: str = "1", **changes: Any) -> CheckStatus:
     statement = {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole", **changes}
     role = {"Role": {"AssumeRolePolicyDocument": {"Statement": [statement]}}}
     iam = SimpleNamespace(get_role=lambda RoleName: role)
     account: Any = SimpleNamespace(id=account_id, execution_role="arn:aws:iam::1:role/p/r", aws=SimpleNamespace(client=lambda _: iam))
-    return roles.trust(account).outcome
+    return role_checks.trust(account).outcome
 
 
 def test_the_role_s_trust_is_read() -> None:
     owner = {"StringEquals": {"aws:SourceAccount": "1"}}
-    assert trust() is Outcome.OK
-    assert trust(Condition=owner) is Outcome.OK
-    assert trust(Principal={"Service": ["glue.amazonaws.com", "sagemaker.amazonaws.com"]}) is Outcome.OK
-    assert trust("2", Condition=owner) is Outcome.FAIL
-    assert trust(Principal={"Service": "glue.amazonaws.com"}) is Outcome.FAIL
-    assert trust(Effect="Deny") is Outcome.FAIL
+    assert trust() is CheckStatus.OK
+    assert trust(Condition=owner) is CheckStatus.OK
+    assert trust(Principal={"Service": ["glue.amazonaws.com", "sagemaker.amazonaws.com"]}) is CheckStatus.OK
+    assert trust("2", Condition=owner) is CheckStatus.FAIL
+    assert trust(Principal={"Service": "glue.amazonaws.com"}) is CheckStatus.FAIL
+    assert trust(Effect="Deny") is CheckStatus.FAIL
 
 
 def test_the_endpoint_s_instance_type_is_the_template_s() -> None:
-    assert sagemaker.endpoint_instance_type((ROOT / ENDPOINT_TEMPLATE).read_text()).startswith("ml.")
+    assert sagemaker_checks.endpoint_instance_type((ROOT / ENDPOINT_TEMPLATE).read_text()).startswith("ml.")
 
 
 def test_no_settings_and_no_local_aws_is_one_line_and_no_failure(tmp_path: Path) -> None:
@@ -323,7 +328,7 @@ def test_no_settings_and_no_local_aws_is_one_line_and_no_failure(tmp_path: Path)
     (folder / "CloudFormation").mkdir(parents=True)
     (folder / ENDPOINT_TEMPLATE).touch()
     (folder / "mlkit.yml").write_text((ROOT / "mlkit.yml").read_text())
-    for name in (packages.ALL, packages.BUILD):
+    for name in (package_checks.ALL, package_checks.BUILD):
         (folder / name).write_text("")
     git(folder, "init")
     git(folder, "add", ".")
@@ -342,9 +347,9 @@ def test_no_settings_and_no_local_aws_is_one_line_and_no_failure(tmp_path: Path)
 
 
 def test_a_project_that_does_not_say_what_it_is_about_is_found_out_on_this_machine(tmp_path: Path) -> None:
-    (check,) = [check for check in machine.CHECKS if check.name == "project"]
+    (check,) = [check for check in machine_checks.CHECKS if check.name == "project"]
     (found,) = examine([Group(title="This machine", subject=Project(root=tmp_path), checks=[check])])
-    assert (found.outcome, found.exit_code) == (Outcome.FAIL, errors.NotFound.exit_code)
+    assert (found.outcome, found.exit_code) == (CheckStatus.FAIL, errors.NotFound.exit_code)
     assert "kind, dataset, table and source" in found.next_step
     (tmp_path / "mlkit.yml").write_text("{kind: astrology, dataset: stars, table: t, source: s}")
     (found,) = examine([Group(title="This machine", subject=Project(root=tmp_path), checks=[check])])

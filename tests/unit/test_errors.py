@@ -11,14 +11,14 @@ import typer
 from botocore.exceptions import ClientError, NoCredentialsError
 
 from localaws.errors import DiskFull, LocalAwsFailed
-from localaws.room import RESERVE_BYTES, check_room
-from localaws.service import AwsError
+from localaws.front.disk_space import RESERVE_BYTES, check_room
+from localaws.kit.service import AwsError
 from mlkit import errors
-from mlkit.aws.objects import split_uri
+from mlkit.aws.s3_objects import split_uri
 from mlkit.aws.session import aws_errors
 from mlkit.cli import console
-from mlkit.cli.alone import alone
-from mlkit.cli.failing import as_error
+from mlkit.cli.error_translation import as_error
+from mlkit.cli.project_lock import alone
 from mlkit.errors import AccessDenied, AwsUnavailable, MlkitError, NotFound, SaveFailed, UsageError, cure_told
 from mlkit.settings import Project
 from sagemaker_formats.errors import InvalidData as UnreadableData

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from mlkit.errors import ApprovalVoid, UsageError
-from mlkit.evidence import Manifest, SealedFile, check_unchanged, code_digests, code_sha256
+from mlkit.evidence.manifest import Manifest, SealedFile, check_unchanged, code_digests, code_sha256
 
 
 def manifest(**changes: object) -> Manifest:
@@ -122,7 +122,7 @@ def test_what_runs_leave_behind_is_not_in_the_digest(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        "packages/localaws/src/localaws/guard.py",
+        "packages/localaws/src/localaws/front/guard.py",
         "packages/localaws/pyproject.toml",
         "vendor/local/sagemaker_localaws-0.1.0-py3-none-any.whl",
     ],

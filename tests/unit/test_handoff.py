@@ -3,12 +3,12 @@ from pathlib import Path
 
 import pytest
 
-from mlkit import handoff, journal
 from mlkit.errors import NotFound, UsageError
-from mlkit.evidence import sha256
-from mlkit.handoff import Channel, PreparedData, StoredObject
-from mlkit.runner.listening import JournalListener
-from mlkit.settings import ENDPOINT_TEMPLATE
+from mlkit.evidence.manifest import sha256_of
+from mlkit.naming import ENDPOINT_TEMPLATE
+from mlkit.notebook import handoff, journal
+from mlkit.notebook.handoff import Channel, PreparedData, StoredObject
+from mlkit.runner.journal_server import JournalListener
 
 
 def stored(name: str = "object") -> StoredObject:
@@ -100,5 +100,5 @@ def test_a_runner_is_told_of_each_file_by_its_path_in_the_project(
     monkeypatch.delenv(journal.ADDRESS)
     handoff.save(prepared(), tmp_path / "handoff", "unheard")
     listener.stop()
-    told = {"path": "handoff/prepared_data.json" if in_a_project else str(path), "sha256": sha256(path.read_bytes())}
+    told = {"path": "handoff/prepared_data.json" if in_a_project else str(path), "sha256": sha256_of(path.read_bytes())}
     assert events == [{"kind": "file", "file": {"role": role, **told}} for role in ("output", "input")]

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mlkit import intervals
 from mlkit.errors import InvalidData
-from mlkit.intervals import match_rate, paired_difference, wilson
+from mlkit.gate import bootstrap
+from mlkit.gate.bootstrap import match_rate, paired_difference, wilson
 
 
 @pytest.mark.parametrize(("successes", "n", "confidence"), [(0, 10, 0.95), (10, 10, 0.95), (6624, 9430, 0.95), (3, 7, 0.8)])
@@ -199,9 +199,9 @@ def test_a_rate_of_rows_that_all_match_has_no_design_effect():
 def test_draws_in_several_parts_are_as_many_as_asked(monkeypatch):
     labels, predicted, user = users_alike(users=50)
     whole = match_rate(labels, predicted, user, replicates=105)
-    monkeypatch.setattr(intervals, "_DRAWS_AT_ONCE", 100)
+    monkeypatch.setattr(bootstrap, "_DRAWS_AT_ONCE", 100)
     assert match_rate(labels, predicted, user, replicates=105) == whole
-    monkeypatch.setattr(intervals, "_DRAWS_AT_ONCE", 1)
+    monkeypatch.setattr(bootstrap, "_DRAWS_AT_ONCE", 1)
     assert match_rate(labels, predicted, user, replicates=105) == whole
 
 

@@ -22,7 +22,7 @@ print(sum(double.stats.cache_hits.values()), sum(double.stats.cache_misses.value
 def hits_and_misses(folder: Path, cache: Path, source: str = SOURCE) -> str:
     folder.mkdir()
     (folder / "compiled.py").write_text(source)
-    chosen = {"NUMBA_CACHE_DIR": str(cache), "NUMBA_CACHE_LOCATOR_CLASSES": "mlkit.jit_cache.ContentLocator"}
+    chosen = {"NUMBA_CACHE_DIR": str(cache), "NUMBA_CACHE_LOCATOR_CLASSES": "mlkit.project.jit_cache.ContentLocator"}
     command = [sys.executable, str(folder / "compiled.py")]
     return subprocess.run(command, env={**os.environ, **chosen}, capture_output=True, text=True, check=True, timeout=HANG_S).stdout.strip()
 

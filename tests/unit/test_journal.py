@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mlkit import journal
-from mlkit.runner.listening import JournalListener
+from mlkit.notebook import journal
+from mlkit.runner.journal_server import JournalListener
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ from multiprocessing.connection import Listener
 
 import pytest
 
-from mlkit import journal
+from mlkit.notebook import journal
 
 
 def test_an_interrupt_while_telling_does_not_let_later_answers_slip(tmp_path, monkeypatch):

@@ -14,13 +14,13 @@ import pytest
 from waiting import HANG_S
 
 import mlkit
-from mlkit import git
 from mlkit.check import check_project
 from mlkit.errors import NotFound, UsageError
-from mlkit.evidence import code_digests, code_sha256
-from mlkit.projects import Parts, collect, find_source, make, refresh
+from mlkit.evidence.manifest import code_digests, code_sha256
+from mlkit.project import git
+from mlkit.project.new_project import Parts, collect, find_source, make, refresh
+from mlkit.project.wheels import PACKAGES, build_wheels, carried_wheels
 from mlkit.settings import Project
-from mlkit.wheels import PACKAGES, build_wheels, carried_wheels
 
 ROOT = Path(__file__).parents[2]
 LIBRARY = ROOT / "mlkit"

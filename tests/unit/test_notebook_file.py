@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlkit.errors import InvalidNotebook, MlkitError
-from mlkit.notebook_file import load_notebook
+from mlkit.notebook.notebook_file import load_notebook
 from mlkit.parameters import parameters_of
 from mlkit.runner.cells import code_cells
-from mlkit.runner.checks import kernel_of
+from mlkit.runner.preconditions import kernel_of
 
 
 def code(source, *tags):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mlkit.pipeline_steps import read_steps
+from mlkit.project.pipeline_steps import read_steps
 
 DOCS = Path(__file__).parents[2] / "docs"
 EXAMPLES = ("Jenkinsfile", "circleci.yml", "github-actions.yml", "teamcity.kts")

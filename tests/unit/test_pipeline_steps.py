@@ -12,9 +12,9 @@ from mlkit import cli
 from mlkit.check import check_project
 from mlkit.cli.run_plan import PAIR, Given, Keeping, PlannedRun, plan, plan_steps, staging_of
 from mlkit.errors import InvalidParameters, MlkitError, NotebookFailed, NotFound, UsageError
-from mlkit.evidence import Staging
-from mlkit.pipeline_steps import read_steps
-from mlkit.records import RunRecord, Status
+from mlkit.evidence.layout import Staging
+from mlkit.evidence.run_record import RunRecord, Status
+from mlkit.project.pipeline_steps import read_steps
 from mlkit.settings import Project
 
 ROOT = Path(__file__).parents[2]

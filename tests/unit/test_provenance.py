@@ -1,9 +1,10 @@
 import subprocess
 from pathlib import Path
 
+from mlkit.naming import ENDPOINT_TEMPLATE
+from mlkit.reuse.finished_steps import lock_digests
 from mlkit.runner.provenance import installed_packages, origin, project_of
-from mlkit.settings import ENDPOINT_TEMPLATE, Project
-from mlkit.steps import lock_digests
+from mlkit.settings import Project
 
 
 def project(folder: Path, *, commit: bool = True) -> Project:

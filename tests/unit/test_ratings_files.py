@@ -22,7 +22,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import DataObject
 
-from mlkit.datafiles.values import Unfit, numbers, whole_numbers
+from mlkit.data.cell_values import Unfit, numbers, whole_numbers
 from mlkit.errors import InvalidData
 from mlkit.movielens.columns import ColumnTypes
 from mlkit.movielens.ratings import HalfStars, Ratings, convert
@@ -299,7 +299,7 @@ def test_a_folder_is_searched_for_the_one_file_that_is_meant(tmp_path: Path, fil
 
 @pytest.mark.parametrize("where", ["first", "last"])
 def test_a_bad_line_is_found_in_whichever_block_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
-    monkeypatch.setattr("mlkit.datafiles.reading._BLOCK_BYTES", 300)
+    monkeypatch.setattr("mlkit.data.delimited_files._BLOCK_BYTES", 300)
     for bad, told in (("1,x,3,4", "movieid is 'x'"), ("1,2", "2 values instead of 4")):
         lines = [ROW.strip(), "", " "] * 100
         lines[0 if where == "first" else 297] = bad
@@ -309,7 +309,7 @@ def test_a_bad_line_is_found_in_whichever_block_it_is(tmp_path: Path, monkeypatc
 
 
 def test_text_that_appears_late_makes_the_whole_column_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mlkit.datafiles.reading._BLOCK_BYTES", 300)
+    monkeypatch.setattr("mlkit.data.delimited_files._BLOCK_BYTES", 300)
     rows = [(f"{number}.0", "7", "3", "1") for number in range(100)] + [("anna", "7", "3", "1")]
     case = read(CSV + "".join(",".join(row) + "\n" for row in rows), rows, types=TEXT)
     assert converted(tmp_path, case).notes == (f"user ids are text, because {tmp_path}/mine.csv, line 102 has 'anna'",)

@@ -3,8 +3,8 @@ import dataclasses
 import pytest
 
 from mlkit.errors import GateFailed, Interrupted, InvalidData, KernelDied, NotebookFailed
-from mlkit.outcomes import check_run
-from mlkit.records import CellRecord, Failure, ParameterRecord, RunRecord, Status, Usage
+from mlkit.evidence.run_record import CellRecord, Failure, ParameterRecord, RunRecord, Status, Usage
+from mlkit.runner.exit_errors import check_run
 
 
 def record(status=Status.COMPLETED, *, ename="ValueError", evalue="bad", cell_number=2):

@@ -1,7 +1,7 @@
 import pytest
 
 from mlkit.errors import UsageError
-from mlkit.references import Reference, is_reference, parse_reference
+from mlkit.screening.secret_references import Reference, is_reference, parse_reference
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ import nbformat
 import pytest
 from finished_runs import FILES, STARTED, executed_of, finished, make_project, notebook_of
 
-from mlkit.cli.reuse import keep, open_place, take_over
-from mlkit.records import Origin, RunRecord, Status
+from mlkit.cli.reuse_option import keep, open_place, take_over
+from mlkit.evidence.run_record import Origin, RunRecord, Status
+from mlkit.reuse.finished_steps import LocalPlace
 from mlkit.settings import Project
-from mlkit.steps import LocalPlace
 
 
 @pytest.fixture

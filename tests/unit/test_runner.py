@@ -12,9 +12,9 @@ from processes import wait_until_ended
 from waiting import wait_until
 
 from mlkit.errors import AccessDenied, GateFailed, InvalidNotebook, InvalidParameters, NotebookFailed, UsageError
-from mlkit.outcomes import check_run
-from mlkit.records import RunRecord, Status
+from mlkit.evidence.run_record import RunRecord, Status
 from mlkit.runner import RunOptions, run_notebook
+from mlkit.runner.exit_errors import check_run
 
 KERNELSPEC = {"name": "python3", "language": "python", "display_name": "Python 3"}
 
@@ -154,7 +154,7 @@ def test_a_signal_interrupts_the_cell_which_may_tidy_up(tmp_path):
 
 
 def test_a_cell_that_ignores_the_interrupt_at_its_time_limit_is_killed(tmp_path, monkeypatch):
-    monkeypatch.setattr("mlkit.runner.session.INTERRUPT_GRACE_S", 0.5)
+    monkeypatch.setattr("mlkit.runner.run_state.INTERRUPT_GRACE_S", 0.5)
     stubborn = "import signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nprint('deaf', flush=True)\ntime.sleep(100_000)"
     executed = tmp_path / "executed.ipynb"
     record = run_notebook(notebook(tmp_path, stubborn, "print(2)"), executed, {}, RunOptions(cell_timeout_s=1.5))

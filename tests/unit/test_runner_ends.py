@@ -13,10 +13,10 @@ import pytest
 from test_runner import Stored, notebook, printed, stamps
 
 from mlkit.errors import GateFailed, MlkitError, RunnerFailed
-from mlkit.outcomes import check_run
-from mlkit.records import RunRecord, Status
+from mlkit.evidence.run_record import RunRecord, Status
 from mlkit.runner import RunOptions, run_notebook
-from mlkit.runner.keeping import Keeper
+from mlkit.runner.evidence_writer import Keeper
+from mlkit.runner.exit_errors import check_run
 
 SCRIPT = "open('script.py', 'w').write('x = 1\\nraise ValueError(\"in the script\")\\n')"
 HOOK = "def hook(*_):\n    raise ValueError('in a hook')\nget_ipython().events.register('post_run_cell', hook)"
@@ -269,7 +269,7 @@ def test_an_exception_of_the_runner_itself_fails_the_run_and_ends_its_record(tmp
     def broken(*_, **__):
         raise KeyError("unforeseen")
 
-    monkeypatch.setattr("mlkit.runner.client.StoppableClient.execute_cell", broken)
+    monkeypatch.setattr("mlkit.runner.notebook_client.StoppableClient.execute_cell", broken)
     record = run(tmp_path, "print(1)")
     assert [cell.status for cell in record.cells] == ["failed", "not run"]
     assert "KeyError" in record.failure.evalue
@@ -320,7 +320,9 @@ def test_a_metric_that_is_no_number_fails_its_cell(tmp_path):
 
 
 def test_events_that_make_no_sense_do_not_disturb_the_run(tmp_path):
-    tells = "from mlkit.journal import tell\ntell('secret')\ntell('metrics', values=5)\ntell('object', size='x')\ntell('no such kind')"
+    tells = (
+        "from mlkit.notebook.journal import tell\ntell('secret')\ntell('metrics', values=5)\ntell('object', size='x')\ntell('no such kind')"
+    )
     record = run(tmp_path, tells, "print('went on')")
     assert record.ended
     assert record.cells[-1].status is Status.COMPLETED

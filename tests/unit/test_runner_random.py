@@ -11,9 +11,9 @@ import pytest
 from test_runner import Stored, notebook, printed, stamps
 
 from mlkit.errors import Interrupted, KernelDied, MlkitError, NotebookFailed
-from mlkit.outcomes import check_run
-from mlkit.records import RunRecord, Status
+from mlkit.evidence.run_record import RunRecord, Status
 from mlkit.runner import RunOptions, run_notebook
+from mlkit.runner.exit_errors import check_run
 
 HOW_MANY = int(os.environ.get("MLKIT_RANDOM_NOTEBOOKS", "12"))
 
@@ -41,7 +41,7 @@ HARMLESS = [
     Cell(CLEARS + "print('gone')\nclear_output()\nprint('{} stays')", "{} stays\n"),
     Cell(THREAD.format("print", "thread {}"), "thread {}\n"),
     Cell("import subprocess\nsubprocess.Popen(['sleep', '600'])\nNone"),
-    Cell("from mlkit.journal import tell\ntell('metrics', values='no mapping')\ntell('nonsense', x=1)"),
+    Cell("from mlkit.notebook.journal import tell\ntell('metrics', values='no mapping')\ntell('nonsense', x=1)"),
 ]
 RAISING = [
     Cell(code, ends=Status.FAILED)

@@ -13,9 +13,9 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output, new_raw_cell
 
-from mlkit.records import Redaction
+from mlkit.evidence.run_record import Redaction
 from mlkit.screening import Screener
-from mlkit.screening.notebooks import cell_numbers
+from mlkit.screening.notebook_outputs import cell_numbers
 
 
 def invented(length=24, seed="a"):

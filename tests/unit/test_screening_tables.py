@@ -4,8 +4,8 @@ import pandas
 import pytest
 
 from mlkit.screening import Screener
-from mlkit.screening.needles import lower
-from mlkit.screening.tables import find, find_html
+from mlkit.screening.table_cells import find, find_html
+from mlkit.screening.word_search import lower
 
 VALUE = "blue.horse7"
 FRAME = pandas.DataFrame({"user": ["ann", "bob"], "password": [VALUE, "x"], "age": [41, 7]})

@@ -8,7 +8,7 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 from waiting import SLOWNESS
 
 from mlkit.screening import Screener
-from mlkit.screening.documents import TOO_DEEP
+from mlkit.screening.json_values import TOO_DEEP
 
 SIZE = 100_000  # characters
 PATTERNS = {

@@ -3,9 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from mlkit import yaml_lines
 from mlkit.errors import NotFound, UsageError
-from mlkit.settings import ENDPOINT_TEMPLATE, PIPELINE_ENVIRONMENTS, PIPELINE_TEMPLATE, About, LabNames, Project
+from mlkit.naming import ENDPOINT_TEMPLATE, PIPELINE_ENVIRONMENTS, PIPELINE_TEMPLATE, LabNames
+from mlkit.project import yaml_lines
+from mlkit.settings import About, Project
 
 ROOT = Path(__file__).parents[2]
 

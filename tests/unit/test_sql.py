@@ -1,7 +1,7 @@
 import pytest
 
+from mlkit.data.sql import SplitShape, identifier, text, unload_sql
 from mlkit.errors import UsageError
-from mlkit.sql import SplitShape, identifier, text, unload_sql
 
 
 @pytest.mark.parametrize("name", ['u"; DROP TABLE x', "", "a b", "a.b"])

@@ -7,14 +7,13 @@ from typing import Any
 import pytest
 from finished_runs import FILES, STARTED, activity, executed_of, finished, make_project, notebook_of
 
+from mlkit.data.sql import unload_sql
 from mlkit.errors import InvalidData, InvalidParameters, NotFound
-from mlkit.evidence import sha256
+from mlkit.evidence.manifest import sha256_of
+from mlkit.evidence.run_record import Activity, Earlier, Failure, FileRecord, InputRecord, QueryRecord, Redaction, Status
 from mlkit.movielens.splits import RatingsTable, SplitRule, feature_index_sql, histogram_sql, profile_sql, splits_sql
 from mlkit.parameters import Typed
-from mlkit.records import Activity, Earlier, Failure, FileRecord, InputRecord, QueryRecord, Redaction, Status
-from mlkit.settings import Project
-from mlkit.sql import unload_sql
-from mlkit.steps import (
+from mlkit.reuse.finished_steps import (
     KEEP_LAST,
     LocalPlace,
     Step,
@@ -28,7 +27,8 @@ from mlkit.steps import (
     replace_files,
     untold_tables,
 )
-from mlkit.steps import why_not_kept as reason
+from mlkit.reuse.finished_steps import why_not_kept as reason
+from mlkit.settings import Project
 
 TABLE = "lab-movielens.u_data"
 
@@ -66,7 +66,7 @@ def test_nothing_changed_is_the_same_key(project: Project) -> None:
 
 
 def test_a_digest_is_that_of_sorted_json_without_spaces_in_utf_8() -> None:
-    assert digest({"b": [1, 2], "a": "ü"}) == sha256('{"a":"ü","b":[1,2]}'.encode())
+    assert digest({"b": [1, 2], "a": "ü"}) == sha256_of('{"a":"ü","b":[1,2]}'.encode())
     with pytest.raises(ValueError, match="not JSON compliant"):
         digest({"a": float("nan")})
 
@@ -75,7 +75,7 @@ def test_a_digest_is_that_of_sorted_json_without_spaces_in_utf_8() -> None:
     ("name", "told"),
     [
         ("mlkit/splits.py", "code (mlkit/splits.py)"),
-        ("mlkit/aws/training.py", "code (mlkit/aws/training.py)"),
+        ("mlkit/aws/training_jobs.py", "code (mlkit/aws/training_jobs.py)"),
         ("CloudFormation/sagemaker_prediction_endpoint.yaml", "code (CloudFormation/sagemaker_prediction_endpoint.yaml)"),
         ("buildspecs/build.yml", "code (buildspecs/build.yml)"),
         ("requirements.lock", "lock (requirements.lock)"),
@@ -110,9 +110,9 @@ def test_parameters_count_as_they_are_bound_with_the_defaults(project: Project) 
 
 
 def test_the_library_that_is_imported_from_elsewhere_is_in_the_key(project: Project) -> None:
-    assert "imported mlkit/steps.py" in step_of(project).code
+    assert "imported mlkit/reuse/finished_steps.py" in step_of(project).code
     root = Path(__file__).parents[2]
-    assert "imported mlkit/steps.py" not in identify(root / "notebooks" / "01_prep.ipynb", {}, root).code
+    assert "imported mlkit/reuse/finished_steps.py" not in identify(root / "notebooks" / "01_prep.ipynb", {}, root).code
 
 
 def test_what_runs_leave_behind_is_not_in_the_key(project: Project) -> None:
@@ -230,10 +230,10 @@ def test_an_input_that_changed_or_went_is_named_and_an_own_result_is_none(projec
 
 
 def test_every_input_is_compared_also_those_after_a_result_of_the_runs_own(project: Project) -> None:
-    inputs = [FileRecord(role="input", path=f"handoff/{name}.json", sha256=sha256(b"{}\n")) for name in ("first", "same", "last")]
+    inputs = [FileRecord(role="input", path=f"handoff/{name}.json", sha256=sha256_of(b"{}\n")) for name in ("first", "same", "last")]
     for read in inputs:
         (project.root / read.path).write_text("{}\n")
-    own = FileRecord(role="input", path="handoff/model.json", sha256=sha256(b"model 1\n"))
+    own = FileRecord(role="input", path="handoff/model.json", sha256=sha256_of(b"model 1\n"))
     first, *others = inputs
     record = finished(project, did=Activity(files=(*activity(project).files, own, first, own, *others)))
     assert changed_files(record, project.root) == []
@@ -250,7 +250,7 @@ def test_a_run_that_could_not_tell_its_files_has_neither_inputs_nor_results(proj
 @pytest.mark.parametrize(("content", "changed"), [("model 1\n", []), ("model 0\n", ["handoff/model.json"])], ids=["own", "another's"])
 def test_a_file_that_a_run_read_and_left_is_an_input_only_as_it_was_before(project: Project, content: str, changed: list[str]) -> None:
     did = activity(project)
-    read = FileRecord(role="input", path="handoff/model.json", sha256=sha256(content.encode()))
+    read = FileRecord(role="input", path="handoff/model.json", sha256=sha256_of(content.encode()))
     record = finished(project, did=dataclasses.replace(did, files=(read, *did.files)))
     (project.root / "handoff/model.json").unlink()
     assert changed_files(record, project.root) == changed

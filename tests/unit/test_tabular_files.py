@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from mlkit.errors import InvalidData, NotFound
-from mlkit.tabular.files import convert, read_frame
+from mlkit.tabular.lake_files import convert, read_frame
 
 COLUMNS = {"id": "bigint", "outcome": "string", "a": "double"}
 HEAD = "id,outcome,a\n"

@@ -1,10 +1,10 @@
 import pytest
 import sqlglot
 
+from mlkit.data.sql import unload_sql
 from mlkit.errors import UsageError
-from mlkit.records import Activity, InputRecord, QueryRecord
-from mlkit.sql import unload_sql
-from mlkit.steps import untold_tables
+from mlkit.evidence.run_record import Activity, InputRecord, QueryRecord
+from mlkit.reuse.finished_steps import untold_tables
 from mlkit.tabular.columns import LabelledTable
 from mlkit.tabular.splits import SplitRule, classes_sql, features_sql, profile_sql, splits_sql
 

@@ -13,9 +13,9 @@ from botocore.exceptions import ClientError, ParamValidationError
 from botocore.response import StreamingBody
 from botocore.stub import ANY, Stubber
 
-from mlkit import journal
-from mlkit.activity_log import ActivityLog
 from mlkit.aws import activity
+from mlkit.evidence.activity_log import ActivityLog
+from mlkit.notebook import journal
 
 TRAINING = {
     "TrainingJobName": "fm-1",

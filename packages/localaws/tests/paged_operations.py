@@ -6,9 +6,9 @@ from unittest.mock import MagicMock
 
 from botocore.model import OperationModel
 
+from localaws.front.wire_protocol import service_model
 from localaws.kit.paging import Paging, paging_of
-from localaws.protocol import service_model
-from localaws.server import make_engines
+from localaws.server.process import make_engines
 
 
 def _operations() -> list[tuple[OperationModel, bool]]:

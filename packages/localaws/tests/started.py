@@ -13,7 +13,7 @@ from botocore.config import Config
 from waiting import wait_until
 
 from localaws import lifecycle
-from localaws.service import Credentials
+from localaws.kit.service import Credentials
 
 
 @functools.cache

@@ -9,8 +9,8 @@ import duckdb
 import pyarrow as pa
 
 from localaws.athena import duck
-from localaws.athena.trino.errors import QueryError
 from localaws.athena.trino.queries import compile_query
+from localaws.athena.trino.query_errors import QueryError
 from localaws.athena.trino.scope import Column, Relation
 from localaws.athena.trino.types import duckdb_name, from_hive
 

@@ -11,7 +11,7 @@ from typing import IO, Any
 
 from localaws.errors import LocalAwsFailed
 from localaws.kit.files import write_whole
-from localaws.service import Credentials
+from localaws.kit.service import Credentials
 
 
 @dataclass(frozen=True, kw_only=True)

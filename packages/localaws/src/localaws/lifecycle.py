@@ -11,8 +11,8 @@ from pathlib import Path
 
 from localaws import ports
 from localaws.errors import DiskFull, LocalAwsFailed
+from localaws.front.disk_space import RESERVE_BYTES
 from localaws.home import Home
-from localaws.room import RESERVE_BYTES
 
 # Only what hangs takes this long. A slow machine is given the time: a server that is killed before its time has saved nothing.
 _START_TIMEOUT_S = 300.0

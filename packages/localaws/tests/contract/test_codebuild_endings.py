@@ -13,9 +13,9 @@ from waiting import SLOWNESS, wait_until
 
 from localaws import lifecycle
 from localaws.codebuild import CodeBuild
-from localaws.protocol import service_model
-from localaws.service import AwsError
-from localaws.shapes import answer_problems, problems
+from localaws.front.shape_checks import answer_problems, problems
+from localaws.front.wire_protocol import service_model
+from localaws.kit.service import AwsError
 
 # Its grandchild leaves the build's process group, as a notebook's kernel does; both say who they are.
 LEAVES = "setsid sh -c 'echo $$ >grandchild; exec sleep 100000' & until [ -s grandchild ]; do sleep 0.02; done; cat grandchild"

@@ -12,8 +12,8 @@ from started import allow
 from tiny_algorithm import IMAGE, ServedHost, TinyAlgorithm, call, wait_while
 from waiting import wait_until
 
+from localaws.kit.service import AwsError
 from localaws.sagemaker import SageMaker, SageMakerRuntime
-from localaws.service import AwsError
 
 BUSY = ("Creating", "Updating", "RollingBack")
 

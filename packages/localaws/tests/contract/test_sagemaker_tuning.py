@@ -8,8 +8,8 @@ from started import allow
 from tiny_algorithm import IMAGE, ServedHost, TinyAlgorithm, call, wait_while
 from waiting import HANG_S
 
+from localaws.kit.service import AwsError
 from localaws.sagemaker import SageMaker
-from localaws.service import AwsError
 
 
 @pytest.fixture

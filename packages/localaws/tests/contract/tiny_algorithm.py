@@ -11,8 +11,8 @@ import boto3
 from botocore.exceptions import ClientError
 from waiting import wait_until
 
-from localaws.sagemaker.algorithms import InvalidPayload, MetricDefinition
-from localaws.service import AwsError, Caller, Credentials
+from localaws.kit.service import AwsError, Caller, Credentials
+from localaws.sagemaker.algorithm_images import InvalidPayload, MetricDefinition
 
 IMAGE = "111122223333.dkr.ecr.us-east-1.amazonaws.com/tiny:1"
 
@@ -98,8 +98,8 @@ class ServedHost:
 
 def call(service: Any, operation: str, **members: Any) -> dict[str, Any]:
     """Calls an operation's handler as the front does, checking request and answer against botocore's model."""
-    from localaws.protocol import service_model
-    from localaws.shapes import problems
+    from localaws.front.shape_checks import problems
+    from localaws.front.wire_protocol import service_model
 
     model = service_model(service.name).operation_model(operation)
     assert not problems(model.input_shape, members)

@@ -4,10 +4,10 @@ import json
 from threading import RLock
 from typing import Any
 
-from localaws.codepipeline.action import ActionFailed, Outcome
-from localaws.codepipeline.engine import Engine
-from localaws.codepipeline.events import Events
-from localaws.codepipeline.records import ActionRun, Execution, Pipeline
+from localaws.codepipeline.action import ActionFailed, ActionResult
+from localaws.codepipeline.pipeline_events import Events
+from localaws.codepipeline.pipeline_records import ActionRun, Pipeline, PipelineExecution
+from localaws.codepipeline.scheduler import Scheduler
 
 ARN = "arn:aws:codepipeline:us-east-1:123456789012:p"
 
@@ -31,7 +31,7 @@ class World:
         self.started: list[str] = []
         self.ended: list[str] = []
         self.clock = 1000.0
-        self.engine = Engine(
+        self.engine = Scheduler(
             events=Events(self.publish, "us-east-1"),
             lock=RLock(),
             now=self.tick,
@@ -55,23 +55,23 @@ class World:
         assert (source, resources) == ("aws.codepipeline", [ARN])
         self.events.append(json.loads(json.dumps({"detail-type": detail_type, **detail})))
 
-    def begin(self, name: str) -> Execution:
-        execution = Execution(
+    def begin(self, name: str) -> PipelineExecution:
+        execution = PipelineExecution(
             id=name, version=1, mode=self.mode, trigger_type="StartPipelineExecution", trigger_detail="me", started=self.tick(), updated=0.0
         )
         self.engine.begin(self.pipeline, execution)
         return execution
 
-    def run(self, execution: Execution, action: str) -> ActionRun:
+    def run(self, execution: PipelineExecution, action: str) -> ActionRun:
         return next(run for run in reversed(execution.runs) if run.action == action)
 
-    def succeed(self, execution: Execution, action: str, **variables: str) -> None:
-        assert self.engine.settle(self.pipeline, execution, self.run(execution, action), Outcome(variables=variables))
+    def succeed(self, execution: PipelineExecution, action: str, **variables: str) -> None:
+        assert self.engine.settle(self.pipeline, execution, self.run(execution, action), ActionResult(variables=variables))
 
-    def fail(self, execution: Execution, action: str) -> None:
+    def fail(self, execution: PipelineExecution, action: str) -> None:
         assert self.engine.settle(self.pipeline, execution, self.run(execution, action), ActionFailed("broken"))
 
-    def told(self, execution: Execution) -> list[str]:
+    def told(self, execution: PipelineExecution) -> list[str]:
         """Kind, name and state of every event about the execution."""
         found = []
         for event in self.events:

@@ -10,9 +10,9 @@ import pytest
 
 from localaws.athena import duck
 from localaws.athena.trino.casts import Typed, to_text
-from localaws.athena.trino.errors import InvalidStatement, QueryError
 from localaws.athena.trino.parsing import bind_parameters, parse_query
 from localaws.athena.trino.queries import compile_query
+from localaws.athena.trino.query_errors import InvalidStatement, QueryError
 from localaws.athena.trino.scope import Column, Relation
 from localaws.athena.trino.types import BIGINT, VARCHAR, column_info
 

@@ -9,8 +9,8 @@ import pytest
 from processes import wait_until_ended
 from waiting import HANG_S, wait_until
 
-from localaws import supervise
-from localaws.child import Child
+from localaws.kit import supervise
+from localaws.kit.child_process import Child
 
 SLEEP = "import time; time.sleep(99999)"
 PARENT = f"import subprocess, sys, time; print(subprocess.Popen([sys.executable, '-c', {SLEEP!r}]).pid, flush=True); time.sleep(99999)"

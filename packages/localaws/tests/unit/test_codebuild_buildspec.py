@@ -4,7 +4,7 @@ import pytest
 
 from localaws.codebuild import buildspec
 from localaws.codebuild.buildspec import Artifact, Phase, ReportFiles
-from localaws.codebuild.nodes import BuildspecError
+from localaws.codebuild.buildspec_yaml import BuildspecError
 
 MINIMAL = "version: 0.2\nphases: {build: {commands: [make]}}\n"
 

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from localaws.codebuild.build import Build
-from localaws.codebuild.execution import Execution
+from localaws.codebuild.build_record import Build
+from localaws.codebuild.build_run import BuildRun
 from localaws.codebuild.reports import Reports
-from localaws.service import AwsError, Credentials
+from localaws.kit.service import AwsError, Credentials
 
 ROLE = "arn:aws:iam::123456789012:role/build"
 SUITE = "<testsuite name='s'><testcase name='t' classname='c'/></testsuite>"
@@ -114,7 +114,7 @@ class World:
         }
         build = Build(uuid="b", project="p", number=1, arn="arn:build", request={}, settings=made, initiator="me", started=time.time())
         host: Any = aws
-        execution = Execution(
+        execution = BuildRun(
             build=build,
             host=host,
             reports=Reports(host, RLock()),
@@ -136,7 +136,7 @@ class World:
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    monkeypatch.setattr("localaws.codebuild.machine._make_python", lambda target, shared: None)  # no command here needs a Python
+    monkeypatch.setattr("localaws.codebuild.build_machine._make_python", lambda target, shared: None)  # no command here needs a Python
     return World(tmp_path)
 
 
@@ -214,7 +214,7 @@ def test_a_shell_that_is_killed_or_replaced_fails_the_phase(world: World, ending
 
 
 def test_a_shell_that_this_machine_does_not_have_fails_the_build(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("localaws.codebuild.machine._SYSTEM_PATH", "/nowhere")
+    monkeypatch.setattr("localaws.codebuild.build_machine._SYSTEM_PATH", "/nowhere")
     aws = Aws({})
     build = world.run(aws, {"env": {"shell": "bash"}, **commands("echo reached")})
     assert (build.status, phase(build, "INSTALL")[2], aws.said) == ("FAILED", "this machine has no bash", [])
@@ -381,7 +381,7 @@ def test_a_build_that_takes_too_long_is_timed_out_and_runs_no_finally(
 ) -> None:
     started = tmp_path / "started"
     clock = SimpleNamespace(time=time.time, monotonic=lambda: 301.0 if started.exists() else 0.0)
-    monkeypatch.setattr("localaws.codebuild.execution.time", clock)
+    monkeypatch.setattr("localaws.codebuild.build_run.time", clock)
     aws = Aws({})
     lines = {"commands": [f"touch {started}; sleep 600"], "finally": ["echo finally"]}
     build = world.run(aws, commands(build=lines, post_build={"commands": ["echo post"]}))

@@ -8,22 +8,22 @@ import threading
 import pytest
 from waiting import HANG_S
 
-from localaws.codebuild import machine
-from localaws.codebuild.turns import Turns
+from localaws.codebuild import build_machine
+from localaws.codebuild.build_queue import Turns
 
 
 @pytest.fixture
 def build(tmp_path, monkeypatch):
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "the user's")
     monkeypatch.setenv("VIRTUAL_ENV", "/the/users")
-    machine.prepare(tmp_path / "build", shared=tmp_path / "shared")
+    build_machine.prepare(tmp_path / "build", shared=tmp_path / "shared")
     yield tmp_path / "build"
-    machine.clean(tmp_path / "build")
+    build_machine.clean(tmp_path / "build")
 
 
 def test_the_environment_has_a_home_of_its_own_and_nothing_of_the_user(build, monkeypatch):
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy:1")
-    found = machine.environment(build)
+    found = build_machine.environment(build)
     assert found["HOME"] == str(build / "home")
     assert found["HTTPS_PROXY"] == "http://proxy:1"
     assert "127.0.0.1" in found["NO_PROXY"]
@@ -33,28 +33,30 @@ def test_the_environment_has_a_home_of_its_own_and_nothing_of_the_user(build, mo
 
 def test_python_is_the_base_interpreter_with_pip_and_without_our_packages(build):
     code = "import importlib.util, sys; print(sys.prefix); print([importlib.util.find_spec(n) is not None for n in ('pip', 'localaws')])"
-    answer = subprocess.run(["python3", "-c", code], cwd=build, env=machine.environment(build), capture_output=True, text=True, check=True)
+    answer = subprocess.run(
+        ["python3", "-c", code], cwd=build, env=build_machine.environment(build), capture_output=True, text=True, check=True
+    )
     assert answer.stdout.splitlines() == [str(build / "python"), "[True, False]"]
     assert (build / "python/bin/pip").stat().st_mode & 0o111
 
 
 def test_clean_removes_the_folder_and_what_lies_outside_of_it(tmp_path):
-    machine.prepare(tmp_path / "build", shared=tmp_path / "shared")
+    build_machine.prepare(tmp_path / "build", shared=tmp_path / "shared")
     temporary = os.readlink(tmp_path / "build/tmp")
     assert os.path.isdir(temporary)
-    machine.clean(tmp_path / "build")
+    build_machine.clean(tmp_path / "build")
     assert not os.path.exists(temporary)
     assert not (tmp_path / "build").exists()
 
 
 @pytest.mark.parametrize("wanted", ["latest", "{0}.x", "{0}.{1}", "{0}.{1}.{2}"])
 def test_this_machines_python_fits_what_names_it(wanted):
-    assert machine.runtime_difference(wanted.format(*machine.python_version().split("."))) is None
+    assert build_machine.runtime_difference(wanted.format(*build_machine.python_version().split("."))) is None
 
 
 @pytest.mark.parametrize("wanted", ["2.7", "3.1", "3.99", "4.x"])
 def test_another_python_is_said(wanted):
-    assert wanted in (machine.runtime_difference(wanted) or "")
+    assert wanted in (build_machine.runtime_difference(wanted) or "")
 
 
 def test_turns_are_taken_in_order_and_no_more_than_so_many_at_once():

@@ -2,8 +2,8 @@
 
 import pytest
 
-from localaws.codebuild import artifacts, overrides
-from localaws.service import AwsError
+from localaws.codebuild import output_artifacts, overrides
+from localaws.kit.service import AwsError
 
 SPEC = "version: 0.2\nphases: {build: {commands: [x]}}\n"
 
@@ -101,5 +101,5 @@ def test_the_initiator_is_made_of_the_callers_arn(arn, initiator):
     ],
 )
 def test_an_artifacts_key_is_made_of_path_build_and_name(settings, name, prefix, key):
-    place = artifacts.place_of({"location": "arn:aws:s3:::bucket", **settings}, build_uuid="uuid", name=name, s3_prefix=prefix)
+    place = output_artifacts.place_of({"location": "arn:aws:s3:::bucket", **settings}, build_uuid="uuid", name=name, s3_prefix=prefix)
     assert (place.bucket, place.key) == ("bucket", key)

@@ -2,10 +2,10 @@
 
 import pytest
 
+from localaws.codebuild.build_log import BuildLog
 from localaws.codebuild.buildspec import Buildspec
-from localaws.codebuild.log import BuildLog
-from localaws.codebuild.variables import Declared, declared, merged, parse_secret
-from localaws.logs import OutputFile
+from localaws.codebuild.environment_variables import Declared, declared, merged, parse_secret
+from localaws.kit.job_log import OutputFile
 
 
 def plain(name, value):

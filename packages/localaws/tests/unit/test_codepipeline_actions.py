@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from localaws.codepipeline import build, stacks
-from localaws.codepipeline.action import ActionFailed, Ended, Job, Outcome, failure
-from localaws.codepipeline.variables import Unresolved
-from localaws.service import AwsError
+from localaws.codepipeline import build_action, cloudformation_action
+from localaws.codepipeline.action import ActionFailed, ActionResult, Ended, Job, failure
+from localaws.codepipeline.action_variables import Unresolved
+from localaws.kit.service import AwsError
 
 
 def client_error(code: str, message: str = "no", operation: str = "Op") -> ClientError:
@@ -106,7 +106,7 @@ def test_a_build_that_succeeds_hands_on_what_it_exported() -> None:
     client = Client(
         start_build=STARTED, batch_get_builds=[builds("IN_PROGRESS"), builds("SUCCEEDED", exportedEnvironmentVariables=exported)]
     )
-    assert build.run(job(client, PROJECT)).variables == {"A": "1", "EMPTY": ""}
+    assert build_action.run(job(client, PROJECT)).variables == {"A": "1", "EMPTY": ""}
     assert client.calls == ["start_build", "batch_get_builds", "batch_get_builds"]
 
 
@@ -115,7 +115,7 @@ def test_a_build_that_ends_otherwise_fails_the_action(status: str) -> None:
     phases = [{"phaseType": "INSTALL", "phaseStatus": "SUCCEEDED"}, {"phaseType": "BUILD", "phaseStatus": "FAILED", "contexts": []}]
     client = Client(start_build=STARTED, batch_get_builds=builds(status, phases=phases))
     with pytest.raises(ActionFailed, match=f"state: {status}. Phase: BUILD"):
-        build.run(job(client, PROJECT))
+        build_action.run(job(client, PROJECT))
 
 
 @pytest.mark.parametrize("missing", ["one", "two", "three"])
@@ -123,7 +123,7 @@ def test_one_of_several_output_artifacts_that_is_not_there_fails_the_action(miss
     outputs = {name: f"p/{name}/1" for name in ("one", "two", "three")}
     client = Client(start_build=STARTED, batch_get_builds=builds("SUCCEEDED"))
     with pytest.raises(ActionFailed, match=rf"without the output artifact \[{missing}\]"):
-        build.run(job(client, PROJECT, outputs=outputs, artifacts=Store(missing=[outputs[missing]])))
+        build_action.run(job(client, PROJECT, outputs=outputs, artifacts=Store(missing=[outputs[missing]])))
 
 
 @pytest.mark.parametrize(
@@ -138,14 +138,14 @@ def test_one_of_several_output_artifacts_that_is_not_there_fails_the_action(miss
 )
 def test_a_build_that_cannot_be_started_or_followed_fails_the_action(answers: dict[str, Any], text: str, code: str) -> None:
     with pytest.raises(ActionFailed, match=text) as caught:
-        build.run(job(Client(**answers), PROJECT))
+        build_action.run(job(Client(**answers), PROJECT))
     assert caught.value.code == code
 
 
 def test_after_a_restart_the_same_build_is_followed() -> None:
     client = Client(batch_get_builds=builds("FAILED"))
     with pytest.raises(ActionFailed):
-        build.run(job(client, PROJECT, work={"build": "project:1"}))
+        build_action.run(job(client, PROJECT, work={"build": "project:1"}))
     assert client.calls == ["batch_get_builds"]
 
 
@@ -153,7 +153,7 @@ def test_an_action_that_was_abandoned_waits_no_longer() -> None:
     ended = Event()
     ended.set()
     with pytest.raises(Ended):
-        build.run(job(Client(start_build=STARTED, batch_get_builds=builds("IN_PROGRESS")), PROJECT, ended=ended))
+        build_action.run(job(Client(start_build=STARTED, batch_get_builds=builds("IN_PROGRESS")), PROJECT, ended=ended))
 
 
 # --- CloudFormation
@@ -166,9 +166,9 @@ def stack(status: str, **more: Any) -> dict[str, Any]:
     return {"Stacks": [{"StackId": "id", "StackStatus": status, **more}]}
 
 
-def deploy(client: Client, mode: str, **more: Any) -> Outcome:
+def deploy(client: Client, mode: str, **more: Any) -> ActionResult:
     configuration = {"ActionMode": mode, "StackName": "s", "TemplatePath": "Src::t.yaml", "RoleArn": "r", "ChangeSetName": "c"}
-    return stacks.run(job(client, configuration, **more))
+    return cloudformation_action.run(job(client, configuration, **more))
 
 
 def test_a_new_stack_that_is_complete_hands_on_its_outputs() -> None:
@@ -176,7 +176,7 @@ def test_a_new_stack_that_is_complete_hands_on_its_outputs() -> None:
     client = Client(describe_stacks=[GONE, stack("CREATE_IN_PROGRESS"), made], create_stack=BEGUN)
     store = Store()
     configuration = {"ActionMode": "CREATE_UPDATE", "StackName": "s", "TemplatePath": "Src::t.yaml", "OutputFileName": "o.json"}
-    assert stacks.run(job(client, configuration, outputs={"Out": "p/Out/1"}, artifacts=store)).variables == {"K": "V"}
+    assert cloudformation_action.run(job(client, configuration, outputs={"Out": "p/Out/1"}, artifacts=store)).variables == {"K": "V"}
     assert list(store.written) == ["p/Out/1"]
 
 

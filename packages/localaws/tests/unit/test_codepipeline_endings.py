@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 from codepipeline_world import World, manual, stack
 
-from localaws.codepipeline.action import ActionFailed, Outcome
-from localaws.codepipeline.records import ActionRun, Execution, Revision
+from localaws.codepipeline.action import ActionFailed, ActionResult
+from localaws.codepipeline.pipeline_records import ActionRun, PipelineExecution, Revision
 
 
-def settle(world: World, execution: Execution, action: str, result: Outcome | Exception, by: str | None = None) -> bool:
+def settle(world: World, execution: PipelineExecution, action: str, result: ActionResult | Exception, by: str | None = None) -> bool:
     return world.engine.settle(world.pipeline, execution, world.run(execution, action), result, by=by)
 
 
@@ -61,7 +61,7 @@ def test_an_action_that_ended_cannot_end_again() -> None:
     world = World(("One", [stack("a"), stack("b")]), ("Two", [stack("c")]))
     execution = world.begin("x")
     world.fail(execution, "a")
-    assert not settle(world, execution, "a", Outcome())
+    assert not settle(world, execution, "a", ActionResult())
     assert world.run(execution, "a").status == "Failed"
     world.succeed(execution, "b")
     assert execution.status == "Failed"
@@ -72,7 +72,7 @@ def test_who_ended_an_action_and_when_is_on_record_and_its_token_is_gone() -> No
     execution = world.begin("x")
     run = world.run(execution, "ask")
     run.token, before = "t", run.updated
-    settle(world, execution, "ask", Outcome(summary="go"), by="somebody")
+    settle(world, execution, "ask", ActionResult(summary="go"), by="somebody")
     assert (run.updated_by, run.token, run.summary) == ("somebody", None, "go")
     assert run.updated > before
 
@@ -82,8 +82,8 @@ def test_an_outcome_without_a_summary_leaves_the_one_that_is_there() -> None:
     execution = world.begin("x")
     for name in "ab":
         world.run(execution, name).summary = "was there"
-    settle(world, execution, "a", Outcome())
-    settle(world, execution, "b", Outcome(summary="newer"))
+    settle(world, execution, "a", ActionResult())
+    settle(world, execution, "b", ActionResult(summary="newer"))
     assert [world.run(execution, name).summary for name in "ab"] == ["was there", "newer"]
 
 
@@ -134,10 +134,10 @@ def test_variables_of_the_pipeline_of_the_execution_and_of_an_action_are_resolve
     text = "#{variables.Who} #{A.what} #{codepipeline.PipelineExecutionId}"
     say = manual("say", 2, configuration={"CustomData": text})
     world = World(("One", [stack("a", namespace="A"), say]), ("Two", [stack("b")]))
-    execution = Execution(id="x", version=1, mode="QUEUED", trigger_type="", trigger_detail="", started=1.0, updated=0.0)
+    execution = PipelineExecution(id="x", version=1, mode="QUEUED", trigger_type="", trigger_detail="", started=1.0, updated=0.0)
     execution.variables = {"Who": "me"}
     world.engine.begin(world.pipeline, execution)
-    settle(world, execution, "a", Outcome(variables={"what": "it"}))
+    settle(world, execution, "a", ActionResult(variables={"what": "it"}))
     run = world.run(execution, "say")
     assert (run.configuration, run.resolved) == ({"CustomData": text}, {"CustomData": "me it x"})
     assert world.run(execution, "a").variables == {"what": "it"}
@@ -158,11 +158,11 @@ def test_a_configuration_that_is_wrong_once_its_variables_are_known_fails_unstar
 def test_each_source_action_has_its_newest_revision_on_record() -> None:
     world = World(("One", [source("a"), source("b", artifact="More"), stack("c")]), ("Two", [stack("d")]))
     execution = world.begin("x")
-    settle(world, execution, "a", Outcome(revision=revision("a", "1")))
-    settle(world, execution, "b", Outcome(revision=revision("b", "2")))
+    settle(world, execution, "a", ActionResult(revision=revision("a", "1")))
+    settle(world, execution, "b", ActionResult(revision=revision("b", "2")))
     world.fail(execution, "c")
     world.engine.retry(world.pipeline, execution, "One", everything=True)
-    settle(world, execution, "a", Outcome(revision=revision("a", "3")))
+    settle(world, execution, "a", ActionResult(revision=revision("a", "3")))
     assert sorted((one.action, one.revision_id) for one in execution.revisions) == [("a", "3"), ("b", "2")]
 
 
@@ -280,14 +280,14 @@ def test_a_cancelled_execution_does_not_go_on() -> None:
     execution = world.begin("x")
     run = world.run(execution, "a")
     world.engine.cancel(world.pipeline, execution)
-    assert not world.engine.settle(world.pipeline, execution, run, Outcome())
+    assert not world.engine.settle(world.pipeline, execution, run, ActionResult())
     assert (run.status, execution.stages["One"].status, world.started) == ("Abandoned", "Cancelled", ["x:a"])
 
 
 # --- retries
 
 
-def failed_twice() -> tuple[World, Execution]:
+def failed_twice() -> tuple[World, PipelineExecution]:
     """One action that succeeded, one that failed, one that was abandoned; the execution was stopped."""
     world = World(("One", [stack("a"), stack("b"), stack("c")]), ("Two", [stack("d")]))
     execution = world.begin("x")

@@ -5,8 +5,8 @@ import json
 import pytest
 from codepipeline_world import World, manual, stack
 
-from localaws.codepipeline.action import Outcome
-from localaws.codepipeline.records import from_json, to_json
+from localaws.codepipeline.action import ActionResult
+from localaws.codepipeline.pipeline_records import from_json, to_json
 
 
 def test_run_orders_follow_each_other_and_equal_ones_go_together() -> None:
@@ -97,7 +97,7 @@ def test_a_stop_waits_and_an_abandonment_does_not() -> None:
     other = world.begin("y")
     world.engine.stop(world.pipeline, other, abandon=True, reason=None)
     assert (other.status, world.run(other, "a").status, world.ended) == ("Stopped", "Abandoned", ["a"])
-    assert not world.engine.settle(world.pipeline, other, world.run(other, "a"), Outcome())
+    assert not world.engine.settle(world.pipeline, other, world.run(other, "a"), ActionResult())
     assert "a ABANDONED" in world.told(other)
 
 
@@ -187,7 +187,7 @@ def test_records_survive_json() -> None:
 
 
 def test_old_executions_are_forgotten_and_open_ones_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("localaws.codepipeline.records.KEPT_EXECUTIONS", 3)
+    monkeypatch.setattr("localaws.codepipeline.pipeline_records.KEPT_EXECUTIONS", 3)
     world = World(("One", [stack("a")]), ("Two", [stack("b")]), mode="QUEUED")
     first = world.begin("open")
     world.succeed(first, "a")

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from localaws.codepipeline import build, stacks
+from localaws.codepipeline import build_action, cloudformation_action
 from localaws.codepipeline.action import ActionFailed, Ended, Job, failure
-from localaws.codepipeline.approval import message
-from localaws.codepipeline.artifacts import Artifacts, MissingFile, artifact_key, zipped
-from localaws.codepipeline.parameters import stack_settings
-from localaws.codepipeline.records import ActionRun
-from localaws.codepipeline.runner import expired
-from localaws.service import AwsError
+from localaws.codepipeline.action_runner import expired
+from localaws.codepipeline.approval_action import message
+from localaws.codepipeline.artifact_store import Artifacts, MissingFile, artifact_key, zipped
+from localaws.codepipeline.pipeline_records import ActionRun
+from localaws.codepipeline.stack_parameters import stack_settings
+from localaws.kit.service import AwsError
 
 
 class Store:
@@ -67,7 +67,7 @@ def test_a_build_is_started_with_the_pipelines_sources_and_artifacts() -> None:
     inputs, outputs = {"Code": "p/Code/1", "More": "p/More/2"}, {"One": "p/One/3", "Two": "p/Two/4"}
     variables = json.dumps([{"name": "A", "value": "1"}, {"name": "B", "value": "/b", "type": "PARAMETER_STORE"}])
     wanted = {"ProjectName": "prep", "PrimarySource": "More", "EnvironmentVariables": variables}
-    request = build.start_request(job(wanted, action=action, inputs=inputs, outputs=outputs))
+    request = build_action.start_request(job(wanted, action=action, inputs=inputs, outputs=outputs))
     place = {"type": "S3", "packaging": "ZIP", "namespaceType": "NONE", "location": "bucket", "overrideArtifactName": False}
     assert request == {
         "projectName": "prep",
@@ -97,9 +97,9 @@ def test_a_failed_build_is_told_by_its_first_failed_phase() -> None:
         },
         {"phaseType": "POST_BUILD", "phaseStatus": "FAILED", "contexts": [{"statusCode": "X", "message": "later"}]},
     ]
-    text = build.failure_text({"buildStatus": "FAILED", "phases": phases})
+    text = build_action.failure_text({"buildStatus": "FAILED", "phases": phases})
     assert text == "Build terminated with state: FAILED. Phase: BUILD, Code: COMMAND_EXECUTION_ERROR, Message: exit 3"
-    assert build.failure_text({"buildStatus": "STOPPED"}) == "Build terminated with state: STOPPED"
+    assert build_action.failure_text({"buildStatus": "STOPPED"}) == "Build terminated with state: STOPPED"
 
 
 def test_parameters_come_from_the_file_and_overrides_win() -> None:
@@ -200,13 +200,13 @@ def stack_job(client: Stacks, **more: Any) -> Job:
 
 def test_an_operation_that_was_begun_before_a_restart_is_only_followed() -> None:
     client = Stacks("UPDATE_IN_PROGRESS", "UPDATE_COMPLETE")
-    outcome = stacks.run(stack_job(client, work={"stack": "id", "verb": "update", "started": 0.0}))
+    outcome = cloudformation_action.run(stack_job(client, work={"stack": "id", "verb": "update", "started": 0.0}))
     assert (outcome.variables, "update" in client.calls) == ({"K": "V"}, False)
 
 
 def test_a_failed_stack_is_told_by_its_first_failed_resource() -> None:
     with pytest.raises(ActionFailed) as error:
-        stacks.run(stack_job(Stacks("UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")))
+        cloudformation_action.run(stack_job(Stacks("UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")))
     assert error.value.message == "Stack s is in state UPDATE_ROLLBACK_COMPLETE. The first resource that failed: First (T): the reason"
 
 
@@ -214,7 +214,7 @@ def test_an_abandoned_action_stops_asking() -> None:
     ended = Event()
     ended.set()
     with pytest.raises(Ended):
-        stacks.run(stack_job(Stacks("UPDATE_COMPLETE", "UPDATE_IN_PROGRESS"), ended=ended))
+        cloudformation_action.run(stack_job(Stacks("UPDATE_COMPLETE", "UPDATE_IN_PROGRESS"), ended=ended))
 
 
 def test_the_approval_request_has_aws_shape() -> None:

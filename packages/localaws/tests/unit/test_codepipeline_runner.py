@@ -8,9 +8,9 @@ from waiting import HANG_S, wait_until
 
 from localaws.codeconnections.connections import Connections
 from localaws.codepipeline.action import ActionFailed
-from localaws.codepipeline.records import ActionRun, Execution, Pipeline
-from localaws.codepipeline.runner import Runner
-from localaws.codepipeline.sessions import Sessions
+from localaws.codepipeline.action_roles import Sessions
+from localaws.codepipeline.action_runner import Runner
+from localaws.codepipeline.pipeline_records import ActionRun, Pipeline, PipelineExecution
 
 KIND = {"category": "Approval", "owner": "AWS", "provider": "Manual", "version": "1"}
 
@@ -41,10 +41,10 @@ class World:
             "stages": [{"name": "S", "actions": [{"name": "Ask", "actionTypeId": KIND}]}],
         }
         self.pipeline = Pipeline(name="p", arn="arn", created=0.0, updated=0.0, version=1, declarations={1: declaration})
-        self.execution = Execution(id="x", version=1, mode="QUEUED", trigger_type="", trigger_detail="", started=0.0, updated=0.0)
+        self.execution = PipelineExecution(id="x", version=1, mode="QUEUED", trigger_type="", trigger_detail="", started=0.0, updated=0.0)
         self.run = ActionRun(id="r", stage="S", action="Ask", started=0.0, updated=0.0, expires=expires, work={"token": "t"})
 
-    def settle(self, pipeline: Pipeline, execution: Execution, run: ActionRun, result: Any) -> None:
+    def settle(self, pipeline: Pipeline, execution: PipelineExecution, run: ActionRun, result: Any) -> None:
         self.results.append(result)
         self.settled.set()
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from localaws.codepipeline.structure import check
-from localaws.service import AwsError
+from localaws.kit.service import AwsError
 
 ROLE = "arn:aws:iam::123456789012:role/pipeline"
 SOURCE = {"ConnectionArn": "arn:aws:codeconnections:us-east-1:123456789012:connection/x", "FullRepositoryId": "a/b", "BranchName": "main"}

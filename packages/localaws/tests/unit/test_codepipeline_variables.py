@@ -2,7 +2,7 @@
 
 import pytest
 
-from localaws.codepipeline.variables import Unresolved, references, resolve
+from localaws.codepipeline.action_variables import Unresolved, references, resolve
 
 KNOWN = {"Src": {"CommitId": "abc", "CommitMessage": "say #{Src.CommitId}"}, "codepipeline": {"PipelineExecutionId": "1"}}
 

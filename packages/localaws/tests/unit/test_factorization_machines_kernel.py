@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from localaws.factorization_machines import trainer
+from localaws.factorization_machines.compiled_loops import Weights
 from localaws.factorization_machines.data import Dataset
 from localaws.factorization_machines.hyperparameters import Hyperparameters
-from localaws.factorization_machines.kernel import Weights
 
 FEATURES = 7
 

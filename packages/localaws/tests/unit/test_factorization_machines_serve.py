@@ -11,8 +11,8 @@ import pytest
 from record_proto import frame, record
 
 from localaws.factorization_machines import FactorizationMachines, model
-from localaws.factorization_machines.kernel import Weights
-from localaws.sagemaker.algorithms import InvalidPayload, Predictor
+from localaws.factorization_machines.compiled_loops import Weights
+from localaws.sagemaker.algorithm_images import InvalidPayload, Predictor
 from sagemaker_formats.inference import (
     JSON,
     JSONLINES,

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from localaws.front import Front
-from localaws.protocol import Answer
-from localaws.service import AwsError
+from localaws.front.application import Front
+from localaws.front.wire_protocol import Answer
+from localaws.kit.service import AwsError
 
 KEY, ROOT = "AKIAEXAMPLEEXAMPLE00", "AKIAROOTROOTROOT0000"
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from localaws.guard import Request, Signature, check_caller_is_local, check_path, signature_of
-from localaws.service import AwsError
+from localaws.front.guard import Request, Signature, check_caller_is_local, check_path, signature_of
+from localaws.kit.service import AwsError
 
 HEADER = "AWS4-HMAC-SHA256 Credential=AKIAEXAMPLEEXAMPLE00/20260101/us-east-1/{}/aws4_request, SignedHeaders=host, Signature=abc"
 

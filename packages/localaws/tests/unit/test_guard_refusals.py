@@ -5,8 +5,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from localaws.guard import Request, Signature, check_caller_is_local, check_path, signature_of
-from localaws.service import AwsError
+from localaws.front.guard import Request, Signature, check_caller_is_local, check_path, signature_of
+from localaws.kit.service import AwsError
 
 KEY = "AKIAEXAMPLEEXAMPLE00"
 SCOPE = f"{KEY}/20260101/us-east-1/s3/aws4_request"

@@ -6,7 +6,7 @@ import pytest
 
 from localaws.errors import LocalAwsFailed
 from localaws.home import Home
-from localaws.service import Credentials
+from localaws.kit.service import Credentials
 
 
 def test_folders_and_files_are_their_owners_only(tmp_path):

@@ -1,7 +1,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from localaws.logs import OutputFile, batches
+from localaws.kit.job_log import OutputFile, batches
 
 
 def test_a_line_is_given_once_and_only_when_it_is_whole(tmp_path):

@@ -10,10 +10,10 @@ from botocore.serialize import create_serializer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from localaws.engine_calls import _check_answer
-from localaws.guard import Request
-from localaws.protocol import error_answer, operation_of, parse, serialise, service_model
-from localaws.service import AwsError
+from localaws.front.engine_calls import _check_answer
+from localaws.front.guard import Request
+from localaws.front.wire_protocol import error_answer, operation_of, parse, serialise, service_model
+from localaws.kit.service import AwsError
 
 
 def request_of(operation, members):

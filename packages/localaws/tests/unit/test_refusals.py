@@ -1,8 +1,8 @@
 import pytest
 
 from localaws.kit.members import ANY, only, refuse_unhonoured
+from localaws.kit.service import AwsError
 from localaws.sagemaker import refusals
-from localaws.service import AwsError
 
 HONOURED = {"Name": ANY, "Items": {"Mode": only("a", "b"), "Size": only(1)}}
 
@@ -51,6 +51,6 @@ def paths(honoured, shape, where=""):
     ],
 )
 def test_every_honoured_member_is_one_of_awss(service, operation, table):
-    from localaws.protocol import service_model
+    from localaws.front.wire_protocol import service_model
 
     assert list(paths(table, service_model(service).operation_model(operation).input_shape)) == []

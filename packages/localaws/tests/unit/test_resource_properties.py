@@ -1,9 +1,9 @@
 import pytest
 from botocore.validate import ParamValidator
 
+from localaws.front.wire_protocol import service_model
 from localaws.kit.properties import as_api, retag
-from localaws.protocol import service_model
-from localaws.service import ResourceRequest
+from localaws.kit.service import ResourceRequest
 
 
 def shape(service, operation, *members):

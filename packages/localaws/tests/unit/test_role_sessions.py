@@ -2,8 +2,8 @@ from itertools import count
 
 import pytest
 
+from localaws.kit.service import AwsError, Credentials
 from localaws.kit.sessions import RoleSessions
-from localaws.service import AwsError, Credentials
 
 
 def credentials(key):

@@ -1,6 +1,6 @@
 import pytest
 
-from localaws.sagemaker.algorithms import find_algorithm
+from localaws.sagemaker.algorithm_images import find_algorithm
 
 
 class Named:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from localaws.sagemaker.artifacts import pack, unpack
+from localaws.sagemaker.model_archive import pack, unpack
 
 
 def archive_of(tmp_path, *entries):

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from localaws.sagemaker.algorithms import MetricDefinition
-from localaws.sagemaker.endpoint import Deployment, Endpoint, Variant
-from localaws.sagemaker.execution import Execution
+from localaws.kit.service import AwsError
+from localaws.sagemaker.algorithm_images import MetricDefinition
+from localaws.sagemaker.endpoint_record import Endpoint, EndpointDeployment, Variant
 from localaws.sagemaker.rollout import Rollouts
 from localaws.sagemaker.serving import ServingFailed
 from localaws.sagemaker.training_job import TrainingJob
-from localaws.service import AwsError
+from localaws.sagemaker.training_run import TrainingRun
 
 
 def denied(operation: str) -> ClientError:
@@ -110,7 +110,7 @@ class World:
         }
         job = TrainingJob(name="j", arn="arn", created=1.0, modified=1.0, request=request)
         job.enter("Starting", 1.0)
-        execution = Execution(
+        execution = TrainingRun(
             job=job,
             algorithm=Algorithm(code, wrong),
             folder=self.folder / "job",
@@ -237,18 +237,18 @@ def test_a_job_that_ended_while_it_waited_is_left_as_it_is(world: World) -> None
 # --- deployments
 
 
-def deployment(name: str, *variants: str) -> Deployment:
+def deployment(name: str, *variants: str) -> EndpointDeployment:
     made = [
         Variant(name=one, image="i", model_data_url="s3://b/m", role_arn="r", weight=1.0, instance_count=1)
         for one in variants or ("a", "b")
     ]
-    return Deployment(id=name, config_name=f"config-{name}", started=1.0, variants=made)
+    return EndpointDeployment(id=name, config_name=f"config-{name}", started=1.0, variants=made)
 
 
 class Rollout:
     """One endpoint, updated from `old` (None: created) to "new"; `alarms` are their states."""
 
-    def __init__(self, *, old: Deployment | None, alarms: Mapping[str, str], faults: Mapping[str, Exception]) -> None:
+    def __init__(self, *, old: EndpointDeployment | None, alarms: Mapping[str, str], faults: Mapping[str, Exception]) -> None:
         self.endpoint = Endpoint(name="e", arn="arn", created=1.0, modified=1.0, config_name="config-old", deployment=old)
         self.discarded: list[str] = []
         self.alarms, self._faults = alarms, faults
@@ -257,7 +257,7 @@ class Rollout:
         host: Any = SimpleNamespace(changed=lambda: None)
         self.rollouts = Rollouts(host, roles, serving, lock=RLock())
 
-    def _predictor(self, pending: Deployment, variant: Variant, arn: str) -> None:
+    def _predictor(self, pending: EndpointDeployment, variant: Variant, arn: str) -> None:
         if variant.name in self._faults:
             raise self._faults[variant.name]
 

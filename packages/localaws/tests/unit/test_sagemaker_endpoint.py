@@ -3,14 +3,14 @@ from dataclasses import asdict
 
 import pytest
 
-from localaws.sagemaker.endpoint import Deployment, Endpoint, Variant
+from localaws.kit.service import AwsError
+from localaws.sagemaker.endpoint_record import Endpoint, EndpointDeployment, Variant
 from localaws.sagemaker.rollout import check_policy, policy_of
-from localaws.service import AwsError
 
 
 def deployment(name):
     variant = Variant(name="v", image="i", model_data_url="s3://b/k", role_arn="arn:r", weight=1.0, instance_count=1)
-    return Deployment(id=name, config_name=name, started=1.0, variants=[variant])
+    return EndpointDeployment(id=name, config_name=name, started=1.0, variants=[variant])
 
 
 def endpoint(*, serving=None):

@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 import pytest
 
 from localaws.sagemaker.listing import select
-from localaws.sagemaker.resources import Resource
+from localaws.sagemaker.resource_tables import Resource
 
 
 def resources(count):

@@ -1,5 +1,5 @@
-from localaws.sagemaker.algorithms import MetricDefinition
-from localaws.sagemaker.metrics import MetricReader
+from localaws.sagemaker.algorithm_images import MetricDefinition
+from localaws.sagemaker.log_metrics import MetricReader
 
 LOSS = MetricDefinition(name="test:loss", regex=r"loss <score>=(\S+)")
 RATE = MetricDefinition(name="test:rate", regex=r"rate <score>=(\S+)")

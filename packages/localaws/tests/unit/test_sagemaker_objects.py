@@ -1,6 +1,6 @@
 import pytest
 
-from localaws.sagemaker.objects import relative_name
+from localaws.sagemaker.input_data import relative_name
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,5 @@
+from localaws.kit.service import Caller, Credentials
 from localaws.sagemaker.permissions import anywhere, creating, on, tagging
-from localaws.service import Caller, Credentials
 
 NOBODY = Credentials(access_key_id="a", secret_access_key="b")
 CALLER = Caller(arn="arn:user", account="1", region="r", credentials=NOBODY)

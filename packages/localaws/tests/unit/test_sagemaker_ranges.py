@@ -1,7 +1,7 @@
 import pytest
 
+from localaws.sagemaker.hyperparameter_search import Search
 from localaws.sagemaker.ranges import dimensions
-from localaws.sagemaker.search import Search
 
 
 def continuous(low, high, scaling=None):

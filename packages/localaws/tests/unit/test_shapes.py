@@ -3,8 +3,8 @@
 import pytest
 from botocore.loaders import Loader
 
-from localaws.protocol import service_model
-from localaws.shapes import _compiled, problems
+from localaws.front.shape_checks import _compiled, problems
+from localaws.front.wire_protocol import service_model
 
 
 def found(name, members, service="sagemaker"):

@@ -1,8 +1,8 @@
 import pytest
 
 from localaws.kit.permissions import anywhere, named, on
+from localaws.kit.service import AwsError, Caller, Credentials, Permission
 from localaws.kit.tags import as_list, changed, request_conditions, tags_in
-from localaws.service import AwsError, Caller, Credentials, Permission
 
 CALLER = Caller(arn="arn:user", account="1", region="r", credentials=Credentials(access_key_id="a", secret_access_key="b"))
 UPPER = {"Tags": [{"Key": "team", "Value": "blue"}], "TagKeys": ["old"]}

@@ -2,8 +2,8 @@
 
 import pytest
 
-from localaws.resources import RESOURCE_TYPES
-from localaws.templates import check_source, check_template, resource_schema
+from localaws.cloudformation import RESOURCE_TYPES
+from localaws.cloudformation.template_checks import check_source, check_template, resource_schema
 
 ROLE = {"AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [{"Anything": "goes"}]}}
 

@@ -12,7 +12,7 @@ import pytest
 import xgboost
 from sklearn.datasets import dump_svmlight_file
 
-from localaws.sagemaker.algorithms import InvalidPayload, Predictor
+from localaws.sagemaker.algorithm_images import InvalidPayload, Predictor
 from localaws.xgboost import XGBoost, model
 
 CSV, LIBSVM, JSON, JSONLINES = "text/csv", "text/libsvm", "application/json", "application/jsonlines"

@@ -61,23 +61,23 @@ def encode_json_request(rows: Rows) -> bytes:
 
 def encode_recordio_predictions(predictions: Predictions) -> bytes:
     """One record for each row, with `score` and, from a classifier, `predicted_label` among its labels."""
-    from sagemaker_formats.recordio import writing
+    from sagemaker_formats.recordio import writer
 
     has_labels = predictions.labels is not None
     payload = SCORE.size + 14 + (PREDICTED_LABEL.size + 14 if has_labels else 0)
     record_size = 8 + (payload + 3) // 4 * 4
     out = np.empty(record_size * len(predictions), np.uint8)
     labels = predictions.labels if predictions.labels is not None else np.zeros(0, np.float32)
-    writing.write_predictions(out, record_size, _as_bytes(predictions.scores), _as_bytes(labels))
+    writer.write_predictions(out, record_size, _as_bytes(predictions.scores), _as_bytes(labels))
     return out.tobytes()
 
 
 def decode_recordio_predictions(data: bytes) -> Predictions:
     """The predictions in a RecordIO answer. Raises InvalidData, which names the byte offset of the record."""
-    from sagemaker_formats.recordio import reading
+    from sagemaker_formats.recordio import reader
 
     scores, labels = np.empty(len(data) // 12 + 1, np.float32), np.empty(len(data) // 12 + 1, np.float32)
-    status, at, n_rows, labelled = reading.read_predictions(np.frombuffer(bytes(data), np.uint8), scores, labels)
+    status, at, n_rows, labelled = reader.read_predictions(np.frombuffer(bytes(data), np.uint8), scores, labels)
     if status != wire.OK:
         raise InvalidData(f"record at byte {at} of the answer: {wire.REASONS[status]}", cure=CURE)
     return Predictions(scores=scores[:n_rows].copy(), labels=labels[:n_rows].copy() if labelled == 1 else None)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from localaws.service import AwsError
+from localaws.kit.service import AwsError
 
 CATALOG = "AwsDataCatalog"
 

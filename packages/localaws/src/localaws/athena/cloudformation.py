@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from localaws.kit.properties import as_api, as_bool, changed, input_shape, retag, undone_on_failure, words
+from localaws.kit.service import Provisioned, ResourceRequest, ResourceType
 from localaws.kit.tags import as_list, tags_in
-from localaws.service import Provisioned, ResourceRequest, ResourceType
 
 
 def _configuration(client: Any, properties: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,12 +7,12 @@ from urllib.parse import unquote
 
 from localaws.athena import statements as kinds
 from localaws.athena.browsing import matches
-from localaws.athena.catalog import GlueCatalog, glue_errors
-from localaws.athena.lake import Lake, folder_uri, split_uri
-from localaws.athena.loading import add_partitions
+from localaws.athena.caller_s3 import Lake, folder_uri, split_uri
+from localaws.athena.glue_catalog import GlueCatalog, glue_errors
 from localaws.athena.statements import Statement
-from localaws.athena.tables import JSON, PARQUET, TEXT, read_storage, serde_of
-from localaws.athena.trino.errors import QueryError, unsupported
+from localaws.athena.table_descriptions import JSON, PARQUET, TEXT, read_storage, serde_of
+from localaws.athena.trino.query_errors import QueryError, unsupported
+from localaws.athena.write_targets import add_partitions
 
 Answer = tuple[Sequence[str], Sequence[Mapping[str, Any]]]
 """Lines of the result file, and GetQueryResults' ColumnInfo."""

@@ -16,7 +16,7 @@ from duckdb.func import FunctionNullHandling, PythonUDFType
 
 from localaws.athena import csv_lines, hashing
 from localaws.athena.trino.casts import FAILURE_MARK
-from localaws.athena.trino.errors import QueryError
+from localaws.athena.trino.query_errors import QueryError
 
 THREADS = 2
 _MEMORY_SHARE = 0.2

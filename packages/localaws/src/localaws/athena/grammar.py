@@ -18,7 +18,7 @@ from localaws.athena.statements import (
     TableName,
     Unload,
 )
-from localaws.athena.trino.errors import InvalidStatement
+from localaws.athena.trino.query_errors import InvalidStatement
 
 
 def parse(sql: str) -> Statement:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from localaws.athena.lexer import Reader
 from localaws.athena.statements import CreateDatabase, CreateTable, TableName
-from localaws.athena.trino.errors import InvalidStatement
+from localaws.athena.trino.query_errors import InvalidStatement
 
 _ESCAPES = {"\\t": "\t", "\\n": "\n", "\\r": "\r", "\\\\": "\\", "\\001": "\x01", "\\u0001": "\x01", "\\'": "'"}
 

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from localaws.athena.trino.errors import InvalidStatement
+from localaws.athena.trino.query_errors import InvalidStatement
 
 _TOKEN = re.compile(
     r"""(?P<skip>\s+|--[^\n]*|/\*.*?\*/)

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import duckdb
 
-from localaws.athena.tables import CSV, PARQUET, TEXT, Storage
+from localaws.athena.table_descriptions import CSV, PARQUET, TEXT, Storage
 from localaws.athena.trino.casts import Typed, cast, fail, quote
-from localaws.athena.trino.errors import QueryError, unsupported
+from localaws.athena.trino.query_errors import QueryError, unsupported
 from localaws.athena.trino.scope import Column
 from localaws.athena.trino.types import INTEGERS, VARCHAR, Type, coerces, duckdb_name
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from localaws.athena import browsing, submission
 from localaws.athena.cloudformation import RESOURCE_TYPES
-from localaws.athena.executions import ENGINE_VERSION, History
+from localaws.athena.query_executions import ENGINE_VERSION, History
 from localaws.athena.workgroups import PRIMARY, WorkGroup, WorkGroups, configuration_of, refuse, updated
 from localaws.kit.permissions import Asked, anywhere, named, on
+from localaws.kit.service import AwsError, Caller, Host, Members, Operation, ResourceType
 from localaws.kit.tags import as_list, changed, tags_of_request
-from localaws.service import AwsError, Caller, Host, Members, Operation, ResourceType
 
 if TYPE_CHECKING:
-    from localaws.athena.queue import Queue
+    from localaws.athena.query_queue import Queue
 
 _Names = Callable[[Members], Sequence[str]]
 
@@ -51,7 +51,7 @@ class Athena:
             queue.close()
 
     def _queue(self) -> "Queue":
-        from localaws.athena.queue import Queue
+        from localaws.athena.query_queue import Queue
 
         with self._lock:
             if self._started is None:
@@ -127,7 +127,7 @@ class Athena:
         return {"QueryExecutions": found, "UnprocessedQueryExecutionIds": unknown}
 
     def _get_results(self, caller: Caller, members: Members) -> Members:
-        from localaws.athena import results
+        from localaws.athena import result_pages
 
         execution = self._history.get(members["QueryExecutionId"])
         if not execution.ended:
@@ -137,8 +137,8 @@ class Athena:
         if members.get("QueryResultType", "DATA_ROWS") != "DATA_ROWS":
             raise refuse(f"The local Athena does not honour QueryResultType {members['QueryResultType']}.")
         client = self._host.client("s3", caller.credentials)
-        rows = members.get("MaxResults", results.MAX_ROWS)
-        return results.page(client, execution, max_rows=rows, token=members.get("NextToken"))
+        rows = members.get("MaxResults", result_pages.MAX_ROWS)
+        return result_pages.page(client, execution, max_rows=rows, token=members.get("NextToken"))
 
     def _get_statistics(self, caller: Caller, members: Members) -> Members:
         execution = self._history.get(members["QueryExecutionId"])

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from localaws.athena.browsing import check_catalog
-from localaws.athena.executions import QueryExecution
-from localaws.athena.lake import folder_uri, split_uri
-from localaws.athena.trino.errors import InvalidStatement
+from localaws.athena.caller_s3 import folder_uri, split_uri
+from localaws.athena.query_executions import QueryExecution
+from localaws.athena.trino.query_errors import InvalidStatement
 from localaws.athena.workgroups import WorkGroup, check_result_configuration, refuse
 
 if TYPE_CHECKING:
-    from localaws.athena.engine import Order
+    from localaws.athena.statement_run import Order
     from localaws.athena.statements import Kind
 
 _SUFFIXES = {"SELECT": ".csv", "UNLOAD": "", "CREATE_TABLE_AS_SELECT": "", "INSERT": ""}
@@ -78,7 +78,7 @@ def execution(
 
 
 def order(query: QueryExecution, result: Mapping[str, Any], cutoff_bytes: int | None) -> "Order":
-    from localaws.athena.engine import Order
+    from localaws.athena.statement_run import Order
 
     encryption = result.get("EncryptionConfiguration", {})
     extra = {"SSE_S3": {"ServerSideEncryption": "AES256"}, "SSE_KMS": {"ServerSideEncryption": "aws:kms"}}.get(

@@ -6,9 +6,9 @@ from copy import deepcopy
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from localaws.athena.executions import ENGINE_VERSION
+from localaws.athena.query_executions import ENGINE_VERSION
+from localaws.kit.service import AwsError
 from localaws.kit.timestamps import moment
-from localaws.service import AwsError
 
 PRIMARY = "primary"
 _RESULT = ("OutputLocation", "EncryptionConfiguration", "ExpectedBucketOwner")

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 import yaml
 
-from localaws.codebuild import nodes
-from localaws.codebuild.nodes import BuildspecError
+from localaws.codebuild import buildspec_yaml
+from localaws.codebuild.buildspec_yaml import BuildspecError
 
 PHASES = ("install", "pre_build", "build", "post_build")
 DEFAULT_NAME = "buildspec.yml"
@@ -92,10 +92,10 @@ def is_inline(buildspec: str) -> bool:
 
 def parse(text: str) -> Buildspec:
     """Raises BuildspecError for anything that would not be executed as it is written."""
-    top = nodes.mapping(nodes.compose(text), "", _TOP, _TOP_REASONS)
+    top = buildspec_yaml.mapping(buildspec_yaml.compose(text), "", _TOP, _TOP_REASONS)
     _check_version(top.get("version"))
     env = _section(top, "env", _ENV)
-    if nodes.flag(env.get("git-credential-helper"), "env.git-credential-helper"):
+    if buildspec_yaml.flag(env.get("git-credential-helper"), "env.git-credential-helper"):
         raise BuildspecError("env.git-credential-helper is not honoured by the local AWS: sources come from S3, not from git")
     phases = _section(top, "phases", PHASES)
     if not phases:
@@ -103,7 +103,7 @@ def parse(text: str) -> Buildspec:
     artifacts, secondary = _artifacts(top)
     cache = _section(top, "cache", ("paths",), _CACHE_REASONS)
     return Buildspec(
-        shell=nodes.choice(env.get("shell"), "env.shell", ("bash", "/bin/sh"), "/bin/sh"),
+        shell=buildspec_yaml.choice(env.get("shell"), "env.shell", ("bash", "/bin/sh"), "/bin/sh"),
         variables=_variables(env, "variables"),
         parameter_store=_variables(env, "parameter-store"),
         secrets_manager=_variables(env, "secrets-manager"),
@@ -113,7 +113,7 @@ def parse(text: str) -> Buildspec:
         reports=_reports(top),
         artifacts=artifacts,
         secondary_artifacts=secondary,
-        cache_paths=nodes.texts(cache.get("paths"), "cache.paths"),
+        cache_paths=buildspec_yaml.texts(cache.get("paths"), "cache.paths"),
     )
 
 
@@ -121,11 +121,11 @@ def _section(
     parent: Mapping[str, yaml.Node], name: str, known: tuple[str, ...], reasons: Mapping[str, str] | None = None
 ) -> dict[str, yaml.Node]:
     node = parent.get(name)
-    return {} if node is None or nodes.is_empty(node) else nodes.mapping(node, name, known, reasons)
+    return {} if node is None or buildspec_yaml.is_empty(node) else buildspec_yaml.mapping(node, name, known, reasons)
 
 
 def _check_version(node: yaml.Node | None) -> None:
-    version = "" if node is None else nodes.text(node, "version")
+    version = "" if node is None else buildspec_yaml.text(node, "version")
     if version == "0.1":
         raise BuildspecError("version 0.1 is not honoured by the local AWS: it gives each command a shell of its own; write version: 0.2")
     if version != "0.2":
@@ -134,15 +134,15 @@ def _check_version(node: yaml.Node | None) -> None:
 
 def _variables(env: Mapping[str, yaml.Node], name: str) -> dict[str, str]:
     node = env.get(name)
-    if node is None or nodes.is_empty(node):
+    if node is None or buildspec_yaml.is_empty(node):
         return {}
-    found = {key: nodes.text(value, f"env.{name}.{key}") for key, value in nodes.mapping(node, f"env.{name}").items()}
+    found = {key: buildspec_yaml.text(value, f"env.{name}.{key}") for key, value in buildspec_yaml.mapping(node, f"env.{name}").items()}
     _check_names(found, f"env.{name}")
     return found
 
 
 def _exported(env: Mapping[str, yaml.Node]) -> tuple[str, ...]:
-    names = nodes.texts(env.get("exported-variables"), "env.exported-variables")
+    names = buildspec_yaml.texts(env.get("exported-variables"), "env.exported-variables")
     _check_names(names, "env.exported-variables")
     if reserved := [name for name in names if name.startswith("AWS_")]:
         raise BuildspecError(f"env.exported-variables: {reserved[0]} cannot be exported: it starts with AWS_")
@@ -158,28 +158,28 @@ def _check_names(names: Mapping[str, str] | tuple[str, ...], where: str) -> None
 def _phase(node: yaml.Node, name: str) -> Phase:
     where = f"phases.{name}"
     known = ("commands", "finally", "on-failure", *(("runtime-versions",) if name == "install" else ()))
-    entries = nodes.mapping(node, where, known, {"run-as": _NO_USERS})
-    commands = nodes.texts(entries.get("commands"), f"{where}.commands")
+    entries = buildspec_yaml.mapping(node, where, known, {"run-as": _NO_USERS})
+    commands = buildspec_yaml.texts(entries.get("commands"), f"{where}.commands")
     if not commands and name != "install":
         raise BuildspecError(f"{where} has no commands")
     on_failure = entries.get("on-failure")
-    if on_failure is not None and nodes.text(on_failure, where).startswith("RETRY"):
+    if on_failure is not None and buildspec_yaml.text(on_failure, where).startswith("RETRY"):
         raise BuildspecError(f"{where}.on-failure RETRY is not honoured by the local AWS; it honours ABORT and CONTINUE")
     return Phase(
         commands=commands,
-        finally_commands=nodes.texts(entries.get("finally"), f"{where}.finally"),
-        on_failure=nodes.choice(on_failure, f"{where}.on-failure", ("ABORT", "CONTINUE"), "") or None,
+        finally_commands=buildspec_yaml.texts(entries.get("finally"), f"{where}.finally"),
+        on_failure=buildspec_yaml.choice(on_failure, f"{where}.on-failure", ("ABORT", "CONTINUE"), "") or None,
     )
 
 
 def _runtimes(phases: Mapping[str, yaml.Node]) -> dict[str, str]:
     if "install" not in phases:
         return {}
-    node = nodes.mapping(phases["install"], "phases.install").get("runtime-versions")
-    if node is None or nodes.is_empty(node):
+    node = buildspec_yaml.mapping(phases["install"], "phases.install").get("runtime-versions")
+    if node is None or buildspec_yaml.is_empty(node):
         return {}
     where = "phases.install.runtime-versions"
-    found = {key: nodes.text(value, f"{where}.{key}") for key, value in nodes.mapping(node, where).items()}
+    found = {key: buildspec_yaml.text(value, f"{where}.{key}") for key, value in buildspec_yaml.mapping(node, where).items()}
     if others := [name for name in found if name != "python"]:
         raise BuildspecError(f"{where}.{others[0]} is not honoured by the local AWS: it has Python only")
     return found
@@ -187,54 +187,54 @@ def _runtimes(phases: Mapping[str, yaml.Node]) -> dict[str, str]:
 
 def _artifacts(top: Mapping[str, yaml.Node]) -> tuple[Artifact | None, dict[str, Artifact]]:
     node = top.get("artifacts")
-    if node is None or nodes.is_empty(node):
+    if node is None or buildspec_yaml.is_empty(node):
         return None, {}
-    entries = nodes.mapping(node, "artifacts", (*_ARTIFACT, "secondary-artifacts"), {"type": "it belongs to version 0.1"})
+    entries = buildspec_yaml.mapping(node, "artifacts", (*_ARTIFACT, "secondary-artifacts"), {"type": "it belongs to version 0.1"})
     secondary = entries.pop("secondary-artifacts", None)
     found: dict[str, Artifact] = {}
-    if secondary is not None and not nodes.is_empty(secondary):
-        for identifier, item in nodes.mapping(secondary, "artifacts.secondary-artifacts").items():
+    if secondary is not None and not buildspec_yaml.is_empty(secondary):
+        for identifier, item in buildspec_yaml.mapping(secondary, "artifacts.secondary-artifacts").items():
             where = f"artifacts.secondary-artifacts.{identifier}"
-            found[identifier] = _artifact(nodes.mapping(item, where, _ARTIFACT), where)
+            found[identifier] = _artifact(buildspec_yaml.mapping(item, where, _ARTIFACT), where)
     if not entries and found:  # a common form although AWS's page asks for files always
         return None, found
     return _artifact(entries, "artifacts"), found
 
 
 def _artifact(entries: Mapping[str, yaml.Node], where: str) -> Artifact:
-    files = nodes.texts(entries.get("files"), f"{where}.files", or_one=True)  # AWS's tutorials write one file without a list
+    files = buildspec_yaml.texts(entries.get("files"), f"{where}.files", or_one=True)  # AWS's tutorials write one file without a list
     if not files:
         raise BuildspecError(f"{where} has no files")
     return Artifact(
         files=files,
         name=_optional(entries, "name", where),
         base_directory=_optional(entries, "base-directory", where) or ".",
-        exclude_paths=nodes.texts(entries.get("exclude-paths"), f"{where}.exclude-paths"),
-        discard_paths=nodes.flag(entries.get("discard-paths"), f"{where}.discard-paths"),
-        keep_symlinks=nodes.flag(entries.get("enable-symlinks"), f"{where}.enable-symlinks"),
+        exclude_paths=buildspec_yaml.texts(entries.get("exclude-paths"), f"{where}.exclude-paths"),
+        discard_paths=buildspec_yaml.flag(entries.get("discard-paths"), f"{where}.discard-paths"),
+        keep_symlinks=buildspec_yaml.flag(entries.get("enable-symlinks"), f"{where}.enable-symlinks"),
         s3_prefix=_optional(entries, "s3-prefix", where),
     )
 
 
 def _reports(top: Mapping[str, yaml.Node]) -> tuple[ReportFiles, ...]:
     node = top.get("reports")
-    if node is None or nodes.is_empty(node):
+    if node is None or buildspec_yaml.is_empty(node):
         return ()
     found = []
-    for group, item in nodes.mapping(node, "reports").items():
+    for group, item in buildspec_yaml.mapping(node, "reports").items():
         where = f"reports.{group}"
-        entries = nodes.mapping(item, where, ("files", "file-format", "base-directory", "discard-paths"))
-        files = nodes.texts(entries.get("files"), f"{where}.files")
+        entries = buildspec_yaml.mapping(item, where, ("files", "file-format", "base-directory", "discard-paths"))
+        files = buildspec_yaml.texts(entries.get("files"), f"{where}.files")
         if not files:
             raise BuildspecError(f"{where} has no files")
         file_format = _optional(entries, "file-format", where) or "JUNITXML"
         if file_format.upper() != "JUNITXML":
             raise BuildspecError(f"{where}.file-format {file_format} is not honoured by the local AWS: it reads JUNITXML")
-        nodes.flag(entries.get("discard-paths"), f"{where}.discard-paths")  # it only says where raw data would be stored
+        buildspec_yaml.flag(entries.get("discard-paths"), f"{where}.discard-paths")  # it only says where raw data would be stored
         found.append(ReportFiles(group=group, files=files, base_directory=_optional(entries, "base-directory", where) or "."))
     return tuple(found)
 
 
 def _optional(entries: Mapping[str, yaml.Node], name: str, where: str) -> str | None:
     node = entries.get(name)
-    return None if node is None or nodes.is_empty(node) else nodes.text(node, f"{where}.{name}")
+    return None if node is None or buildspec_yaml.is_empty(node) else buildspec_yaml.text(node, f"{where}.{name}")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from localaws.kit.properties import as_api, input_shape, member_of, name_of
-from localaws.service import Provisioned, ResourceRequest, ResourceType
+from localaws.kit.service import Provisioned, ResourceRequest, ResourceType
 
 _LONGEST_NAME = 150
 _PROPERTIES = frozenset(

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from localaws.codebuild import machine
+from localaws.codebuild import build_machine
+from localaws.codebuild.build_log import BuildLog
 from localaws.codebuild.buildspec import Buildspec, Phase
-from localaws.codebuild.failures import Halted, PhaseFailed
-from localaws.codebuild.log import BuildLog
+from localaws.codebuild.phase_failures import Halted, PhaseFailed
 from localaws.codebuild.shell import Shell, ShellEnded
 from localaws.codebuild.workspace import Workspace
 
@@ -31,7 +31,7 @@ class Commands:
         self._check, self._grace_s, self._failing = check, grace_s, False
         log.container(f"Moving to directory {source}")
         self._shell = Shell(
-            machine.shell(spec.shell), folder=space.folder / "shell", cwd=source, environment=environment, output=space.output
+            build_machine.shell(spec.shell), folder=space.folder / "shell", cwd=source, environment=environment, output=space.output
         )
 
     def run(self, name: str) -> None:

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from localaws.codebuild import refusals
+from localaws.codebuild.environment_variables import merged
 from localaws.codebuild.refusals import invalid
-from localaws.codebuild.variables import merged
 
 # StartBuild's member -> the setting that it replaces.
 _REPLACED = {

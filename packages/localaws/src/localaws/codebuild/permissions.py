@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterable
 
-from localaws.codebuild.projects import PRINCIPAL, project_arn, role_arn
+from localaws.codebuild.build_projects import PRINCIPAL, project_arn, role_arn
 from localaws.kit import permissions
 from localaws.kit.permissions import Asked, TagsOf
-from localaws.service import Caller, Members, Permission, pass_role
+from localaws.kit.service import Caller, Members, Permission, pass_role
 
 
 def anywhere(action: str) -> Asked:

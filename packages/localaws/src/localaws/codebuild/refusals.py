@@ -4,11 +4,11 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from localaws.codebuild.build_objects import parse_location
 from localaws.codebuild.buildspec import is_inline
-from localaws.codebuild.objects import parse_location
-from localaws.codebuild.variables import RESERVED
+from localaws.codebuild.environment_variables import RESERVED
 from localaws.kit.members import ANY, Honoured, only, refuse_unhonoured
-from localaws.service import AwsError
+from localaws.kit.service import AwsError
 
 INVALID = "InvalidInputException"
 

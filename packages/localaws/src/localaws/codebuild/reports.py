@@ -11,8 +11,8 @@ from localaws.codebuild.junit import TestCase
 from localaws.codebuild.permissions import report_group_arn
 from localaws.codebuild.refusals import check_members, invalid
 from localaws.kit.members import ANY, only
+from localaws.kit.service import AwsError, Caller, Host, Members
 from localaws.kit.timestamps import moment
-from localaws.service import AwsError, Caller, Host, Members
 
 _GROUP = {
     "name": ANY,

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from threading import RLock
 
-from localaws.codebuild.builds import Builds
+from localaws.codebuild.build_operations import Builds
+from localaws.codebuild.build_projects import Projects
 from localaws.codebuild.cloudformation import RESOURCE_TYPES
 from localaws.codebuild.permissions import anywhere, on_projects, on_report_groups
-from localaws.codebuild.projects import Projects
 from localaws.codebuild.reports import Reports
-from localaws.service import Caller, Host, Members, Operation
+from localaws.kit.service import Caller, Host, Members, Operation
 
 # What a command gets between SIGTERM and SIGKILL when its build is stopped or runs out of time. AWS documents no signal at all:
 # a build must not depend on it.

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from localaws.child import Child
+from localaws.kit.child_process import Child
 
 _POLL_S = 0.05
 

@@ -5,11 +5,11 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from localaws.codebuild import machine
-from localaws.codebuild.build import Build
-from localaws.codebuild.objects import parse_location
-from localaws.codebuild.sources import Fetched
-from localaws.service import Credentials
+from localaws.codebuild import build_machine
+from localaws.codebuild.build_objects import parse_location
+from localaws.codebuild.build_record import Build
+from localaws.codebuild.build_sources import Fetched
+from localaws.kit.service import Credentials
 
 
 class Workspace:
@@ -25,7 +25,7 @@ class Workspace:
 
     def environment(self, build: Build, sources: Sequence[Fetched], given: Mapping[str, str], *, aws: Mapping[str, str]) -> dict[str, str]:
         """The shell's variables: the machine's, then AWS's, then the user's, then those that CodeBuild alone sets."""
-        return {**machine.environment(self.folder), **aws, **given, **_own(build, sources)}
+        return {**build_machine.environment(self.folder), **aws, **given, **_own(build, sources)}
 
     def exporting(self, names: Sequence[str]) -> str:
         """A script that writes down what the shell's variables are at its end; those that are not set leave no file."""

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from localaws.kit.properties import gone_is_fine, picked, retag, words
+from localaws.kit.service import Provisioned, ResourceRequest, ResourceType
 from localaws.kit.tags import as_list, tags_in
-from localaws.service import Provisioned, ResourceRequest, ResourceType
 
 
 def _connection(service: str) -> ResourceType:

@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass, field
 from threading import RLock
 from typing import Any
 
+from localaws.kit.service import AwsError
 from localaws.kit.tags import changed
-from localaws.service import AwsError
 
 _MAX_TAGS = 200
 

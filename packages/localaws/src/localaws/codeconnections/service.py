@@ -6,8 +6,8 @@ from typing import Any
 from localaws.codeconnections.cloudformation import RESOURCE_TYPES
 from localaws.codeconnections.connections import Connection, Connections
 from localaws.kit.permissions import Asked, anywhere, named, on
+from localaws.kit.service import AwsError, Caller, Host, Members, Operation, ResourceType
 from localaws.kit.tags import as_list, tags_of_request
-from localaws.service import AwsError, Caller, Host, Members, Operation, ResourceType
 
 
 class CodeConnections:

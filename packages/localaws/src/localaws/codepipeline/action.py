@@ -7,10 +7,10 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from localaws.codepipeline.artifacts import Artifacts, MissingFile
-from localaws.codepipeline.records import Revision
-from localaws.codepipeline.variables import Unresolved
-from localaws.service import AwsError
+from localaws.codepipeline.action_variables import Unresolved
+from localaws.codepipeline.artifact_store import Artifacts, MissingFile
+from localaws.codepipeline.pipeline_records import Revision
+from localaws.kit.service import AwsError
 
 JOB_FAILED, CONFIGURATION, PERMISSION = "JobFailed", "ConfigurationError", "PermissionError"
 POLL_S = 0.2
@@ -31,7 +31,7 @@ class Ended(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
+class ActionResult:
     """How an action succeeded."""
 
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -77,7 +77,7 @@ class Job:
         return self.artifacts.read(self.inputs[artifact], artifact, path)
 
 
-Perform = Callable[[Job], "Outcome | None"]
+Perform = Callable[[Job], "ActionResult | None"]
 
 
 def failure(error: Exception) -> ActionFailed:

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from localaws.kit.properties import as_api, as_bool, gone_is_fine, input_shape, name_of, retag, undone_on_failure, words
+from localaws.kit.service import Provisioned, ResourceRequest, ResourceType
 from localaws.kit.tags import as_list, tags_in
-from localaws.service import Provisioned, ResourceRequest, ResourceType
 
 _PIPELINE = words("ArtifactStore ExecutionMode PipelineType RoleArn Stages Triggers Variables")
 _WEBHOOK = words("TargetPipeline TargetAction Filters Authentication AuthenticationConfiguration")

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from localaws.codepipeline.sessions import PRINCIPAL
+from localaws.codepipeline.action_roles import PRINCIPAL
 from localaws.kit import permissions
 from localaws.kit.permissions import Asked, TagsOf, named
-from localaws.service import Caller, Members, Permission, pass_role
+from localaws.kit.service import Caller, Members, Permission, pass_role
 
 
 def pipeline_arn(caller: Caller, *path: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from localaws.codepipeline.records import names
+from localaws.codepipeline.pipeline_records import names
 
 _CONNECTION_VARIABLES = frozenset({"AuthorDate", "BranchName", "CommitId", "CommitMessage", "ConnectionArn", "FullRepositoryName"})
 _TOKEN_VARIABLES = frozenset({"AuthorDate", "BranchName", "CommitId", "CommitMessage", "CommitUrl", "CommitterDate", "RepositoryName"})

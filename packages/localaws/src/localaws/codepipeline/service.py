@@ -6,18 +6,18 @@ from threading import RLock
 from typing import Any
 
 from localaws.codeconnections.connections import Connections
+from localaws.codepipeline.action_roles import Sessions
+from localaws.codepipeline.action_runner import Runner
 from localaws.codepipeline.cloudformation import RESOURCE_TYPES
-from localaws.codepipeline.engine import Engine
-from localaws.codepipeline.events import Events
-from localaws.codepipeline.executions import Executions
+from localaws.codepipeline.execution_operations import Executions
 from localaws.codepipeline.permissions import anywhere, on, saving, tagging
-from localaws.codepipeline.pipelines import Pipelines
-from localaws.codepipeline.records import ActionRun, Execution, Pipeline, from_json, to_json
-from localaws.codepipeline.runner import Runner
-from localaws.codepipeline.sessions import Sessions
+from localaws.codepipeline.pipeline_events import Events
+from localaws.codepipeline.pipeline_operations import Pipelines
+from localaws.codepipeline.pipeline_records import ActionRun, Pipeline, PipelineExecution, from_json, to_json
+from localaws.codepipeline.scheduler import Scheduler
 from localaws.codepipeline.webhooks import Webhooks
+from localaws.kit.service import AwsError, Caller, Host, Members, Operation
 from localaws.kit.tags import as_list
-from localaws.service import AwsError, Caller, Host, Members, Operation
 
 Handler = Callable[[Caller, Members], Members]
 
@@ -32,7 +32,7 @@ class CodePipeline:
         sessions = Sessions(host)
         self.runner = Runner(host, sessions, connections, lock=self.lock, settle=self._settle)
         events = Events(host.publish_event, host.region)
-        self.engine = Engine(events=events, lock=self.lock, now=time.time, start_action=self.runner.start, end_action=self.runner.end)
+        self.engine = Scheduler(events=events, lock=self.lock, now=time.time, start_action=self.runner.start, end_action=self.runner.end)
         self.pipelines = Pipelines(sessions, self.engine, self.lock)
         self.executions = Executions(self.pipelines, self.engine, self.lock)
         self.webhooks = Webhooks(self.lock, self._is_source)
@@ -62,7 +62,7 @@ class CodePipeline:
     def stop(self) -> None:
         self.runner.shut_down()
 
-    def _settle(self, pipeline: Pipeline, execution: Execution, run: ActionRun, result: Any) -> None:
+    def _settle(self, pipeline: Pipeline, execution: PipelineExecution, run: ActionRun, result: Any) -> None:
         with self.lock:
             self.engine.settle(pipeline, execution, run, result)
         self.host.changed()

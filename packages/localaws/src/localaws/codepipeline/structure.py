@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from localaws.codepipeline.action_variables import EXECUTION, EXECUTION_KEYS, PIPELINE, Reference, references
+from localaws.codepipeline.pipeline_records import names, run_order
 from localaws.codepipeline.providers import Provider, provider_of
-from localaws.codepipeline.records import names, run_order
-from localaws.codepipeline.variables import EXECUTION, EXECUTION_KEYS, PIPELINE, Reference, references
 from localaws.kit.members import ANY, Honoured, only, refuse_unhonoured
-from localaws.service import AwsError
+from localaws.kit.service import AwsError
 
 _ARTIFACT: Mapping[str, Honoured] = {"name": ANY}
 _ACTION: Mapping[str, Honoured] = {

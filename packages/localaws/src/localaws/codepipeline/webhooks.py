@@ -6,8 +6,8 @@ from typing import Any
 
 from localaws.codepipeline.permissions import on_webhook, webhook_arn
 from localaws.kit.permissions import Asked
+from localaws.kit.service import AwsError, Caller, Members, Operation
 from localaws.kit.tags import as_list, tags_of_request
-from localaws.service import AwsError, Caller, Members, Operation
 
 _MASK = "****"
 

@@ -5,6 +5,6 @@
 """
 
 from localaws.emulator.core import Emulator
-from localaws.emulator.settings import SERVICES, Settings
+from localaws.emulator.emulator_settings import SERVICES, Settings
 
 __all__ = ["SERVICES", "Emulator", "Settings"]

@@ -11,11 +11,11 @@ from typing import Any
 from urllib.parse import unquote, urlencode
 
 from localaws.emulator import deliveries
-from localaws.emulator.settings import STATE_KEYS, Settings
-from localaws.guard import Request, Signature
+from localaws.emulator.emulator_settings import STATE_KEYS, Settings
+from localaws.front.asgi_messages import Receive, Send
+from localaws.front.guard import Request, Signature
 from localaws.kit.files import write_whole
-from localaws.messages import Receive, Send
-from localaws.service import AwsError, Caller, Credentials, Permission
+from localaws.kit.service import AwsError, Caller, Credentials, Permission
 
 
 class Emulator:

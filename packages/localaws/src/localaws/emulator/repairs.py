@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from localaws.emulator import alarms, encryption, stored_secrets
-from localaws.emulator.settings import SERVICES, STATE_KEYS
+from localaws.emulator.emulator_settings import SERVICES, STATE_KEYS
 
 _DENIED: contextvars.ContextVar[tuple[str, str]] = contextvars.ContextVar("denied", default=("", "*"))  # action and resource
 

@@ -1,4 +1,4 @@
-"""Factorization Machines behind the seam of localaws/sagemaker/algorithms.py."""
+"""Factorization Machines behind the seam of localaws/sagemaker/algorithm_images.py."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from localaws.factorization_machines.hyperparameters import parse
 from localaws.factorization_machines.metrics import definitions
-from localaws.sagemaker.algorithms import MetricDefinition, Predictor
+from localaws.sagemaker.algorithm_images import MetricDefinition, Predictor
 
 CHANNELS = ("train", "test")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from localaws.factorization_machines.kernel import Weights
+from localaws.factorization_machines.compiled_loops import Weights
 
 FORMAT = "factorization-machines"
 VERSION = 1

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from localaws.sagemaker.algorithms import InvalidPayload
+from localaws.sagemaker.algorithm_images import InvalidPayload
 from sagemaker_formats.errors import InvalidData
 from sagemaker_formats.inference import JSON, JSONLINES, RECORDIO, Predictions, encode_recordio_predictions
 from sagemaker_formats.recordio import Rows, decode, to_float32

@@ -9,7 +9,7 @@ from localaws.factorization_machines import model
 from localaws.factorization_machines.data import Dataset, check_unique_keys
 from localaws.factorization_machines.payloads import TYPES, read_rows, write_predictions
 from localaws.factorization_machines.trainer import raw_scores
-from localaws.sagemaker.algorithms import InvalidPayload, answer_type
+from localaws.sagemaker.algorithm_images import InvalidPayload, answer_type
 from sagemaker_formats.inference import RECORDIO, Predictions, encode_request
 from sagemaker_formats.recordio import Rows
 

@@ -8,10 +8,10 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from localaws.factorization_machines import kernel
+from localaws.factorization_machines import compiled_loops
+from localaws.factorization_machines.compiled_loops import Step, Weights, Workspace
 from localaws.factorization_machines.data import Dataset
 from localaws.factorization_machines.hyperparameters import Hyperparameters
-from localaws.factorization_machines.kernel import Step, Weights, Workspace
 from localaws.factorization_machines.metrics import Tally
 
 # The container has no seed and its jobs differ from run to run. Ours are reproducible: all jobs draw from this one.
@@ -85,7 +85,7 @@ def train(
             if should_stop():
                 return
             part = np.zeros(TALLY_SIZE)
-            steps = kernel.train_batches(
+            steps = compiled_loops.train_batches(
                 data.indptr, data.keys, data.values, data.labels, begin * batch_rows, min(len(data), end * batch_rows), batch_rows,
                 steps, params.is_classifier, weights, means, variances, settings, work, part,
             )  # fmt: skip
@@ -145,7 +145,7 @@ def _settings(params: Hyperparameters) -> Step:
 def raw_scores(data: Dataset, weights: Weights) -> NDArray[np.float32]:
     """The score of every row before the logistic function, (n_rows,)."""
     out = np.empty(len(data), np.float32)
-    kernel.score_rows(data.indptr, data.keys, data.values, weights, out)
+    compiled_loops.score_rows(data.indptr, data.keys, data.values, weights, out)
     return out
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-from localaws.service import AwsError
+from localaws.kit.service import AwsError
 
 # What a request may hold: ANY value, one of a set of values, or a structure (or a list of structures) of the same.
 ANY = None

@@ -13,7 +13,7 @@ from botocore.exceptions import UnknownServiceError
 from botocore.loaders import Loader
 from botocore.model import ListShape, OperationModel, StructureShape
 
-from localaws.service import AwsError
+from localaws.kit.service import AwsError
 
 _PAGE = 100
 # SageMaker documents a default of its own for MaxResults. Where its model asks for more, for example of ListTags, that holds.

@@ -6,8 +6,8 @@ The action on each resource that the request names, with tags as condition keys;
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from localaws.kit.service import Caller, Members, Permission
 from localaws.kit.tags import request_conditions, resource_conditions, tags_of_request
-from localaws.service import Caller, Members, Permission
 
 Asked = Callable[[Caller, Members], Sequence[Permission]]
 Arns = Callable[[Caller, Members], Iterable[str]]

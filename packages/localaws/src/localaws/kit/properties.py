@@ -7,8 +7,8 @@ from typing import Any
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
+from localaws.kit.service import ResourceRequest
 from localaws.kit.tags import tags_in
-from localaws.service import ResourceRequest
 
 
 def name_of(request: ResourceRequest, given: str | None, *, longest: int, lower: bool = False) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from threading import Lock
 from typing import Any
 
-from localaws.service import Credentials, Host
+from localaws.kit.service import Credentials, Host
 
 _SESSION_S = 900  # a session is used again for this long: a new one costs a new client for each service
 

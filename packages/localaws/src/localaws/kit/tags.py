@@ -6,7 +6,7 @@ Some services spell a tag's members Key and Value, others key and value. Reading
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from localaws.service import AwsError
+from localaws.kit.service import AwsError
 
 # Services that have a ResourceTag condition key of their own beside aws:ResourceTag.
 _OWN_KEYS = frozenset({"sagemaker"})

@@ -7,8 +7,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from localaws.kit.properties import as_api, input_shape, retag, words
+from localaws.kit.service import Provisioned, ResourceRequest, ResourceType
 from localaws.kit.tags import as_list
-from localaws.service import Provisioned, ResourceRequest, ResourceType
 
 _POLL_S = 0.1
 _BUSY = ("Creating", "Updating", "RollingBack", "SystemUpdating")

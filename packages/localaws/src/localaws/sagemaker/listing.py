@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
-from localaws.sagemaker.resources import Resource
+from localaws.sagemaker.resource_tables import Resource
 
 R = TypeVar("R", bound=Resource)
 

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 from localaws.kit import permissions
 from localaws.kit.permissions import Arns, Asked, TagsOf, named
-from localaws.sagemaker.resources import resource_arn
-from localaws.sagemaker.roles import PRINCIPAL
-from localaws.service import Caller, Members, Permission, pass_role
+from localaws.kit.service import Caller, Members, Permission, pass_role
+from localaws.sagemaker.execution_roles import PRINCIPAL
+from localaws.sagemaker.resource_tables import resource_arn
 
 
 def on(action: str, *resources: tuple[str, str], tags_of: TagsOf) -> Asked:

@@ -8,11 +8,11 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from localaws.logs import LogStream
-from localaws.sagemaker.endpoint import Deployment, Endpoint
-from localaws.sagemaker.roles import Roles
+from localaws.kit.job_log import LogStream
+from localaws.kit.service import AwsError, Host
+from localaws.sagemaker.endpoint_record import Endpoint, EndpointDeployment
+from localaws.sagemaker.execution_roles import Roles
 from localaws.sagemaker.serving import Serving, ServingFailed
-from localaws.service import AwsError, Host
 
 _WATCH_S = 0.5  # between two looks at the alarms
 _INTERNAL_ERROR = "InternalServerError: We encountered an internal error. Please try again."
@@ -59,7 +59,7 @@ class Rollouts:
         self._shutdown = Event()
         self._threads: list[Thread] = []
 
-    def begin(self, endpoint: Endpoint, pending: Deployment, config: Mapping[str, Any]) -> None:
+    def begin(self, endpoint: Endpoint, pending: EndpointDeployment, config: Mapping[str, Any]) -> None:
         """Starts it and returns. The endpoint's `pending` must be set already."""
         thread = Thread(target=self._run, args=(endpoint, pending, policy_of(config)), name=f"rollout-{endpoint.name}", daemon=True)
         self._threads = [*(thread for thread in self._threads if thread.is_alive()), thread]
@@ -70,7 +70,7 @@ class Rollouts:
         for thread in self._threads:
             thread.join()
 
-    def _run(self, endpoint: Endpoint, pending: Deployment, policy: Policy) -> None:
+    def _run(self, endpoint: Endpoint, pending: EndpointDeployment, policy: Policy) -> None:
         started = time.monotonic()
         try:
             for variant in pending.variants:
@@ -89,7 +89,7 @@ class Rollouts:
                 self._complete(endpoint)
         self._host.changed()
 
-    def _bake(self, endpoint: Endpoint, pending: Deployment, policy: Policy, started: float) -> None:
+    def _bake(self, endpoint: Endpoint, pending: EndpointDeployment, policy: Policy, started: float) -> None:
         """Returns when the waits are over, or at once when the server goes down. Raises RollBack."""
         ends = time.monotonic() + policy.bake_s
         while True:
@@ -100,7 +100,7 @@ class Rollouts:
             if policy.timeout_s is not None and time.monotonic() - started > policy.timeout_s:
                 raise RollBack("The deployment did not end within MaximumExecutionTimeoutInSeconds and was rolled back.")
 
-    def _check_alarms(self, endpoint: Endpoint, pending: Deployment, policy: Policy) -> None:
+    def _check_alarms(self, endpoint: Endpoint, pending: EndpointDeployment, policy: Policy) -> None:
         """Looks them up as the new model's execution role, which AWS asks for cloudwatch:DescribeAlarms too. Raises RollBack."""
         if not policy.alarms:
             return
@@ -129,11 +129,11 @@ class Rollouts:
         if dropped is not None:
             self._serving.discard(dropped)
 
-    def _say(self, endpoint: Endpoint, deployment: Deployment, variant_name: str, line: str) -> None:
+    def _say(self, endpoint: Endpoint, deployment: EndpointDeployment, variant_name: str, line: str) -> None:
         endpoint_log(self._roles, endpoint, deployment, variant_name).put([line])
 
 
-def endpoint_log(roles: Roles, endpoint: Endpoint, deployment: Deployment, variant_name: str) -> LogStream:
+def endpoint_log(roles: Roles, endpoint: Endpoint, deployment: EndpointDeployment, variant_name: str) -> LogStream:
     """The log stream of one variant, written with its model's role."""
     role_arn = next(variant.role_arn for variant in deployment.variants if variant.name == variant_name)
     return LogStream(

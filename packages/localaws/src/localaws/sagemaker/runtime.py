@@ -5,14 +5,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from localaws.kit.members import refuse_unhonoured
+from localaws.kit.service import AwsError, Caller, Members, Operation, ResourceType
 from localaws.sagemaker import refusals
-from localaws.sagemaker.algorithms import InvalidPayload, Predictor
-from localaws.sagemaker.endpoint import Deployment, Endpoint, Variant
+from localaws.sagemaker.algorithm_images import InvalidPayload, Predictor
+from localaws.sagemaker.endpoint_record import Endpoint, EndpointDeployment, Variant
 from localaws.sagemaker.permissions import on
 from localaws.sagemaker.rollout import endpoint_log
 from localaws.sagemaker.service import SageMaker
 from localaws.sagemaker.serving import DeploymentGone, ServingFailed
-from localaws.service import AwsError, Caller, Members, Operation, ResourceType
 
 # The limit of botocore's model (and of AWS's API reference for years); AWS now documents 25 MB for some endpoints.
 MAX_BODY_BYTES = 6_291_456
@@ -51,7 +51,7 @@ class SageMakerRuntime:
     def stop(self) -> None:
         pass
 
-    def _target(self, caller: Caller, request: Members) -> tuple[Endpoint, Deployment, Variant, Predictor]:
+    def _target(self, caller: Caller, request: Members) -> tuple[Endpoint, EndpointDeployment, Variant, Predictor]:
         """What answers: the endpoint's live deployment, which an update may replace at any moment, also in this one."""
         while True:
             with self._sagemaker.lock:
@@ -67,7 +67,7 @@ class SageMakerRuntime:
             except ServingFailed as error:
                 raise AwsError("ServiceUnavailable", str(error), status=503) from error
 
-    def _variant(self, deployment: Deployment, target: str | None) -> Variant:
+    def _variant(self, deployment: EndpointDeployment, target: str | None) -> Variant:
         if target is not None:
             found = next((variant for variant in deployment.variants if variant.name == target), None)
             if found is None:
@@ -78,7 +78,7 @@ class SageMakerRuntime:
             raise AwsError("ValidationError", "Every production variant has the weight 0; name one with TargetVariant.")
         return self._chance.choices(deployment.variants, weights)[0]
 
-    def _model_error(self, endpoint: Endpoint, deployment: Deployment, variant: Variant, status: int, text: str) -> AwsError:
+    def _model_error(self, endpoint: Endpoint, deployment: EndpointDeployment, variant: Variant, status: int, text: str) -> AwsError:
         """AWS's text around the container's, which also goes to the endpoint's log."""
         host = self._sagemaker.host
         log = endpoint_log(self._sagemaker.roles, endpoint, deployment, variant.name)

@@ -4,18 +4,18 @@ from collections.abc import Mapping, Sequence
 from threading import RLock
 from typing import Any
 
-from localaws.sagemaker.algorithms import Algorithm
+from localaws.kit.service import Host, Operation
+from localaws.sagemaker.algorithm_images import Algorithm
 from localaws.sagemaker.cloudformation import RESOURCE_TYPES
-from localaws.sagemaker.endpoints import Endpoints
-from localaws.sagemaker.models import EndpointConfigs, Models
+from localaws.sagemaker.endpoint_operations import Endpoints
+from localaws.sagemaker.execution_roles import Roles
+from localaws.sagemaker.model_operations import EndpointConfigs, Models
 from localaws.sagemaker.permissions import anywhere, creating, on, tagging
-from localaws.sagemaker.resources import Table
-from localaws.sagemaker.roles import Roles
+from localaws.sagemaker.resource_tables import Table
 from localaws.sagemaker.serving import Serving
 from localaws.sagemaker.tagging import Tagging
-from localaws.sagemaker.training import TrainingJobs
-from localaws.sagemaker.tuning import TuningJobs
-from localaws.service import Host, Operation
+from localaws.sagemaker.training_operations import TrainingJobs
+from localaws.sagemaker.tuning_operations import TuningJobs
 
 _GRACE_S = 120.0  # what AWS gives an algorithm between SIGTERM and SIGKILL
 

@@ -8,11 +8,11 @@ from threading import Lock
 from botocore.exceptions import BotoCoreError, ClientError
 
 from localaws.kit.s3 import download, parse_uri
-from localaws.sagemaker.algorithms import Algorithm, Predictor
-from localaws.sagemaker.artifacts import unpack
-from localaws.sagemaker.endpoint import Deployment, Variant
-from localaws.sagemaker.roles import Roles, require_algorithm
-from localaws.service import AwsError
+from localaws.kit.service import AwsError
+from localaws.sagemaker.algorithm_images import Algorithm, Predictor
+from localaws.sagemaker.endpoint_record import EndpointDeployment, Variant
+from localaws.sagemaker.execution_roles import Roles, require_algorithm
+from localaws.sagemaker.model_archive import unpack
 
 _NO_DOWNLOAD = (
     'Failed to download model data for container "container_1" from URL: "{url}". Please ensure that there is an object located at the URL '
@@ -42,7 +42,7 @@ class Serving:
         self._discarded: set[str] = set()
         self._lock = Lock()
 
-    def predictor(self, deployment: Deployment, variant: Variant, endpoint_arn: str) -> Predictor:
+    def predictor(self, deployment: EndpointDeployment, variant: Variant, endpoint_arn: str) -> Predictor:
         """The variant's model, loaded if it is not in memory yet. Raises ServingFailed, or DeploymentGone."""
         key = (deployment.id, variant.name)
         if (loaded := self._predictors.get(key)) is not None:
@@ -54,7 +54,7 @@ class Serving:
                 self._predictors[key] = self._load(deployment, variant, endpoint_arn)
             return self._predictors[key]
 
-    def discard(self, deployment: Deployment) -> None:
+    def discard(self, deployment: EndpointDeployment) -> None:
         """Forgets a deployment. Requests that are being answered finish with the model that they hold."""
         with self._lock:
             self._discarded.add(deployment.id)
@@ -62,14 +62,14 @@ class Serving:
                 self._predictors.pop((deployment.id, variant.name), None)
         shutil.rmtree(self._folder / deployment.id, ignore_errors=True)
 
-    def discard_others(self, deployments: Iterable[Deployment]) -> None:
+    def discard_others(self, deployments: Iterable[EndpointDeployment]) -> None:
         """Removes what an earlier process left of deployments that are no more."""
         kept = {deployment.id for deployment in deployments}
         for path in self._folder.iterdir() if self._folder.exists() else ():
             if path.name not in kept:
                 shutil.rmtree(path, ignore_errors=True)
 
-    def _load(self, deployment: Deployment, variant: Variant, endpoint_arn: str) -> Predictor:
+    def _load(self, deployment: EndpointDeployment, variant: Variant, endpoint_arn: str) -> Predictor:
         model = self._folder / deployment.id / variant.name
         if not model.exists():
             self._fetch(variant, model, endpoint_arn)

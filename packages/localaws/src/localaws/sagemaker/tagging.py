@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+from localaws.kit.service import AwsError, Caller, Members
 from localaws.kit.tags import as_list, changed
-from localaws.sagemaker.resources import Resource, Table
-from localaws.service import AwsError, Caller, Members
+from localaws.sagemaker.resource_tables import Resource, Table
 
 
 class Tagging:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from localaws.kit.timestamps import moment
-from localaws.sagemaker.resources import Resource
+from localaws.sagemaker.resource_tables import Resource
 
 # SecondaryStatus -> TrainingJobStatus
 _STATUS = {

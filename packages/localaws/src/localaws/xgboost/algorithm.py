@@ -1,10 +1,10 @@
-"""XGBoost behind the seam of localaws/sagemaker/algorithms.py."""
+"""XGBoost behind the seam of localaws/sagemaker/algorithm_images.py."""
 
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from localaws.sagemaker.algorithms import MetricDefinition, Predictor
+from localaws.sagemaker.algorithm_images import MetricDefinition, Predictor
 from localaws.xgboost.hyperparameters import parse
 from localaws.xgboost.metrics import definitions
 

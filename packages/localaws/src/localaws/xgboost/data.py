@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, vstack
 
 from localaws.xgboost.hyperparameters import Hyperparameters
-from localaws.xgboost.tables import find_delimiter, read_csv, read_libsvm
+from localaws.xgboost.text_formats import find_delimiter, read_csv, read_libsvm
 
 FORMATS = {
     "csv": "csv",

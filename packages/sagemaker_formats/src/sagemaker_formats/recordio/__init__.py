@@ -3,7 +3,7 @@
 `encode` and `decode` work on bytes, `write_shard` and `read` on files of any size; `Rows` is the value they exchange.
     rows      rows.py     the value, and from_csr()
     codec     codec.py    the four functions above
-    wire      wire.py     the format; writing.py and reading.py hold the compiled loops
+    wire      wire.py     the format; writer.py and reader.py hold the compiled loops
 """
 
 from sagemaker_formats.recordio.codec import decode, encode, read, write_shard

@@ -19,17 +19,17 @@ def encode(rows: Rows) -> bytes:
 
     An empty row has neither values nor keys, only its shape. Raises InvalidData for a record of 512 MB or more.
     """
-    from sagemaker_formats.recordio import writing
+    from sagemaker_formats.recordio import writer
 
     label_bytes = np.zeros(0, np.uint8) if rows.labels is None else rows.labels.view(np.uint8)
     label_bytes.flags.writeable = False
-    ends = writing.record_ends(rows.indptr, rows.keys, rows.feature_dim, rows.labels is not None)
+    ends = writer.record_ends(rows.indptr, rows.keys, rows.feature_dim, rows.labels is not None)
     if len(rows) and np.diff(ends).max() >= wire.LENGTH_LIMIT:
         raise InvalidData(
             f"row {np.diff(ends).argmax()} does not fit into a record of {wire.LENGTH_LIMIT} bytes", cure="Use fewer features a row."
         )
     out = np.empty(ends[-1], np.uint8)
-    writing.write_rows(out, ends, rows.indptr, rows.keys, rows.values.view(np.uint8), label_bytes, rows.feature_dim)
+    writer.write_rows(out, ends, rows.indptr, rows.keys, rows.values.view(np.uint8), label_bytes, rows.feature_dim)
     return out.tobytes()
 
 
@@ -77,7 +77,7 @@ def read(file: BinaryIO, *, feature_dim: int | None = None, block_bytes: int = 1
 
 def _decode_whole(data: bytes, feature_dim: int | None, offset: int) -> tuple[Rows | None, int]:
     """The rows of the records that are whole, None if there is none, and the position behind them. `offset` is where the data begin."""
-    from sagemaker_formats.recordio import plain, reading
+    from sagemaker_formats.recordio import plain, reader
 
     # a record has at least 12 bytes, an entry at least 4
     indptr, labels = np.zeros(len(data) // 12 + 2, np.int64), np.empty(len(data) // 12 + 2, np.float32)
@@ -86,7 +86,7 @@ def _decode_whole(data: bytes, feature_dim: int | None, offset: int) -> tuple[Ro
     status, at, row, dim, labelled = wire.OK, 0, 0, -1 if feature_dim is None else feature_dim, -1
     while status == wire.OK and at < len(data):
         limit = row + (1 if row == 0 else ROWS_AT_A_TIME)  # one tells the fast reader what to expect
-        status, at, row, dim, labelled = reading.read_rows(source, at, row, limit, dim, labelled, indptr, keys, values, labels)
+        status, at, row, dim, labelled = reader.read_rows(source, at, row, limit, dim, labelled, indptr, keys, values, labels)
         if status == wire.OK:
             at, row = plain.read_plain(source, at, row, dim, labelled, indptr, keys, value_bytes, label_bytes)
     if status not in (wire.OK, wire.CUT):

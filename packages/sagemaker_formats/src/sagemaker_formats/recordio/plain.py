@@ -1,4 +1,4 @@
-"""A compiled loop that reads the records which nearly all data consist of, ten times as fast as reading.py and refusing nothing.
+"""A compiled loop that reads the records which nearly all data consist of, ten times as fast as reader.py and refusing nothing.
 
 A plain record is a short row as all known writers lay it out: fields in order, every length in one byte. The loop makes few calls that
 take arrays, since counting the references to them costs more than the reading.
@@ -61,7 +61,7 @@ def plain_end(data: Bytes, at: int, tail: Bytes, label_size: int) -> int:
 def read_plain(
     data: Bytes, at: int, row: int, dim: int, labelled: int, indptr: Ints, keys: Ints, value_bytes: Bytes, label_bytes: Bytes
 ) -> tuple[int, int]:
-    """(position, row) behind a run of plain records. Nothing is refused here: what is not plain is left to reading.py."""
+    """(position, row) behind a run of plain records. Nothing is refused here: what is not plain is left to reader.py."""
     tail, label_size = plain_tail(dim, labelled), 4 * labelled
     while True:
         end = plain_end(data, at, tail, label_size)

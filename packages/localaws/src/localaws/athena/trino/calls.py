@@ -6,11 +6,11 @@ from sqlglot import exp
 
 from localaws.athena.trino.aggregates import AGGREGATES, WINDOWS, decimal_average
 from localaws.athena.trino.casts import Typed, fail
-from localaws.athena.trino.errors import QueryError, unsupported
 from localaws.athena.trino.expressions import Context, boolean, compile_expression
 from localaws.athena.trino.functions import SCALARS
+from localaws.athena.trino.query_errors import QueryError, unsupported
 from localaws.athena.trino.signatures import apply, choose
-from localaws.athena.trino.special import SPECIAL
+from localaws.athena.trino.special_functions import SPECIAL
 from localaws.athena.trino.types import BIGINT, VARCHAR
 
 _WRITTEN_OUT: tuple[type[exp.Expression], ...] = (exp.Extract, exp.Trim, exp.StrPosition, exp.Substring, exp.Bracket)

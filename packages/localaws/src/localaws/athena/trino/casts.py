@@ -5,7 +5,7 @@ DuckDB rounds where Trino refuses ('1.5' to bigint), rounds half to even where T
 
 from dataclasses import dataclass
 
-from localaws.athena.trino.errors import QueryError
+from localaws.athena.trino.query_errors import QueryError
 from localaws.athena.trino.types import INTEGERS, Type, coerces, duckdb_name, is_numeric
 
 FAILURE_MARK = "\x1e"

@@ -8,10 +8,10 @@ from sqlglot import exp
 
 from localaws.athena.trino import operators
 from localaws.athena.trino.casts import Typed, cast, coerce
-from localaws.athena.trino.errors import QueryError, unsupported
-from localaws.athena.trino.intervals import add_interval
 from localaws.athena.trino.literals import LITERALS, type_named
+from localaws.athena.trino.moments import add_interval
 from localaws.athena.trino.parsing import position
+from localaws.athena.trino.query_errors import QueryError, unsupported
 from localaws.athena.trino.scope import Relation, Scope
 from localaws.athena.trino.types import BIGINT, BOOLEAN, UNKNOWN, array, is_numeric
 

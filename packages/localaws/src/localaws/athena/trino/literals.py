@@ -7,7 +7,7 @@ from decimal import Decimal
 from sqlglot import exp
 
 from localaws.athena.trino.casts import Typed, quote
-from localaws.athena.trino.errors import QueryError, unsupported
+from localaws.athena.trino.query_errors import QueryError, unsupported
 from localaws.athena.trino.types import (
     BIGINT,
     BOOLEAN,

@@ -1,7 +1,7 @@
 """Arithmetic, comparison and concatenation with Trino's result types and errors."""
 
 from localaws.athena.trino.casts import Typed, coerce, fail, quote
-from localaws.athena.trino.errors import QueryError
+from localaws.athena.trino.query_errors import QueryError
 from localaws.athena.trino.types import (
     BOOLEAN,
     DOUBLE,

@@ -10,11 +10,11 @@ from sqlglot import exp
 from localaws.athena.trino import operators
 from localaws.athena.trino.calls import compile_call, direction
 from localaws.athena.trino.casts import Typed, coerce
-from localaws.athena.trino.errors import QueryError, unsupported
 from localaws.athena.trino.expressions import Context, boolean, compile_expression
+from localaws.athena.trino.from_clause import Sources
 from localaws.athena.trino.parsing import parse_query, position
+from localaws.athena.trino.query_errors import QueryError, unsupported
 from localaws.athena.trino.scope import Catalog, Column, Relation, Scope, check_readable
-from localaws.athena.trino.sources import Sources
 from localaws.athena.trino.types import common_type
 
 _SELECT = {"expressions", "from_", "joins", "where", "group", "having", "distinct", "order", "limit", "offset", "with_"}

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from localaws.athena.trino.errors import QueryError, unsupported
+from localaws.athena.trino.query_errors import QueryError, unsupported
 from localaws.athena.trino.types import Type
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from localaws.athena.trino.casts import Typed, coerce, fail
-from localaws.athena.trino.errors import QueryError
+from localaws.athena.trino.query_errors import QueryError
 from localaws.athena.trino.types import (
     BIGINT,
     BOOLEAN,

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from localaws.athena.trino.errors import unsupported
+from localaws.athena.trino.query_errors import unsupported
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,258 @@
+"""The functions of 02_train: one training or tuning job of a built-in algorithm, through the SageMaker SDK."""
+
+import logging
+import secrets
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from mlkit.aws.finished_jobs import find_training_job, find_tuning_job, in_name, is_reusing, job_key, tell_reused
+from mlkit.aws.inputs import REGION, tell_input
+from mlkit.aws.job_results import Trained, job_row, trained_by, tuning_jobs
+from mlkit.aws.s3_objects import digest_object, read_verified, write_object
+from mlkit.aws.session import Session, aws_errors
+from mlkit.errors import TrainingJobFailed, UsageError
+from mlkit.naming import JOB_KEY_TAG, job_prefix
+from mlkit.notebook import handoff, journal, shown_tables
+from mlkit.notebook.handoff import PreparedData, StoredObject, TrainedModel
+from mlkit.settings import Project
+from mlkit.training.builtin_algorithms import Algorithm, Hyperparameters
+
+_POLL_S = 0.5
+_INSTANCES = 1
+
+
+def image_uri(aws: Session, algorithm: Algorithm) -> str:
+    """The address of the built-in algorithm's image in the session's region."""
+    from sagemaker.core import image_uris  # imported here, because the SDK takes seconds to import
+
+    tell_input(aws, REGION)
+    return str(image_uris.retrieve(algorithm.name, aws.region, version=algorithm.version))
+
+
+def load_prepared_data(project: Project) -> PreparedData:
+    return handoff.load(PreparedData, project.handoff, "prepared_data", made_by="notebooks/01_prep.ipynb")
+
+
+def describe_prepared_data(prepared: PreparedData) -> shown_tables.Table:
+    """The training data, for the notebook to show."""
+    rows = {
+        "run": prepared.run_id,
+        "table": f"{prepared.database}.{prepared.table}",
+        "feature_dim": prepared.feature_dim,
+        "train rows": prepared.train.rows,
+        "validation rows": prepared.validation.rows,
+        "train data": prepared.train.s3_uri,
+    }
+    return shown_tables.facts(rows)
+
+
+def run_training_job(
+    aws: Session, prepared: PreparedData, hyperparameters: Hyperparameters, *, role: str, instance_type: str, max_runtime_s: int = 3600
+) -> Trained:
+    """Run one training job to its end, or take over a finished one with the same key. Raises TrainingJobFailed with SageMaker's reason."""
+    algorithm = hyperparameters.algorithm
+    key = job_key("training", prepared, _request(aws, hyperparameters, role, instance_type, max_runtime_s))
+    if is_reusing() and (job := find_training_job(aws, key)):
+        tell_reused("training", job["TrainingJobName"], job)
+        return trained_by(job, algorithm, tuning_job=None, jobs=shown_tables.Table([job_row(job, algorithm)]), reused=True)
+    trainer = _trainer(aws, prepared, hyperparameters, role, instance_type, max_runtime_s, key)
+    with aws_errors():
+        trainer.train(input_data_config=_channels(prepared, algorithm), wait=False, logs=False)
+    name = str(trainer._latest_training_job.training_job_name)
+    job = _wait(lambda: aws.client("sagemaker").describe_training_job(TrainingJobName=name), "TrainingJobStatus", name)
+    return trained_by(job, algorithm, tuning_job=None, jobs=shown_tables.Table([job_row(job, algorithm)]))
+
+
+def run_tuning_job(
+    aws: Session,
+    prepared: PreparedData,
+    hyperparameters: Hyperparameters,
+    *,
+    role: str,
+    instance_type: str,
+    ranges: Mapping[str, Sequence[float]],
+    max_jobs: int,
+    max_parallel_jobs: int,
+    objective: str = "",
+    max_runtime_s: int = 3600,
+) -> Trained:
+    """Search the ranges ([low, high]; integers when both ends are) and return the best job by the objective on the validation split.
+
+    The default objective is the algorithm's first one; it decides whether more is better. With --reuse, a finished tuning job with the
+    same key is taken over instead.
+    """
+    algorithm = hyperparameters.algorithm
+    objective = objective or algorithm.objective
+    kept = Hyperparameters(
+        algorithm=algorithm, values={name: value for name, value in hyperparameters.values.items() if name not in ranges}
+    )
+    search = {"objective": objective, "ranges": dict(ranges), "max_jobs": max_jobs, "max_parallel_jobs": max_parallel_jobs}
+    key = job_key("tuning", prepared, {**_request(aws, kept, role, instance_type, max_runtime_s), **search})
+    client = aws.client("sagemaker")
+    tuning = find_tuning_job(aws, key) if is_reusing() else None
+    reused = tuning is not None
+    if tuning is None:
+        trainer = _trainer(aws, prepared, kept, role, instance_type, max_runtime_s, key)
+        name = _start_tuning(aws, trainer, prepared, algorithm, ranges, max_jobs, max_parallel_jobs, objective, key)
+        tuning = _wait(
+            lambda: client.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name), "HyperParameterTuningJobStatus", name
+        )
+    name, best = tuning["HyperParameterTuningJobName"], tuning.get("BestTrainingJob", {}).get("TrainingJobName")
+    if best is None:
+        raise TrainingJobFailed(
+            f"Tuning job {name} ended without a usable training job", cure="Read the failure reasons of its training jobs."
+        )
+    with aws_errors():
+        job = client.describe_training_job(TrainingJobName=best)
+        if reused:
+            tell_reused("tuning", name, job)
+        return trained_by(job, algorithm, tuning_job=name, jobs=tuning_jobs(aws, name), reused=reused)
+
+
+def save_trained_model(aws: Session, prepared: PreparedData, trained: Trained, *, role: str, project: Project) -> TrainedModel:
+    """Store the encoding beside the model and write handoff/trained_model.json."""
+    name = prepared.encoding.s3_uri.rpartition("/")[2]
+    encoding = write_object(aws, encoding_uri(trained.model_data_url, name), read_verified(aws, prepared.encoding))
+    model: StoredObject = digest_object(aws, trained.model_data_url)
+    value = TrainedModel(
+        your_initials=prepared.your_initials,
+        training_job=trained.training_job,
+        tuning_job=trained.tuning_job,
+        image_uri=image_uri(aws, trained.algorithm),
+        execution_role=role,
+        model=model,
+        encoding=encoding,
+        hyperparameters=trained.hyperparameters,
+        metrics=trained.metrics,
+        billable_seconds=trained.billable_seconds,
+        prepared_data=prepared,
+    )
+    handoff.save(value, project.handoff, "trained_model")
+    journal.log_metrics({**trained.metrics, "billable_seconds": trained.billable_seconds})
+    return value
+
+
+def encoding_uri(model_data_url: str, name: str) -> str:
+    """The address of the encoding, beside the model that was trained with it."""
+    return f"{model_data_url.rpartition('/')[0]}/{name}"
+
+
+def _request(aws: Session, hyperparameters: Hyperparameters, role: str, instance_type: str, max_runtime_s: int) -> dict[str, Any]:
+    """The request of `_trainer` without names and addresses."""
+    instances = {"instance_type": instance_type, "instance_count": _INSTANCES}
+    image, values = image_uri(aws, hyperparameters.algorithm), dict(hyperparameters.values)
+    return {"image": image, "role": role, "hyperparameters": values, "max_runtime_s": max_runtime_s, **instances}
+
+
+def _trainer(
+    aws: Session,
+    prepared: PreparedData,
+    hyperparameters: Hyperparameters,
+    role: str,
+    instance_type: str,
+    max_runtime_s: int,
+    key: str,
+) -> Any:
+    logging.getLogger("sagemaker").setLevel(logging.WARNING)
+    from sagemaker.core.helper.session_helper import Session as SdkSession
+    from sagemaker.core.shapes import Tag
+    from sagemaker.train import ModelTrainer
+    from sagemaker.train.configs import Compute, OutputDataConfig, StoppingCondition
+
+    with aws_errors():
+        return ModelTrainer(
+            sagemaker_session=SdkSession(
+                boto_session=aws.boto_session, sagemaker_client=aws.client("sagemaker"), default_bucket=prepared.bucket
+            ),
+            training_image=image_uri(aws, hyperparameters.algorithm),
+            role=role,
+            hyperparameters=dict(hyperparameters.values),
+            base_job_name=_job_prefix(aws, key),
+            tags=[Tag(key=JOB_KEY_TAG, value=key)],
+            compute=Compute(instance_type=instance_type, instance_count=_INSTANCES, volume_size_in_gb=10),
+            stopping_condition=StoppingCondition(max_runtime_in_seconds=max_runtime_s),
+            output_data_config=OutputDataConfig(s3_output_path=f"s3://{prepared.bucket}/models/"),
+        )
+
+
+def _channels(prepared: PreparedData, algorithm: Algorithm) -> list[Any]:
+    """The channels `train` and validation. Training never reads the held-out test rows; they are for the gate alone."""
+    from sagemaker.core.shapes import Channel, DataSource, S3DataSource
+
+    return [
+        Channel(
+            channel_name=name,
+            content_type=channel.content_type,
+            data_source=DataSource(
+                s3_data_source=S3DataSource(s3_data_type="S3Prefix", s3_uri=channel.s3_uri, s3_data_distribution_type="FullyReplicated")
+            ),
+        )
+        for name, channel in (("train", prepared.train), (algorithm.validation_channel, prepared.validation))
+    ]
+
+
+def _range(name: str, ends: Sequence[float]) -> Any:
+    from sagemaker.core.parameter import ContinuousParameter, IntegerParameter
+
+    if len(ends) != 2 or not ends[0] < ends[1]:
+        raise UsageError(f"The range of {name} is {list(ends)}", cure="Give two numbers, the lower first.")
+    kind = IntegerParameter if all(isinstance(end, int) for end in ends) else ContinuousParameter
+    return kind(ends[0], ends[1], scaling_type="Auto")
+
+
+def _wait(describe: Callable[[], dict[str, Any]], status: str, name: str) -> dict[str, Any]:
+    while True:
+        with aws_errors():
+            job = describe()
+        if job[status] == "Completed":
+            return job
+        if job[status] in ("Failed", "Stopped"):
+            raise TrainingJobFailed(f"{name} {job[status].lower()}: {job.get('FailureReason', 'no reason given')}")
+        time.sleep(_POLL_S)
+
+
+def _start_tuning(
+    aws: Session,
+    trainer: Any,
+    prepared: PreparedData,
+    algorithm: Algorithm,
+    ranges: Mapping[str, Sequence[float]],
+    max_jobs: int,
+    max_parallel_jobs: int,
+    objective: str,
+    key: str,
+) -> str:
+    """Start the tuning job without waiting for it. Returns its name."""
+    from sagemaker.train.tuner import HyperparameterTuner
+
+    tuner = HyperparameterTuner(
+        trainer,
+        objective,
+        {name: _range(name, ends) for name, ends in ranges.items()},
+        objective_type=algorithm.direction(objective),
+        max_jobs=max_jobs,
+        max_parallel_jobs=max_parallel_jobs,
+    )
+    name = f"{_job_prefix(aws, key)}-{datetime.now(UTC):%H%M%S}"
+    with aws_errors():
+        tuner.tune(inputs=_channels(prepared, algorithm), job_name=name, wait=False)
+    return name
+
+
+def _job_prefix(aws: Session, key: str) -> str:
+    """The prefix of a job's name: the pipeline execution, by which the sweeper finds it, the beginning of its key, and a unique part.
+
+    At most 25 characters, because a tuning job's name has 32 and ends with the time.
+    """
+    return f"{job_prefix(aws.pipeline_execution_id)}{in_name(key)}-{secrets.token_hex(2)}"
+
+
+def check_tuning(tune: bool, max_jobs: int, max_parallel_jobs: int) -> None:
+    """Raises UsageError for impossible numbers of jobs."""
+    if tune and not 1 <= max_parallel_jobs <= max_jobs:
+        raise UsageError(
+            f"max_jobs is {max_jobs}, max_parallel_jobs is {max_parallel_jobs}",
+            cure="Set both to at least 1, and max_parallel_jobs to at most max_jobs.",
+        )

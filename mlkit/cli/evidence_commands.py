@@ -1,0 +1,140 @@
+"""mlkit evidence ... | exports | sweep: commands for the pipeline's actions, and for people."""
+
+import os
+import re
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mlkit.cli.console import out
+from mlkit.cli.shared_options import INITIALS, SealSha256, Yes, YourInitials
+from mlkit.errors import UsageError
+from mlkit.settings import Project
+
+_EXECUTION_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+app = typer.Typer(no_args_is_help=True, help="Seal an execution's evidence, fetch it, and compare it with what was approved.")
+Exports = Annotated[Path, typer.Option(help="File for the `export NAME=value` lines that the shell reads.")]
+
+
+def _write_exports(path: Path, values: dict[str, object]) -> None:
+    path.write_text("".join(f"export {name}={shlex.quote(str(value))}\n" for name, value in values.items()))
+
+
+def exports(file: Annotated[Path, typer.Argument(help="The file to write.")] = Path("exports.env")) -> None:
+    """Write the notebooks' results as shell variables, for a buildspec to export.
+
+    Example: mlkit exports exports.env
+    """
+    from mlkit.aws.endpoints import load_trained_model
+    from mlkit.notebook import handoff
+    from mlkit.notebook.handoff import TestResult
+
+    project = Project.here()
+    trained = load_trained_model(project)
+    tuned = "true" if trained.tuning_job else "false"
+    values: dict[str, object] = {"TRAINING_JOB": trained.training_job, "TUNED": tuned, "MODEL_SHA256": trained.model.sha256}
+    if (project.handoff / "test_result.json").is_file():
+        result = handoff.load(TestResult, project.handoff, "test_result", made_by="notebooks/03_test_endpoint.ipynb")
+        figures = {"MATCH_RATE": f"{result.match_rate:.4f}", "LOW": f"{result.low:.4f}", "HIGH": f"{result.high:.4f}"}
+        values |= {"VERDICT": result.verdict, **figures, "ROWS": result.rows}
+    _write_exports(file, values)
+
+
+@app.command()
+def seal(
+    staging: Annotated[str, typer.Option(envvar="STAGING", help="The staging bucket's s3:// address.")],
+    evidence_bucket: Annotated[str, typer.Option(envvar="EVIDENCE", help="The evidence bucket's s3:// address.")],
+    execution: Annotated[str, typer.Option(envvar="PIPELINE_EXECUTION_ID", help="The pipeline execution.")],
+    action: Annotated[str, typer.Option(envvar="ACTION", help="The sealing action, STAGE.ACTION.")],
+    exports: Exports = Path("exports.env"),
+) -> None:
+    """Copy the execution's staged files to the write-once evidence bucket and write their manifest.
+
+    Example: mlkit evidence seal --staging s3://staging --evidence-bucket s3://evidence --execution ID --action QA.SealEvidence
+    """
+    from mlkit.aws.endpoints import load_trained_model
+    from mlkit.aws.sealing import seal as seal_all
+    from mlkit.aws.session import Session
+    from mlkit.notebook import handoff
+    from mlkit.notebook.handoff import TestResult
+
+    project = Project.here()
+    address, digest = seal_all(
+        Session(),
+        staging=staging,
+        evidence_uri=evidence_bucket,
+        pipeline=os.environ.get("CODEBUILD_INITIATOR", "by-hand").removeprefix("codepipeline/"),
+        execution=execution,
+        action=action,
+        attempt=os.environ.get("CODEBUILD_BUILD_ID", "by-hand").rpartition(":")[2],
+        root=project.root,
+        trained=load_trained_model(project),
+        tested=handoff.load(TestResult, project.handoff, "test_result", made_by="notebooks/03_test_endpoint.ipynb"),
+    )
+    _write_exports(exports, {"SEAL_SHA256": digest, "EVIDENCE_URI": address})
+    out.print(f"Sealed as {digest}: {address}")
+
+
+@app.command()
+def fetch(
+    manifest: Annotated[str, typer.Argument(help="The manifest's s3:// address: the end of the approval's message.")],
+    to: Annotated[Path | None, typer.Option(help="New folder; by default executed/sealed-EXECUTION.")] = None,
+    seal_sha256: Annotated[str | None, SealSha256] = None,
+) -> None:
+    """Copy sealed notebooks, records and model to this disk. Each file is first compared with its sealed digest.
+
+    Example: mlkit evidence fetch s3://evidence/.../manifest.json --seal-sha256 SHA256
+    """
+    from mlkit.aws.evidence_download import fetch_sealed
+    from mlkit.aws.session import Session
+
+    execution = manifest.rstrip("/").split("/")[-4] if manifest.count("/") > 5 else "evidence"
+    folder = to or Path("executed") / f"sealed-{execution}"
+    sealed, paths = fetch_sealed(Session(), manifest, folder, sha256=seal_sha256)
+    for path in paths:
+        out.print(f"  {path}")
+    out.print(f"{sealed.verdict}: {len(paths)} files, each as sealed by {sealed.action} on {sealed.sealed_at}")
+
+
+@app.command("verify-approval")
+def verify_approval(
+    seal_uri: Annotated[str, typer.Option(envvar="SEAL_URI", help="The manifest's s3:// address.")],
+    seal_sha256: Annotated[str, SealSha256],
+) -> None:
+    """Compare code, model, configuration and every sealed file with what was approved.
+
+    Example: mlkit evidence verify-approval --seal-uri s3://evidence/.../manifest.json --seal-sha256 SHA256
+    """
+    from mlkit.aws.sealing import verify_approval as verify
+    from mlkit.aws.session import Session
+
+    compared = verify(Session(), seal_uri=seal_uri, seal_sha256=seal_sha256, root=Project.here().root)
+    out.print(f"As approved: {', '.join(compared)}")
+
+
+def sweep(
+    execution: Annotated[str, typer.Argument(help="The pipeline execution's id.")],
+    your_initials: YourInitials = INITIALS,
+    yes: Yes = False,
+) -> None:
+    """List what an execution left behind: running jobs and its QA endpoint. With --yes, stop and delete them.
+
+    Example: mlkit sweep 01234567-89ab-cdef-0123-456789abcdef
+    """
+    from mlkit.aws.session import Session
+    from mlkit.aws.sweeping import find_leftovers
+    from mlkit.aws.sweeping import sweep as end
+
+    if not _EXECUTION_ID.fullmatch(execution):
+        cure = "`aws codepipeline list-pipeline-executions --pipeline-name PIPELINE` lists the ids."
+        raise UsageError(f"{execution!r} is not the id of a pipeline execution", cure=cure)
+    aws = Session()
+    leftovers = find_leftovers(aws, execution, your_initials)
+    for leftover in leftovers:
+        out.print(f"{'ends' if yes else 'would end'} {leftover.kind} {leftover.name}")
+    if not leftovers:
+        out.print("The execution left nothing behind.")
+    elif yes:
+        end(aws, leftovers)

@@ -1,0 +1,60 @@
+"""Checks of the pipeline: its stack, the connection to the repository, the approver's subscription."""
+
+from mlkit.doctor.account import Account
+from mlkit.doctor.checking import Check
+from mlkit.doctor.findings import Finding, fail, ok, skipped, warn
+from mlkit.doctor.stack_findings import judge_stack
+
+_TOPIC = "ApprovalTopic"  # the template's logical id
+
+
+def stack(account: Account) -> Finding:
+    found = account.pipeline_stack
+    return judge_stack(found) if found else skipped(f"no stack {account.names.pipeline_stack}", account.deploy_pipeline)
+
+
+def connection(account: Account) -> Finding:
+    arn = _parameters(account).get("ConnectionArn", "")
+    if not arn:
+        return ok("none: the pipeline reads its source with a GitHub token")
+    service = arn.split(":")[2]  # codeconnections, or its former name codestar-connections
+    found = account.aws.client(service).get_connection(ConnectionArn=arn)["Connection"]
+    told = f"{found['ConnectionName']} to {found['ProviderType']} is {found['ConnectionStatus']}"
+    if found["ConnectionStatus"] == "AVAILABLE":
+        return ok(told)
+    return fail(
+        f"{told}: no push starts the pipeline",
+        "Finish the handshake: console, Developer Tools, Settings, Connections, Update pending connection.",
+    )
+
+
+def subscription(account: Account) -> Finding:
+    """Whether somebody is notified of approvals. A subscription has no ARN until it is confirmed."""
+    stack_name = account.names.pipeline_stack
+    resource = account.aws.client("cloudformation").describe_stack_resource(StackName=stack_name, LogicalResourceId=_TOPIC)
+    topic = resource["StackResourceDetail"]["PhysicalResourceId"]
+    pages = account.aws.client("sns").get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic)
+    found = [item for page in pages for item in page["Subscriptions"]]
+    confirmed = [item["Endpoint"] for item in found if item["SubscriptionArn"].startswith("arn:")]
+    waiting = [item["Endpoint"] for item in found if item["SubscriptionArn"] == "PendingConfirmation"]
+    if waiting:
+        told = f"{', '.join(waiting)} has not confirmed the subscription to approvals"
+        return warn(told, "Click the link in the e-mail from AWS Notifications; it is valid for three days.")
+    if not confirmed:
+        return warn(
+            "nobody is notified of approvals",
+            f"Subscribe: `aws sns subscribe --protocol email --topic-arn {topic} --notification-endpoint you@example.com`",
+        )
+    return ok(f"{', '.join(confirmed)} is notified of approvals")
+
+
+def _parameters(account: Account) -> dict[str, str]:
+    assert account.pipeline_stack is not None  # both checks need the stack
+    return {item["ParameterKey"]: item.get("ParameterValue", "") for item in account.pipeline_stack.get("Parameters", [])}
+
+
+CHECKS = (
+    Check(name="pipeline stack", run=stack, needs=("identity",), optional=True),
+    Check(name="connection", run=connection, needs=("pipeline stack",), optional=True),
+    Check(name="subscription", run=subscription, needs=("pipeline stack",), optional=True),
+)

@@ -1,0 +1,1 @@
+"""The decision about a model: confidence intervals of its metric, the verdict, and the baselines that stand beside it."""

@@ -1,0 +1,122 @@
+"""S3 as a query sees it: everything is done with the caller's credentials, and every refusal names action and resource."""
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from localaws.athena.object_cache import ObjectCache, S3Object
+from localaws.athena.trino.query_errors import QueryError
+from localaws.kit.s3 import parse_uri
+
+_TRANSFERS = 4
+
+
+def split_uri(uri: str) -> tuple[str, str]:
+    """Bucket and key of s3://bucket/key. Raises QueryError for anything else."""
+    try:
+        location = parse_uri(uri, schemes=("s3", "s3a", "s3n"))
+    except ValueError as error:
+        raise QueryError("INVALID_PROPERTY", f"{uri} is not a valid Amazon S3 location") from error
+    return location.bucket, location.key
+
+
+def folder_uri(uri: str) -> str:
+    return uri if uri.endswith("/") else f"{uri}/"
+
+
+class Lake:
+    """`check` raises when the query was cancelled; it is called between transfers."""
+
+    def __init__(self, client: Any, *, cache: ObjectCache, hold: Callable[[S3Object], None], check: Callable[[], None]) -> None:
+        self._client, self._cache, self._hold, self._check = client, cache, hold, check
+
+    def list(self, uri: str, *, at_most: int | None = None) -> list[S3Object]:
+        """The objects below a folder, without those that Hive hides (names that begin with _ or .) and folder marks."""
+        bucket, prefix = split_uri(folder_uri(uri))
+        found: list[S3Object] = []
+        token: dict[str, str] = {}
+        with _s3_errors(uri):
+            while True:
+                self._check()
+                page = self._client.list_objects_v2(Bucket=bucket, Prefix=prefix, **token)
+                for item in page.get("Contents", []):
+                    name = item["Key"].removeprefix(prefix)
+                    if not name or name.endswith("/") or any(part.startswith(("_", ".")) for part in name.split("/")):
+                        continue
+                    found.append(S3Object(bucket=bucket, key=item["Key"], etag=item["ETag"], size_bytes=item["Size"]))
+                if not page.get("IsTruncated") or (at_most is not None and len(found) >= at_most):
+                    return found
+                token = {"ContinuationToken": page["NextContinuationToken"]}
+
+    def is_empty(self, uri: str) -> bool:
+        bucket, prefix = split_uri(folder_uri(uri))
+        with _s3_errors(uri):
+            return not self._client.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1).get("Contents")
+
+    def fetch(self, objects: Sequence[S3Object]) -> Sequence[Path]:
+        """Local files with the objects' contents. What is here is not sent again, but S3 is asked whether the caller may read it."""
+        if len(objects) <= 1:
+            return [self._fetch(item) for item in objects]
+        with ThreadPoolExecutor(max_workers=_TRANSFERS) as pool:
+            return list(pool.map(self._fetch, objects))
+
+    def _fetch(self, item: S3Object) -> Path:
+        from botocore.exceptions import ClientError
+
+        self._check()
+        self._hold(item)
+        known = {"IfNoneMatch": item.etag} if self._cache.has(item) else {"IfMatch": item.etag}
+        with _s3_errors(item.uri):
+            try:
+                answer = self._client.get_object(Bucket=item.bucket, Key=item.key, **known)
+            except ClientError as error:
+                if error.response["ResponseMetadata"]["HTTPStatusCode"] == 304:
+                    return self._cache.path(item)
+                raise
+            self._cache.add(item, lambda path: self._save(answer["Body"], path))
+        return self._cache.path(item)
+
+    def _save(self, body: Any, path: Path) -> None:
+        with contextlib.closing(body), path.open("wb") as file:
+            for chunk in body.iter_chunks(1 << 20):
+                self._check()
+                file.write(chunk)
+
+    def upload(self, files: Sequence[tuple[Path, str]], extra: Mapping[str, str]) -> None:
+        """Store each (file, s3 URI). `extra` are PutObject's members for encryption."""
+        with ThreadPoolExecutor(max_workers=_TRANSFERS) as pool:
+            list(pool.map(lambda one: self._upload(one[0], one[1], extra), files))
+
+    def _upload(self, path: Path, uri: str, extra: Mapping[str, str]) -> None:
+        from boto3.exceptions import S3UploadFailedError
+        from botocore.exceptions import ClientError
+
+        self._check()
+        bucket, key = split_uri(uri)
+        with _s3_errors(uri):
+            try:
+                self._client.upload_file(str(path), bucket, key, ExtraArgs=dict(extra))
+            except S3UploadFailedError as error:
+                if isinstance(error.__context__, ClientError):
+                    raise error.__context__ from error
+                raise
+
+    def put(self, data: bytes, uri: str, extra: Mapping[str, str]) -> None:
+        bucket, key = split_uri(uri)
+        with _s3_errors(uri):
+            self._client.put_object(Bucket=bucket, Key=key, Body=data, **extra)
+
+
+@contextlib.contextmanager
+def _s3_errors(uri: str) -> Iterator[None]:
+    from botocore.exceptions import ClientError
+
+    try:
+        yield
+    except ClientError as error:
+        code, text = error.response["Error"].get("Code", ""), error.response["Error"].get("Message", "")
+        if code in ("AccessDenied", "403"):
+            raise QueryError("PERMISSION_DENIED", f"Permission denied on S3 path: {uri}. {text}") from error
+        raise QueryError("HIVE_FILESYSTEM_ERROR", f"{uri}: {text} ({code})") from error

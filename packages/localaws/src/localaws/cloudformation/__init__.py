@@ -1,0 +1,17 @@
+"""The resource types of the emulated services: each is made by calls to the service's own API, under the deployment's credentials.
+
+So a permission that the stack's role lacks is missing here as it is on AWS, and a template's property that no call carries is not honoured.
+"""
+
+from collections.abc import Mapping
+
+from localaws.cloudformation import bucket_types, glue_types, iam_types, notification_types, secret_types
+from localaws.kit.service import ResourceType
+
+RESOURCE_TYPES: Mapping[str, ResourceType] = {
+    **bucket_types.RESOURCE_TYPES,
+    **glue_types.RESOURCE_TYPES,
+    **iam_types.RESOURCE_TYPES,
+    **secret_types.RESOURCE_TYPES,
+    **notification_types.RESOURCE_TYPES,
+}

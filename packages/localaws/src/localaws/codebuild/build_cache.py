@@ -1,0 +1,113 @@
+"""A project's cache: an archive in S3, or folders on this machine that the builds of the project share.
+
+S3 as on AWS: restored before INSTALL, stored after POST_BUILD. LOCAL_CUSTOM_CACHE as on AWS: the folders are links into the cache, so
+whatever a build writes there is cached. On AWS such a cache lives as long as its host, here until the project is deleted.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from localaws.codebuild import globs, zips
+from localaws.codebuild.build_objects import fetch, store
+from localaws.codebuild.phase_failures import PhaseFailed
+from localaws.codebuild.zips import Entry
+from localaws.kit.s3 import Location
+
+_CONTAINER_HOME = "/root"  # the home of every container on AWS, which templates name as it is
+
+
+class Cache:
+    """`settings` are the project's; `paths` the buildspec's, below the sources or below the home (also written as /root)."""
+
+    def __init__(self, settings: Mapping[str, Any], paths: Sequence[str], *, project: str, source: Path, home: Path, shared: Path) -> None:
+        self._kind, self._settings = settings.get("type", "NO_CACHE"), settings
+        self._project, self._source, self._home, self._shared = project, source, home, shared
+        self._paths = paths
+
+    def restore(self, s3: Any, scratch: Path) -> str:
+        """What there is to say about it."""
+        if self._kind == "NO_CACHE" or not self._paths:
+            return "No cache to restore"
+        if self._kind == "LOCAL":
+            linked = [path for path in self._paths if self._link(path)]
+            return f"Linked local cache folders: {', '.join(linked) or 'none'}"
+        try:
+            fetch(s3, self._place(), scratch, what="cache")
+        except PhaseFailed as error:
+            if not _is_missing(error):
+                return f"Cache not restored: {error.message}"
+            return "Cache is empty"
+        with_home = scratch.with_suffix(".content")
+        zips.unpack(scratch, with_home)
+        restored = sum(_move(with_home / name, root) for name, root in (("source", self._source), ("home", self._home)))
+        return f"Restored {restored} files from the cache {self._place().arn}"
+
+    def save(self, s3: Any, scratch: Path, encryption: Mapping[str, str]) -> str:
+        """What there is to say about it; a cache that cannot be stored fails no build."""
+        if self._kind != "S3" or not self._paths:
+            return "No cache to store"
+        entries = list(self._entries())
+        if not entries:
+            return "Cache not stored: no matching paths found"
+        zips.pack(entries, scratch, keep_symlinks=True, compress=False)
+        try:
+            store(s3, scratch, self._place(), encryption=encryption)
+        except PhaseFailed as error:
+            return f"Cache not stored: {error.message}"
+        return f"Stored {len(entries)} files in the cache {self._place().arn}"
+
+    def _place(self) -> Location:
+        bucket, _, prefix = str(self._settings["location"]).removeprefix("arn:aws:s3:::").partition("/")
+        return Location(bucket=bucket, key="/".join(filter(None, (prefix.strip("/"), self._project, "cache.zip"))))
+
+    def _entries(self) -> Iterator[Entry]:
+        for path in self._paths:
+            root, pattern = self._resolved(path)
+            if root is not None:
+                name = "home" if root == self._home else "source"
+                yield from (Entry(path=root / found, name=f"{name}/{found}") for found in globs.matching(root, [pattern]))
+
+    def _resolved(self, path: str) -> tuple[Path | None, str]:
+        """Where the path is on this machine. None for one elsewhere: a build must not cache what is the machine's own."""
+        for written in (_CONTAINER_HOME, "~", "$HOME", "${HOME}", str(self._home)):
+            if path == written or path.startswith(f"{written}/"):
+                return self._home, path[len(written) :].lstrip("/") or "**/*"
+        if path.startswith(f"{self._source}/"):
+            return self._source, path[len(str(self._source)) + 1 :]
+        return (None, path) if path.startswith("/") or ".." in Path(path).parts else (self._source, path)
+
+    def _link(self, path: str) -> bool:
+        """AWS caches folders only; a glob's fixed beginning is the folder."""
+        root, pattern = self._resolved(path)
+        folder = pattern.split("*")[0].rstrip("/")
+        if root is None or not folder:
+            return False
+        place = root / folder
+        if place.exists() or place.is_symlink():
+            return False
+        kept = self._shared / self._project / hashlib.sha256(path.encode()).hexdigest()[:16]
+        kept.mkdir(parents=True, exist_ok=True)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.symlink_to(kept)
+        return True
+
+
+def _is_missing(error: PhaseFailed) -> bool:
+    cause = error.__cause__
+    return isinstance(cause, ClientError) and cause.response["Error"]["Code"] in ("NoSuchKey", "404")
+
+
+def _move(content: Path, root: Path) -> int:
+    """Moves restored files to where nothing is yet; a source's own file is never replaced."""
+    count = 0
+    for path in sorted(content.rglob("*")):
+        target = root / path.relative_to(content)
+        if (path.is_symlink() or path.is_file()) and not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            path.rename(target)
+            count += 1
+    return count

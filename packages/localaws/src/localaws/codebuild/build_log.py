@@ -1,0 +1,48 @@
+"""A build's log: the commands' output and the container's own lines in one order, secrets masked, in CloudWatch Logs."""
+
+import re
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from localaws.kit.job_log import LogStream, OutputFile
+
+_FLUSH_S = 0.4
+_ACCESS_KEY_ID = re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b")
+
+
+class BuildLog:
+    """`stream` is None when the project wants no CloudWatch Logs."""
+
+    def __init__(self, output: OutputFile, stream: LogStream | None) -> None:
+        self.stream = stream
+        self._output, self._lines, self._flushed = output, list[str](), 0.0
+        self._secrets: re.Pattern[str] | None = None
+
+    def hide(self, values: Iterable[str]) -> None:
+        """From now on these are shown as ***; of a value of several lines, each line."""
+        pieces = {piece for value in values for piece in (value, *value.splitlines()) if piece.strip()}
+        if pieces:
+            self._secrets = re.compile("|".join(re.escape(piece) for piece in sorted(pieces, key=len, reverse=True)))
+
+    def mask(self, line: str) -> str:
+        line = self._secrets.sub("***", line) if self._secrets is not None else line
+        return _ACCESS_KEY_ID.sub("***", line)
+
+    def container(self, text: str) -> None:
+        """A line of the build's own, after all that the commands have written so far."""
+        self.read(ended=True)
+        moment = datetime.now(UTC).strftime("%Y/%m/%d %H:%M:%S.%f")
+        first, *rest = text.split("\n")
+        self._lines += [self.mask(line) for line in (f"[Container] {moment} {first}", *rest)]
+
+    def read(self, *, ended: bool = False) -> None:
+        """Takes in what the commands have written; sends it now and then."""
+        self._lines += [self.mask(line) for line in self._output.new_lines(ended=ended)]
+        if time.monotonic() - self._flushed >= _FLUSH_S:
+            self.flush()
+
+    def flush(self) -> None:
+        if self.stream is not None:
+            self.stream.put(self._lines)
+        self._lines, self._flushed = [], time.monotonic()

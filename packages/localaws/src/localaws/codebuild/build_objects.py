@@ -1,0 +1,54 @@
+"""S3 as a build uses it: the place of a source or an artifact, fetched and stored under the build's role."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from localaws.codebuild.phase_failures import PhaseFailed, described
+from localaws.kit.s3 import Location, download, encrypted_with, keys_below, path_inside, upload
+
+CLIENT_ERROR = "CLIENT_ERROR"
+
+
+def parse_location(location: str) -> Location:
+    """`bucket/key`, also as an ARN. Raises ValueError when there is no key."""
+    bucket, _, key = location.removeprefix("arn:aws:s3:::").partition("/")
+    if not bucket or not key:
+        raise ValueError(f"{location!r} is not of the form bucket/key")
+    return Location(bucket=bucket, key=key)
+
+
+def fetch(s3: Any, place: Location, target: Path, *, what: str, version_id: str | None = None) -> str | None:
+    """Copies one object to a file and says its version, if the bucket keeps versions. Raises PhaseFailed naming what was wanted."""
+    try:
+        return download(s3, place, target, version_id=version_id)
+    except (ClientError, BotoCoreError) as error:
+        raise PhaseFailed(CLIENT_ERROR, f"{described(error)} for {what} {place.arn}") from error
+
+
+def fetch_folder(s3: Any, place: Location, target: Path, *, what: str) -> None:
+    """Copies every object below a prefix. Raises PhaseFailed."""
+    try:
+        keys = list(keys_below(s3, place))
+        paths = [path_inside(target, key[len(place.key) :]) for key in keys]
+    except (ClientError, BotoCoreError) as error:
+        raise PhaseFailed(CLIENT_ERROR, f"{described(error)} for {what} {place.arn}") from error
+    except ValueError as error:
+        raise PhaseFailed(CLIENT_ERROR, str(error)) from error
+    for key, path in zip(keys, paths, strict=True):
+        fetch(s3, Location(bucket=place.bucket, key=key), path, what=what)
+
+
+def store(s3: Any, path: Path, place: Location, *, encryption: Mapping[str, str]) -> None:
+    """Raises PhaseFailed with S3's own text."""
+    try:
+        upload(s3, path, place, encryption=encryption)
+    except (ClientError, BotoCoreError) as error:
+        raise PhaseFailed(CLIENT_ERROR, f"{described(error)} for artifact {place.arn}") from error
+
+
+def encryption_of(key: str, *, account_default: str) -> dict[str, str]:
+    """put_object's members for the project's key; with the account's default key the bucket's own setting holds."""
+    return encrypted_with(None if key in (account_default, "alias/aws/s3") else key)

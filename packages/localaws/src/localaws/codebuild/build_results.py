@@ -1,0 +1,99 @@
+"""What is kept of a build: its test reports, its artifacts, its log stream."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from localaws.codebuild import globs, junit, output_artifacts
+from localaws.codebuild.build_objects import CLIENT_ERROR
+from localaws.codebuild.build_record import Build
+from localaws.codebuild.buildspec import Artifact, Buildspec, ReportFiles
+from localaws.codebuild.phase_failures import PhaseFailed
+from localaws.codebuild.reports import Reports
+from localaws.kit.service import AwsError, Permission
+
+
+@dataclass(frozen=True, kw_only=True)
+class Results:
+    """`environment` is the shell's at its end; `say` puts a line into the log; `client` and `authorize` act as the role."""
+
+    build: Build
+    spec: Buildspec
+    source: Path
+    scratch: Path
+    environment: Mapping[str, str]
+    client: Callable[[str], Any]
+    encryption: Mapping[str, str]
+    say: Callable[[str], None]
+    reports: Reports
+    authorize: Callable[[Permission], None]
+
+    def store_artifacts(self, name_of: Callable[[str], str]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """What the build shows of its primary and secondary artifacts. Raises PhaseFailed."""
+        settings = self.build.settings
+        primary = self._store(settings["artifacts"], self.spec.artifacts, name_of)
+        secondary = [
+            self._store(item, self.spec.secondary_artifacts.get(item["artifactIdentifier"]), name_of)
+            for item in settings.get("secondaryArtifacts", [])
+        ]
+        return primary, secondary
+
+    def store_reports(self) -> PhaseFailed | None:
+        """Makes the reports; gives the failure of those that could not be made, after all have been tried."""
+        problems = [problem for item in self.spec.reports if (problem := self._store_report(item)) is not None]
+        if not problems:
+            return None
+        return PhaseFailed(CLIENT_ERROR, f"Error in UPLOAD_ARTIFACTS phase: [{', '.join(problems)}]")
+
+    def _store(self, settings: Mapping[str, Any], artifact: Artifact | None, name_of: Callable[[str], str]) -> dict[str, Any]:
+        if settings["type"] != "S3":
+            return {"location": ""}
+        identifier = settings.get("artifactIdentifier")
+        if artifact is None:
+            where = f"artifacts.secondary-artifacts.{identifier}" if identifier else "artifacts"
+            raise PhaseFailed(CLIENT_ERROR, f"missing artifact definition: the buildspec has no {where}")
+        self.say(f"Expanding base directory path: {artifact.base_directory}")
+        try:
+            entries = output_artifacts.chosen(artifact, self.source, self.environment)
+        except globs.NothingMatches as error:
+            raise PhaseFailed(CLIENT_ERROR, str(error)) from error
+        self.say(f"Found {len(entries)} file(s)")
+        name = name_of(artifact.name) if artifact.name and settings.get("overrideArtifactName") else None
+        prefix = name_of(artifact.s3_prefix) if artifact.s3_prefix else None
+        place = output_artifacts.place_of(settings, build_uuid=self.build.uuid, name=name, s3_prefix=prefix)
+        return output_artifacts.upload(
+            self.client("s3"), entries, settings, place, artifact=artifact, scratch=self.scratch, encryption=self.encryption
+        )
+
+    def _store_report(self, item: ReportFiles) -> str | None:
+        name = item.group if item.group.startswith("arn:") else f"{self.build.project}-{item.group}"
+        group = self.reports.group_arn(name)
+        try:
+            cases = [
+                case
+                for base in globs.base_directories(self.source, globs.expand(item.base_directory, self.environment))
+                for path in globs.matching(base, [globs.expand(pattern, self.environment) for pattern in item.files])
+                for case in junit.read(base / path, path)
+            ]
+            if not cases:
+                return f"{item.group}: [report files not found in build]"
+            self._admit(group, is_named=not item.group.startswith("arn:"))
+        except (globs.NothingMatches, ValueError) as error:
+            return f"{item.group}: [{error}]"
+        except AwsError as error:
+            return f"{item.group}: [{error.code}: {error.message}]"
+        arn = self.reports.add(group, build_arn=self.build.arn, cases=cases)
+        self.build.report_arns.append(arn)
+        self.say(f"Report {arn}: {len(cases)} test(s)")
+        return None
+
+    def _admit(self, group: str, *, is_named: bool) -> None:
+        """Asks what AWS asks of the role for a report, and makes the group of a name. Raises AwsError."""
+        exists = self.reports.has_group(group)
+        if not exists and not is_named:
+            raise AwsError("ResourceNotFoundException", f"Report group does not exist: {group}")
+        for action in (*(() if exists else ("CreateReportGroup",)), "CreateReport", "BatchPutTestCases", "UpdateReport"):
+            self.authorize(Permission(action=f"codebuild:{action}", resource=group))
+        if not exists:
+            self.reports.add_group(group.rpartition("/")[2])

@@ -1,0 +1,275 @@
+"""One build from PROVISIONING to COMPLETED."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event, RLock
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from localaws.codebuild import build_events, build_machine, build_results, build_sources, buildspec, environment_variables, globs, phases
+from localaws.codebuild.build_cache import Cache
+from localaws.codebuild.build_log import BuildLog
+from localaws.codebuild.build_objects import encryption_of
+from localaws.codebuild.build_projects import PRINCIPAL, default_key
+from localaws.codebuild.build_record import Build
+from localaws.codebuild.buildspec import Buildspec, Phase
+from localaws.codebuild.buildspec_yaml import BuildspecError
+from localaws.codebuild.commands import Commands
+from localaws.codebuild.phase_failures import Halted, PhaseFailed, described
+from localaws.codebuild.phases import FAULT, STOPPED, SUCCEEDED, TIMED_OUT
+from localaws.codebuild.reports import Reports
+from localaws.codebuild.workspace import Workspace, aws_variables
+from localaws.kit.job_log import LogStream, OutputFile, make_log_stream
+from localaws.kit.service import AwsError, Credentials, Host
+
+
+@dataclass(kw_only=True)
+class BuildRun:
+    """What runs a build whose turn has come. `stop` and `shutdown` may be set at any time; `minute_s` is how long a minute of limits is."""
+
+    build: Build
+    host: Host
+    reports: Reports
+    project_arn: str
+    folder: Path
+    shared: Path
+    lock: RLock
+    grace_s: float
+    minute_s: float
+    shutdown: Event
+    stop: Event = field(default_factory=Event)
+
+    def run(self) -> None:
+        """Never raises: whatever goes wrong is in the build's phases."""
+        self._deadline = time.monotonic() + self.build.settings["timeoutInMinutes"] * self.minute_s
+        self._space = Workspace(self.folder)
+        self._commands: Commands | None = None
+        self._log = BuildLog(OutputFile(self._space.output), None)
+        self._spec = Buildspec()
+        phase = "PROVISIONING"
+        while phase not in ("FINALIZING", "COMPLETED"):
+            status = self._phase(phase, self._step(phase))
+            halted = status in (STOPPED, TIMED_OUT, FAULT)
+            on_failure = self._spec.phases.get(phase.lower(), Phase()).on_failure
+            phase = "FINALIZING" if halted else phases.following(phase, failed=status != SUCCEEDED, on_failure=on_failure)
+        self._phase("FINALIZING", self._finalise)
+        build_machine.clean(self.folder)
+        with self.lock:
+            self.build.enter("COMPLETED", time.time())
+        build_events.publish_state(self.host, self.build)
+        self.host.changed()
+
+    def _step(self, phase: str) -> Callable[[], list[tuple[str, str]]]:
+        steps = {
+            "PROVISIONING": self._provision,
+            "DOWNLOAD_SOURCE": self._download,
+            "INSTALL": self._install,
+            "UPLOAD_ARTIFACTS": self._upload,
+        }
+        return steps.get(phase, lambda: self._run_commands(phase.lower()))
+
+    def _phase(self, name: str, step: Callable[[], list[tuple[str, str]]]) -> str:
+        """The status in which the phase ended; its contexts are in the build."""
+        with self.lock:
+            self.build.enter(name, time.time())
+        self.host.changed()
+        try:
+            if name != "FINALIZING":
+                self._check()
+            contexts, status = step(), SUCCEEDED
+        except PhaseFailed as error:
+            contexts, status = [(error.status_code, error.message)], error.status
+        except AwsError as error:
+            contexts, status = [("CLIENT_ERROR", f"{error.code}: {error.message}")], phases.FAILED
+        except (ClientError, BotoCoreError) as error:
+            contexts, status = [("CLIENT_ERROR", described(error))], phases.FAILED
+        except Exception as error:
+            contexts, status = [("INTERNAL_SERVICE_ERROR", f"{type(error).__name__}: {error}")], FAULT
+        contexts = [(code, self._log.mask(message)) for code, message in contexts]
+        with self.lock:
+            self.build.leave(status, time.time(), contexts)
+        self._log.container(f"Phase complete: {name} State: {status}")
+        for code, message in contexts or [("", "")]:
+            self._log.container(f"Phase context status code: {code} Message: {message}")
+        if name != "FINALIZING":
+            self._log.flush()
+        build_events.publish_phase(self.host, self.build)
+        self.host.changed()
+        return status
+
+    # --- the phases -------------------------------------------------------------------------------------------------------
+
+    def _provision(self) -> list[tuple[str, str]]:
+        build = self.build
+        session = f"AWSCodeBuild-{build.uuid}"
+        role = build.settings["serviceRole"]
+        try:
+            self._credentials: Credentials = self.host.assume_role(
+                role, service_principal=PRINCIPAL, source_arn=self.project_arn, session_name=session
+            )
+        except AwsError as error:
+            raise PhaseFailed("ACCESS_DENIED", f"CodeBuild is not authorized to perform: sts:AssumeRole on {role}") from error
+        build_machine.clean(self.folder)
+        build_machine.prepare(self.folder, shared=self.shared)
+        self._open_log()
+        self._log.container("Running on the local AWS: commands run on this machine, not in a container")
+        return []
+
+    def _download(self) -> list[tuple[str, str]]:
+        build, space, s3 = self.build, self._space, self._client("s3")
+        settings = build.settings
+        fetched = [self._fetch(s3, settings["source"], 0)]
+        fetched += [self._fetch(s3, source, index) for index, source in enumerate(settings.get("secondarySources", []), start=1)]
+        self._source = fetched[0].folder
+        for source in fetched:
+            self._log.container(f"CODEBUILD_SRC_DIR{f'_{source.identifier}' if source.identifier else ''}={source.folder}")
+        place, text = build_sources.buildspec_text(s3, settings["source"].get("buildspec"), self._source, space.scratch)
+        self._log.container(f"YAML location is {place}")
+        try:
+            self._spec = buildspec.parse(text)
+        except BuildspecError as error:
+            raise PhaseFailed("YAML_FILE_ERROR", str(error)) from error
+        self._environment = self._resolved_environment(fetched)
+        self._cache = Cache(
+            settings.get("cache", {}),
+            self._spec.cache_paths,
+            project=build.project,
+            source=self._source,
+            home=space.home,
+            shared=self.shared / "cache",
+        )
+        self._log.container(self._cache.restore(s3, space.scratch))
+        return []
+
+    def _resolved_environment(self, fetched: list[build_sources.Fetched]) -> dict[str, str]:
+        """The shell's variables. Secrets among them are masked from here on. Raises PhaseFailed."""
+        self._log.container("Processing environment variables")
+        declared = environment_variables.declared(self._spec, self.build.settings["environment"]["environmentVariables"])
+        given = environment_variables.resolve(declared, self._client)
+        self._secret_names = {item.name for item in declared if item.kind != environment_variables.PLAINTEXT}
+        keys = (self._credentials.secret_access_key, self._credentials.session_token or "")
+        self._log.hide((*keys, *(given[name] for name in self._secret_names)))
+        aws = aws_variables(self._client("s3").meta.endpoint_url, self.host.region, self._credentials)
+        return self._space.environment(self.build, fetched, given, aws=aws)
+
+    def _install(self) -> list[tuple[str, str]]:
+        self._commands = Commands(
+            self._spec,
+            self._space,
+            self._log,
+            source=self._source,
+            environment=self._environment,
+            check=self._check,
+            grace_s=lambda: 0.0 if self.shutdown.is_set() else self.grace_s,
+        )
+        differences = self._differences()
+        self._run_commands("install")
+        return differences
+
+    def _run_commands(self, name: str) -> list[tuple[str, str]]:
+        """Exported variables stay as the last phase that ran left them."""
+        commands = self._commands
+        assert commands is not None
+        try:
+            commands.run(name)
+        finally:
+            if not self._is_halted():
+                exported = commands.export([name for name in self._spec.exported_variables if name not in self._secret_names])
+                with self.lock:
+                    self.build.exported = exported
+        return []
+
+    def _upload(self) -> list[tuple[str, str]]:
+        keeper = build_results.Results(
+            build=self.build,
+            spec=self._spec,
+            source=self._source,
+            scratch=self._space.scratch,
+            environment={**self._environment, **self._space.final_environment()},
+            client=self._client,
+            encryption=encryption_of(self.build.settings["encryptionKey"], account_default=default_key(self.host)),
+            say=self._log.container,
+            authorize=lambda permission: self.host.authorize(self._credentials, permission),
+            reports=self.reports,
+        )
+        assert self._commands is not None
+        self._log.container(self._cache.save(self._client("s3"), self._space.scratch, keeper.encryption))
+        failure = keeper.store_reports()
+        self._check()
+        artifacts, secondary = keeper.store_artifacts(self._commands.evaluated)
+        with self.lock:
+            self.build.artifacts, self.build.secondary_artifacts = artifacts, secondary
+        if failure is not None:
+            raise failure
+        return []
+
+    def _finalise(self) -> list[tuple[str, str]]:
+        if self._commands is not None:
+            self._commands.end()
+        self._log.read(ended=True)
+        self._log.flush()
+        refused = self._log.stream.refused if self._log.stream is not None else None
+        return [("ACCESS_DENIED", f"the log is not complete: {refused}")] if refused else []
+
+    def _check(self) -> None:
+        """Raises Halted when the build is to end before its time."""
+        if self.shutdown.is_set():
+            raise Halted(FAULT, "INTERNAL_SERVICE_ERROR", "The local AWS was stopped while the build ran")
+        if self.stop.is_set():
+            raise Halted(STOPPED, "BUILD_STOPPED", "Build has been stopped")
+        if time.monotonic() >= self._deadline:
+            raise Halted(TIMED_OUT, "BUILD_TIMED_OUT", "Build has timed out.")
+
+    def _is_halted(self) -> bool:
+        try:
+            self._check()
+        except Halted:
+            return True
+        return False
+
+    # --- surroundings -----------------------------------------------------------------------------------------------------
+
+    def _client(self, service: str) -> Any:
+        return self.host.client(service, self._credentials)
+
+    def _fetch(self, s3: Any, source: dict[str, Any], index: int) -> build_sources.Fetched:
+        self._check()
+        build, identifier = self.build, source.get("sourceIdentifier")
+        versions = {item["sourceIdentifier"]: item["sourceVersion"] for item in build.settings.get("secondarySourceVersions", [])}
+        version = None if build.from_pipeline else (versions.get(identifier) if identifier else build.source_version)
+        return build_sources.fetch_source(s3, source, self._space.source_folder(index), version_id=version)
+
+    def _differences(self) -> list[tuple[str, str]]:
+        """What is not as the buildspec asks, beside the phase: it is shown, and the build goes on."""
+        wanted = self._spec.runtimes.get("python")
+        if wanted is None:
+            return []
+        difference = build_machine.runtime_difference(globs.expand(wanted, self._environment))
+        if difference is None:
+            return []
+        self._log.container(difference)
+        return [("LOCAL_DIFFERENCE", difference)]
+
+    def _open_log(self) -> None:
+        """Makes the log stream as the role. Raises PhaseFailed, with AWS's text, for a role that may not."""
+        build = self.build
+        config = build.settings.get("logsConfig", {}).get("cloudWatchLogs", {})
+        if config.get("status", "ENABLED") == "DISABLED":
+            return
+        group = config.get("groupName") or f"/aws/codebuild/{build.project}"
+        stream = f"{config['streamName']}/{build.uuid}" if config.get("streamName") else build.uuid
+        logs = LogStream(lambda: self._client("logs"), group=group, stream=stream)
+        try:
+            make_log_stream(self._client("logs"), group, stream)
+        except (ClientError, BotoCoreError) as error:
+            raise PhaseFailed(
+                "ACCESS_DENIED",
+                f"Service role {build.settings['serviceRole']} does not allow AWS CodeBuild to create Amazon CloudWatch Logs log streams "
+                f"for build {build.arn}. Error message: {described(error)}",
+            ) from error
+        self._log.stream = logs
+        with self.lock:
+            build.log_group, build.log_stream = group, stream

@@ -1,0 +1,59 @@
+"""A build's sources: fetched from S3, unpacked each into a folder of its own."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from localaws.codebuild import zips
+from localaws.codebuild.build_objects import CLIENT_ERROR, fetch, fetch_folder, parse_location
+from localaws.codebuild.buildspec import DEFAULT_NAME, is_inline
+from localaws.codebuild.phase_failures import PhaseFailed
+
+_YAML_FILE_ERROR = "YAML_FILE_ERROR"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fetched:
+    """`version_id` is S3's version of the archive, None where the bucket keeps none; `identifier` is "" for the primary source."""
+
+    identifier: str
+    folder: Path
+    location: str
+    version_id: str | None
+
+
+def fetch_source(s3: Any, source: Mapping[str, Any], folder: Path, *, version_id: str | None = None) -> Fetched:
+    """One S3 source, a zip archive or a folder of objects, in `folder`. Raises PhaseFailed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    identifier = source.get("sourceIdentifier", "")
+    if source["type"] == "NO_SOURCE":
+        return Fetched(identifier=identifier, folder=folder, location="", version_id=None)
+    what = f"secondary source {identifier}" if identifier else "primary source"
+    place = parse_location(source["location"])
+    if place.key.endswith("/"):
+        fetch_folder(s3, place, folder, what=what)
+        return Fetched(identifier=identifier, folder=folder, location=source["location"], version_id=None)
+    archive = folder.with_name(f"{folder.name}.zip")
+    found = fetch(s3, place, archive, what=what, version_id=version_id)
+    try:
+        zips.unpack(archive, folder)
+    except (ValueError, OSError) as error:
+        raise PhaseFailed(CLIENT_ERROR, f"{error} for {what} {place.arn}") from error
+    archive.unlink()
+    return Fetched(identifier=identifier, folder=folder, location=source["location"], version_id=found)
+
+
+def buildspec_text(s3: Any, buildspec: str | None, source: Path, scratch: Path) -> tuple[str, str]:
+    """The buildspec's place, for the log, and its text: inline, an object given by its ARN, or a file of the source. Raises PhaseFailed."""
+    if buildspec and is_inline(buildspec):
+        return "the project's own buildspec", buildspec
+    if buildspec and buildspec.startswith("arn:"):
+        fetch(s3, parse_location(buildspec), scratch, what="buildspec")
+        return buildspec, scratch.read_text(errors="replace")
+    path = source / (buildspec or DEFAULT_NAME)
+    if not path.resolve().is_relative_to(source.resolve()):
+        raise PhaseFailed(_YAML_FILE_ERROR, f"the buildspec {buildspec} lies outside of the source")
+    if not path.is_file():
+        raise PhaseFailed(_YAML_FILE_ERROR, f"stat {path}: no such file or directory")
+    return str(path), path.read_text(errors="replace")

@@ -1,0 +1,155 @@
+"""Runs actions: a thread for each that is at work, a timer for each approval that waits."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from localaws.codeconnections.connections import Connections
+from localaws.codeconnections.repositories import Repositories
+from localaws.codepipeline import approval_action, build_action, cloudformation_action, source_action
+from localaws.codepipeline.action import ActionFailed, ActionResult, Ended, Job
+from localaws.codepipeline.action_roles import Sessions
+from localaws.codepipeline.artifact_store import Artifacts
+from localaws.codepipeline.pipeline_records import ActionRun, Pipeline, PipelineExecution
+from localaws.kit.service import AwsError, Host, Permission
+
+Settle = Callable[[Pipeline, PipelineExecution, ActionRun, "ActionResult | Exception"], None]
+_PREFIXES = ("codeconnections", "codestar-connections")
+_log = logging.getLogger("localaws")
+
+
+class Runner:
+    """`settle` takes the end of a run. `lock` guards the records."""
+
+    def __init__(self, host: Host, sessions: Sessions, connections: Connections, *, lock: threading.RLock, settle: Settle) -> None:
+        self._host, self._sessions, self._connections = host, sessions, connections
+        self._lock, self._settle = lock, settle
+        self._repositories = Repositories(host.home("codeconnections"))
+        self._ended: dict[str, threading.Event] = {}
+        self._timers: dict[str, threading.Timer] = {}
+
+    def start(self, pipeline: Pipeline, execution: PipelineExecution, run: ActionRun) -> None:
+        """Begin, or after a restart go on with, a run of an action."""
+        ended = self._ended[run.id] = threading.Event()
+        arguments = (pipeline, execution, run, ended)
+        threading.Thread(target=self._run, args=arguments, name=f"action-{run.action}", daemon=True).start()
+
+    def end(self, run: ActionRun) -> None:
+        """Let go of a run: its thread says nothing more, its timer does not fire."""
+        if (ended := self._ended.pop(run.id, None)) is not None:
+            ended.set()
+        if (timer := self._timers.pop(run.id, None)) is not None:
+            timer.cancel()
+
+    def shut_down(self) -> None:
+        for ended in list(self._ended.values()):
+            ended.set()
+        for timer in list(self._timers.values()):
+            timer.cancel()
+
+    def _run(self, pipeline: Pipeline, execution: PipelineExecution, run: ActionRun, ended: threading.Event) -> None:
+        result: ActionResult | Exception
+        try:
+            job = self._job(pipeline, execution, run, ended)
+            kind = job.action["actionTypeId"]["provider"]
+            if kind == "Manual":
+                approval_action.ask(job)
+                self._wait_for_decision(pipeline, execution, run)
+                return
+            result = self._perform(kind, job)
+        except Ended:
+            return
+        except Exception as error:
+            if not isinstance(error, ActionFailed | AwsError):
+                _log.info("action %s of %s failed", run.action, pipeline.name, exc_info=True)
+            result = error
+        if not ended.is_set():
+            self._ended.pop(run.id, None)
+            self._settle(pipeline, execution, run, result)
+
+    def _perform(self, kind: str, job: Job) -> ActionResult:
+        match kind:
+            case "CodeStarSourceConnection":
+                return source_action.from_connection(job, self._repositories)
+            case "GitHub":
+                return source_action.from_token(job, self._repositories)
+            case "CodeBuild":
+                return build_action.run(job)
+            case "CloudFormation":
+                return cloudformation_action.run(job)
+        raise ActionFailed(f"The local AWS does not honour the provider {kind}")
+
+    def _wait_for_decision(self, pipeline: Pipeline, execution: PipelineExecution, run: ActionRun) -> None:
+        seconds = max(0.0, (run.expires or 0.0) - time.time())
+        timer = threading.Timer(min(seconds, threading.TIMEOUT_MAX), self._expire, (pipeline, execution, run))
+        timer.daemon = True
+        with self._lock:
+            if run.status == "InProgress":
+                self._timers[run.id] = timer
+                timer.start()
+
+    def _expire(self, pipeline: Pipeline, execution: PipelineExecution, run: ActionRun) -> None:
+        self._settle(pipeline, execution, run, expired(run))
+
+    def _job(self, pipeline: Pipeline, execution: PipelineExecution, run: ActionRun, ended: threading.Event) -> Job:
+        declared = pipeline.declarations[execution.version]
+        stage = next(stage for stage in declared["stages"] if stage["name"] == run.stage)
+        action = next(action for action in stage["actions"] if action["name"] == run.action)
+        store, role = declared["artifactStore"], declared["roleArn"]
+
+        def client(service: str, action_role: str | None = None) -> Any:
+            return self._sessions.client(service, pipeline=pipeline.name, pipeline_arn=pipeline.arn, role=role, action_role=action_role)
+
+        artifacts = Artifacts(bucket=store["location"], kms_key=store.get("encryptionKey", {}).get("id"), client=lambda: client("s3"))
+        return Job(
+            pipeline=pipeline.name,
+            pipeline_arn=pipeline.arn,
+            execution_id=execution.id,
+            run_id=run.id,
+            stage=run.stage,
+            action=action,
+            configuration=dict(run.resolved),
+            inputs=dict(run.inputs),
+            outputs=dict(run.outputs),
+            commits={revision.artifact: revision.revision_id for revision in execution.revisions},
+            wanted_revision=execution.wanted_revisions.get(run.action),
+            artifacts=artifacts,
+            client=lambda service: client(service, action.get("roleArn")),
+            check_connection=lambda arn, context: self._check_connection(pipeline, role, action.get("roleArn"), arn, context),
+            region=self._host.region,
+            work=dict(run.work),
+            remember=lambda **fields: self._remember(run, fields),
+            ended=ended,
+        )
+
+    def _remember(self, run: ActionRun, fields: dict[str, Any]) -> None:
+        with self._lock:
+            for name, value in fields.items():
+                setattr(run, name, value)
+            run.updated = time.time()
+        self._host.changed()
+
+    def _check_connection(self, pipeline: Pipeline, role: str, action_role: str | None, arn: str, context: Any) -> None:
+        """UseConnection under either of the service's names, as AWS takes both. Raises ActionFailed."""
+        credentials = self._sessions.credentials(pipeline=pipeline.name, pipeline_arn=pipeline.arn, role=role, action_role=action_role)
+        keys = {f"{prefix}:{name}": value for prefix in _PREFIXES for name, value in context.items()}
+        denied = None
+        for prefix in sorted(_PREFIXES, key=lambda prefix: f":{prefix}:" in arn):
+            try:
+                self._host.authorize(credentials, Permission(action=f"{prefix}:UseConnection", resource=arn, context=keys))
+            except AwsError as error:
+                denied = error
+            else:
+                break
+        else:
+            text = f"Unable to use Connection: {arn}. The provided role does not have sufficient permissions."
+            raise ActionFailed(f"{text} {denied.message if denied else ''} (Error Code: AccessDenied)", code="PermissionError")
+        if not self._connections.is_available(arn):
+            raise ActionFailed(f"Connection {arn} is not available", code="ConfigurationError")
+
+
+def expired(run: ActionRun) -> ActionFailed:
+    """How an approval ends that nobody answered."""
+    return ActionFailed(f"The approval was not given in time: it expired after {round(((run.expires or 0) - run.started) / 60)} minutes.")

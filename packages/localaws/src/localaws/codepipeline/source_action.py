@@ -1,0 +1,68 @@
+"""Source actions: the commit of a local folder that stands for the repository, as a zip file without its history."""
+
+import json
+from collections.abc import Mapping
+
+from localaws.codeconnections.repositories import Commit, Repositories, RepositoryProblem
+from localaws.codepipeline.action import CONFIGURATION, ActionFailed, ActionResult, Job
+from localaws.codepipeline.pipeline_records import Revision, names
+
+
+def from_connection(job: Job, repositories: Repositories) -> ActionResult:
+    """CodeStarSourceConnection. The pipeline's role must be allowed to use the connection."""
+    wanted = job.configuration
+    name, branch, arn = wanted["FullRepositoryId"], wanted["BranchName"], wanted["ConnectionArn"]
+    job.check_connection(arn, {"FullRepositoryId": name, "BranchName": branch, "ProviderAction": "GetBranch"})
+    commit = _commit(job, repositories, name, branch)
+    variables = {
+        "AuthorDate": commit.author_date,
+        "BranchName": branch,
+        "CommitId": commit.id,
+        "CommitMessage": commit.message,
+        "ConnectionArn": arn,
+        "FullRepositoryName": name,
+    }
+    link = f"https://{job.region}.console.aws.amazon.com/codesuite/settings/connections/redirect?connectionArn={arn}"
+    url = f"{link}&referenceType=COMMIT&FullRepositoryId={name}&Commit={commit.id}"
+    return _outcome(job, commit, variables, url, json.dumps({"ProviderType": "GitHub", "CommitMessage": commit.message}))
+
+
+def from_token(job: Job, repositories: Repositories) -> ActionResult:
+    """GitHub, version 1. No token is asked for: a folder needs none."""
+    wanted = job.configuration
+    name, branch = f"{wanted['Owner']}/{wanted['Repo']}", wanted["Branch"]
+    commit = _commit(job, repositories, name, branch)
+    url = f"https://github.com/{name}/commit/{commit.id}"
+    variables = {
+        "AuthorDate": commit.author_date,
+        "BranchName": branch,
+        "CommitId": commit.id,
+        "CommitMessage": commit.message,
+        "CommitUrl": url,
+        "CommitterDate": commit.committer_date,
+        "RepositoryName": wanted["Repo"],
+    }
+    return _outcome(job, commit, variables, url, commit.message)
+
+
+def _commit(job: Job, repositories: Repositories, name: str, branch: str) -> Commit:
+    try:
+        return repositories.commit(name, branch, revision=job.wanted_revision)
+    except RepositoryProblem as error:
+        raise ActionFailed(str(error), code=CONFIGURATION) from error
+
+
+def _outcome(job: Job, commit: Commit, variables: Mapping[str, str], url: str, summary: str) -> ActionResult:
+    artifact = names(job.action["outputArtifacts"])[0]
+    job.artifacts.write(job.outputs[artifact], commit.archive)
+    job.remember(external_id=commit.id, external_url=url)
+    revision = Revision(
+        action=job.action["name"],
+        artifact=artifact,
+        revision_id=commit.id,
+        summary=summary[:2048],
+        url=url[:2048],
+        created=commit.committed,
+    )
+    # A commit may have no message; a variable may not be without a value.
+    return ActionResult(variables={key: value or "-" for key, value in variables.items()}, summary=summary, revision=revision)

@@ -1,0 +1,214 @@
+"""CloudFormation in the emulator: its own resource types are taken out, and ours put in their place.
+
+What the emulator keeps is the engine: templates, parameters, order, events, rollback, change sets, drift.
+"""
+
+import re
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from localaws.emulator import interruptions
+from localaws.kit.service import AwsError, ClientFactory, Provisioned, ResourceRequest, ResourceType
+
+_TAGS_AS_MAP = ("AWS::SSM::Parameter", "AWS::Glue::Crawler")
+
+
+class StackDeployment(Protocol):
+    """Who deploys which stack: what the handlers act with."""
+
+    @property
+    def stack_name(self) -> str: ...
+
+    @property
+    def client(self) -> ClientFactory: ...
+
+    def check_reference(self, reference: str) -> None:
+        """Refuse a `{{resolve:...}}` that the deployment's credentials may not read."""
+        ...
+
+
+def install(
+    *,
+    types: Mapping[str, ResourceType],
+    deployment: Callable[[], StackDeployment],
+    check_source: Callable[[Mapping[str, Any]], None],
+    check_template: Callable[[Mapping[str, Any], Mapping[str, bool]], None],
+    role_of: Callable[[str], str | None],
+    changed: Callable[[], None],
+) -> None:
+    """Make these the only resource types. The checks raise ValueError, which the caller of the operation sees."""
+    from ministack.services.cloudformation import changesets, handlers, provisioners, stacks
+
+    provisioners._RESOURCE_HANDLERS = {name: _handlers(name, kind, deployment, provisioners) for name, kind in types.items()}
+    changesets._RESOURCE_HANDLERS = provisioners._RESOURCE_HANDLERS
+    provisioners._REPLACING_PROPERTIES = {
+        name: tuple(sorted(kind.replacing if kind.update else kind.properties)) for name, kind in types.items()
+    }
+    provisioners._CUSTOM_NAME_REPLACEMENT = {}
+    provisioners._STACK_TAG_PROPERTY = {
+        name: ("Tags", "map" if name in _TAGS_AS_MAP else "list") for name, kind in types.items() if "Tags" in kind.properties
+    }
+    stacks._runs_on_worker_thread = lambda resource_type: resource_type in types
+    stacks._PROPERTY_ENUMS = {}
+    _check_templates(check_source, check_template, handlers, changesets)
+    _guard_references(stacks, deployment)
+    _announce(stacks, changed)
+    _show_roles(handlers, role_of)
+    interruptions.remember(handlers, changesets)
+
+
+def _check_templates(check_source: Callable[..., None], check_template: Callable[..., None], handlers: Any, changesets: Any) -> None:
+    original_check, original_transforms = handlers.validate_template_support, handlers._apply_transforms
+
+    def check(template: Mapping[str, Any], conditions: Mapping[str, bool], **more: Any) -> None:
+        original_check(template, conditions, **more)
+        check_template(template, conditions)
+        _check_imports(template, conditions, more.get("params"))
+
+    def apply_transforms(template: Any, *more: Any) -> Any:
+        if isinstance(template, Mapping):
+            check_source(template)
+        return original_transforms(template, *more)
+
+    handlers.validate_template_support = changesets.validate_template_support = check
+    handlers._apply_transforms = changesets._apply_transforms = apply_transforms
+
+
+def _check_imports(template: Mapping[str, Any], conditions: Mapping[str, bool], params: Mapping[str, Any] | None) -> None:
+    """Refuse imports of what no stack exports before anything is made. Without parameters, as in ValidateTemplate, names are unknown."""
+    from ministack.services.cloudformation import engine
+
+    def resolve(node: Any) -> Any:
+        return engine._resolve_refs(node, {}, params, conditions, template.get("Mappings", {}), "", "")
+
+    def walk(node: Any) -> None:
+        if isinstance(node, Mapping):
+            if "Fn::If" in node:
+                chosen, *branches = node["Fn::If"]
+                walk(branches[0 if conditions.get(chosen) else 1])
+                return
+            if "Fn::ImportValue" in node:
+                resolve(node)
+            node = list(node.values())
+        if isinstance(node, list):
+            for item in node:
+                walk(item)
+
+    if params is not None:
+        for resource in template.get("Resources", {}).values():
+            if conditions.get(resource.get("Condition", ""), True):
+                walk(resource.get("Properties"))
+
+
+def _handlers(name: str, kind: ResourceType, deployment: Callable[[], StackDeployment], provisioners: Any) -> dict[str, Any]:
+    def request(logical_id: str, properties: Mapping[str, Any], stack_name: str, **more: Any) -> ResourceRequest:
+        return ResourceRequest(
+            logical_id=logical_id,
+            stack_name=stack_name,
+            generated_name=_generated_name(name, stack_name, logical_id, provisioners),
+            properties=_without_system_tags(properties),
+            client=deployment().client,
+            **more,
+        )
+
+    def create(logical_id: str, properties: Mapping[str, Any], stack_name: str) -> tuple[str, dict[str, Any]]:
+        if not provisioners._NAME_SEED.get():  # a stack that is made again gets other names than the one before it
+            provisioners._NAME_SEED.set(uuid.uuid4().hex[:8])
+        return _answer(kind.create, request(logical_id, properties, stack_name))
+
+    def update(
+        physical_id: str, old: Mapping[str, Any], new: Mapping[str, Any], stack_name: str, logical_id: str
+    ) -> tuple[str, dict[str, Any]]:
+        assert kind.update is not None
+        old = _without_system_tags(old)
+        return _answer(kind.update, request(logical_id, new, stack_name, physical_id=physical_id, old_properties=old))
+
+    def delete(physical_id: str, properties: Mapping[str, Any], logical_id: str) -> None:
+        _call(kind.delete, request(logical_id, properties, deployment().stack_name, physical_id=physical_id))
+
+    found: dict[str, Any] = {"create": create, "delete": delete, "delete_with_logical_id": True}
+    if kind.update is not None:
+        found |= {"update": update, "update_with_logical_id": True}
+    return found
+
+
+def _answer(handler: Callable[[ResourceRequest], Provisioned], request: ResourceRequest) -> tuple[str, dict[str, Any]]:
+    made = _call(handler, request)
+    return made.physical_id, dict(made.attributes)
+
+
+def _call(handler: Callable[[ResourceRequest], Any], request: ResourceRequest) -> Any:
+    """The handler's result; an AWS error is told as CloudFormation tells it, with the code, action and resource."""
+    from botocore.exceptions import ClientError
+
+    try:
+        return handler(request)
+    except ClientError as error:
+        code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
+        raise ValueError(f'Resource handler returned message: "{message}" (HandlerErrorCode: {code})') from error
+    except AwsError as error:
+        raise ValueError(f'Resource handler returned message: "{error.message}" (HandlerErrorCode: {error.code})') from error
+
+
+def _generated_name(resource_type: str, stack_name: str, logical_id: str, provisioners: Any) -> str:
+    """stack-logical-SUFFIX as CloudFormation names most things; SageMaker's begin with the logical id."""
+    name: str = provisioners._physical_name(stack_name, logical_id)
+    if resource_type.startswith("AWS::SageMaker::"):
+        name = f"{logical_id}-{name.rpartition('-')[2]}"
+    return name
+
+
+def _without_system_tags(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """The emulator adds CloudFormation's own `aws:` tags, which no service accepts from a caller."""
+    found = dict(properties)
+    tags = found.pop("Tags", None)
+    if isinstance(tags, Mapping):
+        tags = {key: value for key, value in tags.items() if not key.startswith("aws:")}
+    elif tags:
+        tags = [tag for tag in tags if not tag["Key"].startswith("aws:")]
+    return found | {"Tags": tags} if tags else found
+
+
+def _guard_references(stacks: Any, deployment: Callable[[], StackDeployment]) -> None:
+    """A dynamic reference is read with the deployment's rights, as on AWS."""
+    from ministack.services.cloudformation import engine
+
+    original = stacks._resolve_dynamic_references
+
+    def resolve(value: Any, *more: Any, **named: Any) -> Any:
+        found: set[str] = set()
+        engine._find_dynamic_references(value, found)
+        for reference in sorted(found):
+            deployment().check_reference(reference)
+        return original(value, *more, **named)
+
+    stacks._resolve_dynamic_references = resolve
+
+
+def _announce(stacks: Any, changed: Callable[[], None]) -> None:
+    """Every stack event says that state changed: a deployment goes on after its request was answered."""
+    original = stacks._add_event
+
+    def add_event(*arguments: Any, **named: Any) -> None:
+        original(*arguments, **named)
+        changed()
+
+    stacks._add_event = add_event
+
+
+def _show_roles(handlers: Any, role_of: Callable[[str], str | None]) -> None:
+    """DescribeStacks tells which role a stack has."""
+    original = handlers._ACTION_HANDLERS["DescribeStacks"]
+
+    def describe(parameters: Any) -> tuple[int, Any, bytes]:
+        status, headers, body = original(parameters)
+
+        def with_role(match: re.Match[str]) -> str:
+            role = role_of(match[1])
+            return f"{match[0]}<RoleARN>{role}</RoleARN>" if role else match[0]
+
+        text = body if isinstance(body, str) else body.decode()
+        return status, headers, re.sub("<StackName>([^<]+)</StackName>", with_role, text).encode()
+
+    handlers._ACTION_HANDLERS["DescribeStacks"] = describe

@@ -1,0 +1,59 @@
+"""The local AWS as one ASGI application: every request passes the guard, then goes to an engine or to the emulator."""
+
+import logging
+from collections.abc import MutableMapping
+from typing import Any
+
+from localaws.emulator import SERVICES, Emulator
+from localaws.front import guard
+from localaws.front.asgi_messages import Receive, Send, read, send_answer
+from localaws.front.emulated_calls import EmulatedCalls
+from localaws.front.engine_calls import EngineCalls
+from localaws.front.guard import Request, Signature
+from localaws.front.wire_protocol import error_answer
+from localaws.kit.service import AwsError
+
+_log = logging.getLogger("localaws")
+# Signed for us-east-1 wherever the caller is.
+_GLOBAL = ("iam", "sts")
+
+
+class Front:
+    """Guards and hands on."""
+
+    def __init__(self, *, emulator: Emulator, engines: EngineCalls, emulated: EmulatedCalls) -> None:
+        self._emulator, self._engines, self._emulated = emulator, engines, emulated
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        request = Request.from_scope(scope)
+        try:
+            signature = self._admit(request)
+            if signature.service in SERVICES:
+                await self._emulated.answer(request, signature, scope, receive, send)
+            else:
+                await send_answer(send, await self._engines.answer(request, signature, await read(receive)))
+        except AwsError as error:
+            await send_answer(send, error_answer(error, request), head=request.method == "HEAD")
+        except Exception:
+            _log.exception("%s %s failed", request.method, request.path)
+            failure = AwsError("InternalFailure", "The local AWS failed; its log says where.", status=500)
+            await send_answer(send, error_answer(failure, request), head=request.method == "HEAD")
+
+    def _admit(self, request: Request) -> Signature:
+        """Who claims to call, when nothing speaks against answering at all. Raises AwsError."""
+        guard.check_caller_is_local(request, self._emulator.settings.port)
+        signature = guard.signature_of(request)
+        if signature.service not in SERVICES and signature.service not in self._engines.signing_names():
+            raise AwsError("UnknownOperationException", f"The local AWS does not honour the service {signature.service}.")
+        guard.check_path(request, signature)
+        if self._emulator.is_root(signature.access_key_id):
+            raise AwsError("InvalidClientTokenId", "The security token included in the request is invalid.", status=403)
+        region = self._emulator.settings.region
+        if signature.region not in (region, "") and not (signature.service in _GLOBAL and signature.region == "us-east-1"):
+            raise AwsError(
+                "InvalidRegion", f"The local AWS serves {region} only, the request is signed for {signature.region}.", status=403
+            )
+        return signature

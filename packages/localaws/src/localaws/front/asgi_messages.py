@@ -1,0 +1,45 @@
+"""ASGI's messages: a request's body in, an answer out."""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from localaws.front.wire_protocol import Answer
+from localaws.kit.service import AwsError
+
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+_MAX_BODY_BYTES = 64 * 2**20
+
+
+async def read(receive: Receive) -> bytes:
+    """The whole body. Raises AwsError when it is too large, or when the client goes away."""
+    parts, size, more = [], 0, True
+    while more:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise AwsError("RequestTimeout", "The connection was closed in the middle of the request.")
+        part = message.get("body", b"")
+        size += len(part)
+        if size > _MAX_BODY_BYTES:
+            raise AwsError("RequestEntityTooLargeException", "The request is too large.", status=413)
+        parts.append(part)
+        more = message.get("more_body", False)
+    return b"".join(parts)
+
+
+def replay(body: bytes, receive: Receive) -> Receive:
+    """Give a body that was read already once more, to the next in line."""
+    pending = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def again() -> MutableMapping[str, Any]:
+        return pending.pop() if pending else await receive()
+
+    return again
+
+
+async def send_answer(send: Send, answer: Answer, *, head: bool = False) -> None:
+    """Send it whole; a HEAD request gets the headers alone."""
+    headers = [(name.encode(), value.encode("latin-1", "replace")) for name, value in answer.headers.items()]
+    headers.append((b"content-length", str(len(answer.body)).encode()))
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if head else answer.body})

@@ -1,0 +1,91 @@
+"""One call to a service of the emulator: what it does not check is checked, then it answers."""
+
+from collections.abc import Callable, MutableMapping
+from typing import Any
+
+from localaws.cloudformation.deployments import Deployments
+from localaws.emulator import SERVICES, Emulator
+from localaws.front.asgi_messages import Receive, Send, read, replay, send_answer
+from localaws.front.disk_space import check_room
+from localaws.front.emulated_operations import check_honoured, check_unambiguous, passed_roles
+from localaws.front.guard import Request, Signature
+from localaws.front.honoured_operations import reads_only
+from localaws.front.wire_protocol import error_answer
+from localaws.kit.service import AwsError, Permission
+
+Scope = MutableMapping[str, Any]
+_OBJECT_READS = ("s3:GetObject", "s3:GetObjectVersion")
+
+
+class EmulatedCalls:
+    """The way through the emulator."""
+
+    def __init__(self, *, emulator: Emulator, deployments: Deployments, changed: Callable[..., None]) -> None:
+        self._emulator, self._deployments, self._changed = emulator, deployments, changed
+
+    async def answer(self, request: Request, signature: Signature, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the emulator answer. Raises AwsError before it has seen the request."""
+        if signature.service == "s3":  # an object is not read twice; its request line and headers say everything
+            body = b""
+        else:
+            body = await read(receive)
+            receive = replay(body, receive)
+        check_unambiguous(signature.service, request, body)
+        service, action = self._emulator.target_of(request, body)
+        if service != SERVICES[signature.service] or action is None:
+            raise AwsError("UnknownOperationException", f"The local AWS knows no operation of {signature.service} in this request.")
+        check_honoured(action, request, body)
+        check_room(self._emulator.settings.state_dir, action.partition(":")[2], int(request.headers.get("content-length", 0)))
+        if service in ("events", "sns"):
+            self._emulator.start_schedules()
+        accepted = self._admit(request, signature, action, body)
+        try:
+            await self._emulator.answer(scope, receive, self._filtered(request, signature, action, accepted, send))
+        finally:
+            if not reads_only(action.partition(":")[2]):
+                self._changed(signature.service)
+
+    def _admit(self, request: Request, signature: Signature, action: str, body: bytes) -> Callable[[], None]:
+        """PassRole, and who deploys a stack. The result is to be called when the emulator has accepted the request."""
+        key = signature.access_key_id
+        roles = passed_roles(action, body)
+        if not roles and signature.service != "cloudformation":
+            return lambda: None
+        self._emulator.pin(request, signature, body)
+        for permission in roles:
+            self._emulator.check(key, permission)
+        if signature.service != "cloudformation":
+            return lambda: None
+        return self._deployments.admit(body, self._emulator.caller(key), lambda permission: self._emulator.check(key, permission))
+
+    def _filtered(self, request: Request, signature: Signature, action: str, accepted: Callable[[], None], send: Send) -> Send:
+        """What goes out: no CORS headers, and 403 for a missing object where the caller may not list the bucket."""
+        replaced = False
+
+        async def out(message: MutableMapping[str, Any]) -> None:
+            nonlocal replaced
+            if message["type"] == "http.response.start":
+                if message["status"] < 400:
+                    accepted()
+                    if signature.service == "cloudformation":
+                        await self._deployments.settle()
+                elif message["status"] == 404 and action in _OBJECT_READS and (denial := self._may_not_list(request, signature)):
+                    replaced = True
+                    answer = error_answer(denial, request)
+                    await send_answer(send, answer, head=request.method == "HEAD")
+                headers = [header for header in message["headers"] if not header[0].lower().startswith(b"access-control-")]
+                message = {**message, "headers": headers}
+            if not replaced:
+                await send(message)
+
+        return out
+
+    def _may_not_list(self, request: Request, signature: Signature) -> AwsError | None:
+        bucket = request.path.split("/")[1]
+        if not self._emulator.has_bucket(bucket):
+            return None
+        try:
+            self._emulator.check(signature.access_key_id, Permission(action="s3:ListBucket", resource=f"arn:aws:s3:::{bucket}"))
+        except AwsError as error:
+            return AwsError("AccessDenied", error.message, status=403)
+        return None

@@ -1,0 +1,126 @@
+"""What the front knows about single operations of the emulated services: which are honoured, and which hand a role to a service."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import parse_qs
+
+from localaws.front.guard import Request
+from localaws.front.honoured_operations import HONOURED, S3_PARAMETERS, S3_SUBRESOURCES
+from localaws.kit.service import AwsError, Permission, pass_role
+
+# CloudFormation's parameters that would be recorded without effect.
+_STACK_PARAMETERS = re.compile(
+    r"(NotificationARNs\.|StackPolicy|RollbackConfiguration\.|ResourceTypes\.|TimeoutInMinutes|ResourcesToImport|ImportExistingResources"
+    r"|IncludeNestedStacks|DisableValidation|RetentionPolicy).*"
+)
+_EVENT_TARGETS = ("sns", "codebuild")
+_SUBSCRIBERS = ("email", "email-json")
+_OBJECT_HEADERS = ("x-amz-acl", "x-amz-grant-read", "x-amz-grant-full-control", "x-amz-website-redirect-location")
+
+# operation -> the members that hold a role's ARN, and the service that will act under it
+_ROLE_MEMBERS: Mapping[str, tuple[Sequence[str], str]] = {
+    "glue:CreateCrawler": (("Role",), "glue.amazonaws.com"),
+    "glue:UpdateCrawler": (("Role",), "glue.amazonaws.com"),
+    "events:PutRule": (("RoleArn",), "events.amazonaws.com"),
+    "events:PutTargets": (("RoleArn", "Targets.RoleArn"), "events.amazonaws.com"),
+}
+
+
+# Services of the query protocol; all others but S3 and CloudWatch, which speaks both, take JSON.
+_FORMS = ("cloudformation", "iam", "sns", "sts")
+
+
+def check_unambiguous(service: str, request: Request, body: bytes) -> None:
+    """Refuse what could mean one operation where it is authorised and another where it is carried out."""
+    if service == "s3":
+        return
+    is_form = request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
+    has_target = "x-amz-target" in request.headers
+    expected = [is_form, not is_form][has_target] and (service == "monitoring" or is_form == (service in _FORMS))
+    if request.method != "POST" or request.query or not expected:
+        raise AwsError("InvalidRequest", f"The local AWS takes requests for {service} as the AWS SDKs send them.")
+    if is_form:
+        form_of(body)
+
+
+def form_of(body: bytes) -> dict[str, str]:
+    """The fields of a form. Raises AwsError for one that is given twice."""
+    try:
+        fields = parse_qs(body.decode(), keep_blank_values=True, strict_parsing=bool(body))
+    except ValueError as error:
+        raise AwsError("MalformedQueryString", "The request's form cannot be read.") from error
+    if twice := [name for name, values in fields.items() if len(values) > 1]:
+        raise AwsError("MalformedQueryString", f"{', '.join(twice)} is given more than once.")
+    return {name: values[0] for name, values in fields.items()}
+
+
+def check_honoured(action: str, request: Request, body: bytes) -> None:
+    """Refuse by name what the emulator would take without doing it. Raises AwsError."""
+    service, _, operation = action.partition(":")
+    if operation not in HONOURED.get(service, ()):
+        code = "InvalidAction" if "x-amz-target" not in request.headers else "UnknownOperationException"
+        raise AwsError(code, f"The local AWS does not honour {action}.")
+    if service == "cloudformation":
+        for name, value in form_of(body).items():
+            if _STACK_PARAMETERS.fullmatch(name) and value not in ("", "false"):
+                raise AwsError("ValidationError", f"The local AWS does not honour the parameter {name.split('.')[0]} of {operation}.")
+    elif action == "sns:Subscribe":
+        protocol = form_of(body).get("Protocol", "")
+        if protocol not in _SUBSCRIBERS:
+            raise AwsError("InvalidParameter", f"The local AWS delivers nothing to {protocol or 'this protocol'}: only e-mail is recorded.")
+    elif action == "events:PutTargets":
+        for target in _members(body).get("Targets", ()):
+            if target.get("Arn", "").split(":")[2:3] not in ([name] for name in _EVENT_TARGETS):
+                raise AwsError("ValidationException", f"The local AWS delivers no events to {target.get('Arn')}.")
+            if ":codebuild:" in target["Arn"] and "RoleArn" not in target:
+                raise AwsError("ValidationException", f"RoleArn is required for target {target['Id']}.")
+    elif action == "cloudwatch:PutMetricAlarm":
+        names = _members(body) if "x-amz-target" in request.headers else form_of(body)
+        if any(name.startswith(("Metrics", "ThresholdMetricId")) for name in names):
+            raise AwsError("ValidationError", "The local AWS does not honour Metrics and ThresholdMetricId of PutMetricAlarm.")
+    elif service == "s3":
+        _check_object_request(operation, request)
+
+
+def _check_object_request(operation: str, request: Request) -> None:
+    """One sub-resource at most, and a known one: what authorises a request and what carries it out must mean the same."""
+    subresources = [name for name in request.query if name in S3_SUBRESOURCES]
+    for name in request.query:
+        known = name in S3_PARAMETERS or name in S3_SUBRESOURCES or name.lower().startswith(("x-amz-", "response-"))
+        if not known:
+            raise AwsError("NotImplemented", f"The local AWS does not honour the parameter {name} of Amazon S3.", status=501)
+    if len(subresources) > 1:
+        raise AwsError("InvalidArgument", f"Conflicting query string parameters: {', '.join(subresources)}")
+    is_bucket = len([part for part in request.path.split("/") if part]) == 1
+    if is_bucket and request.method == "POST" and "delete" not in request.query:
+        raise AwsError("NotImplemented", "The local AWS does not honour form uploads.", status=501)
+    if operation in ("CreateBucket", "PutObject"):
+        for name in _OBJECT_HEADERS:
+            if request.headers.get(name, "private") not in ("private", "bucket-owner-full-control"):
+                raise AwsError("NotImplemented", f"The local AWS does not honour the header {name}.", status=501)
+
+
+def passed_roles(action: str, body: bytes) -> list[Permission]:
+    """iam:PassRole for every role that the request hands on."""
+    if action not in _ROLE_MEMBERS:
+        return []
+    paths, service = _ROLE_MEMBERS[action]
+    return [pass_role(role, service) for path in paths for role in _at(_members(body), path.split("."))]
+
+
+def _members(body: bytes) -> Mapping[str, Any]:
+    try:
+        members = json.loads(body or b"{}")
+    except ValueError:
+        return {}
+    return members if isinstance(members, dict) else {}
+
+
+def _at(value: Any, path: Sequence[str]) -> list[str]:
+    if isinstance(value, list):
+        return [role for item in value for role in _at(item, path)]
+    if not path:
+        return [value] if isinstance(value, str) and value else []
+    return _at(value.get(path[0]), path[1:]) if isinstance(value, dict) else []

@@ -1,0 +1,37 @@
+"""Metrics as SageMaker reads them: by regular expression from the job's log."""
+
+import math
+import re
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from localaws.sagemaker.algorithm_images import MetricDefinition
+
+
+class MetricReader:
+    """The last value of each metric, with the time at which its line was seen (seconds since the epoch)."""
+
+    def __init__(self, definitions: Sequence[MetricDefinition], *, clock: Callable[[], float] = time.time) -> None:
+        self._patterns = [(definition.name, re.compile(definition.regex)) for definition in definitions]
+        self._clock = clock
+        self._last: dict[str, dict[str, Any]] = {}
+
+    def read(self, lines: Sequence[str]) -> None:
+        for line in lines:
+            for name, pattern in self._patterns:
+                for match in pattern.finditer(line):
+                    self._take(name, match)
+
+    def final(self) -> list[dict[str, Any]]:
+        """FinalMetricDataList, with Timestamp in seconds. In the order of the definitions."""
+        return [self._last[name] for name, _ in self._patterns if name in self._last]
+
+    def _take(self, name: str, match: re.Match[str]) -> None:
+        try:
+            value = float(match[1])
+        except (ValueError, IndexError):
+            return
+        if not math.isfinite(value):  # CloudWatch takes none either
+            return
+        self._last[name] = {"MetricName": name, "Value": value, "Timestamp": self._clock()}

@@ -1,0 +1,153 @@
+"""Models and endpoint configurations: what an endpoint is made of. Neither changes once it is made."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from threading import RLock
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from localaws.kit.members import refuse_unhonoured
+from localaws.kit.s3 import parse_uri
+from localaws.kit.service import AwsError, Caller, Host, Members
+from localaws.kit.tags import tags_of_request
+from localaws.kit.timestamps import moment
+from localaws.sagemaker import refusals
+from localaws.sagemaker.algorithm_images import Algorithm
+from localaws.sagemaker.execution_roles import Roles, require_algorithm
+from localaws.sagemaker.listing import select
+from localaws.sagemaker.resource_tables import ENDPOINT_CONFIG, MODEL, Resource, Table
+
+_NO_DATA = (
+    'Could not access model data at {url}. Please ensure that the role "{role}" exists and that its trust relationship policy allows the '
+    'action "sts:AssumeRole" for the service principal "sagemaker.amazonaws.com". Also ensure that the role has "s3:GetObject" '
+    "permissions and that the object is located in {region}."
+)
+
+
+@dataclass(kw_only=True)
+class Model(Resource):
+    """`request` is CreateModel's."""
+
+    request: dict[str, Any]
+
+    @property
+    def container(self) -> dict[str, Any]:
+        return dict(self.request["PrimaryContainer"])
+
+
+@dataclass(kw_only=True)
+class EndpointConfig(Resource):
+    """`request` is CreateEndpointConfig's, each variant with its weight."""
+
+    request: dict[str, Any]
+
+
+class Models:
+    """CreateModel and its relatives."""
+
+    def __init__(self, host: Host, roles: Roles, algorithms: Sequence[Algorithm], *, lock: RLock) -> None:
+        self.table = Table(MODEL, Model, account=host.account, region=host.region, lock=lock)
+        self._host, self._roles, self._algorithms = host, roles, algorithms
+
+    def create(self, caller: Caller, request: Members) -> Members:
+        refuse_unhonoured(request, refusals.MODEL)
+        name, container = request["ModelName"], request.get("PrimaryContainer", {})
+        self.table.check_free(name)
+        for member, value in (
+            ("PrimaryContainer.Image", container.get("Image")),
+            ("PrimaryContainer.ModelDataUrl", container.get("ModelDataUrl")),
+            ("ExecutionRoleArn", request.get("ExecutionRoleArn")),
+        ):
+            if not value:
+                raise AwsError("ValidationException", f"{member} is required for a model of a built-in algorithm.")
+        require_algorithm(container["Image"], self._algorithms)
+        arn = self.table.arn(name)
+        self._check_data(container["ModelDataUrl"], request["ExecutionRoleArn"], arn)
+        now = time.time()
+        self.table.add(Model(name=name, arn=arn, created=now, modified=now, tags=tags_of_request(request), request=_without_tags(request)))
+        return {"ModelArn": arn}
+
+    def describe(self, caller: Caller, request: Members) -> Members:
+        model = self.table.get(request["ModelName"])
+        return {
+            "ModelName": model.name,
+            "ModelArn": model.arn,
+            "CreationTime": moment(model.created),
+            "PrimaryContainer": {"Mode": "SingleModel", **{name: value for name, value in model.container.items() if value}},
+            "ExecutionRoleArn": model.request["ExecutionRoleArn"],
+            "EnableNetworkIsolation": model.request.get("EnableNetworkIsolation", False),
+        }
+
+    def list_summaries(self, caller: Caller, request: Members) -> Members:
+        def summary(model: Model) -> Members:
+            return {"ModelName": model.name, "ModelArn": model.arn, "CreationTime": moment(model.created)}
+
+        return {"Models": [summary(model) for model in select(self.table, request, order="Descending")]}
+
+    def delete(self, caller: Caller, request: Members) -> Members:
+        self.table.remove(request["ModelName"])
+        return {}
+
+    def _check_data(self, url: str, role_arn: str, source_arn: str) -> None:
+        try:
+            location = parse_uri(url)
+            client = self._roles.client("s3", role_arn=role_arn, source_arn=source_arn)
+            client.head_object(Bucket=location.bucket, Key=location.key)
+        except (AwsError, ClientError, ValueError) as error:
+            text = _NO_DATA.format(url=url, role=role_arn, region=self._host.region)
+            raise AwsError("ValidationException", text) from error
+
+
+class EndpointConfigs:
+    """CreateEndpointConfig and its relatives."""
+
+    def __init__(self, host: Host, models: Models) -> None:
+        self.table = Table(ENDPOINT_CONFIG, EndpointConfig, account=host.account, region=host.region, lock=models.table.lock)
+        self._models = models
+
+    def create(self, caller: Caller, request: Members) -> Members:
+        refuse_unhonoured(request, refusals.ENDPOINT_CONFIG)
+        name = request["EndpointConfigName"]
+        self.table.check_free(name)
+        variants = [self._variant(variant) for variant in request["ProductionVariants"]]
+        names = [variant["VariantName"] for variant in variants]
+        if len(set(names)) != len(names):
+            raise AwsError("ValidationException", f"Variant names must be unique within an endpoint configuration: {', '.join(names)}.")
+        now, arn = time.time(), self.table.arn(name)
+        kept = {**_without_tags(request), "ProductionVariants": variants}
+        self.table.add(EndpointConfig(name=name, arn=arn, created=now, modified=now, tags=tags_of_request(request), request=kept))
+        return {"EndpointConfigArn": arn}
+
+    def describe(self, caller: Caller, request: Members) -> Members:
+        config = self.table.get(request["EndpointConfigName"])
+        return {
+            "EndpointConfigName": config.name,
+            "EndpointConfigArn": config.arn,
+            "CreationTime": moment(config.created),
+            "ProductionVariants": config.request["ProductionVariants"],
+            **({"KmsKeyId": config.request["KmsKeyId"]} if "KmsKeyId" in config.request else {}),
+            "EnableNetworkIsolation": False,
+        }
+
+    def list_summaries(self, caller: Caller, request: Members) -> Members:
+        def summary(config: EndpointConfig) -> Members:
+            return {"EndpointConfigName": config.name, "EndpointConfigArn": config.arn, "CreationTime": moment(config.created)}
+
+        return {"EndpointConfigs": [summary(config) for config in select(self.table, request, order="Descending")]}
+
+    def delete(self, caller: Caller, request: Members) -> Members:
+        self.table.remove(request["EndpointConfigName"])
+        return {}
+
+    def _variant(self, variant: Members) -> Members:
+        for member in ("ModelName", "InstanceType", "InitialInstanceCount"):
+            if member not in variant:
+                raise AwsError("ValidationException", f"ProductionVariants.{member} is required for a variant on instances.")
+        self._models.table.get(variant["ModelName"])
+        return {"InitialVariantWeight": 1.0, **variant}
+
+
+def _without_tags(request: Mapping[str, Any]) -> Members:
+    return {name: value for name, value in request.items() if name != "Tags"}

@@ -1,0 +1,243 @@
+"""One training job from download to upload, as a training container's host does it."""
+
+import json
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event, RLock
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from localaws.kit.child_process import Child
+from localaws.kit.job_log import Delivery, LogStream, OutputFile
+from localaws.kit.s3 import encrypted_with, parse_uri, upload
+from localaws.kit.service import AwsError
+from localaws.sagemaker.algorithm_images import Algorithm
+from localaws.sagemaker.input_data import DataUnavailable, describe, download_channel
+from localaws.sagemaker.log_metrics import MetricReader
+from localaws.sagemaker.model_archive import pack
+from localaws.sagemaker.training_job import TrainingJob, failure_reason
+
+LOG_GROUP = "/aws/sagemaker/TrainingJobs"
+_POLL_S = 0.05
+_LOG_DELAY_S = 10.0  # a job whose log takes longer to deliver ends before its log does, as on AWS
+INTERNAL_ERROR = "InternalServerError: We encountered an internal error. Please try again."
+
+
+@dataclass(kw_only=True)
+class TrainingRun:
+    """What runs a job: `client` makes clients with fresh credentials of the job's role; `stop` and `shutdown` may be set at any time.
+
+    `stop` asks the algorithm to end and gives it `grace_s`; `shutdown` (the server goes down) kills it.
+    """
+
+    job: TrainingJob
+    algorithm: Algorithm
+    folder: Path
+    region: str
+    client: Callable[[str], Any]
+    lock: RLock
+    changed: Callable[[], None]
+    grace_s: float
+    shutdown: Event
+    stop: Event = field(default_factory=Event)
+    _delivery: Delivery | None = field(default=None, init=False)
+
+    def run(self) -> None:
+        """Never raises: whatever goes wrong is in the job's failure reason."""
+        try:
+            if self._begin():
+                self._prepare()
+                self._train()
+        except (ValueError, DataUnavailable) as error:
+            self._fail(str(error))
+        except AwsError as error:
+            self._fail(f"ClientError: {error.message}")
+        except Exception as error:
+            self._fail(f"{INTERNAL_ERROR} ({type(error).__name__}: {error})")
+        finally:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            if self._delivery is not None:
+                self._settle(self._delivery)
+
+    def _begin(self) -> bool:
+        """False for a job that was stopped while it waited."""
+        with self.lock:
+            if self.job.is_ended or self.shutdown.is_set():
+                return False
+            self._enter("Downloading")
+            return True
+
+    def _prepare(self) -> None:
+        request = self.job.request
+        channels = request.get("InputDataConfig", [])
+        try:
+            self.algorithm.check(request["HyperParameters"], [channel["ChannelName"] for channel in channels])
+        except ValueError as error:
+            raise ValueError(str(error) if str(error).startswith("ClientError") else f"ClientError: {error}") from error
+        make_tree(self.folder, self.job)
+        s3 = self.client("s3")
+        for channel in channels:
+            try:
+                download_channel(s3, channel["DataSource"]["S3DataSource"], self.folder / "input/data" / channel["ChannelName"])
+            except DataUnavailable as error:
+                raise DataUnavailable(f"ClientError: Data download failed:{error}") from error
+
+    def _train(self) -> None:
+        self._enter("Training")
+        logs = LogStream(lambda: self.client("logs"), group=LOG_GROUP, stream=f"{self.job.name}/algo-1-{int(time.time())}")
+        self.stream_file.write_text(logs.stream)
+        child = Child(
+            self.algorithm.training_command(self.folder),
+            cwd=self.folder,
+            output=self.output_file,
+            pidfile=self.folder / "pid",
+            environment=self._environment(),
+        )
+        self._delivery = Delivery(OutputFile(self.output_file), logs, position_file=self.position_file, shutdown=self.shutdown)
+        self._delivery.start()
+        try:
+            code, ending = self._follow(child)
+        finally:
+            child.kill()
+        self._read_metrics()
+        self._delivery.finish(_LOG_DELAY_S)
+        self._finish(code, ending)
+
+    def _read_metrics(self) -> None:
+        metrics = MetricReader(self.algorithm.metric_definitions)
+        for lines in OutputFile(self.output_file).rest():
+            metrics.read(lines)
+        with self.lock:
+            self.job.metrics = metrics.final()
+
+    def _follow(self, child: Child) -> tuple[int, str]:
+        """The exit code and the status that the job ends in if nothing goes wrong after it."""
+        started = time.monotonic()
+        limit_s, ending = self.job.request["StoppingCondition"]["MaxRuntimeInSeconds"], "Completed"
+        kill_at: float | None = None
+        while (code := child.wait(_POLL_S)) is None:
+            now = time.monotonic()
+            if self.shutdown.is_set() or (kill_at is not None and now >= kill_at):
+                child.kill()
+            elif kill_at is None and (self.stop.is_set() or now - started >= limit_s):
+                ending = "Stopped" if self.stop.is_set() else "MaxRuntimeExceeded"
+                kill_at = now + self.grace_s
+                child.terminate()
+        if self.shutdown.is_set():
+            raise RuntimeError("the local AWS was stopped")
+        return code, "Stopped" if self.stop.is_set() else ending
+
+    def _finish(self, code: int, ending: str) -> None:
+        if code != 0 and ending == "Completed":
+            text = self.folder / "output/failure"
+            self._fail(failure_reason(text.read_text(errors="replace") if text.exists() else "", code))
+            return
+        if ending == "Completed" or any((self.folder / "model").iterdir()):
+            self._enter("Uploading")
+            self._upload("model", "model.tar.gz")
+        if any((self.folder / "output/data").iterdir()):
+            self._upload("output/data", "output.tar.gz")
+        self._enter(ending)
+
+    def _upload(self, source: str, name: str) -> None:
+        archive = self.folder / name
+        pack(self.folder / source, archive)
+        target = parse_uri(f"{self.job.output_prefix}/output/{name}")
+        encryption = encrypted_with(self.job.request["OutputDataConfig"].get("KmsKeyId"))
+        try:
+            upload(self.client("s3"), archive, target, encryption=encryption)
+        except ClientError as error:
+            raise DataUnavailable(f"ClientError: Artifact upload failed:{describe(error)}") from error
+        except BotoCoreError as error:
+            raise DataUnavailable(f"ClientError: Artifact upload failed:{error}") from error
+
+    def _environment(self) -> dict[str, str]:
+        own = {"TRAINING_JOB_NAME": self.job.name, "TRAINING_JOB_ARN": self.job.arn, "AWS_REGION": self.region}
+        return {**self.job.request.get("Environment", {}), **own}
+
+    def _enter(self, secondary_status: str) -> None:
+        with self.lock:
+            self.job.enter(secondary_status, time.time())
+        self.changed()
+
+    def _fail(self, reason: str) -> None:
+        with self.lock:
+            self.job.fail(reason, time.time())
+        self.changed()
+
+    # The output outlives the job's folder until CloudWatch has all of it.
+    @property
+    def output_file(self) -> Path:
+        return self.folder.with_suffix(".log")
+
+    @property
+    def stream_file(self) -> Path:
+        return self.folder.with_suffix(".stream")
+
+    @property
+    def position_file(self) -> Path:
+        return self.folder.with_suffix(".position")
+
+    @property
+    def has_run(self) -> bool:
+        """Whether an earlier process left anything of it."""
+        return self.folder.exists() or self.stream_file.exists()
+
+    def _settle(self, delivery: Delivery) -> None:
+        """Waits for the delivery. What CloudWatch did not take stays on disk, for the next start if it may still take it."""
+        delivery.finish()
+        if delivery.is_delivered:
+            self.output_file.unlink(missing_ok=True)
+        if delivery.is_delivered or delivery.stream.refused is not None:
+            self.stream_file.unlink(missing_ok=True)
+            self.position_file.unlink(missing_ok=True)
+
+    def clear_up(self) -> None:
+        """After a restart: sends what an earlier process had not sent of the job's output, and removes the job's folder."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        if not (self.stream_file.exists() and self.output_file.exists()):
+            return
+        sent = int(self.position_file.read_text()) if self.position_file.exists() else 0
+        logs = LogStream(lambda: self.client("logs"), group=LOG_GROUP, stream=self.stream_file.read_text())
+        output = OutputFile(self.output_file, position=sent)
+        delivery = Delivery(output, logs, position_file=self.position_file, shutdown=self.shutdown)
+        delivery.start()
+        self._settle(delivery)
+
+
+def make_tree(folder: Path, job: TrainingJob) -> None:
+    """What a training container finds in /opt/ml, but for the data."""
+    shutil.rmtree(folder, ignore_errors=True)
+    channels = job.request.get("InputDataConfig", [])
+    for name in ("input/config", "model", "output/data", *(f"input/data/{channel['ChannelName']}" for channel in channels)):
+        (folder / name).mkdir(parents=True)
+    instance_type = job.request["ResourceConfig"]["InstanceType"]
+    group = {"instance_group_name": "homogeneousCluster", "instance_type": instance_type, "hosts": ["algo-1"]}
+    configuration = {
+        "hyperparameters": job.request["HyperParameters"],
+        "inputdataconfig": {channel["ChannelName"]: _channel_configuration(channel) for channel in channels},
+        "resourceconfig": {
+            "current_host": "algo-1",
+            "current_instance_type": instance_type,
+            "current_group_name": group["instance_group_name"],
+            "hosts": group["hosts"],
+            "instance_groups": [group],
+            "network_interface_name": "lo",
+        },
+    }
+    for name, value in configuration.items():
+        (folder / f"input/config/{name}.json").write_text(json.dumps(value))
+
+
+def _channel_configuration(channel: dict[str, Any]) -> dict[str, str]:
+    content_type = {"ContentType": channel["ContentType"]} if "ContentType" in channel else {}
+    return {
+        **content_type,
+        "TrainingInputMode": "File",
+        "S3DistributionType": channel["DataSource"]["S3DataSource"].get("S3DataDistributionType", "FullyReplicated"),
+        "RecordWrapperType": "None",
+    }

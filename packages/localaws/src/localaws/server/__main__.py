@@ -1,0 +1,5 @@
+"""`python -m localaws.server`."""
+
+from localaws.server.process import main
+
+main()

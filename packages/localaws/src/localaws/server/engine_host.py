@@ -1,0 +1,98 @@
+"""What an engine gets from the local AWS: clients, roles, a folder, and a way to say that its state changed."""
+
+import json
+import logging
+import os
+import re
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from localaws.emulator import Emulator
+from localaws.home import Home
+from localaws.kit.service import Credentials, Permission
+
+_SESSION_SECONDS = 12 * 3600
+_EVENTS = "events.amazonaws.com"
+_log = logging.getLogger("localaws")
+
+
+class LocalHost:
+    """The `Host` of all engines."""
+
+    def __init__(self, *, emulator: Emulator, home: Home, changed: Callable[..., None]) -> None:
+        self.account, self.region = emulator.settings.account, emulator.settings.region
+        self._endpoint = f"http://127.0.0.1:{emulator.settings.port}"
+        self._emulator, self._home, self._changed = emulator, home, changed
+        self._lock = threading.Lock()
+        self._session: Any = None
+        self._clients: dict[tuple[str, str], Any] = {}
+
+    def home(self, service: str) -> Path:
+        return self._home.folder(service)
+
+    def client(self, service: str, credentials: Credentials) -> Any:
+        """A boto3 client, the same one for the same key: making one takes longer than most calls."""
+        key = (service, credentials.access_key_id)
+        with self._lock:
+            if key not in self._clients:
+                while len(self._clients) >= 64:
+                    del self._clients[next(iter(self._clients))]
+                self._clients[key] = self._new_client(service, credentials)
+            return self._clients[key]
+
+    def _new_client(self, service: str, credentials: Credentials) -> Any:
+        import boto3
+        from botocore.config import Config
+
+        self._session = self._session or boto3.Session()
+        return self._session.client(
+            service,
+            endpoint_url=self._endpoint,
+            region_name=self.region,
+            aws_access_key_id=credentials.access_key_id,
+            aws_secret_access_key=credentials.secret_access_key,
+            aws_session_token=credentials.session_token,
+            config=Config(s3={"addressing_style": "path"}, max_pool_connections=32, proxies={}),
+        )
+
+    def assume_role(self, role_arn: str, *, service_principal: str, source_arn: str, session_name: str) -> Credentials:
+        credentials = self._emulator.assume_role(
+            role_arn, service_principal=service_principal, source_arn=source_arn, session_name=session_name, seconds=_SESSION_SECONDS
+        )
+        self._changed("sts")
+        return credentials
+
+    def authorize(self, credentials: Credentials, permission: Permission) -> None:
+        with self._emulator.scope():
+            self._emulator.check(credentials.access_key_id, permission)
+
+    def publish_event(self, source: str, detail_type: str, detail: Mapping[str, Any], resources: Sequence[str]) -> None:
+        self._emulator.publish(source=source, detail_type=detail_type, detail=detail, resources=resources)
+        self._changed("events", "sns")
+
+    def start_build(self, project_arn: str, role_arn: str, rule_arn: str, overrides: Mapping[str, Any]) -> None:
+        """Start the build that is a rule's target, in a thread of its own, as the role that the target names."""
+
+        def start() -> None:
+            try:
+                name = rule_arn.rpartition("/")[2]
+                session = re.sub(r"[^\w+=,.@-]", "-", f"rule-{name}")[:64]
+                role = self.assume_role(role_arn, service_principal=_EVENTS, source_arn=rule_arn, session_name=session)
+                self.client("codebuild", role).start_build(**{**overrides, "projectName": project_arn.rpartition("/")[2]})
+            except Exception as error:
+                _log.warning("events: the build of %s was not started: %s", rule_arn, error)
+
+        threading.Thread(target=start, name="event-target", daemon=True).start()
+
+    def record_mail(self, mail: Mapping[str, str]) -> None:
+        """Append to `mail.jsonl` in the home what an e-mail subscriber would have got: no e-mail leaves this machine."""
+        record = {"time": datetime.now(UTC).isoformat(timespec="seconds"), **mail}
+        target = self._home.folder() / "mail.jsonl"
+        with open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a") as file:
+            file.write(json.dumps(record) + "\n")
+
+    def changed(self) -> None:
+        self._changed()

@@ -1,0 +1,172 @@
+"""`python -m localaws.server --home DIR --port N`: the local AWS, one process, one socket on loopback."""
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import os
+import re
+import signal
+import socket
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+
+import uvicorn
+
+from localaws import cloudformation, ports
+from localaws.cloudformation.deployments import Deployments
+from localaws.emulator import Emulator, Settings
+from localaws.errors import LocalAwsFailed
+from localaws.front.application import Front
+from localaws.front.emulated_calls import EmulatedCalls
+from localaws.front.engine_calls import EngineCalls
+from localaws.home import Home
+from localaws.kit.service import Credentials, Host, Service
+from localaws.server.checkpoint import Checkpoint
+from localaws.server.engine_host import LocalHost
+
+ADMINISTRATOR = "administrator"
+_ADMINISTRATOR_POLICY = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}'
+
+
+class LocalAws:
+    """All parts of one local AWS, wired. `front` is the ASGI application."""
+
+    def __init__(self, *, home: Home, settings: Settings) -> None:
+        self.home, self.emulator = home, Emulator(settings)
+        self.host = LocalHost(emulator=self.emulator, home=home, changed=lambda *names: self.checkpoint.changed(*names))
+        self.emulator.deliver_by(start_build=self.host.start_build, record_mail=self.host.record_mail)
+        self.engines = make_engines(self.host)
+        types = dict(cloudformation.RESOURCE_TYPES)
+        for engine in self.engines.values():
+            types.update(engine.resource_types)
+        self.deployments = Deployments(
+            host=self.host, emulator=self.emulator, types=types, changed=lambda: self.checkpoint.changed("cloudformation", "deployments")
+        )
+        self.checkpoint = Checkpoint(emulator=self.emulator, home=home, states={**self.engines, "deployments": self.deployments})
+        changed = self.checkpoint.changed
+        self.front = Front(
+            emulator=self.emulator,
+            engines=EngineCalls(emulator=self.emulator, engines=self.engines, changed=changed),
+            emulated=EmulatedCalls(emulator=self.emulator, deployments=self.deployments, changed=changed),
+        )
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Take the state back, serve, save the state."""
+        self.checkpoint.start()
+        await self._make_administrator()
+        self.deployments.recover()
+        try:
+            yield
+        finally:
+            for engine in self.engines.values():
+                await asyncio.to_thread(engine.stop)
+            self.checkpoint.save(everything=True)
+
+    async def _make_administrator(self) -> None:
+        """A user with all rights, not root: on AWS too an explicit Deny holds for such a user, and for root it would not."""
+        if (known := self.home.credentials()) is not None and self.emulator.knows_key(known.access_key_id):
+            return
+        if not self.emulator.knows_user(ADMINISTRATOR):
+            await self.emulator.iam("CreateUser", UserName=ADMINISTRATOR)
+        await self.emulator.iam("PutUserPolicy", UserName=ADMINISTRATOR, PolicyName="all", PolicyDocument=_ADMINISTRATOR_POLICY)
+        answer = (await self.emulator.iam("CreateAccessKey", UserName=ADMINISTRATOR)).decode()
+        key = Credentials(access_key_id=_element(answer, "AccessKeyId"), secret_access_key=_element(answer, "SecretAccessKey"))
+        self.checkpoint.save(everything=True)
+        self.home.write("credentials.json", {"access_key_id": key.access_key_id, "secret_access_key": key.secret_access_key})
+
+
+def make_engines(host: Host) -> Mapping[str, Service]:
+    """Our services, by botocore's names."""
+    from localaws.athena import Athena
+    from localaws.codebuild import CodeBuild
+    from localaws.codeconnections import CodeConnections
+    from localaws.codepipeline import CodePipeline
+    from localaws.factorization_machines import FactorizationMachines
+    from localaws.sagemaker import SageMaker, SageMakerRuntime
+    from localaws.xgboost import XGBoost
+
+    sagemaker = SageMaker(host, algorithms=[FactorizationMachines(), XGBoost()])
+    connections = CodeConnections(host)
+    engines: list[Service] = [
+        # Pipelines first: when the process ends, they must not take the end of their builds for a failure.
+        CodePipeline(host, connections.connections),
+        CodeBuild(host),
+        connections,
+        CodeConnections(host, name="codestar-connections", connections=connections.connections),
+        Athena(host),
+        sagemaker,
+        SageMakerRuntime(sagemaker),
+    ]
+    return {engine.name: engine for engine in engines}
+
+
+def _element(xml: str, name: str) -> str:
+    match = re.search(f"<{name}>([^<]+)</{name}>", xml)
+    if match is None:
+        raise LocalAwsFailed(f"The emulator's IAM answered without {name}.")
+    return match[1]
+
+
+def listen(port: int | None) -> socket.socket:
+    """The one listening socket; without a port it is the usual one, or a free one. Raises LocalAwsFailed when a named port is taken."""
+    try:
+        listener = ports.bind(ports.PORT if port is None else port)
+    except OSError as error:
+        if port is not None:
+            raise LocalAwsFailed(f"Port {port} on 127.0.0.1 is in use.") from error
+        listener = ports.bind(0)
+    listener.listen(128)
+    return listener
+
+
+async def _serve(home: Home, listener: socket.socket, account: str, region: str) -> None:
+    port = listener.getsockname()[1]
+    local = LocalAws(home=home, settings=Settings(state_dir=home.folder("state"), account=account, region=region, port=port))
+    config = uvicorn.Config(
+        local.front,
+        lifespan="off",
+        ws="none",
+        access_log=False,
+        server_header=False,
+        log_level="warning",
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=5,
+    )
+    server = _Server(config)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, server.handle_exit, number, None)
+    async with local.running():
+        home.write_text("aws-config", f"[default]\nregion = {region}\n")
+        home.write_text("aws-credentials", "")
+        home.write("server.json", {"pid": os.getpid(), "port": port, "account": account, "region": region})
+        await server.serve(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """uvicorn would end the process by the signal that it got, before our state is saved."""
+
+    def capture_signals(self) -> contextlib.AbstractContextManager[None]:  # type: ignore[override]
+        return contextlib.nullcontext()
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--home", type=Path, required=True, help="folder of the state")
+    parser.add_argument("--port", type=int, help=f"0 takes a free one; without it {ports.PORT}, or a free one when that is taken")
+    parser.add_argument("--account", default="123456789012")
+    parser.add_argument("--region", default="us-east-1")
+    parser.add_argument("--background", action="store_true", help="leave the terminal's session")
+    options = parser.parse_args(arguments)
+    os.umask(0o077)
+    if options.background:
+        os.setsid()
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    home = Home(path=options.home.resolve())
+    with home.locked():
+        listener = listen(options.port)
+        try:
+            asyncio.run(_serve(home, listener, options.account, options.region))
+        finally:
+            (home.path / "server.json").unlink(missing_ok=True)
