@@ -4,7 +4,7 @@
 .DELETE_ON_ERROR:
 .PHONY: setup build-environment run test lint lock secret-rules reference mutants clean
 
-include mlkit/skeleton/uv.mk
+include mlkit/project/skeleton/uv.mk
 SDK_V2 := .tools/sdk-v2
 MUTMUT := .tools/mutmut
 

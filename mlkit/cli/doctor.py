@@ -116,7 +116,7 @@ def _shown(findings: Iterable["Finding"]) -> Iterator["Finding"]:
 
 
 def lines(finding: "Finding") -> list[Text]:
-    """CheckStatus, check and detail, and below them the next step. At most 80 columns, unless one word is longer than a line."""
+    """Outcome, check and detail, and below them the next step. At most 80 columns, unless one word is longer than a line."""
     slow = f" ({finding.elapsed_s:.1f} s)" if finding.elapsed_s >= _SLOW_S else ""
     detail, indent = finding.detail + slow, _DETAIL_AT
     if any(len(word) > _WIDTH - indent for word in detail.split()):

@@ -11,7 +11,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from mlkit.errors import ApprovalVoid, UsageError
-from mlkit.gate.verdicts import Decision
+from mlkit.gate.verdicts import Outcome
 from mlkit.naming import CONFIGURATIONS
 
 SCHEMA = "mlkit/manifest/1"
@@ -100,6 +100,6 @@ def check_unchanged(approved: Manifest, now: Mapping[str, str]) -> Sequence[str]
     differing = sorted(name for name in expected.keys() | now.keys() if expected.get(name) != now.get(name))
     if differing:
         raise ApprovalVoid(f"Not what was approved: {', '.join(differing)} changed since the evidence was sealed")
-    if approved.verdict not in (Decision.PASS, Decision.INCONCLUSIVE):
+    if approved.verdict not in (Outcome.PASS, Outcome.INCONCLUSIVE):
         raise ApprovalVoid(f"The sealed verdict is {approved.verdict}")
     return sorted(expected)

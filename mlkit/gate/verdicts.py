@@ -16,9 +16,9 @@ from mlkit.errors import GateFailed, GateInconclusive, InvalidData
 from mlkit.gate.bootstrap import Difference, MatchRate, binary_labels, check_same_length, match_rate, paired_difference, wilson
 
 __all__ = [
-    "Decision",
     "Difference",
     "MatchRate",
+    "Outcome",
     "Verdict",
     "check_gate",
     "confusion_table",
@@ -44,7 +44,7 @@ _BELOW_THE_CHAMPION = "Keep the champion. Look for changes in data, features or 
 _TOO_FEW_PAIRS = "Test on more held-out rows, or widen the margin if the policy allows it."
 
 
-class Decision(StrEnum):
+class Outcome(StrEnum):
     PASS = "PASS"  # noqa: S105 - an outcome, not a password
     FAIL = "FAIL"
     INCONCLUSIVE = "INCONCLUSIVE"
@@ -54,7 +54,7 @@ class Decision(StrEnum):
 class Verdict:
     """The outcome of a gate, the sentence with its figures, and the next step."""
 
-    outcome: Decision
+    outcome: Outcome
     reason: str
     advice: str
 
@@ -68,18 +68,18 @@ def decide(rate: MatchRate, min_match_rate: float) -> Verdict:
         raise ValueError(f"min_match_rate is a share above 0 and at most 1, not {min_match_rate}")
     figures = f"match rate {rate}; at least {min_match_rate:.4f} is required"
     if rate.low >= min_match_rate:
-        return Verdict(outcome=Decision.PASS, reason=figures, advice="")
+        return Verdict(outcome=Outcome.PASS, reason=figures, advice="")
     if rate.high < min_match_rate:
-        return Verdict(outcome=Decision.FAIL, reason=figures, advice=_BELOW_THE_GATE)
-    return Verdict(outcome=Decision.INCONCLUSIVE, reason=figures, advice=_more_rows(rate, min_match_rate))
+        return Verdict(outcome=Outcome.FAIL, reason=figures, advice=_BELOW_THE_GATE)
+    return Verdict(outcome=Outcome.INCONCLUSIVE, reason=figures, advice=_more_rows(rate, min_match_rate))
 
 
 def decide_by_value(rate: MatchRate, min_match_rate: float) -> Verdict:
     """PASS when the match rate itself reaches `min_match_rate`, whatever the number of rows. This is the lab's own rule."""
     figures = f"match rate {rate.value:.4f} on {rate.rows:,} rows, whatever its uncertainty; at least {min_match_rate:.4f} is required"
     if rate.value >= min_match_rate:
-        return Verdict(outcome=Decision.PASS, reason=figures, advice="")
-    return Verdict(outcome=Decision.FAIL, reason=figures, advice=_BELOW_THE_GATE)
+        return Verdict(outcome=Outcome.PASS, reason=figures, advice="")
+    return Verdict(outcome=Outcome.FAIL, reason=figures, advice=_BELOW_THE_GATE)
 
 
 def decide_champion(difference: Difference, margin: float = 0.02) -> Verdict:
@@ -88,10 +88,10 @@ def decide_champion(difference: Difference, margin: float = 0.02) -> Verdict:
         raise ValueError(f"margin is a share between 0 and 1, not {margin}")
     figures = f"challenger less champion {difference}; more than {-margin:+.4f} is required"
     if difference.low > -margin:
-        return Verdict(outcome=Decision.PASS, reason=figures, advice="")
+        return Verdict(outcome=Outcome.PASS, reason=figures, advice="")
     if difference.high <= -margin:
-        return Verdict(outcome=Decision.FAIL, reason=figures, advice=_BELOW_THE_CHAMPION)
-    return Verdict(outcome=Decision.INCONCLUSIVE, reason=figures, advice=_TOO_FEW_PAIRS)
+        return Verdict(outcome=Outcome.FAIL, reason=figures, advice=_BELOW_THE_CHAMPION)
+    return Verdict(outcome=Outcome.INCONCLUSIVE, reason=figures, advice=_TOO_FEW_PAIRS)
 
 
 def check_gate(verdict: Verdict, on_inconclusive: Literal["stop", "ask"] = "stop") -> Verdict:
@@ -101,9 +101,9 @@ def check_gate(verdict: Verdict, on_inconclusive: Literal["stop", "ask"] = "stop
     """
     if on_inconclusive not in ("stop", "ask"):
         raise ValueError(f"on_inconclusive is 'stop' or 'ask', not {on_inconclusive!r}")
-    if verdict.outcome is Decision.FAIL:
+    if verdict.outcome is Outcome.FAIL:
         raise GateFailed(f"The model fails: {verdict.reason}.", cure=verdict.advice)
-    if verdict.outcome is Decision.INCONCLUSIVE and on_inconclusive == "stop":
+    if verdict.outcome is Outcome.INCONCLUSIVE and on_inconclusive == "stop":
         raise GateInconclusive(f"The held-out rows cannot decide: {verdict.reason}.", cure=verdict.advice)
     return verdict
 

@@ -16,7 +16,7 @@ from mlkit import movielens, tabular
 from mlkit.aws.endpoint_test import judge
 from mlkit.data.bad_rows import check_bad_rows
 from mlkit.errors import UsageError
-from mlkit.gate.verdicts import Decision, Verdict, check_gate, match_rate
+from mlkit.gate.verdicts import Outcome, Verdict, check_gate, match_rate
 from mlkit.movielens.splits import SplitRule
 from mlkit.naming import ENVIRONMENTS, checked_environment
 from mlkit.parameters import read_parameters
@@ -99,7 +99,7 @@ ACCEPTS: dict[str, Callable[[str], object]] = {
     "bad_rows": accepts_bad_rows,
     "environment": checked_environment,
     "gate_rule": lambda value: judge(match_rate([0, 1], [0, 1], [1, 2]), 0.5, rule=value),
-    "on_inconclusive": lambda value: check_gate(Verdict(outcome=Decision.PASS, reason="", advice=""), value),  # type: ignore[arg-type]
+    "on_inconclusive": lambda value: check_gate(Verdict(outcome=Outcome.PASS, reason="", advice=""), value),  # type: ignore[arg-type]
 }
 WORDS = ("hashed", "latest", "newest", "drop", "refuse", "keep", *ENVIRONMENTS, "interval", "value", "stop", "ask", "")
 

@@ -5,9 +5,9 @@ from scipy import stats
 
 from mlkit.errors import GateFailed, GateInconclusive, InvalidData
 from mlkit.gate.verdicts import (
-    Decision,
     Difference,
     MatchRate,
+    Outcome,
     Verdict,
     check_gate,
     confusion_table,
@@ -39,14 +39,14 @@ def rate_between(low: float, value: float, high: float, rows: int = 1000) -> Mat
 
 def test_a_gate_passes_only_when_the_whole_interval_is_at_or_above_it():
     rate = rate_of(700, 1000)
-    assert decide(rate, rate.low).outcome is Decision.PASS
-    assert decide(rate, rate.low + 1e-9).outcome is Decision.INCONCLUSIVE
+    assert decide(rate, rate.low).outcome is Outcome.PASS
+    assert decide(rate, rate.low + 1e-9).outcome is Outcome.INCONCLUSIVE
 
 
 def test_a_gate_fails_only_when_the_whole_interval_is_below_it():
     rate = rate_of(700, 1000)
-    assert decide(rate, rate.high).outcome is Decision.INCONCLUSIVE
-    assert decide(rate, rate.high + 1e-9).outcome is Decision.FAIL
+    assert decide(rate, rate.high).outcome is Outcome.INCONCLUSIVE
+    assert decide(rate, rate.high + 1e-9).outcome is Outcome.FAIL
 
 
 @pytest.mark.parametrize(
@@ -78,17 +78,17 @@ def test_a_gate_that_is_no_share_is_refused(share):
 
 
 def test_a_gate_may_ask_for_every_row():
-    assert decide(rate_between(1, 1, 1), 1).outcome is Decision.PASS
+    assert decide(rate_between(1, 1, 1), 1).outcome is Outcome.PASS
 
 
 def test_ten_rows_that_all_match_do_not_pass_the_labs_own_threshold():
-    assert decide(rate_of(10, 10, users=10), 0.8).outcome is Decision.INCONCLUSIVE
+    assert decide(rate_of(10, 10, users=10), 0.8).outcome is Outcome.INCONCLUSIVE
 
 
 def test_the_labs_rule_passes_on_the_value_alone():
     rate = rate_of(8, 10, users=10)
-    assert decide_by_value(rate, 0.8).outcome is Decision.PASS
-    assert decide_by_value(rate, 0.81).outcome is Decision.FAIL
+    assert decide_by_value(rate, 0.8).outcome is Outcome.PASS
+    assert decide_by_value(rate, 0.81).outcome is Outcome.FAIL
 
 
 @pytest.mark.parametrize(("minimum", "outcome", "advice"), [(0.8, "PASS", ""), (0.81, "FAIL", "Compare it with the baselines. ")])
@@ -130,8 +130,8 @@ def test_a_passed_gate_returns_its_verdict():
 @pytest.mark.parametrize(
     ("outcome", "error", "told"),
     [
-        (Decision.FAIL, GateFailed, "The model fails: figures."),
-        (Decision.INCONCLUSIVE, GateInconclusive, "The held-out rows cannot decide: figures."),
+        (Outcome.FAIL, GateFailed, "The model fails: figures."),
+        (Outcome.INCONCLUSIVE, GateInconclusive, "The held-out rows cannot decide: figures."),
     ],
 )
 def test_a_stop_says_the_verdicts_reason_and_cure(outcome, error, told):
@@ -155,15 +155,15 @@ def difference_of(lost: int, gained: int, rows: int = 1000):
 
 
 def test_a_challenger_within_the_margin_is_not_inferior():
-    assert decide_champion(difference_of(lost=5, gained=5), margin=0.02).outcome is Decision.PASS
+    assert decide_champion(difference_of(lost=5, gained=5), margin=0.02).outcome is Outcome.PASS
 
 
 def test_a_challenger_worse_than_the_margin_fails():
-    assert decide_champion(difference_of(lost=100, gained=0), margin=0.02).outcome is Decision.FAIL
+    assert decide_champion(difference_of(lost=100, gained=0), margin=0.02).outcome is Outcome.FAIL
 
 
 def test_a_challenger_that_could_be_worse_than_the_margin_is_inconclusive():
-    assert decide_champion(difference_of(lost=60, gained=50), margin=0.02).outcome is Decision.INCONCLUSIVE
+    assert decide_champion(difference_of(lost=60, gained=50), margin=0.02).outcome is Outcome.INCONCLUSIVE
 
 
 def difference_between(low: float, high: float) -> Difference:

@@ -139,7 +139,7 @@ def test_a_wheel_holds_its_whole_package(parts: Parts, number: int) -> None:
 
 def test_the_library_makes_projects_itself(parts: Parts) -> None:
     names = set(zipfile.ZipFile(BytesIO(parts.wheels[0].content)).namelist())
-    assert {"mlkit/skeleton/Makefile", "mlkit/skeleton/tests/test_project.py"} <= names
+    assert {"mlkit/project/skeleton/Makefile", "mlkit/project/skeleton/tests/test_project.py"} <= names
 
 
 def test_the_seal_covers_wheel_project_file_and_modules(project: Path) -> None:

@@ -7,8 +7,8 @@ from localaws.codepipeline.pipeline_records import ActionRun, Pipeline, Pipeline
 from localaws.kit.timestamps import moment
 
 SOURCE = "aws.codepipeline"
-_TYPES = {"pipeline": "CodePipeline Pipeline PipelineExecution State Change", "stage": "CodePipeline Stage PipelineExecution State Change",
-          "action": "CodePipeline Action PipelineExecution State Change"}  # fmt: skip
+_TYPES = {"pipeline": "CodePipeline Pipeline Execution State Change", "stage": "CodePipeline Stage Execution State Change",
+          "action": "CodePipeline Action Execution State Change"}  # fmt: skip
 
 
 class Publish(Protocol):
