@@ -32,7 +32,7 @@ app.add_typer(local.app, name="local")
 
 def main() -> None:
     """Run the command line. A user's mistake ends with a message and an exit code, not with a stack trace."""
-    from mlkit.cli.console import show_error
+    from mlkit.cli.console import drop_unprintable_output, show_error
     from mlkit.cli.error_translation import as_error
     from mlkit.errors import Interrupted
 
@@ -49,5 +49,6 @@ def main() -> None:
         if str(error):
             with contextlib.suppress(OSError):  # the exit code counts, also where nothing can be printed
                 show_error(error)
-        sys.exit(error.exit_code)
+        code = error.exit_code
+    drop_unprintable_output()
     sys.exit(code if isinstance(code, int) else 0)

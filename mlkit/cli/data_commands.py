@@ -25,7 +25,7 @@ class Commands(Protocol):
 
 def commands_of(project: Project) -> Commands:
     """The commands of the project's kind. Raises NotFound or UsageError if mlkit.yml does not name one."""
-    commands: Any = importlib.import_module(f"mlkit.cli.{kind_of(project)}")
+    commands: Any = importlib.import_module(f"mlkit.cli.{kind_of(project)}_data")
     found: Commands = commands
     return found
 

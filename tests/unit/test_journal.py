@@ -33,7 +33,7 @@ def test_what_is_told_is_known_before_the_teller_goes_on(heard):
 
 def test_a_process_that_dies_at_once_has_been_heard(heard):
     events, listener = heard
-    dying = "import os\nfrom mlkit import journal\njournal.tell('job', name='a')\nos.kill(os.getpid(), 9)"
+    dying = "import os\nfrom mlkit.notebook import journal\njournal.tell('job', name='a')\nos.kill(os.getpid(), 9)"
     assert subprocess.run([sys.executable, "-c", dying]).returncode == -9
     listener.stop()
     assert events == [{"kind": "job", "name": "a"}]
@@ -41,7 +41,7 @@ def test_a_process_that_dies_at_once_has_been_heard(heard):
 
 def test_threads_and_children_may_tell_at_the_same_time(heard):
     events, _ = heard
-    tell = "import sys\nfrom mlkit import journal\n[journal.tell('n', number=int(sys.argv[1]) + i) for i in range(50)]"
+    tell = "import sys\nfrom mlkit.notebook import journal\n[journal.tell('n', number=int(sys.argv[1]) + i) for i in range(50)]"
     children = [subprocess.Popen([sys.executable, "-c", tell, str(1000 * child)]) for child in (1, 2)]
     threads = [threading.Thread(target=lambda start: [journal.tell("n", number=start + i) for i in range(50)], args=(n,)) for n in (0, 100)]
     for thread in threads:
