@@ -8,8 +8,7 @@ The cell holds only assignments of literals, so that mlkit can read it without r
     split: Literal["hashed", "latest"] = "hashed"  # one of these; a cell above imports Literal, or the annotation is in quotes
     country: str                   # required: no default; run by hand, the notebook stops with NameError at its first use
 
-declared         a parameter's name, type, default and help
-annotations      the types in the cell
+declared         a parameter: name, type, default and help; the types as the cell writes them
 parameters_cell  reads the cell
 parameter_file   reads YAML files of values
 typed_text       reads typed text as a parameter's type

@@ -9,9 +9,8 @@ from typing import Any
 
 from mlkit.errors import InvalidNotebook
 from mlkit.notebook.notebook_file import load_notebook, tags_of
-from mlkit.parameters.annotations import annotated
 from mlkit.parameters.checked_values import checked
-from mlkit.parameters.declared import SIMPLE, Parameter, ParameterType
+from mlkit.parameters.declared import SIMPLE, Parameter, ParameterType, annotated
 
 TAG = "parameters"
 INJECTED = "injected-parameters"

@@ -140,7 +140,7 @@ def test_a_save_that_is_under_way_when_the_run_ends_does_not_replace_the_last_on
         return data
 
     monkeypatch.setattr(Keeper, "_clean_notebook", slow)
-    monkeypatch.setattr("mlkit.runner.run.STOP_SAVING_S", 0.1)
+    monkeypatch.setattr("mlkit.runner.notebook_run.STOP_SAVING_S", 0.1)
     store = Stored()
     source, executed = notebook(tmp_path, "print('the end')"), tmp_path / "executed.ipynb"
     record = run_notebook(source, executed, {}, RunOptions(store=store))
@@ -280,7 +280,9 @@ def test_an_exception_of_the_runner_itself_fails_the_run_and_ends_its_record(tmp
         check_run(record)
 
 
-@pytest.mark.parametrize("broken", ["mlkit.runner.cells.mark", "mlkit.runner.run.cells.cell_records", "mlkit.runner.usage.UsageMeter.stop"])
+@pytest.mark.parametrize(
+    "broken", ["mlkit.runner.cells.mark", "mlkit.runner.notebook_run.cells.cell_records", "mlkit.runner.usage.UsageMeter.stop"]
+)
 def test_what_fails_while_the_run_is_ended_still_gives_the_record_an_end(tmp_path, monkeypatch, broken):
     original, calls = RunRecord.to_json, []
 

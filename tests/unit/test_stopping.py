@@ -18,7 +18,7 @@ from mlkit.aws.stopping import stop_job, stop_started
 from mlkit.aws.sweeping import Leftover, find_leftovers, sweep
 from mlkit.errors import AccessDenied
 from mlkit.evidence.activity_log import ActivityLog
-from mlkit.runner import evidence_writer, run, run_state
+from mlkit.runner import evidence_writer, notebook_run, run_state
 
 ROOT = Path(__file__).parents[2]
 
@@ -201,7 +201,7 @@ def test_an_answer_that_does_not_come_in_time_is_named(aws, sagemaker, log, monk
 
 def test_what_a_stopped_run_may_take_is_within_the_documented_seconds():
     """Each wait ends by its own limit, so their sum is what the documents promise, whatever the machine's speed."""
-    waits = (run_state.INTERRUPT_GRACE_S, run.STOP_JOBS_S, run.STOP_SAVING_S, evidence_writer.LAST_STORE_S)
+    waits = (run_state.INTERRUPT_GRACE_S, notebook_run.STOP_JOBS_S, notebook_run.STOP_SAVING_S, evidence_writer.LAST_STORE_S)
     promised = (ROOT / "docs" / "other-ci.md").read_text(), (ROOT / "README.md").read_text()
     assert [re.search(r"within (\d+) s", text)[1] for text in promised] == ["20", "20"]
     assert sum(waits) <= 20
