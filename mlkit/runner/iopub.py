@@ -30,10 +30,25 @@ class IopubChannel(AsyncZMQSocketChannel):
         self.replied = False  # whether the kernel has answered the current request on the shell channel
         self._now: zmq.Socket[Any] = zmq.Socket.shadow(socket)
         self._read = 0
+        self._full = False
         self._kept_bytes: dict[Any, int] = {}  # by request
 
     async def get_msg(self, timeout: float | None = None) -> dict[str, Any]:  # type: ignore[override]
-        """The next message. Raises Empty after `timeout` seconds."""
+        """The next message, but none once the outputs are larger than the limit. Raises Empty after `timeout` seconds."""
+        while True:
+            parts = await self._received(timeout)
+            if self._full:
+                continue  # what still waits in the socket may be many times the limit
+            message: dict[str, Any] = self.session.deserialize(parts)
+            room = self._count(message, sum(len(part) for part in parts))
+            if self._full:
+                if message["msg_type"] != "stream":
+                    continue
+                message["content"]["text"] = message["content"]["text"][:room]
+            self.on_message(message)
+            return message
+
+    async def _received(self, timeout: float | None) -> list[Any]:
         self._read += 1
         if self._read % _BURST == 0:
             await asyncio.sleep(0)
@@ -43,11 +58,8 @@ class IopubChannel(AsyncZMQSocketChannel):
         except zmq.Again:
             await self._wait(timeout)
             received = self._now.recv_multipart()
-        _, parts = self.session.feed_identities(received)
-        message: dict[str, Any] = self.session.deserialize(parts)
-        self._count(message, sum(len(part) for part in parts))
-        self.on_message(message)
-        return message
+        parts: list[Any] = self.session.feed_identities(received)[1]
+        return parts
 
     async def _wait(self, timeout: float | None) -> None:
         began = time.monotonic()
@@ -57,14 +69,18 @@ class IopubChannel(AsyncZMQSocketChannel):
             if self.replied and time.monotonic() - began > QUIET_S:
                 self.on_trouble(f"the kernel answered, but did not report within {QUIET_S:g} s that the cell's output is complete")
 
-    def _count(self, message: dict[str, Any], size: int) -> None:
+    def _count(self, message: dict[str, Any], size: int) -> int:
+        """Count a message of `size` bytes. Returns how many bytes of the limit were left for it."""
         kind, request = message["msg_type"], message["parent_header"].get("msg_id")
+        room = OUTPUT_LIMIT_BYTES - sum(self._kept_bytes.values())
         if kind in _KEPT:
             self._kept_bytes[request] = self._kept_bytes.get(request, 0) + size
-            if sum(self._kept_bytes.values()) > OUTPUT_LIMIT_BYTES:
+            if size > room:
+                self._full = True
                 self.on_trouble(f"the notebook's outputs are larger than {OUTPUT_LIMIT_BYTES // 1024**2} MiB")
         elif kind == "clear_output":
             self._kept_bytes.pop(request, None)
+        return room
 
 
 class ShellChannel(AsyncZMQSocketChannel):

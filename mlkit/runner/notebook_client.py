@@ -103,6 +103,7 @@ class StoppableClient(PapermillNotebookClient):  # type: ignore[misc]
 
     def _give_up(self, reason: str) -> None:
         self.session.stop(Status.FAILED, reason, grace_s=0.0)
+        self.session.signal_kernel(signal.SIGKILL)  # at once: a kernel that floods its output takes the machine's memory
 
     def _begin_request(self, **_: Any) -> None:
         self.kc.begin_request()

@@ -160,6 +160,16 @@ def test_a_notebook_that_prints_without_end_is_stopped(tmp_path, monkeypatch):
     record = run(tmp_path, "while True:\n    print('x' * 10_000)", "print(2)")
     assert [cell.status for cell in record.cells] == ["completed", "failed", "not run"]
     assert record.failure.evalue == "the notebook's outputs are larger than 1 MiB"
+    assert printed(tmp_path / "executed.ipynb").startswith("x" * 10_000)
+    assert (tmp_path / "executed.ipynb").stat().st_size < 2 * 2**20  # what the kernel had sent meanwhile is not kept
+
+
+def test_one_output_beyond_the_limit_is_not_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr("mlkit.runner.iopub.OUTPUT_LIMIT_BYTES", 2**20)
+    record = run(tmp_path, "print('first')\nfrom IPython.display import HTML\nHTML('x' * 2 * 2**20)", "print(2)")
+    assert (record.status, record.failure.evalue) == ("failed", "the notebook's outputs are larger than 1 MiB")
+    assert printed(tmp_path / "executed.ipynb") == "first\n"
+    assert (tmp_path / "executed.ipynb").stat().st_size < 2**20
 
 
 def test_output_that_was_cleared_does_not_count(tmp_path, monkeypatch):
