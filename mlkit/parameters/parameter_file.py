@@ -73,7 +73,7 @@ class _Reader:
 
     def _value(self, node: yaml.Node) -> Any:
         try:
-            self._meter.count(node.value if isinstance(node, yaml.ScalarNode) else None)
+            self._meter.count(node.value)
         except ValueError as problem:
             raise _Refused(node, str(problem), "Write values out instead of aliases.") from None
         if isinstance(node, yaml.ScalarNode):
