@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mlkit.errors import InvalidNotebook, InvalidParameters
-from mlkit.parameters import bind, parameters_in, parameters_of, read_parameters
+from mlkit.parameters import Typed, bind, parameters_in, parameters_of, read_parameters
 
 IN_THE_CELL = "x.ipynb: line 1 of the `parameters` cell"
 ONE_A_LINE = "Write one `name: value` a line."
@@ -99,3 +99,36 @@ def test_a_value_for_a_notebook_without_parameters_is_refused_with_where_to_decl
         bind((), {"a": 1})
     assert str(refused.value) == "There is no parameter `a`: the notebook has no cell tagged `parameters`, or nothing in it."
     assert refused.value.cure.startswith("Put `name = default` in a code cell of its own and give the cell the tag `parameters`")
+
+
+@pytest.mark.parametrize("word", ["true", "yes", "on", "false", "no", "off", "Yes", " on "])
+@pytest.mark.parametrize("kind", ["int", "float"])
+def test_a_word_of_a_bool_is_no_number_and_the_message_says_so(word, kind):
+    with pytest.raises(InvalidParameters) as refused:
+        bind(parameters_of(cell(f"x: {kind} = 1"), "x.ipynb"), {"x": Typed(word)})
+    assert f": `{word.strip().lower()}` is for a bool." in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "problem"),
+    [
+        ("bool", "maybe", "write one of true yes on 1 false no off 0"),
+        ("int", "1.5", "it is no whole number"),
+        ("float", "one", "it is no number"),
+        ("list", "[1,", "write it as JSON (Expecting value: line 1 column 4 (char 3))"),
+        ("dict", '{"a": 1, "b": 2, "b": 3}', "the key 'b' is there twice"),
+        ("list", "[NaN]", "NaN is no number that JSON has"),
+        ("str", "off", "`off` is for a bool; in a file for -f, in quotes, it is a text"),
+    ],
+)
+def test_typed_text_is_refused_with_what_to_write(kind, text, problem):
+    with pytest.raises(InvalidParameters) as refused:
+        bind(parameters_of(cell(f"x: {kind}"), "x.ipynb"), {"x": Typed(text)})
+    assert str(refused.value).endswith(f": {problem}.")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("12e3", 12000.0), ("-1.5E-2", -0.015), ("+1.e1", 10.0), ("1e", "1e"), ("e5", "e5"), ("1_0", "1_0")]
+)
+def test_text_of_any_type_is_a_number_only_with_an_exponent_that_yaml_overlooks(text, value):
+    assert bind(parameters_of(cell("x: list = []"), "x.ipynb"), {"x": [Typed(text)]}) == {"x": [value]}
