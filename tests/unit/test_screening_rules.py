@@ -226,3 +226,18 @@ def test_findings_are_places_and_rules():
 def test_a_presigned_url_keeps_what_is_public():
     clean, _ = Screener().text(SIGNED, "log")
     assert clean == SIGNED.replace(hexadecimal(64), "[redacted: Presigned URL]")
+
+
+def found(text):
+    return [(hit.rule, text[hit.start : hit.end]) for hit in find(text, text.lower())]
+
+
+def test_every_place_of_a_word_is_looked_at_not_only_the_first():
+    key, token = f"AKIA{invented(16, alphabet='ABCDEFGHIJKLMNOPQRSTUVWXYZ234567')}", jwt()
+    assert found(f"AKIA and {key}") == [("AWS Access Key", key)]
+    assert found(f"{token} {token}") == [("JSON Web Token", token)] * 2
+    assert found(f"eyJhbGc {token}") == [("JSON Web Token", token)]
+
+
+def test_what_begins_inside_of_another_token_is_part_of_it():
+    assert found(f"eyJhbGc{jwt()} and more") == []
