@@ -203,6 +203,13 @@ class DownloadFailed(MlkitError, ConnectionError):
     cure = "Check the network and its proxy, or give the path of a local file."
 
 
+class QuotaExceeded(MlkitError):
+    """A quota of the AWS account is used up, or is zero as on a new account."""
+
+    exit_code = 44
+    cure = "Ask for a higher quota in the Service Quotas console, or end what uses it. `mlkit doctor --aws` shows the quotas of a run."
+
+
 class LocalAwsFailed(MlkitError):
     """The local AWS cannot start, or does not answer."""
 

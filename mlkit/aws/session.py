@@ -20,22 +20,8 @@ from botocore.exceptions import (
     ProfileNotFound,
 )
 
-from mlkit.errors import AccessDenied, AwsUnavailable, MlkitError, NotFound
-
-_DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403", "Forbidden"}
-_UNKNOWN_CALLER = {
-    "UnrecognizedClientException",
-    "InvalidClientTokenId",
-    "InvalidAccessKeyId",
-    "SignatureDoesNotMatch",
-    "InvalidSignatureException",
-    "ExpiredToken",
-    "ExpiredTokenException",
-    "MissingAuthenticationToken",
-}
-_MISSING = {"NoSuchBucket", "NoSuchKey", "EntityNotFoundException", "ResourceNotFoundException", "ResourceNotFound", "404", "NotFound"}
-_BUSY = {"ThrottlingException", "Throttling", "TooManyRequestsException", "SlowDown", "ServiceUnavailable", "InternalServerError"}
-
+from mlkit.aws.error_codes import Meaning, meaning_of
+from mlkit.errors import AccessDenied, AwsUnavailable, MlkitError, NotFound, QuotaExceeded
 
 _SIGN_IN = 'Sign in and choose a region (`aws configure`), or use the local AWS: `mlkit local up`, then `eval "$(mlkit local env)"`.'
 
@@ -66,6 +52,10 @@ class Session:
     def hurried(self) -> "Session":
         """A session for a process that is about to end: a call gives up after about four seconds and two attempts."""
         return Session(self.boto_session, config=_HURRIED)
+
+    def poll_s(self, on_aws_s: float) -> float:
+        """Seconds between two looks at a long operation: `on_aws_s`, because AWS limits the rate of calls; 0.5 if AWS_ENDPOINT_URL is set."""
+        return min(on_aws_s, 0.5) if os.environ.get("AWS_ENDPOINT_URL") else on_aws_s
 
     def _client(self, service: str) -> Any:
         with aws_errors():
@@ -98,18 +88,25 @@ def aws_errors(*, missing: str | None = None, cure: str | None = None) -> Iterat
 
 def translate(error: ClientError, cure: str | None = None, *, missing: str | None = None) -> MlkitError:
     """The MlkitError for AWS's error code, with AWS's text and the operation's name. Cures as in `aws_errors`."""
-    code = str(error.response.get("Error", {}).get("Code", ""))
-    text = f"{error.operation_name}: {error.response.get('Error', {}).get('Message') or code}"
-    if code in _DENIED:
-        return AccessDenied(text, cure=cure)
-    if code in _UNKNOWN_CALLER:
-        return AccessDenied(
-            f"{text} ({code})", cure=cure or "The credentials are unknown or expired. Sign in again, or use `mlkit local env`."
-        )
-    if "Could not assume role" in text:
+    answer = error.response.get("Error", {})
+    code, message = str(answer.get("Code", "")), str(answer.get("Message") or "")
+    text = f"{error.operation_name}: {message or code}"
+    meaning = meaning_of(code, message, error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    if "Could not assume role" in message:
         return AccessDenied(text, cure=cure or "Check the role's name and its trust policy: the service must be a principal.")
-    if code in _MISSING or "Could not find" in text or "does not exist" in text:
-        return NotFound(text, cure=cure or missing)
-    if code in _BUSY:
-        return AwsUnavailable(text, cure=cure or "AWS limits the rate of calls. Try again in a minute.")
+    match meaning:
+        case Meaning.DENIED:
+            return AccessDenied(text, cure=cure)
+        case Meaning.UNKNOWN_CALLER:
+            return AccessDenied(
+                f"{text} ({code})", cure=cure or "The credentials are unknown or expired. Sign in again, or use `mlkit local env`."
+            )
+        case Meaning.MISSING:
+            return NotFound(text, cure=cure or missing)
+        case Meaning.QUOTA:
+            return QuotaExceeded(f"{text} ({code})", cure=cure)
+        case Meaning.THROTTLED:
+            return AwsUnavailable(f"{text} ({code})", cure=cure or "AWS limits the rate of calls. Try again in a minute.")
+        case Meaning.BROKEN:
+            return AwsUnavailable(f"{text} ({code})", cure=cure or "The service failed or did not answer. Try again in a minute.")
     return MlkitError(f"{text} ({code})", cure=cure or "AWS's message names the cause.")

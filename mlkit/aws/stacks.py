@@ -12,7 +12,7 @@ from mlkit.aws.session import Session, aws_errors, translate
 from mlkit.errors import DeploymentFailed, NotFound
 from mlkit.project.yaml_lines import load
 
-_POLL_S = 0.5
+_POLL_S = 5.0  # on AWS
 OnEvent = Callable[[str], None]
 
 
@@ -171,7 +171,7 @@ def _wait(aws: Session, name: str, seen: set[str], on_event: OnEvent | None, *, 
                 on_event(line)
         if not described["StackStatus"].endswith("_IN_PROGRESS"):
             break
-        time.sleep(_POLL_S)
+        time.sleep(aws.poll_s(_POLL_S))
     if described["StackStatus"] in good:
         return described
     raise DeploymentFailed(f"Stack {described['StackName']} ended as {described['StackStatus']}. {failures[0] if failures else ''}".strip())

@@ -19,7 +19,7 @@ from mlkit.notebook.handoff import PreparedData, StoredObject, TrainedModel
 from mlkit.settings import Project
 from mlkit.training.builtin_algorithms import Algorithm, Hyperparameters
 
-_POLL_S = 0.5
+_POLL_S = 10.0  # on AWS
 _INSTANCES = 1
 
 
@@ -61,7 +61,7 @@ def run_training_job(
     with aws_errors():
         trainer.train(input_data_config=_channels(prepared, algorithm), wait=False, logs=False)
     name = str(trainer._latest_training_job.training_job_name)
-    job = _wait(lambda: aws.client("sagemaker").describe_training_job(TrainingJobName=name), "TrainingJobStatus", name)
+    job = _wait(aws, lambda: aws.client("sagemaker").describe_training_job(TrainingJobName=name), "TrainingJobStatus", name)
     return trained_by(job, algorithm, tuning_job=None, jobs=shown_tables.Table([job_row(job, algorithm)]))
 
 
@@ -97,7 +97,7 @@ def run_tuning_job(
         trainer = _trainer(aws, prepared, kept, role, instance_type, max_runtime_s, key)
         name = _start_tuning(aws, trainer, prepared, algorithm, ranges, max_jobs, max_parallel_jobs, objective, key)
         tuning = _wait(
-            lambda: client.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name), "HyperParameterTuningJobStatus", name
+            aws, lambda: client.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name), "HyperParameterTuningJobStatus", name
         )
     name, best = tuning["HyperParameterTuningJobName"], tuning.get("BestTrainingJob", {}).get("TrainingJobName")
     if best is None:
@@ -202,7 +202,7 @@ def _range(name: str, ends: Sequence[float]) -> Any:
     return kind(ends[0], ends[1], scaling_type="Auto")
 
 
-def _wait(describe: Callable[[], dict[str, Any]], status: str, name: str) -> dict[str, Any]:
+def _wait(aws: Session, describe: Callable[[], dict[str, Any]], status: str, name: str) -> dict[str, Any]:
     while True:
         with aws_errors():
             job = describe()
@@ -210,7 +210,7 @@ def _wait(describe: Callable[[], dict[str, Any]], status: str, name: str) -> dic
             return job
         if job[status] in ("Failed", "Stopped"):
             raise TrainingJobFailed(f"{name} {job[status].lower()}: {job.get('FailureReason', 'no reason given')}")
-        time.sleep(_POLL_S)
+        time.sleep(aws.poll_s(_POLL_S))
 
 
 def _start_tuning(

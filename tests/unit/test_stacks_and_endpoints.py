@@ -51,7 +51,7 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def session(client: Any) -> Any:
-    return SimpleNamespace(client=lambda service: client)
+    return SimpleNamespace(client=lambda service: client, poll_s=lambda on_aws_s: on_aws_s)
 
 
 @pytest.fixture
