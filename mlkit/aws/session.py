@@ -54,7 +54,7 @@ class Session:
         return Session(self.boto_session, config=_HURRIED)
 
     def poll_s(self, on_aws_s: float) -> float:
-        """Seconds between two looks at a long operation: `on_aws_s`, because AWS limits the rate of calls; 0.5 if AWS_ENDPOINT_URL is set."""
+        """Seconds between two looks at a long operation: `on_aws_s`, as AWS limits the rate of calls; 0.5 if AWS_ENDPOINT_URL is set."""
         return min(on_aws_s, 0.5) if os.environ.get("AWS_ENDPOINT_URL") else on_aws_s
 
     def _client(self, service: str) -> Any:
