@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from mlkit.aws.session import Session, aws_errors
 from mlkit.aws.stacks import delete_stack
 from mlkit.aws.stopping import stop_job
+from mlkit.errors import MlkitError
 from mlkit.naming import EXECUTION_TAG, LabNames, job_prefix
 
 
@@ -36,9 +37,20 @@ def find_leftovers(aws: Session, pipeline_execution_id: str, your_initials: str)
 
 
 def sweep(aws: Session, leftovers: list[Leftover]) -> None:
-    """End them all, and wait for stacks. One that has ended meanwhile is no error."""
+    """End them all, and wait for stacks. One that has ended meanwhile is no error.
+
+    A refused stop does not keep the others from being ended; the first refusal is raised at the end, with the names of all.
+    """
+    refused: list[tuple[Leftover, MlkitError]] = []
     for leftover in leftovers:
-        if leftover.kind == "stack":
-            delete_stack(aws, leftover.name)
-        else:
-            stop_job(aws, leftover.kind.removesuffix(" job"), leftover.name)
+        try:
+            if leftover.kind == "stack":
+                delete_stack(aws, leftover.name)
+            else:
+                stop_job(aws, leftover.kind.removesuffix(" job"), leftover.name)
+        except MlkitError as problem:
+            refused.append((leftover, problem))
+    if refused:
+        first = refused[0][1]
+        names = ", ".join(f"{leftover.kind} {leftover.name}" for leftover, _ in refused)
+        raise type(first)(f"{str(first).rstrip('.')}. Not ended: {names}.", cure=first.cure)

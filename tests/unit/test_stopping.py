@@ -250,6 +250,14 @@ def test_a_job_of_another_name_that_holds_the_execution_s_digits_is_not_swept(aw
     assert found == [Leftover(kind="training job", name="ml-01234567-train")]
 
 
+def test_a_sweep_ends_the_others_when_one_stop_is_refused_and_says_which_goes_on(aws, sagemaker):
+    sagemaker.add_client_error("stop_training_job", "AccessDeniedException", "no identity-based policy allows it")
+    sagemaker.add_response("stop_hyper_parameter_tuning_job", {}, {"HyperParameterTuningJobName": "t"})
+    with pytest.raises(AccessDenied, match=r"no identity-based policy allows it\. Not ended: training job fm-1\."):
+        sweep(aws, [Leftover(kind="training job", name="fm-1"), Leftover(kind="tuning job", name="t")])
+    sagemaker.assert_no_pending_responses()
+
+
 def test_a_sweep_goes_on_after_a_job_that_has_ended(aws, sagemaker):
     not_in_progress(sagemaker)
     sagemaker.add_response("stop_hyper_parameter_tuning_job", {}, {"HyperParameterTuningJobName": "t"})
