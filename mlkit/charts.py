@@ -5,7 +5,7 @@ nothing is drawn twice and no figure stays open. Colours are those of Okabe & It
 """
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -17,8 +17,9 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
 
-BLUE, ORANGE, GREEN, GREY, BLACK = "#0072B2", "#E69F00", "#009E73", "#767676", "#000000"
+BLUE, ORANGE, GREY, BLACK = "#0072B2", "#E69F00", "#767676", "#000000"
 WIDTH_IN, HEIGHT_IN, DPI = 7.0, 4.0, 200
+_MOST_TICKS = 20
 _SHOWN_PX_PER_IN = 100  # on screen; the PNG has twice the pixels, for print and dense displays
 
 
@@ -102,7 +103,7 @@ def tuning_jobs(jobs: pd.DataFrame, objective: str, *, maximize: bool = True) ->
     for number in numbers[values.isna()]:
         chart.plot_area.axvline(number, color=GREY, linestyle=":", label=None)
         chart.plot_area.text(number, 0.02, " no metric", transform=chart.plot_area.get_xaxis_transform(), color=GREY, fontsize=9)
-    chart.plot_area.set_xticks(_few(list(numbers)))
+    chart.plot_area.set_xticks(list(numbers)[:: -(-len(jobs) // _MOST_TICKS)])
     chart.plot_area.set_xlim(0.5, len(jobs) + 0.5)
     chart.plot_area.margins(y=0.15)
     chart.add_legend()
@@ -131,21 +132,6 @@ def scores_by_label(
     return chart
 
 
-def calibration(scores: npt.ArrayLike, labels: npt.ArrayLike, groups: int = 10) -> Chart:
-    """The share of label 1 at each score: up to `groups` of about equally many rows, against the diagonal of a calibrated model."""
-    table = pd.DataFrame({"score": np.asarray(scores, dtype=np.float64), "label": np.asarray(labels)})
-    edges = np.unique(np.quantile(table["score"], np.linspace(0, 1, groups + 1)))
-    means = table.groupby(np.searchsorted(edges[1:-1], table["score"]))[["score", "label"]].mean()
-    gap = (means["score"] - means["label"]).abs().max()
-    alt = f"Calibration in {len(means)} groups of about equally many rows; the largest gap between score and share is {gap:.3f}."
-    chart = Chart("Does a score of 0.7 mean 7 in 10?", x="mean score of the group", y="share of label 1 in the group", alt=alt, grid="both")
-    chart.plot_area.plot([0, 1], [0, 1], color=GREY, linestyle="--", label="calibrated")
-    chart.plot_area.plot(means["score"], means["label"], "o-", color=BLUE, label=f"model, {len(table):,} rows in {len(means)} groups")
-    chart.plot_area.set(xlim=(0, 1), ylim=(0, 1))
-    chart.add_legend()
-    return chart
-
-
 def match_rates(table: pd.DataFrame, min_match_rate: float) -> Chart:
     """Match rates with their intervals beside the gate. `table` comes from `baselines.compare`, the tested model first."""
     models = list(table["model"])
@@ -170,7 +156,3 @@ def match_rates(table: pd.DataFrame, min_match_rate: float) -> Chart:
 def thousands(axes: Axes, axis: str) -> None:
     """Write the axis' numbers with commas."""
     getattr(axes, f"{axis}axis").set_major_formatter("{x:,.0f}")
-
-
-def _few(ticks: Sequence[int], most: int = 20) -> Sequence[int]:
-    return ticks[:: -(-len(ticks) // most)]

@@ -11,7 +11,6 @@ from typing import Any
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-_HEX = "0123456789abcdef"
 # AWS's documentation prints these; the parts stand apart for scanners that do not know them.
 EXAMPLE_ID, EXAMPLE_SECRET = "AKIAIOSFODNN7" + "EXAMPLE", "wJalrXUtnFEMI/K7MDENG/" + "bPxRfiCYEXAMPLEKEY"
 EXAMPLES = [

@@ -37,10 +37,6 @@ def draw(seed: str, length: int, alphabet: str = LETTERS) -> str:
     return "".join(chance.choice(alphabet) for _ in range(length))
 
 
-def uuid(seed: str) -> str:
-    return "-".join(draw(f"{seed}{length}", length, HEX) for length in (8, 4, 4, 4, 12))
-
-
 def _b64(seed: str, size: int) -> str:
     return base64.b64encode(random.Random(seed).randbytes(size)).decode()
 

@@ -1,6 +1,6 @@
 """The data lake under the lab's names, created by the template or by hand."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -107,12 +107,10 @@ def find_execution_role(aws: Session, your_initials: str, execution_role: str = 
     )
 
 
-def upload_table(
-    aws: Session, names: LabNames, table: str, file: Path, name: str, *, on_progress: Callable[[int], None] | None = None
-) -> str:
+def upload_table(aws: Session, names: LabNames, table: str, file: Path, name: str) -> str:
     """Upload the file as the object `name` of the table; it replaces an earlier one of that name. Returns its address."""
     address = f"{describe_table(aws, names, table)[1].rstrip('/')}/{name}"
     bucket, key = split_uri(address)
     with aws_errors(missing=_no_lake(names)):
-        aws.client("s3").upload_file(str(file), bucket, key, Callback=on_progress)
+        aws.client("s3").upload_file(str(file), bucket, key)
     return address

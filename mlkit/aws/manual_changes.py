@@ -63,7 +63,7 @@ def permitted(aws: Session, change: Change, by_hand: ByHand | None, *, on_event:
         yield
         return
     pipeline, now = find_stack(aws, change.names.pipeline_stack), find_stack(aws, change.stack)
-    owner = _owner(change, pipeline, now)
+    owner = _owner(pipeline, now)
     _check(change, by_hand, owner)
     if by_hand is None or (owner is None and change.environment != _HAS_CALLERS):
         yield
@@ -92,7 +92,7 @@ def check_bypass(environment: str, bypass: str | None) -> None:
         )
 
 
-def _owner(change: Change, pipeline: Stack | None, now: Stack | None) -> str | None:
+def _owner(pipeline: Stack | None, now: Stack | None) -> str | None:
     """The pipeline that owns the environment: the lab's, or that of the execution that deployed it last; None if there is none."""
     if pipeline is not None and pipeline.status not in _GONE:
         return f"the pipeline of stack {pipeline.name}"

@@ -1,6 +1,5 @@
 """A pipeline execution: start it, follow its actions, decide an approval, stop it."""
 
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +12,7 @@ from mlkit.errors import NotFound, UsageError
 
 ENDED = ("Succeeded", "Failed", "Stopped", "Superseded", "Cancelled")
 COMMENT_CHARACTERS = 512  # PutApprovalResult's limit
+_LOG_LINES = 12
 
 
 class AlreadyDecided(UsageError):
@@ -79,18 +79,18 @@ def newest_execution(aws: Session, pipeline: str) -> tuple[str, str] | None:
     return (found[0]["pipelineExecutionId"], found[0]["status"]) if found else None
 
 
-def action_runs(aws: Session, pipeline: str, execution: str, *, now: Callable[..., datetime] = datetime.now) -> list[ActionRun]:
+def action_runs(aws: Session, pipeline: str, execution: str) -> list[ActionRun]:
     """The execution's actions in the order in which they began, retries included."""
     pages = aws.client("codepipeline").get_paginator("list_action_executions")
     with aws_errors():
         found = pages.paginate(pipelineName=pipeline, filter={"pipelineExecutionId": execution}).search("actionExecutionDetails[]")
         details = sorted(found, key=lambda item: item["startTime"])
-    return [_run(item, now) for item in details]
+    return [_run(item) for item in details]
 
 
-def _run(item: dict[str, Any], now: Callable[..., datetime]) -> ActionRun:
+def _run(item: dict[str, Any]) -> ActionRun:
     result = item.get("output", {}).get("executionResult", {})
-    ended = item["lastUpdateTime"] if item["status"] != "InProgress" else now(item["startTime"].tzinfo)
+    ended = item["lastUpdateTime"] if item["status"] != "InProgress" else datetime.now(item["startTime"].tzinfo)
     return ActionRun(
         stage=item["stageName"],
         action=item["actionName"],
@@ -151,7 +151,7 @@ def decide(aws: Session, pipeline: str, approval: Approval, *, approved: bool, c
             raise
 
 
-def build_log(aws: Session, build_id: str, *, lines: int = 12) -> list[str]:
+def build_log(aws: Session, build_id: str) -> list[str]:
     """The last lines that a build's own commands printed."""
     with aws_errors():
         build = aws.client("codebuild").batch_get_builds(ids=[build_id])["builds"][0]
@@ -160,7 +160,7 @@ def build_log(aws: Session, build_id: str, *, lines: int = 12) -> list[str]:
             return []
         events = aws.client("logs").filter_log_events(logGroupName=where["groupName"], logStreamNames=[where["streamName"]])["events"]
     printed = [line for event in events for line in event["message"].splitlines() if not line.startswith("[Container]")]
-    return printed[-lines:]
+    return printed[-_LOG_LINES:]
 
 
 def stop(aws: Session, pipeline: str, execution: str, *, reason: str) -> None:

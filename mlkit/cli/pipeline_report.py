@@ -150,7 +150,7 @@ def _match_rate(executed: "Sequence[Executed]") -> dict[str, Any] | None:
 
 
 def _action(run: "ActionRun") -> dict[str, Any]:
-    """The action's entry in last_run.json. `summary` is the failure or the approval's comment. `simulated` lists what is only recorded."""
+    """The action's entry in last_run.json. `summary` is the failure or the approval's comment."""
     shown = {"stage": run.stage, "action": run.action, "status": run.status, "executed": "ran"}
     return {**shown, "duration_s": round(run.duration_s, 3), "summary": run.summary}
 

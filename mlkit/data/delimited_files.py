@@ -58,7 +58,6 @@ class Rows:
     """Batches of string columns under the header's names; `encoding` is the text's encoding."""
 
     name: str
-    header: Header
     encoding: str
     batches: "Iterator[pa.RecordBatch]"
 
@@ -125,7 +124,7 @@ class RowsFile:
             raise NotUtf8 from problem
         tail = _Tail(b"" if header.in_file else first, rest, delimiter)
         batches = _text_batches(tail, header.names, _as_character(delimiter), name, self.cure)
-        return Rows(name=name, header=header, encoding=encoding, batches=batches)
+        return Rows(name=name, encoding=encoding, batches=batches)
 
     def _parquet(self, stream: IO[bytes], name: str) -> Rows:
         import pyarrow as pa
@@ -140,7 +139,7 @@ class RowsFile:
             header = self.choose([column.strip() for column in columns])
         except WrongHeader as problem:
             raise InvalidData(f"{name}: {problem}: {', '.join(columns)[:_SHOWN]!r}.", cure=self.cure) from problem
-        return Rows(name=name, header=header, encoding="", batches=_parquet_batches(file, name, columns, header.names, self.cure))
+        return Rows(name=name, encoding="", batches=_parquet_batches(file, name, columns, header.names, self.cure))
 
 
 def bad_value(file: RowsFile, rows_before: int, encoding: str, column: str, unfit: Unfit, *, cure: str = "") -> InvalidData:

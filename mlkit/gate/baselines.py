@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mlkit.gate.bootstrap import CONFIDENCE, SEED, binary_labels, check_same_length, match_rate
+from mlkit.gate.bootstrap import CONFIDENCE, binary_labels, check_same_length, match_rate
 from mlkit.gate.verdicts import log_loss
 
 THRESHOLD = 0.5  # a score above it predicts label 1
@@ -41,17 +41,12 @@ def predicted_labels(scores: npt.ArrayLike) -> npt.NDArray[np.int64]:
 
 
 def compare(
-    scores: Mapping[str, npt.ArrayLike],
-    labels: npt.ArrayLike,
-    clusters: npt.ArrayLike,
-    *,
-    confidence: float = CONFIDENCE,
-    seed: int = SEED,
+    scores: Mapping[str, npt.ArrayLike], labels: npt.ArrayLike, clusters: npt.ArrayLike, *, confidence: float = CONFIDENCE
 ) -> pd.DataFrame:
     """One row per model: `model`, `match rate`, `low`, `high`, `log loss`, in the order of `scores` (probabilities of label 1)."""
 
     def row(model: str, values: npt.ArrayLike) -> dict[str, Any]:
-        rate = match_rate(labels, predicted_labels(values), clusters, confidence, seed=seed)
+        rate = match_rate(labels, predicted_labels(values), clusters, confidence)
         return {"model": model, "match rate": rate.value, "low": rate.low, "high": rate.high, "log loss": log_loss(labels, values)}
 
     return pd.DataFrame([row(model, values) for model, values in scores.items()])
@@ -67,10 +62,9 @@ def baseline_table(
     model_scores: Mapping[str, npt.ArrayLike] | None = None,
     linear: str = "logistic regression",
     confidence: float = CONFIDENCE,
-    seed: int = SEED,
 ) -> pd.DataFrame:
     """`compare` of the models in `model_scores`, then the linear model (called `linear`) and the majority class, on the test rows."""
     scores = dict(model_scores or {})
     scores[linear] = linear_scores(train, train_labels, test)
     scores["majority class"] = majority_scores(train_labels, test.shape[0])
-    return compare(scores, test_labels, clusters, confidence=confidence, seed=seed)
+    return compare(scores, test_labels, clusters, confidence=confidence)

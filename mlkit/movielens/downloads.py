@@ -29,6 +29,7 @@ and Context, ACM TiiS 5(4), 2015, https://doi.org/10.1145/2827872. Whole text: h
 _WHEEL = "recbole==1.2.1 --hash=sha256:9c9948202011f37eb0a7c6768129313f00d6403ad221ec940d5e2d5d5f33a407"
 _WHEEL_MEMBER = PurePosixPath("recbole/dataset_example/ml-100k/ml-100k.inter")
 _WHEEL_MEMBER_SHA256 = "4edb74e2a81178c2ba9ff381495f754f996c4aea351b1272ca36b43da0935eff"
+_CONNECT_TIMEOUT_S = 5
 _INSTALL_TIMEOUT_S = 180
 
 
@@ -74,20 +75,17 @@ def load(
     project_root: Path,
     types: ColumnTypes | None = None,
     half_stars: HalfStars = HalfStars.REFUSE,
-    connect_timeout_s: float = 5.0,
-    on_bytes: Callable[[int, int | None], None] | None = None,
-    on_rows: Callable[[int], None] | None = None,
     on_note: Callable[[str], None] | None = None,
 ) -> Loaded:
     """Writes the data set `name` as the canonical table `target`, checked against what GroupLens says that it holds.
 
     What is in `cache` is used first, then GroupLens, then for ml-100k the package; `on_note` is told when one of them fails.
-    `on_bytes` gets the bytes so far and in all. Raises UsageError, DownloadFailed, or InvalidData and then forgets the download.
+    Raises UsageError, DownloadFailed, or InvalidData and then forgets the download.
     """
     if name not in DATASETS:
         raise UsageError(f"There is no data set {name!r}.", cure=f"Use one of {', '.join(DATASETS)}, or the path of a file.")
-    source, origin = _source(name, cache, project_root, connect_timeout_s, on_bytes, on_note or (lambda _: None))
-    ratings = convert(source, target, types=types, half_stars=half_stars, on_rows=on_rows)
+    source, origin = _source(name, cache, project_root, on_note or (lambda _: None))
+    ratings = convert(source, target, types=types, half_stars=half_stars)
     try:
         check_dataset(name, ratings, target)
     except InvalidData:
@@ -123,22 +121,18 @@ def licence(source: Path) -> str:
     return NOTICE
 
 
-def fetch_grouplens(
-    name: str, cache: Path, *, connect_timeout_s: float = 5.0, on_bytes: Callable[[int, int | None], None] | None = None
-) -> Path:
+def fetch_grouplens(name: str, cache: Path) -> Path:
     """GroupLens' zip of the data set in `cache`; raises DownloadFailed. The limit is on each wait for the network, not on the whole."""
     url = DATASETS[name].url
     target = cache / f"{name}.zip"
     partial = _partial(target)
     try:
-        with urllib.request.urlopen(url, timeout=connect_timeout_s) as answer, partial.open("wb") as output:
+        with urllib.request.urlopen(url, timeout=_CONNECT_TIMEOUT_S) as answer, partial.open("wb") as output:
             size = answer.headers.get("Content-Length")
             total, done = int(size) if size else None, 0
             while block := answer.read(2**20):
                 output.write(block)
                 done += len(block)
-                if on_bytes is not None:
-                    on_bytes(done, total)
         if (total is not None and done != total) or not zipfile.is_zipfile(partial):
             raise DownloadFailed(f"{url} gave {done:,} bytes that are no whole zip.")
         partial.replace(target)
@@ -175,14 +169,7 @@ def installers(project_root: Path) -> list[Sequence[str]]:
     return [*found, *([python, "-m", "pip"] for python in dict.fromkeys(pythons))]
 
 
-def _source(
-    name: str,
-    cache: Path,
-    project_root: Path,
-    connect_timeout_s: float,
-    on_bytes: Callable[[int, int | None], None] | None,
-    on_note: Callable[[str], None],
-) -> tuple[Path, str]:
+def _source(name: str, cache: Path, project_root: Path, on_note: Callable[[str], None]) -> tuple[Path, str]:
     archive, member = cache / f"{name}.zip", cache / _WHEEL_MEMBER.name
     package = f"the package {_WHEEL.split()[0]}"
     if archive.is_file():
@@ -190,7 +177,7 @@ def _source(
     if name == "ml-100k" and member.is_file():
         return member, f"{package}, cached in {member}"
     try:
-        return fetch_grouplens(name, cache, connect_timeout_s=connect_timeout_s, on_bytes=on_bytes), DATASETS[name].url
+        return fetch_grouplens(name, cache), DATASETS[name].url
     except DownloadFailed as problem:
         if name != "ml-100k":
             raise

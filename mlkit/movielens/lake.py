@@ -1,6 +1,6 @@
 """The lab's table of ratings in the lake: its columns, and the file that `mlkit data load` puts there."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,15 +43,15 @@ def ratings_table(found: Lake) -> RatingsTable:
     return RatingsTable(database=found.database, table=found.table, text_ids=text)
 
 
-def upload_ratings(aws: Session, your_initials: str, file: Path, *, on_progress: Callable[[int], None] | None = None) -> str:
+def upload_ratings(aws: Session, your_initials: str, file: Path) -> str:
     """Upload the file to the lab's table; it replaces the file of an earlier `mlkit data load`. Returns its address."""
-    return data_lake.upload_table(aws, LabNames(initials=your_initials, dataset=DATASET), TABLE, file, FILE, on_progress=on_progress)
+    return data_lake.upload_table(aws, LabNames(initials=your_initials, dataset=DATASET), TABLE, file, FILE)
 
 
-def column_types(aws: Session, your_initials: str, table: str = TABLE) -> ColumnTypes:
+def column_types(aws: Session, your_initials: str) -> ColumnTypes:
     """The types of the table's columns, with the commands that change them. Raises NotFound without a lake."""
     names = LabNames(initials=your_initials, dataset=DATASET)
-    found, _ = data_lake.describe_table(aws, names, table)
+    found, _ = data_lake.describe_table(aws, names, TABLE)
     return ColumnTypes.of_table(
         found,
         text_ids=f"For ids that are text, give the table columns of text first: `{data_lake.deploy_command(names, IdType='string')}`",

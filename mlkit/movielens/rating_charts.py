@@ -1,11 +1,9 @@
-"""How the ratings are distributed, over the stars and over the users."""
+"""How the ratings are distributed over the stars."""
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
-from matplotlib.ticker import LogLocator, NullFormatter
 
-from mlkit.charts import BLACK, BLUE, ORANGE, Chart, thousands
+from mlkit.charts import BLUE, ORANGE, Chart, thousands
 
 
 def chart_ratings(counts: pd.DataFrame, positive_from: float = 4) -> Chart:
@@ -25,24 +23,6 @@ def chart_ratings(counts: pd.DataFrame, positive_from: float = 4) -> Chart:
     chart.plot_area.set_xticks(values)
     thousands(chart.plot_area, "y")
     chart.plot_area.margins(y=0.1)
-    chart.add_legend()
-    return chart
-
-
-def chart_ratings_per_user(counts: npt.ArrayLike) -> Chart:
-    """How many ratings each user gave: `counts` is one number per user; the axis is logarithmic."""
-    numbers = np.asarray(counts, dtype=np.int64)
-    median = float(np.median(numbers))
-    alt = f"Histogram of ratings per user, {len(numbers):,} users: {numbers.min():,} to {numbers.max():,}, median {median:,.0f}."
-    chart = Chart("How many ratings has a user?", x="ratings per user (logarithmic)", y="users", alt=alt)
-    edges = np.geomspace(max(1, numbers.min()), numbers.max() + 1, 31)
-    chart.plot_area.hist(numbers, bins=list(edges), color=BLUE, edgecolor="white")
-    chart.plot_area.set_xscale("log")
-    chart.plot_area.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    chart.plot_area.xaxis.set_major_formatter("{x:,.0f}")
-    chart.plot_area.xaxis.set_minor_formatter(NullFormatter())
-    chart.plot_area.axvline(median, color=BLACK, linestyle="--", label=f"median {median:,.0f}")
-    thousands(chart.plot_area, "y")
     chart.add_legend()
     return chart
 

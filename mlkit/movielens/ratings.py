@@ -15,7 +15,7 @@ as null.
 
 import errno
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,43 +41,27 @@ _IDS = {"userid": "user", "movieid": "movie"}
 
 @dataclass(frozen=True, kw_only=True)
 class Ratings:
-    """The counts of a canonical table.
-
-    `half_stars` ratings were between two stars; `raised` of them were half a star and became one. 01_prep drops those `outside` the
-    scale. `rating_type` is the column type that fits, `bigint` or `double`. `notes` describe how the file was read.
-    """
+    """The counts of a canonical table and the SHA-256 of its file. `notes` describe how the source was read."""
 
     rows: int
     users: int
     movies: int
-    half_stars: int
-    raised: int
-    outside: int
-    rating_type: str
     notes: tuple[str, ...]
     sha256: str
-    size_bytes: int
 
 
-def convert(
-    source: Path,
-    target: Path,
-    *,
-    types: ColumnTypes | None = None,
-    half_stars: HalfStars = HalfStars.REFUSE,
-    on_rows: Callable[[int], None] | None = None,
-) -> Ratings:
+def convert(source: Path, target: Path, *, types: ColumnTypes | None = None, half_stars: HalfStars = HalfStars.REFUSE) -> Ratings:
     """Write `source` as the canonical table `target` with these `types`. Returns its counts.
 
-    `on_rows` is called with the number of rows so far. The same rows give the same bytes. Raises NotFound, InvalidData that names the
-    line, or SaveFailed on a full disk; then there is no target.
+    The same rows give the same bytes. Raises NotFound, InvalidData that names the line, or SaveFailed on a full disk; then there is
+    no target.
     """
     file = RowsFile(source=source, wanted=WANTED, width=len(COLUMNS), choose=header_of, cure=ACCEPTED)
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.name}.partial")
     reading = _Reading(types=types or ColumnTypes(), half_stars=half_stars)
     try:
-        while (found := _attempt(file, partial, reading, on_rows)) is None:
+        while (found := _attempt(file, partial, reading)) is None:
             pass
         partial.replace(target)
     except OSError as problem:
@@ -109,10 +93,9 @@ class _Reading:
 @dataclass(kw_only=True)
 class _Counts:
     rows: int = 0
-    half_stars: int = 0
+    rounded: int = 0
     raised: int = 0
     outside: int = 0
-    size_bytes: int = 0
 
 
 class _IsText(Exception):
@@ -123,12 +106,12 @@ class _IsText(Exception):
         self.column, self.unfit = column, unfit
 
 
-def _attempt(file: RowsFile, partial: Path, reading: _Reading, on_rows: Callable[[int], None] | None) -> Ratings | None:
+def _attempt(file: RowsFile, partial: Path, reading: _Reading) -> Ratings | None:
     """The ratings, written to `partial`; None if the file must be read again with corrected assumptions."""
     counts = _Counts()
     try:
         with file.read(reading.encoding) as rows, partial.open("wb") as output:
-            return _written(file, rows, output, reading, counts, on_rows)
+            return _written(file, rows, output, reading, counts)
     except NotUtf8 as problem:
         if reading.encoding == LATIN1:
             raise InvalidData(f"{file.source} is not text in UTF-8, UTF-16 or Latin-1.", cure=file.cure) from problem
@@ -143,9 +126,7 @@ def _attempt(file: RowsFile, partial: Path, reading: _Reading, on_rows: Callable
     return None
 
 
-def _written(
-    file: RowsFile, rows: Rows, output: IO[bytes], reading: _Reading, counts: _Counts, on_rows: Callable[[int], None] | None
-) -> Ratings:
+def _written(file: RowsFile, rows: Rows, output: IO[bytes], reading: _Reading, counts: _Counts) -> Ratings:
     digest, known = hashlib.sha256(), dict[str, Any]()
     for batch in rows.batches:
         columns = {column: _ids(file, batch, column, reading, counts.rows) for column in _IDS}
@@ -158,24 +139,21 @@ def _written(
         digest.update(text)
         for column in _IDS:
             known[column] = _union(known.get(column), columns[column])
-        counts.size_bytes, counts.rows = counts.size_bytes + len(text), counts.rows + len(batch)
-        if on_rows is not None:
-            on_rows(counts.rows)
+        counts.rows += len(batch)
     if counts.rows == 0:
         raise InvalidData(f"{rows.name} holds a header and no ratings.", cure=ACCEPTED)
-    kind = "double" if counts.half_stars and reading.half_stars is HalfStars.KEEP else "bigint"
-    found: dict[str, Any] = {
-        "users": len(known["userid"]),
-        "movies": len(known["movieid"]),
-        "rating_type": kind,
-        "sha256": digest.hexdigest(),
-    }
-    return Ratings(**vars(counts), **found, notes=(*reading.notes, *_notes(counts, reading)))
+    return Ratings(
+        rows=counts.rows,
+        users=len(known["userid"]),
+        movies=len(known["movieid"]),
+        notes=(*reading.notes, *_notes(counts, reading)),
+        sha256=digest.hexdigest(),
+    )
 
 
 def _notes(counts: _Counts, reading: _Reading) -> Iterator[str]:
-    if counts.half_stars and reading.half_stars is HalfStars.ROUND_DOWN:
-        yield f"Ratings between two stars, rounded down: {counts.half_stars:,} of {counts.rows:,}"
+    if counts.rounded:
+        yield f"Ratings between two stars, rounded down: {counts.rounded:,} of {counts.rows:,}"
     if counts.raised:
         yield f"Ratings below one star, raised to 1: {counts.raised:,} of these"
     if counts.outside:
@@ -217,12 +195,11 @@ def _ratings(file: RowsFile, texts: "pa.Array", reading: _Reading, counts: _Coun
     if not between.any():
         return pa.array(found.astype(np.int64))
     if reading.half_stars is HalfStars.KEEP:
-        counts.half_stars += int(between.sum())
         return pa.array(found)
     if reading.half_stars is HalfStars.REFUSE:
         raise _half_star(file, reading, counts.rows + int(np.argmax(between)), found[between][0])
     whole = round_down(found)
-    counts.half_stars, counts.raised = counts.half_stars + whole.rounded, counts.raised + whole.raised
+    counts.rounded, counts.raised = counts.rounded + whole.rounded, counts.raised + whole.raised
     return pa.array(whole.stars)
 
 

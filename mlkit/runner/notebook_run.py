@@ -218,7 +218,7 @@ class _Run:
             counted = cells.code_cells(self.session.notebook)
             number = next(i for i, (one, _) in enumerate(counted, 1) if one is cell)
             heading, _ = self.screener.text(counted[number - 1][1], "source")
-            progress = Progress(cell=number, cells=len(counted), heading=heading, status=status, elapsed_s=time.monotonic() - self.began)
+            progress = Progress(cell=number, cells=len(counted), heading=heading, status=status)
             with contextlib.suppress(OSError):  # a closed terminal must not stop the run
                 self.options.on_progress(progress)
 

@@ -14,13 +14,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """A code cell that starts (`status` None) or has ended: the `cell`-th of `cells`, `elapsed_s` since the run began."""
+    """A code cell that starts (`status` None) or has ended: the `cell`-th of `cells`."""
 
     cell: int
     cells: int
     heading: str
     status: Status | None
-    elapsed_s: float
 
 
 @dataclass(frozen=True, kw_only=True)

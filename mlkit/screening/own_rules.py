@@ -77,8 +77,8 @@ def _is_session(text: str, start: int, end: int) -> bool:
     return any(len(value) >= 12 and _has_digit(value, 0, len(value)) and not is_placeholder(value) for value in values)
 
 
-def _token(name: str, needles: str, pattern: str, entropy: float = 2.5) -> Rule:
-    return Rule(name=name, pattern=f"{_START}({pattern})", needles=tuple(needles.split()), entropy=entropy)
+def _token(name: str, needles: str, pattern: str) -> Rule:
+    return Rule(name=name, pattern=f"{_START}({pattern})", needles=tuple(needles.split()), entropy=2.5)
 
 
 _TOKENS = (

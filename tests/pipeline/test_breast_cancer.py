@@ -20,7 +20,6 @@ from mlkit.settings import Project
 
 EXAMPLE = ROOT / "examples" / "breast_cancer"
 SHARED = ("CloudFormation/codepipeline.yaml", "CloudFormation/sagemaker_prediction_endpoint.yaml")
-BUCKET = "mlkit-ml-id-lab"
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from matplotlib.image import imread
 
 from mlkit import charts
-from mlkit.movielens.rating_charts import chart_ratings, chart_ratings_per_user
+from mlkit.movielens.rating_charts import chart_ratings
 
 RANDOM = np.random.default_rng(4)
 LABELS = RANDOM.integers(0, 2, 400)
@@ -19,12 +19,10 @@ JOBS = pd.DataFrame({"job": ["a", "b", "c"], "objective": [0.6, None, 0.7]})
 
 ALL = {
     "ratings": lambda: chart_ratings(pd.DataFrame({"rating": [5, 1, 4], "ratings": [30, 10, 60]})),
-    "ratings_per_user": lambda: chart_ratings_per_user([20, 30, 700, 65]),
     "classes": lambda: charts.classes({"benign": 357, "malignant": 212}, "malignant"),
     "metric_by_epoch": lambda: charts.metric_by_epoch(pd.DataFrame({"epoch": [1, 2], "train": [0.69, 0.6], "validation": [0.69, 0.65]})),
     "tuning_jobs": lambda: charts.tuning_jobs(JOBS, "test:binary_classification_accuracy"),
     "scores_by_label": lambda: charts.scores_by_label(SCORES, LABELS),
-    "calibration": lambda: charts.calibration(SCORES, LABELS),
     "match_rates": lambda: charts.match_rates(COMPARED, 0.65),
 }
 
@@ -60,9 +58,8 @@ def test_every_chart_is_shown_as_one_png_with_an_alternative_text(chart):
 
 
 def test_charts_do_not_touch_pyplot():
-    code = (
-        "import sys; from mlkit import charts; charts.calibration([0.1, 0.9], [0, 1]).png(); assert 'matplotlib.pyplot' not in sys.modules"
-    )
+    drawn = "charts.classes({'a': 1, 'b': 2}, 'a').png()"
+    code = f"import sys; from mlkit import charts; {drawn}; assert 'matplotlib.pyplot' not in sys.modules"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
@@ -81,10 +78,6 @@ def test_a_loss_is_best_where_it_is_least():
 def test_the_scores_above_the_threshold_are_told_per_label():
     alt = charts.scores_by_label([0.2, 0.6, 0.7, 0.9], [0, 0, 1, 1], names=("below 4", "4 or more")).alt
     assert "50.0% of the rows of below 4 and 100.0% of those of 4 or more" in alt
-
-
-def test_few_distinct_scores_make_fewer_calibration_groups():
-    assert "in 1 groups" in charts.calibration([0.58] * 50, LABELS[:50]).alt
 
 
 def test_a_log_without_epochs_is_an_empty_chart_that_says_so():

@@ -3,6 +3,7 @@ import zipfile
 
 import pytest
 
+from mlkit.data.lake_text import as_lines
 from mlkit.errors import InvalidData, NotFound
 from mlkit.movielens.ratings import HalfStars, convert, row_digest
 
@@ -40,9 +41,8 @@ def table(folder):
 def test_every_layout_becomes_the_same_table(tmp_path, name):
     found = converted(tmp_path, name, LAYOUTS[name])
     assert table(tmp_path) == CANONICAL
-    assert (found.rows, found.users, found.movies, found.half_stars, found.rating_type) == (3, 2, 3, 0, "bigint")
+    assert (found.rows, found.users, found.movies, found.notes) == (3, 2, 3, ())
     assert found.sha256 == hashlib.sha256(CANONICAL.encode()).hexdigest()
-    assert found.size_bytes == len(CANONICAL)
 
 
 @pytest.mark.parametrize(
@@ -135,25 +135,31 @@ def test_half_stars_are_refused_unless_a_rule_is_named(tmp_path):
 def test_half_stars_rounded_down_keep_the_meaning_of_four_or_more(tmp_path):
     found = converted(tmp_path, "ratings.csv", HALF, half_stars=HalfStars.ROUND_DOWN)
     assert [line.split("\t")[2] for line in table(tmp_path).splitlines()[1:]] == ["4", "3", "4"]
-    assert (found.half_stars, found.rating_type) == (2, "bigint")
+    assert found.notes == ("Ratings between two stars, rounded down: 2 of 3",)
 
 
 def test_half_stars_that_are_kept_need_a_double_column(tmp_path):
     found = converted(tmp_path, "ratings.csv", HALF, half_stars=HalfStars.KEEP)
     assert [line.split("\t")[2] for line in table(tmp_path).splitlines()[1:]] == ["4.5", "3.5", "4"]
-    assert found.rating_type == "double"
+    assert found.notes == ()
 
 
 @pytest.mark.parametrize("delimiter", ["\t", "::"])
 def test_rows_are_streamed_in_blocks_that_cut_lines_anywhere(tmp_path, monkeypatch, delimiter):
     monkeypatch.setattr("mlkit.data.delimited_files._BLOCK_BYTES", 100)
     rows = [(n % 7, n, n % 5 + 1, 10**8 + n) for n in range(1, 500)]
-    seen = []
-    found = converted(tmp_path, "u.data", lines(delimiter, rows=rows), on_rows=seen.append)
+    blocks = []
+
+    def counting(columns, separator):
+        blocks.append(len(columns[0]))
+        return as_lines(columns, separator)
+
+    monkeypatch.setattr("mlkit.movielens.ratings.as_lines", counting)
+    found = converted(tmp_path, "u.data", lines(delimiter, rows=rows))
     assert table(tmp_path) == CANONICAL.splitlines(keepends=True)[0] + lines("\t", rows=rows)
     assert (found.rows, found.users, found.movies) == (499, 7, 499)
-    assert len(seen) > 10
-    assert seen[-1] == 499
+    assert len(blocks) > 10
+    assert sum(blocks) == 499
 
 
 def test_the_row_digest_does_not_depend_on_the_order_of_rows(tmp_path):

@@ -18,10 +18,8 @@ from mlkit.runner import RunOptions, run_notebook
 from mlkit.runner.evidence_writer import Keeper
 from mlkit.runner.exit_errors import check_run
 
-SCRIPT = "open('script.py', 'w').write('x = 1\\nraise ValueError(\"in the script\")\\n')"
 HOOK = "def hook(*_):\n    raise ValueError('in a hook')\nget_ipython().events.register('post_run_cell', hook)"
 HANDLED = "try:\n    raise ValueError('handled')\nexcept ValueError:\n    get_ipython().showtraceback()"
-NO_PROTOCOL = "kernel = get_ipython().kernel\nkernel.session.send(kernel.iopub_socket, 'status', {}, kernel.get_parent())"
 SHOWN = "try:\n        1 / 0\n    except ZeroDivisionError:\n        shell.showtraceback()"
 LATE = """\
 import threading

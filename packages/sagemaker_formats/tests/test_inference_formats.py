@@ -1,21 +1,11 @@
 """Requests and answers of an endpoint, as an application sees them."""
 
-import json
-
 import numpy as np
 import pytest
 from record_proto import Record, frame, payloads
 
 from sagemaker_formats.errors import InvalidData
-from sagemaker_formats.inference import (
-    Predictions,
-    decode_json_predictions,
-    decode_jsonlines_predictions,
-    decode_recordio_predictions,
-    encode_json_request,
-    encode_recordio_predictions,
-    encode_request,
-)
+from sagemaker_formats.inference import Predictions, decode_recordio_predictions, encode_recordio_predictions, encode_request
 from sagemaker_formats.recordio import Rows, decode
 
 ROWS = Rows(
@@ -45,15 +35,6 @@ def test_a_recordio_request_holds_the_features_and_no_labels() -> None:
     assert rows.feature_dim == 10
 
 
-def test_a_json_request_has_awss_sparse_form() -> None:
-    assert json.loads(encode_json_request(ROWS)) == {
-        "instances": [
-            {"data": {"features": {"keys": [3, 7], "shape": [10], "values": [1.0, 0.5]}}},
-            {"data": {"features": {"keys": [], "shape": [10], "values": []}}},
-        ]
-    }
-
-
 def test_a_recordio_answer_is_read_in_either_order_of_its_labels() -> None:
     got = decode_recordio_predictions(answer({"score": 0.25, "predicted_label": 0}, {"predicted_label": 1, "score": 0.75}))
     assert got.scores.tolist() == [0.25, 0.75]
@@ -63,8 +44,6 @@ def test_a_recordio_answer_is_read_in_either_order_of_its_labels() -> None:
 
 def test_a_regressors_answer_has_no_labels() -> None:
     assert decode_recordio_predictions(answer({"score": 3.5})).labels is None
-    assert decode_json_predictions(b'{"predictions": [{"score": 3.5}]}').labels is None
-    assert decode_jsonlines_predictions(b'{"score": 3.5}\n').labels is None
 
 
 @pytest.mark.parametrize("labels", [None, np.array([0, 1, 1], np.float32)])
@@ -79,35 +58,6 @@ def test_the_protobuf_library_reads_the_recordio_answer(labels: np.ndarray | Non
         if labels is not None:
             assert list(message.label["predicted_label"].float32_tensor.values) == [labels[row]]
     assert decode_recordio_predictions(data).scores.tolist() == predictions.scores.tolist()
-
-
-def test_json_answers_are_read() -> None:
-    rows = [{"score": 0.25, "predicted_label": 0.0}, {"score": 0.75, "predicted_label": 1.0}]
-    for got in (
-        decode_json_predictions(json.dumps({"predictions": rows}).encode()),
-        decode_jsonlines_predictions("\n".join(map(json.dumps, rows)).encode()),
-    ):
-        assert got.scores.dtype == np.float32
-        assert got.scores.tolist() == [0.25, 0.75]
-        assert got.labels is not None
-        assert got.labels.tolist() == [0, 1]
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        b"",
-        b"no",
-        b"{}",
-        b"[]",
-        b'{"predictions": 3}',
-        b'{"predictions": [{"label": 1}]}',
-        b'{"predictions": [{"score": 1, "predicted_label": 1}, {"score": 1}]}',
-    ],
-)
-def test_another_answer_than_predictions_is_refused(data: bytes) -> None:
-    with pytest.raises(InvalidData):
-        decode_json_predictions(data)
 
 
 def test_a_broken_recordio_answer_is_refused_with_its_place() -> None:

@@ -14,8 +14,6 @@ from waiting import wait_until
 
 from localaws.codeconnections import repositories
 
-Make = Callable[..., Lab]
-
 
 @pytest.fixture
 def lab(local_aws: LocalAws, make_role: Callable[..., str], tmp_path: Path) -> Lab:

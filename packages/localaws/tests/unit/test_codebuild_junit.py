@@ -19,13 +19,21 @@ SUITES = """<?xml version="1.0"?>
 def test_statuses_messages_and_times_are_read(tmp_path):
     (tmp_path / "r.xml").write_text(SUITES)
     cases = junit.read(tmp_path / "r.xml", "reports/r.xml")
-    assert [(case.name, case.status, case.message, case.duration_ns) for case in cases] == [
+    assert [(case["name"], case["status"], case["message"], case["durationInNanoSeconds"]) for case in cases] == [
         ("test_one", "SUCCEEDED", "", 250_000_000),
         ("test_two", "FAILED", "assert 1 == 2", 1_000_000_000),
         ("test_three", "SKIPPED", "later", 0),
         ("test_four", "ERROR", "boom", 0),
     ]
-    assert {(case.suite, case.path) for case in cases} == {("pytest", "reports/r.xml")}
+    assert {(case["testSuiteName"], case["testRawDataPath"]) for case in cases} == {("pytest", "reports/r.xml")}
+
+
+def test_suites_may_lie_in_suites_at_any_depth(tmp_path):
+    inner = '<testsuite name="inner"><testcase name="deep"/></testsuite>'
+    text = f'<testsuite name="outer"><testcase name="first"/>{"<testsuite>" * 5000}{inner}{"</testsuite>" * 5000}</testsuite>'
+    (tmp_path / "r.xml").write_text(text)
+    cases = junit.read(tmp_path / "r.xml", "r.xml")
+    assert [(case["testSuiteName"], case["name"]) for case in cases] == [("outer", "first"), ("inner", "deep")]
 
 
 @pytest.mark.parametrize(
@@ -33,6 +41,7 @@ def test_statuses_messages_and_times_are_read(tmp_path):
     [
         ("<testsuite><testcase></testsuite>", "mismatched tag"),
         ("<coverage/>", "coverage"),
+        ('<testsuite><testcase time="inf"/></testsuite>', "r.xml: cannot convert float infinity"),
         ('<!DOCTYPE x [<!ENTITY a "b">]><testsuite>&a;</testsuite>', "document type"),
     ],
 )

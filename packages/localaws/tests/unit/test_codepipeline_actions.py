@@ -78,7 +78,7 @@ def job(client: Client, configuration: Mapping[str, str], *, work: Mapping[str, 
         "actionTypeId": {"category": "Build", "owner": "AWS", "provider": "CodeBuild", "version": "1"},
     }
     members: dict[str, Any] = {
-        **{"pipeline": "p", "pipeline_arn": "arn", "execution_id": "x", "run_id": "r", "stage": "S", "action": action},
+        **{"pipeline": "p", "stage": "S", "action": action},
         **{"configuration": configuration, "inputs": {"Src": "k"}, "outputs": outputs, "commits": {}, "wanted_revision": None},
         **{"artifacts": Store(), "client": lambda service: client, "check_connection": lambda *_: None, "region": "us-east-1"},
         **{"work": work or {}, "remember": lambda **_: None, "ended": Event()},

@@ -37,9 +37,6 @@ def job(configuration: dict[str, str], *, files: dict[str, str] | None = None, *
     kept: dict[str, Any] = {}
     given: dict[str, Any] = {
         "pipeline": "p",
-        "pipeline_arn": "arn",
-        "execution_id": "x",
-        "run_id": "r",
         "stage": "S",
         "action": {"name": "A", "inputArtifacts": [{"name": "Code"}], "outputArtifacts": []},
         "configuration": configuration,

@@ -1,6 +1,7 @@
 """The endpoint's answers: every request and answer format, and the refusal of what is wrong."""
 
 import json
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -13,16 +14,7 @@ from record_proto import frame, record
 from localaws.factorization_machines import FactorizationMachines, model
 from localaws.factorization_machines.compiled_loops import Weights
 from localaws.sagemaker.algorithm_images import InvalidPayload, Predictor
-from sagemaker_formats.inference import (
-    JSON,
-    JSONLINES,
-    RECORDIO,
-    decode_json_predictions,
-    decode_jsonlines_predictions,
-    decode_recordio_predictions,
-    encode_json_request,
-    encode_request,
-)
+from sagemaker_formats.inference import JSON, JSONLINES, RECORDIO, Predictions, decode_recordio_predictions, encode_request
 from sagemaker_formats.recordio import Rows
 
 FEATURES, FACTORS = 6, 3
@@ -35,7 +27,19 @@ ROWS = Rows(
     labels=None,
     feature_dim=6,
 )
-READERS = {JSON: decode_json_predictions, JSONLINES: decode_jsonlines_predictions, RECORDIO: decode_recordio_predictions}
+
+
+def predictions(answers: list[dict[str, float]]) -> Predictions:
+    labels = [answer["predicted_label"] for answer in answers if "predicted_label" in answer]
+    scores = np.array([answer["score"] for answer in answers], np.float32)
+    return Predictions(scores=scores, labels=np.array(labels, np.float32) if labels else None)
+
+
+READERS: dict[str, Callable[[bytes], Predictions]] = {
+    JSON: lambda data: predictions(json.loads(data)["predictions"]),
+    JSONLINES: lambda data: predictions([json.loads(line) for line in data.splitlines()]),
+    RECORDIO: decode_recordio_predictions,
+}
 
 
 def weights() -> Weights:
@@ -72,7 +76,8 @@ def instances(kind: str) -> list[Any]:
         return [dense_features(row) for row in DENSE]
     if kind == "dense in data":
         return [{"data": {"features": {"values": row.tolist()}}} for row in DENSE]
-    return json.loads(encode_json_request(ROWS))["instances"]
+    keys, values = ([[entry[place] for entry in row] for row in SPARSE] for place in (0, 1))
+    return [{"data": {"features": {"keys": k, "shape": [FEATURES], "values": v}}} for k, v in zip(keys, values, strict=True)]
 
 
 BODIES = {

@@ -18,7 +18,7 @@ def test_a_key_becomes_a_path_below_the_folder(tmp_path):
 def test_only_s3_uris_are_locations():
     assert parse_uri("s3://b/k/x") == Location(bucket="b", key="k/x")
     assert parse_uri("s3://b") == Location(bucket="b", key="")
-    assert parse_uri("s3a://b/k", schemes=("s3", "s3a")).uri == "s3://b/k"
+    assert parse_uri("s3a://b/k", schemes=("s3", "s3a")) == Location(bucket="b", key="k")
     for uri in ("https://b/k", "s3:///k", "b/k", "s3a://b/k"):
         with pytest.raises(ValueError, match="is not an S3 URI"):
             parse_uri(uri)

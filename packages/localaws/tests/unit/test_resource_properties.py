@@ -67,14 +67,7 @@ def test_a_structure_where_text_belongs_is_refused_by_the_propertys_name():
     ],
 )
 def test_only_tags_that_changed_are_sent(old, new, calls):
-    request = ResourceRequest(
-        logical_id="R",
-        stack_name="s",
-        generated_name="n",
-        properties={"Tags": new},
-        old_properties={"Tags": old},
-        client=lambda service: None,
-    )
+    request = ResourceRequest(generated_name="n", properties={"Tags": new}, old_properties={"Tags": old}, client=lambda service: None)
     sent = []
     retag(request, tag=sent.append, untag=sent.append)
     assert sent == calls

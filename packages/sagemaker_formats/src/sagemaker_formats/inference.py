@@ -1,14 +1,11 @@
 """What an endpoint of a built-in algorithm is sent and what it answers, as bytes.
 
-Requests: RecordIO-protobuf (the fastest) or sparse JSON. Answers: RecordIO-protobuf, JSON or JSON lines. AWS documents them under
-"Common Data Formats for Inference" and "Factorization Machines Response Formats".
+The codecs are for RecordIO-protobuf, the fastest of the formats that AWS documents under "Common Data Formats for Inference" and
+"Factorization Machines Response Formats".
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,16 +46,6 @@ def encode_request(rows: Rows) -> bytes:
     return encode(Rows(indptr=rows.indptr, keys=rows.keys, values=rows.values, labels=None, feature_dim=rows.feature_dim))
 
 
-def encode_json_request(rows: Rows) -> bytes:
-    """The rows' features as sparse JSON."""
-    ends, keys, values = rows.indptr.tolist(), rows.keys.tolist(), rows.values.tolist()
-    instances = [
-        {"data": {"features": {"keys": keys[start:stop], "shape": [rows.feature_dim], "values": values[start:stop]}}}
-        for start, stop in pairwise(ends)
-    ]
-    return json.dumps({"instances": instances}, separators=(",", ":")).encode()
-
-
 def encode_recordio_predictions(predictions: Predictions) -> bytes:
     """One record for each row, with `score` and, from a classifier, `predicted_label` among its labels."""
     from sagemaker_formats.recordio import writer
@@ -81,34 +68,6 @@ def decode_recordio_predictions(data: bytes) -> Predictions:
     if status != wire.OK:
         raise InvalidData(f"record at byte {at} of the answer: {wire.REASONS[status]}", cure=CURE)
     return Predictions(scores=scores[:n_rows].copy(), labels=labels[:n_rows].copy() if labelled == 1 else None)
-
-
-def decode_json_predictions(data: bytes) -> Predictions:
-    """The predictions in a JSON answer, `{"predictions": [{"score": .., "predicted_label": ..}]}`. Raises InvalidData."""
-    try:
-        predictions = json.loads(data)["predictions"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise InvalidData(f"the answer is not JSON with predictions: {data[:80]!r}", cure=CURE) from error
-    return _from_dicts(predictions)
-
-
-def decode_jsonlines_predictions(data: bytes) -> Predictions:
-    """The predictions in a JSON lines answer, one object a line. Raises InvalidData."""
-    try:
-        predictions = [json.loads(line) for line in data.splitlines() if line.strip()]
-    except ValueError as error:
-        raise InvalidData(f"the answer is not JSON lines: {data[:80]!r}", cure=CURE) from error
-    return _from_dicts(predictions)
-
-
-def _from_dicts(predictions: list[dict[str, Any]]) -> Predictions:
-    try:
-        has_labels = bool(predictions) and "predicted_label" in predictions[0]
-        scores = np.array([float(prediction["score"]) for prediction in predictions], np.float32)
-        labels = np.array([float(prediction["predicted_label"]) for prediction in predictions], np.float32) if has_labels else None
-    except (KeyError, TypeError, ValueError) as error:
-        raise InvalidData(f"no list of predictions with numeric score and predicted_label ({error})", cure=CURE) from error
-    return Predictions(scores=scores, labels=labels)
 
 
 def _as_bytes(array: NDArray[np.float32]) -> NDArray[np.uint8]:

@@ -196,7 +196,7 @@ class StatementRun:
         self._stored(rows if target.with_data else 0, uris, lake)
 
     def _loader(self, lake: Lake) -> Loader:
-        return Loader(lake=lake, glue=self._clients("glue"), extra=self.order.extra, now=self._now, scratch=self._scratch)
+        return Loader(lake=lake, glue=self._clients("glue"), extra=self.order.extra, now=self._now)
 
     def _stored(self, rows: int, uris: Sequence[str], lake: Lake) -> None:
         """The manifest, and the answer of a statement that writes: how many rows."""

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from localaws.athena.caller_s3 import Lake, folder_uri
@@ -39,7 +38,6 @@ class Loader:
     glue: Any
     extra: Mapping[str, str]
     now: datetime
-    scratch: Path
 
     def check_empty(self, location: str, shown: str) -> None:
         """Raises QueryError in Athena's words when anything lies below the location."""

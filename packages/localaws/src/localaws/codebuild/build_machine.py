@@ -10,7 +10,6 @@ import sys
 import tempfile
 import venv
 import zipfile
-from collections.abc import Mapping
 from pathlib import Path
 
 from localaws.codebuild.phase_failures import PhaseFailed
@@ -122,8 +121,3 @@ def _pip(shared: Path) -> Path | None:
             if not unpacked.is_dir():  # else another build was quicker
                 raise
     return unpacked
-
-
-def tools(folder: Path) -> Mapping[str, str]:
-    """The tools that the build was given, by name."""
-    return {path.name: os.readlink(path) for path in sorted((folder / "bin").iterdir())}

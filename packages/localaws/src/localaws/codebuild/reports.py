@@ -105,7 +105,7 @@ class Reports:
         """The ARN of a new report of the group."""
         now, name = time.time(), group_arn.rpartition("/")[2]
         arn = f"arn:aws:codebuild:{self._host.region}:{self._host.account}:report/{name}:{uuid.uuid4()}"
-        counts = Counter(case.status for case in cases)
+        counts = Counter(case["status"] for case in cases)
         statuses = {status: counts[status] for status in ("SUCCEEDED", "FAILED", "ERROR", "SKIPPED", "UNKNOWN")}
         report = {
             "arn": arn,
@@ -120,9 +120,9 @@ class Reports:
             "testSummary": {
                 "total": len(cases),
                 "statusCounts": statuses,
-                "durationInNanoSeconds": sum(case.duration_ns for case in cases),
+                "durationInNanoSeconds": sum(case["durationInNanoSeconds"] for case in cases),
             },
-            "cases": [_case(case) for case in cases],
+            "cases": list(cases),
         }
         with self._lock:
             self._reports[arn] = report
@@ -165,15 +165,3 @@ def _directed(items: list[str], request: Members, default: str) -> list[str]:
 
 def _timed(record: Members) -> Members:
     return {name: moment(value) if name in ("created", "lastModified", "expired") else value for name, value in record.items()}
-
-
-def _case(case: TestCase) -> Members:
-    return {
-        "testRawDataPath": case.path,
-        "testSuiteName": case.suite,
-        "prefix": case.prefix,
-        "name": case.name,
-        "status": case.status,
-        "durationInNanoSeconds": case.duration_ns,
-        "message": case.message,
-    }

@@ -48,9 +48,6 @@ class Job:
     """
 
     pipeline: str
-    pipeline_arn: str
-    execution_id: str
-    run_id: str
     stage: str
     action: Mapping[str, Any]
     configuration: Mapping[str, str]
@@ -75,9 +72,6 @@ class Job:
         """The file that "Artifact::path" names. Raises MissingFile."""
         artifact, _, path = reference.partition("::")
         return self.artifacts.read(self.inputs[artifact], artifact, path)
-
-
-Perform = Callable[[Job], "ActionResult | None"]
 
 
 def failure(error: Exception) -> ActionFailed:

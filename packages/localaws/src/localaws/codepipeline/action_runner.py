@@ -105,9 +105,6 @@ class Runner:
         artifacts = Artifacts(bucket=store["location"], kms_key=store.get("encryptionKey", {}).get("id"), client=lambda: client("s3"))
         return Job(
             pipeline=pipeline.name,
-            pipeline_arn=pipeline.arn,
-            execution_id=execution.id,
-            run_id=run.id,
             stage=run.stage,
             action=action,
             configuration=dict(run.resolved),

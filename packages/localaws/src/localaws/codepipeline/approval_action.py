@@ -6,8 +6,6 @@ from typing import Any
 from localaws.codepipeline.action import Job
 from localaws.kit.timestamps import moment
 
-DEFAULT_MINUTES = 7 * 24 * 60
-
 
 def ask(job: Job) -> None:
     """Publish the request, once, and show its token: nobody answers what nobody could be asked. PutApprovalResult ends the action."""

@@ -104,8 +104,6 @@ def _check_imports(template: Mapping[str, Any], conditions: Mapping[str, bool], 
 def _handlers(name: str, kind: ResourceType, deployment: Callable[[], StackDeployment], provisioners: Any) -> dict[str, Any]:
     def request(logical_id: str, properties: Mapping[str, Any], stack_name: str, **more: Any) -> ResourceRequest:
         return ResourceRequest(
-            logical_id=logical_id,
-            stack_name=stack_name,
             generated_name=_generated_name(name, stack_name, logical_id, provisioners),
             properties=_without_system_tags(properties),
             client=deployment().client,

@@ -20,10 +20,6 @@ class Location:
     def arn(self) -> str:
         return f"arn:aws:s3:::{self.bucket}/{self.key}"
 
-    @property
-    def uri(self) -> str:
-        return f"s3://{self.bucket}/{self.key}"
-
 
 def parse_uri(uri: str, *, schemes: Collection[str] = ("s3",)) -> Location:
     """The place of s3://bucket/key; the key may be missing. Raises ValueError for anything else."""

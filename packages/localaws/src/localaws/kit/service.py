@@ -79,8 +79,6 @@ class ClientFactory(Protocol):
 class ResourceRequest:
     """What CloudFormation asks of a resource type. `client` acts with the deployment's credentials (stack role or caller)."""
 
-    logical_id: str
-    stack_name: str
     generated_name: str
     properties: Mapping[str, Any]
     client: ClientFactory
