@@ -12,10 +12,9 @@ from typing import Any
 from wrapt import register_post_import_hook
 
 from mlkit.aws import job_activity, object_activity
-from mlkit.evidence.activity_log import ActivityLog
+from mlkit.evidence.activity_log import ActivityLog, Event
 from mlkit.notebook import journal
 
-Event = dict[str, Any]
 Params = dict[str, Any]
 
 _NOTE = "mlkit"  # our place in a call's context

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pandas as pd
+from botocore.exceptions import ClientError
 from pyathena import connect
 from pyathena.cursor import Cursor
 from pyathena.error import DatabaseError, OperationalError
@@ -67,7 +68,7 @@ def _cursor(aws: Session, workgroup: Workgroup) -> Iterator[Cursor]:
     except OperationalError as error:
         raise _query_error(str(error)) from error
     except DatabaseError as error:
-        if error.__cause__ is not None and hasattr(error.__cause__, "operation_name"):
+        if isinstance(error.__cause__, ClientError):
             raise translate(error.__cause__) from error
         raise _query_error(str(error)) from error
 

@@ -1,12 +1,15 @@
 """The cost of training: the seconds that SageMaker bills for each job, and USD if the instance type's price is given."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlkit.aws.job_results import Trained
 from mlkit.aws.session import Session, aws_errors
 from mlkit.notebook import shown_tables
 from mlkit.training.budget import price_of
+
+if TYPE_CHECKING:
+    from types_boto3_sagemaker.type_defs import DescribeTrainingJobResponseTypeDef
 
 
 def describe_costs(aws: Session, trained: Trained, usd_per_instance_hour: Mapping[str, float]) -> shown_tables.Table:
@@ -39,7 +42,7 @@ def _jobs(aws: Session, trained: Trained) -> Iterator[str]:
             yield from (job["TrainingJobName"] for job in page["TrainingJobSummaries"])
 
 
-def _row(job: Mapping[str, Any], usd_per_instance_hour: Mapping[str, float]) -> dict[str, Any]:
+def _row(job: "DescribeTrainingJobResponseTypeDef", usd_per_instance_hour: Mapping[str, float]) -> dict[str, Any]:
     """BillableTimeInSeconds is the clock's; SageMaker bills it for each instance. A job that never started has none."""
     resources = job["ResourceConfig"]
     seconds = int(job.get("BillableTimeInSeconds", 0)) * int(resources["InstanceCount"])

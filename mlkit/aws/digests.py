@@ -2,7 +2,7 @@
 
 import dataclasses
 import hashlib
-from typing import Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -10,6 +10,10 @@ from mlkit.aws.s3_objects import split_uri
 from mlkit.aws.session import Session
 from mlkit.errors import MlkitError
 from mlkit.evidence.run_record import UNVERSIONED, Activity, ObjectRecord
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+    from types_boto3_s3.type_defs import GetObjectOutputTypeDef
 
 MAX_BYTES = 1 << 30  # a quarter of a minute at S3's usual speed
 MAX_OBJECTS = 1_000
@@ -44,7 +48,7 @@ def _completed(item: ObjectRecord, known: ObjectRecord | None) -> ObjectRecord:
     return dataclasses.replace(item, sha256=known.sha256, size_bytes=known.size_bytes or item.size_bytes)
 
 
-def _digest(s3: Any, item: ObjectRecord, max_bytes: int) -> ObjectRecord | None:
+def _digest(s3: "S3Client", item: ObjectRecord, max_bytes: int) -> ObjectRecord | None:
     """None if the object is larger than `max_bytes`, or its content is no longer available."""
     if (item.size_bytes or 0) > max_bytes or (answer := _open(s3, item)) is None:
         return None
@@ -57,7 +61,7 @@ def _digest(s3: Any, item: ObjectRecord, max_bytes: int) -> ObjectRecord | None:
     return dataclasses.replace(item, sha256=digest.hexdigest(), size_bytes=answer["ContentLength"])
 
 
-def _open(s3: Any, item: ObjectRecord) -> Any:
+def _open(s3: "S3Client", item: ObjectRecord) -> "GetObjectOutputTypeDef | None":
     """By ETag first, because that needs only s3:GetObject, which the run had; a version needs s3:GetObjectVersion."""
     bucket, key = split_uri(item.s3_uri)
     if item.etag is not None:

@@ -55,10 +55,12 @@ def meaning_of(code: str, message: str = "", http_status: int = 0) -> Meaning:
         return Meaning.THROTTLED
     if _QUOTA.fullmatch(code) or _ABOUT_QUOTA.search(message):
         return Meaning.QUOTA
-    if code in ThrottledRetryableChecker._THROTTLED_ERROR_CODES or http_status == 429:
+    if code in ThrottledRetryableChecker._THROTTLED_ERROR_CODES or http_status == 429:  # type: ignore[attr-defined]
         return Meaning.THROTTLED
     if _MISSING.fullmatch(code) or _ABOUT_MISSING.search(message):
         return Meaning.MISSING
-    if _BROKEN.fullmatch(code) or http_status >= 500 or code in TransientRetryableChecker._TRANSIENT_ERROR_CODES:
+    if _BROKEN.fullmatch(code) or http_status >= 500:
+        return Meaning.BROKEN
+    if code in TransientRetryableChecker._TRANSIENT_ERROR_CODES:  # type: ignore[attr-defined]
         return Meaning.BROKEN
     return Meaning.OTHER

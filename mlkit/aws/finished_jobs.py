@@ -1,9 +1,9 @@
 """Finds finished training and tuning jobs by their key, so that a run can take one over instead of paying again."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from mlkit.aws.s3_objects import split_uri
 from mlkit.aws.session import Session, aws_errors
@@ -13,6 +13,9 @@ from mlkit.notebook import journal
 from mlkit.notebook.handoff import Channel, PreparedData
 from mlkit.reuse.finished_steps import REUSE, digest, lock_digests, project_code
 from mlkit.settings import Project
+
+if TYPE_CHECKING:
+    from types_boto3_sagemaker.type_defs import DescribeHyperParameterTuningJobResponseTypeDef, DescribeTrainingJobResponseTypeDef
 
 _IN_NAME = 8  # hex digits of the key: a tuning job's name has 32 characters in all
 
@@ -45,33 +48,34 @@ def is_reusing() -> bool:
     return os.environ.get(REUSE) == "1"
 
 
-def find_training_job(aws: Session, key: str) -> dict[str, Any] | None:
+def find_training_job(aws: Session, key: str) -> "DescribeTrainingJobResponseTypeDef | None":
     """DescribeTrainingJob of the newest completed job with the key whose model is unchanged; None if there is none."""
-    for summary in _completed(aws, "list_training_jobs", "TrainingJobSummaries", key):
-        if _has_key(aws, summary["TrainingJobArn"], key):
-            with aws_errors():
-                job: dict[str, Any] = aws.client("sagemaker").describe_training_job(TrainingJobName=summary["TrainingJobName"])
-            if is_intact(aws, job):
-                return job
+    client = aws.client("sagemaker")
+    with aws_errors():
+        for page in client.get_paginator("list_training_jobs").paginate(**_completed(key)):
+            for summary in page["TrainingJobSummaries"]:
+                if _has_key(aws, summary["TrainingJobArn"], key):
+                    job = client.describe_training_job(TrainingJobName=summary["TrainingJobName"])
+                    if is_intact(aws, job):
+                        return job
     return None
 
 
-def find_tuning_job(aws: Session, key: str) -> dict[str, Any] | None:
+def find_tuning_job(aws: Session, key: str) -> "DescribeHyperParameterTuningJobResponseTypeDef | None":
     """DescribeHyperParameterTuningJob of the newest completed tuning job with the key whose best model is unchanged."""
     client = aws.client("sagemaker")
-    for summary in _completed(aws, "list_hyper_parameter_tuning_jobs", "HyperParameterTuningJobSummaries", key):
-        if not _has_key(aws, summary["HyperParameterTuningJobArn"], key):
-            continue
-        with aws_errors():
-            name = summary["HyperParameterTuningJobName"]
-            job: dict[str, Any] = client.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
-            best = job.get("BestTrainingJob", {}).get("TrainingJobName")
-            if best and is_intact(aws, client.describe_training_job(TrainingJobName=best)):
-                return job
+    with aws_errors():
+        for page in client.get_paginator("list_hyper_parameter_tuning_jobs").paginate(**_completed(key)):
+            for summary in page["HyperParameterTuningJobSummaries"]:
+                if _has_key(aws, summary["HyperParameterTuningJobArn"], key):
+                    job = client.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=summary["HyperParameterTuningJobName"])
+                    best = job.get("BestTrainingJob", {}).get("TrainingJobName")
+                    if best and is_intact(aws, client.describe_training_job(TrainingJobName=best)):
+                        return job
     return None
 
 
-def is_intact(aws: Session, job: Mapping[str, Any]) -> bool:
+def is_intact(aws: Session, job: "DescribeTrainingJobResponseTypeDef") -> bool:
     """Whether the completed job's model exists and was not written after the job's end."""
     bucket, key = split_uri(job["ModelArtifacts"]["S3ModelArtifacts"])
     try:
@@ -82,7 +86,7 @@ def is_intact(aws: Session, job: Mapping[str, Any]) -> bool:
     return bool(job["TrainingJobStatus"] == "Completed" and found["LastModified"] <= job["TrainingEndTime"])
 
 
-def tell_reused(kind: str, name: str, job: Mapping[str, Any]) -> None:
+def tell_reused(kind: str, name: str, job: "DescribeTrainingJobResponseTypeDef") -> None:
     """Report to the runner that the job of that name was taken over; `job` is the training job of the model."""
     facts = {
         "kind": kind,
@@ -96,12 +100,18 @@ def tell_reused(kind: str, name: str, job: Mapping[str, Any]) -> None:
     journal.tell("job", job=facts)
 
 
-def _completed(aws: Session, operation: str, member: str, key: str) -> Iterator[dict[str, Any]]:
-    """The completed jobs, the newest first; no failed or stopped ones."""
-    wanted = {"NameContains": f"-{in_name(key)}-", "StatusEquals": "Completed", "SortBy": "CreationTime", "SortOrder": "Descending"}
-    with aws_errors():
-        for page in aws.client("sagemaker").get_paginator(operation).paginate(**wanted):
-            yield from page[member]
+class _Listed(TypedDict):
+    """The filter of a listing of jobs."""
+
+    NameContains: str
+    StatusEquals: Literal["Completed"]
+    SortBy: Literal["CreationTime"]
+    SortOrder: Literal["Descending"]
+
+
+def _completed(key: str) -> _Listed:
+    """Lists the completed jobs with this part of the key in their names, the newest first."""
+    return {"NameContains": f"-{in_name(key)}-", "StatusEquals": "Completed", "SortBy": "CreationTime", "SortOrder": "Descending"}
 
 
 def _has_key(aws: Session, arn: str, key: str) -> bool:

@@ -1,7 +1,7 @@
 """A run's inputs other than S3 objects, such as a table, endpoint or stack: reported when read, digested again later."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from mlkit.aws.s3_objects import list_objects
 from mlkit.aws.session import Session, aws_errors
@@ -9,6 +9,9 @@ from mlkit.errors import NotFound
 from mlkit.evidence.run_record import Activity
 from mlkit.notebook import journal
 from mlkit.reuse.finished_steps import digest
+
+if TYPE_CHECKING:
+    from types_boto3_glue.type_defs import ColumnOutputTypeDef
 
 TABLE, ENDPOINT, STACK, EXPORT = "glue table", "endpoint", "stack", "export"
 REGION, EXECUTION = "region", "pipeline execution"
@@ -72,7 +75,7 @@ def _table(aws: Session, name: str) -> Any:
     }
 
 
-def _partitions(aws: Session, database: str, table: str, keys: list[Any]) -> list[dict[str, Any]]:
+def _partitions(aws: Session, database: str, table: str, keys: "Sequence[ColumnOutputTypeDef]") -> list[dict[str, Any]]:
     if not keys:
         return []
     pages = aws.client("glue").get_paginator("get_partitions").paginate(DatabaseName=database, TableName=table)
@@ -88,7 +91,7 @@ def _objects(aws: Session, location: str) -> list[list[Any]]:
 def _endpoint(aws: Session, name: str) -> Any:
     """The endpoint's identity and what it serves. A recreated endpoint of the same name counts as another one."""
     with aws_errors():
-        found = aws.client("sagemaker").describe_endpoint(EndpointName=name)
+        found: Mapping[str, object] = aws.client("sagemaker").describe_endpoint(EndpointName=name)
     members = ("EndpointArn", "EndpointStatus", "EndpointConfigName", "CreationTime", "LastModifiedTime")
     return {member: str(found[member]) for member in members}
 

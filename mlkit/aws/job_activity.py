@@ -3,9 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from mlkit.evidence.activity_log import NOT_CREATED
+from mlkit.evidence.activity_log import NOT_CREATED, Event
 
-Event = dict[str, Any]
 Members = Mapping[str, Any]
 
 # SageMaker's word for a kind of job; its operations are Create..., Describe... and Stop..., its members ...Name and ...Status.

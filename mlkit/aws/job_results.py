@@ -3,13 +3,16 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from mlkit.aws.session import Session, aws_errors
 from mlkit.notebook import shown_tables
 from mlkit.training.builtin_algorithms import MAXIMIZE, Algorithm
+
+if TYPE_CHECKING:
+    from types_boto3_sagemaker.type_defs import DescribeTrainingJobResponseTypeDef
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +46,12 @@ class Trained:
 
 
 def trained_by(
-    job: Mapping[str, Any], algorithm: Algorithm, *, tuning_job: str | None, jobs: shown_tables.Table, reused: bool = False
+    job: "DescribeTrainingJobResponseTypeDef",
+    algorithm: Algorithm,
+    *,
+    tuning_job: str | None,
+    jobs: shown_tables.Table,
+    reused: bool = False,
 ) -> Trained:
     """From DescribeTrainingJob's answer."""
     metrics = {item["MetricName"]: float(item["Value"]) for item in job.get("FinalMetricDataList", [])}
@@ -61,7 +69,7 @@ def trained_by(
     )
 
 
-def job_row(job: Mapping[str, Any], algorithm: Algorithm) -> dict[str, Any]:
+def job_row(job: "DescribeTrainingJobResponseTypeDef", algorithm: Algorithm) -> dict[str, Any]:
     """The job's row, in the format of `tuning_jobs`."""
     metrics = {item["MetricName"]: float(item["Value"]) for item in job.get("FinalMetricDataList", [])}
     return {"job": job["TrainingJobName"], "status": job["TrainingJobStatus"], "objective": metrics.get(algorithm.objective)}

@@ -1,10 +1,14 @@
 """The events that a build sends to the account's event bus; a rule of the pipeline's stack turns them into e-mails."""
 
 import json
+from typing import TYPE_CHECKING
 
 from mlkit.aws.session import Session, aws_errors
 from mlkit.evidence.run_record import RunRecord
 from mlkit.naming import EVENT_SOURCE
+
+if TYPE_CHECKING:
+    from types_boto3_events.type_defs import PutEventsRequestEntryTypeDef
 
 NOTEBOOK_FAILED = "Notebook Failed"
 
@@ -23,6 +27,6 @@ def tell_failure(aws: Session, record: RunRecord) -> None:
         "status": str(record.status),
         "error": record.failure.ename,
     }
-    entry = {"Source": EVENT_SOURCE, "DetailType": NOTEBOOK_FAILED, "Detail": json.dumps(detail)}
+    entry: PutEventsRequestEntryTypeDef = {"Source": EVENT_SOURCE, "DetailType": NOTEBOOK_FAILED, "Detail": json.dumps(detail)}
     with aws_errors():
         aws.client("events").put_events(Entries=[entry])

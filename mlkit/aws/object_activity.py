@@ -71,7 +71,7 @@ def digest_while_read(answer: Members, tell: Callable[..., None]) -> None:
         tell(sha256=hashlib.sha256().hexdigest())
     elif isinstance(body, StreamingBody):
         # StreamingBody has no public attribute for this, and callers may test its class. A contract test checks it.
-        body._raw_stream = _DigestedStream(body._raw_stream, size, tell)
+        body._raw_stream = _DigestedStream(body._raw_stream, size, tell)  # type: ignore[attr-defined]
 
 
 class _DigestedStream(ObjectProxy[Any]):

@@ -3,12 +3,15 @@
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
 from mlkit.aws.session import Session, aws_errors
 from mlkit.errors import NotFound, UsageError
+
+if TYPE_CHECKING:
+    from types_boto3_codepipeline.type_defs import ActionExecutionDetailTypeDef, ApprovalResultTypeDef, SourceRevisionOverrideTypeDef
 
 ENDED = ("Succeeded", "Failed", "Stopped", "Superseded", "Cancelled")
 COMMENT_CHARACTERS = 512  # PutApprovalResult's limit
@@ -54,10 +57,12 @@ def pipeline_name(aws: Session, stack: str) -> str:
 
 def start(aws: Session, pipeline: str, *, commit: str | None = None) -> str:
     """Start an execution, of `commit` if it is given. Returns its id."""
-    revision = {"actionName": "Source", "revisionType": "COMMIT_ID", "revisionValue": commit}
+    client = aws.client("codepipeline")
     with aws_errors():
-        answer = aws.client("codepipeline").start_pipeline_execution(name=pipeline, **({"sourceRevisions": [revision]} if commit else {}))
-    return str(answer["pipelineExecutionId"])
+        if commit is None:
+            return client.start_pipeline_execution(name=pipeline)["pipelineExecutionId"]
+        revision: SourceRevisionOverrideTypeDef = {"actionName": "Source", "revisionType": "COMMIT_ID", "revisionValue": commit}
+        return client.start_pipeline_execution(name=pipeline, sourceRevisions=[revision])["pipelineExecutionId"]
 
 
 def status(aws: Session, pipeline: str, execution: str) -> str:
@@ -88,7 +93,7 @@ def action_runs(aws: Session, pipeline: str, execution: str) -> list[ActionRun]:
     return [_run(item) for item in details]
 
 
-def _run(item: dict[str, Any]) -> ActionRun:
+def _run(item: "ActionExecutionDetailTypeDef") -> ActionRun:
     result = item.get("output", {}).get("executionResult", {})
     ended = item["lastUpdateTime"] if item["status"] != "InProgress" else datetime.now(item["startTime"].tzinfo)
     return ActionRun(
@@ -137,7 +142,7 @@ def check_comment(comment: str) -> None:
 def decide(aws: Session, pipeline: str, approval: Approval, *, approved: bool, comment: str) -> None:
     """Answer the approval. Raises AlreadyDecided if somebody else answered first, UsageError as `check_comment` does."""
     check_comment(comment)
-    result = {"summary": comment, "status": "Approved" if approved else "Rejected"}
+    result: ApprovalResultTypeDef = {"summary": comment, "status": "Approved" if approved else "Rejected"}
     try:
         aws.client("codepipeline").put_approval_result(
             pipelineName=pipeline, stageName=approval.stage, actionName=approval.action, token=approval.token, result=result

@@ -4,13 +4,16 @@ import hashlib
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
 from mlkit.aws.session import Session, aws_errors, translate
 from mlkit.errors import InvalidData, NotFound, UsageError
 from mlkit.notebook.handoff import StoredObject
+
+if TYPE_CHECKING:
+    from types_boto3_s3.type_defs import ObjectTypeDef
 
 
 def split_uri(s3_uri: str) -> tuple[str, str]:
@@ -34,8 +37,7 @@ def object_errors(s3_uri: str) -> Iterator[None]:
 def read_object(aws: Session, s3_uri: str) -> bytes:
     bucket, key = split_uri(s3_uri)
     with object_errors(s3_uri):
-        body: bytes = aws.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
-    return body
+        return aws.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
 
 
 def read_verified(aws: Session, stored: StoredObject) -> bytes:
@@ -67,12 +69,13 @@ def write_once(aws: Session, s3_uri: str, data: bytes) -> str:
         if error.response["Error"]["Code"] != "PreconditionFailed":
             raise translate(error) from error
         with aws_errors():
-            answer = client.get_object(Bucket=bucket, Key=key)
-        if answer["Body"].read() != data:
+            held = client.get_object(Bucket=bucket, Key=key)
+        if held["Body"].read() != data:
             raise InvalidData(
                 f"{s3_uri} already holds something else", cure="mlkit never replaces evidence. Start a new execution."
             ) from error
-    return str(answer.get("VersionId", "null"))
+        return held.get("VersionId", "null")
+    return answer.get("VersionId", "null")
 
 
 def digest_object(aws: Session, s3_uri: str) -> StoredObject:
@@ -86,7 +89,7 @@ def digest_object(aws: Session, s3_uri: str) -> StoredObject:
     return StoredObject(s3_uri=s3_uri, sha256=digest.hexdigest(), size_bytes=size)
 
 
-def list_objects(aws: Session, s3_uri: str) -> Iterator[dict[str, Any]]:
+def list_objects(aws: Session, s3_uri: str) -> "Iterator[ObjectTypeDef]":
     """The objects below a prefix, as ListObjectsV2 describes them."""
     bucket, prefix = split_uri(s3_uri)
     with object_errors(s3_uri):

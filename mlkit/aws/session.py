@@ -4,7 +4,7 @@ import functools
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import boto3
 from boto3.exceptions import Boto3Error
@@ -23,6 +23,9 @@ from botocore.exceptions import (
 from mlkit.aws.error_codes import Meaning, meaning_of
 from mlkit.errors import AccessDenied, AwsUnavailable, MlkitError, NotFound, QuotaExceeded
 
+if TYPE_CHECKING:
+    from mlkit.aws.client_types import ClientOf
+
 _SIGN_IN = 'Sign in and choose a region (`aws configure`), or use the local AWS: `mlkit local up`, then `eval "$(mlkit local env)"`.'
 
 _PATIENT = Config(retries={"mode": "standard", "max_attempts": 5}, connect_timeout=10, user_agent_extra="mlkit")
@@ -39,7 +42,7 @@ class Session:
         with aws_errors():
             self.boto_session = boto_session or boto3.Session()
         self._config = config
-        self.client = functools.cache(self._client)
+        self.client = cast("ClientOf", functools.cache(self._client))
         # Set by the pipeline. A build's resources carry it, so that the sweeper finds what a killed build left behind.
         self.pipeline_execution_id = os.environ.get("PIPELINE_EXECUTION_ID", "")
 
@@ -59,7 +62,8 @@ class Session:
 
     def _client(self, service: str) -> Any:
         with aws_errors():
-            return self.boto_session.client(service, region_name=self.region, config=self._config)
+            client: Any = self.boto_session.client
+            return client(service, region_name=self.region, config=self._config)
 
 
 @contextmanager

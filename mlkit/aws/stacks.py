@@ -4,13 +4,17 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
 from mlkit.aws.session import Session, aws_errors, translate
 from mlkit.errors import DeploymentFailed, NotFound
 from mlkit.project.yaml_lines import load
+
+if TYPE_CHECKING:
+    from types_boto3_cloudformation.literals import CapabilityType
+    from types_boto3_cloudformation.type_defs import ParameterTypeDef, StackEventTypeDef, StackTypeDef
 
 _POLL_S = 5.0  # on AWS
 OnEvent = Callable[[str], None]
@@ -41,7 +45,7 @@ def deploy_stack(
     template: Path,
     parameters: Mapping[str, str],
     *,
-    capabilities: tuple[str, ...] = (),
+    capabilities: "tuple[CapabilityType, ...]" = (),
     on_event: OnEvent | None = None,
 ) -> Stack:
     """Create the stack or update it, and wait. Raises DeploymentFailed with the first failed resource's reason.
@@ -51,12 +55,7 @@ def deploy_stack(
     client = aws.client("cloudformation")
     if not template.is_file():
         raise NotFound(f"There is no template {template}", cure="Start from the repository's folder.")
-    request: dict[str, Any] = {
-        "StackName": name,
-        "TemplateBody": template.read_text(),
-        "Capabilities": list(capabilities),
-        "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
-    }
+    body = template.read_text()
     current = _describe(aws, name)
     if current is not None and current["StackStatus"] in ("ROLLBACK_COMPLETE", "REVIEW_IN_PROGRESS"):
         delete_stack(aws, name, on_event=on_event)  # CloudFormation allows no other operation on a stack whose creation failed
@@ -66,14 +65,16 @@ def deploy_stack(
             f"Stack {name} is {current['StackStatus']}", cure="Another deployment is in progress. Wait until it has ended."
         )
     seen = _event_ids(aws, name) if current else set()
-    request["Parameters"] += _kept(request["TemplateBody"], parameters, current or {})
+    given: list[ParameterTypeDef] = [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()]
+    given += _kept(body, parameters, current) if current else []
     try:
-        (client.update_stack if current else client.create_stack)(**request)
+        send = client.update_stack if current else client.create_stack
+        send(StackName=name, TemplateBody=body, Parameters=given, Capabilities=capabilities)
     except ClientError as error:
-        if "No updates are to be performed" in str(error):
-            return _stack(_describe(aws, name) or {}, changed=False)
+        if current and "No updates are to be performed" in str(error):
+            return _stack(current, changed=False)
         raise _refused(name, error) from error
-    return _stack(_wait(aws, name, seen, on_event, good=("CREATE_COMPLETE", "UPDATE_COMPLETE")), changed=True)
+    return _wait(aws, name, seen, on_event, good=("CREATE_COMPLETE", "UPDATE_COMPLETE"))
 
 
 def delete_stack(aws: Session, name: str, *, on_event: OnEvent | None = None) -> bool:
@@ -102,7 +103,7 @@ def stack_outputs(aws: Session, name: str) -> dict[str, str]:
     return dict(current.outputs)
 
 
-def _kept(template: str, given: Mapping[str, str], current: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _kept(template: str, given: Mapping[str, str], current: "StackTypeDef") -> "list[ParameterTypeDef]":
     """The stack's parameters that are not given; without them an update would reset them to the template's defaults."""
     if not current.get("Parameters"):
         return []
@@ -121,9 +122,9 @@ def _refused(name: str, error: ClientError) -> Exception:
     return translate(error)
 
 
-def _describe(aws: Session, name: str) -> dict[str, Any] | None:
+def _describe(aws: Session, name: str) -> "StackTypeDef | None":
     try:
-        stack: dict[str, Any] = aws.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
+        return aws.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
     except ClientError as error:
         if "does not exist" in str(error):
             return None
@@ -131,10 +132,9 @@ def _describe(aws: Session, name: str) -> dict[str, Any] | None:
     except Exception:
         with aws_errors():
             raise
-    return stack
 
 
-def _stack(described: Mapping[str, Any], *, changed: bool) -> Stack:
+def _stack(described: "StackTypeDef", *, changed: bool) -> Stack:
     return Stack(
         name=described["StackName"],
         status=described["StackStatus"],
@@ -145,7 +145,7 @@ def _stack(described: Mapping[str, Any], *, changed: bool) -> Stack:
     )
 
 
-def _events(aws: Session, name: str) -> list[dict[str, Any]]:
+def _events(aws: Session, name: str) -> "list[StackEventTypeDef]":
     with aws_errors():
         return list(aws.client("cloudformation").describe_stack_events(StackName=name)["StackEvents"])
 
@@ -154,14 +154,11 @@ def _event_ids(aws: Session, name: str) -> set[str]:
     return {event["EventId"] for event in _events(aws, name)}
 
 
-def _wait(aws: Session, name: str, seen: set[str], on_event: OnEvent | None, *, good: tuple[str, ...]) -> dict[str, Any]:
-    """Poll until the operation ends; report each new event once. Raises DeploymentFailed unless it ends in one of the `good` states."""
+def _wait(aws: Session, name: str, seen: set[str], on_event: OnEvent | None, *, good: tuple[str, ...]) -> Stack:
+    """The stack at the operation's end; each new event is reported once. Raises DeploymentFailed unless its state is one of the `good`."""
     failures: list[str] = []
-    while True:
-        described = _describe(aws, name)
-        if described is None:
-            described = {"StackName": name, "StackStatus": "DELETE_COMPLETE"}
-            break
+    ended = Stack(name=name, status="DELETE_COMPLETE", changed=True)
+    while (described := _describe(aws, name)) is not None:
         for event in reversed([event for event in _events(aws, name) if event["EventId"] not in seen]):
             seen.add(event["EventId"])
             line = f"{event['LogicalResourceId']} {event['ResourceStatus']} {event.get('ResourceStatusReason', '')}".strip()
@@ -170,8 +167,9 @@ def _wait(aws: Session, name: str, seen: set[str], on_event: OnEvent | None, *, 
             if on_event:
                 on_event(line)
         if not described["StackStatus"].endswith("_IN_PROGRESS"):
+            ended = _stack(described, changed=True)
             break
         time.sleep(aws.poll_s(_POLL_S))
-    if described["StackStatus"] in good:
-        return described
-    raise DeploymentFailed(f"Stack {described['StackName']} ended as {described['StackStatus']}. {failures[0] if failures else ''}".strip())
+    if ended.status in good:
+        return ended
+    raise DeploymentFailed(f"Stack {ended.name} ended as {ended.status}. {failures[0] if failures else ''}".strip())

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from botocore import xform_name
 from botocore.exceptions import ClientError
@@ -14,7 +14,7 @@ from mlkit.aws import job_activity
 from mlkit.aws.job_activity import NOUNS
 from mlkit.aws.session import Session, aws_errors
 from mlkit.errors import MlkitError
-from mlkit.evidence.activity_log import ActivityLog
+from mlkit.evidence.activity_log import ActivityLog, Event
 from mlkit.evidence.run_record import JobRecord, QueryRecord
 
 _AT_A_TIME = 8
@@ -29,7 +29,7 @@ class _Task:
 
     what: str
     by_hand: str
-    stop: Callable[[], tuple[list[dict[str, Any]], bool]]
+    stop: Callable[[], tuple[list[Event], bool]]
 
 
 def stop_started(aws: Session, log: ActivityLog, deadline_s: float) -> list[str]:
@@ -81,7 +81,7 @@ def _job_task(aws: Session, job: JobRecord, ends: float) -> _Task:
     )
 
 
-def _stop_started_job(aws: Session, job: JobRecord, look_until: float) -> tuple[list[dict[str, Any]], bool]:
+def _stop_started_job(aws: Session, job: JobRecord, look_until: float) -> tuple[list[Event], bool]:
     outcome = stop_job(aws, job.kind, job.name)
     while outcome == "missing" and job.status is None and time.monotonic() + 2 * _AGAIN_S < look_until:
         time.sleep(_AGAIN_S)
@@ -105,7 +105,7 @@ def _query_task(aws: Session, query: QueryRecord) -> _Task:
     )
 
 
-def _stop_query(aws: Session, query_execution_id: str) -> tuple[list[dict[str, Any]], bool]:
+def _stop_query(aws: Session, query_execution_id: str) -> tuple[list[Event], bool]:
     """Stop the query, then read its state, because Athena accepts the request for an ended query too."""
     athena, told, state = aws.client("athena"), {"query_execution_id": query_execution_id}, "STOPPING"
     with aws_errors():
@@ -116,7 +116,7 @@ def _stop_query(aws: Session, query_execution_id: str) -> tuple[list[dict[str, A
     return [{"kind": "query", "query": told | {"state": "STOPPING" if is_going_on else state}}], state not in _ENDED
 
 
-def _line(task: _Task, future: "Future[tuple[list[dict[str, Any]], bool]]", log: ActivityLog, deadline_s: float) -> str:
+def _line(task: _Task, future: "Future[tuple[list[Event], bool]]", log: ActivityLog, deadline_s: float) -> str:
     if future.cancelled() or not future.done():
         return f"Could not stop {task.what}: no answer within {deadline_s:g} s. By hand: `{task.by_hand}`"
     if problem := future.exception():

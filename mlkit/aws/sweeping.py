@@ -20,12 +20,12 @@ class Leftover:
 def find_leftovers(aws: Session, pipeline_execution_id: str, your_initials: str) -> list[Leftover]:
     """The execution's jobs that still run, and its QA stack."""
     sagemaker, found, prefix = aws.client("sagemaker"), [], job_prefix(pipeline_execution_id)
-    running = {"NameContains": prefix, "StatusEquals": "InProgress"}
+    tuning, training = sagemaker.get_paginator("list_hyper_parameter_tuning_jobs"), sagemaker.get_paginator("list_training_jobs")
     with aws_errors():
-        for page in sagemaker.get_paginator("list_hyper_parameter_tuning_jobs").paginate(**running):
-            names = (job["HyperParameterTuningJobName"] for job in page["HyperParameterTuningJobSummaries"])
+        for tunings in tuning.paginate(NameContains=prefix, StatusEquals="InProgress"):
+            names = (job["HyperParameterTuningJobName"] for job in tunings["HyperParameterTuningJobSummaries"])
             found += [Leftover(kind="tuning job", name=name) for name in names]
-        for page in sagemaker.get_paginator("list_training_jobs").paginate(**running):
+        for page in training.paginate(NameContains=prefix, StatusEquals="InProgress"):
             found += [Leftover(kind="training job", name=job["TrainingJobName"]) for job in page["TrainingJobSummaries"]]
         found = [job for job in found if job.name.startswith(prefix)]  # SageMaker also lists names that contain it elsewhere
         stack = LabNames(initials=your_initials).endpoint_stack("qa")

@@ -5,7 +5,7 @@ import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from mlkit.aws.finished_jobs import find_training_job, find_tuning_job, in_name, is_reusing, job_key, tell_reused
 from mlkit.aws.inputs import REGION, tell_input
@@ -21,6 +21,7 @@ from mlkit.training.builtin_algorithms import Algorithm, Hyperparameters
 
 _POLL_S = 10.0  # on AWS
 _INSTANCES = 1
+_Job = TypeVar("_Job", bound=Mapping[str, Any])
 
 
 def image_uri(aws: Session, algorithm: Algorithm) -> str:
@@ -202,7 +203,8 @@ def _range(name: str, ends: Sequence[float]) -> Any:
     return kind(ends[0], ends[1], scaling_type="Auto")
 
 
-def _wait(aws: Session, describe: Callable[[], dict[str, Any]], status: str, name: str) -> dict[str, Any]:
+def _wait(aws: Session, describe: Callable[[], _Job], status: str, name: str) -> _Job:
+    """DescribeTrainingJob or DescribeHyperParameterTuningJob of the completed job. Raises TrainingJobFailed with SageMaker's reason."""
     while True:
         with aws_errors():
             job = describe()

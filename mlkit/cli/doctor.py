@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
@@ -20,6 +20,7 @@ from mlkit.naming import LabNames
 from mlkit.settings import Project
 
 if TYPE_CHECKING:
+    from mlkit.doctor.account import Account
     from mlkit.doctor.checking import Group
     from mlkit.doctor.findings import Finding
 
@@ -88,7 +89,7 @@ def _groups(project: Project, names: LabNames, an_account: bool, environment: Ex
         yield Group(title="AWS", subject=None, checks=(Check(name="AWS", run=lambda _: nothing),))
 
 
-def _aws_groups(account: Any) -> Iterator["Group"]:
+def _aws_groups(account: "Account") -> Iterator["Group"]:
     from mlkit.doctor import credential_checks, lake_checks, pipeline_checks, role_checks, sagemaker_checks
     from mlkit.doctor.checking import Group
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Final
 
 from mlkit.cli import console, local_server, pipeline_report
 from mlkit.cli.approval import settle
@@ -19,6 +19,7 @@ from mlkit.settings import Project
 
 if TYPE_CHECKING:
     from mlkit.aws.pipeline_executions import Approval
+    from mlkit.aws.session import Session
 
 OWNER, REPO, BRANCH = "local", "mlkit", "main"
 _POLL_S = 0.5
@@ -54,11 +55,11 @@ def run(project: Project, options: Options) -> None:
         _follow_to_the_end(aws, project, names, outputs, options)
 
 
-def _deploy(aws: Any, project: Project, names: LabNames, options: Options) -> Mapping[str, str]:
+def _deploy(aws: "Session", project: Project, names: LabNames, options: Options) -> Mapping[str, str]:
     from mlkit.aws.stacks import deploy_stack
     from mlkit.cli.data_commands import commands_of
 
-    capabilities = ("CAPABILITY_IAM",)
+    capabilities: Final = ("CAPABILITY_IAM",)
     with step("Data lake (CloudFormation/datalake.yaml)"):
         lake = {"YourInitials": names.initials}
         deploy_stack(aws, names.datalake_stack, project.root / DATALAKE_TEMPLATE, lake, capabilities=capabilities, on_event=StackEvents())
@@ -73,7 +74,7 @@ def _deploy(aws: Any, project: Project, names: LabNames, options: Options) -> Ma
     return stack.outputs
 
 
-def _connection(aws: Any) -> str:
+def _connection(aws: "Session") -> str:
     """The connection to GitHub, created on first use."""
     client = aws.client("codeconnections")
     for known in client.list_connections()["Connections"]:
@@ -108,7 +109,7 @@ def is_dirty(root: Path) -> bool:
     return bool(done.stdout.strip())
 
 
-def _follow_to_the_end(aws: Any, project: Project, names: LabNames, outputs: Mapping[str, str], options: Options) -> None:
+def _follow_to_the_end(aws: "Session", project: Project, names: LabNames, outputs: Mapping[str, str], options: Options) -> None:
     from mlkit.aws import pipeline_executions
 
     commit, pipeline = head(project.root), outputs["Pipeline"]
@@ -131,7 +132,7 @@ def _follow_to_the_end(aws: Any, project: Project, names: LabNames, outputs: Map
         raise pipeline_report.failure(aws, project, execution, status, executed)
 
 
-def follow(aws: Any, project: Project, execution: ShownExecution, options: Options) -> str:
+def follow(aws: "Session", project: Project, execution: ShownExecution, options: Options) -> str:
     """Print the start and end of each action, decide or ask at an approval, and return the execution's final status."""
     from mlkit.aws import pipeline_executions
 
@@ -157,7 +158,7 @@ def follow(aws: Any, project: Project, execution: ShownExecution, options: Optio
         time.sleep(_POLL_S)
 
 
-def _decide(aws: Any, execution: ShownExecution, approval: "Approval", options: Options, say: Elapsed) -> None:
+def _decide(aws: "Session", execution: ShownExecution, approval: "Approval", options: Options, say: Elapsed) -> None:
     from mlkit.aws import pipeline_executions
 
     def decide(approved: bool, comment: str) -> None:
@@ -181,7 +182,7 @@ def _decide(aws: Any, execution: ShownExecution, approval: "Approval", options: 
     )
 
 
-def _token(aws: Any, execution: ShownExecution) -> str | None:
+def _token(aws: "Session", execution: ShownExecution) -> str | None:
     """The token of the approval that the execution waits for."""
     from mlkit.aws import pipeline_executions
 
@@ -237,7 +238,7 @@ def show_state(project: Project) -> None:
             out.print(f"pipeline:  {name}\n           {state}{waits}")
 
 
-def _in_progress(aws: Any, pipeline: str) -> list[str]:
+def _in_progress(aws: "Session", pipeline: str) -> list[str]:
     from mlkit.aws.session import aws_errors
 
     with aws_errors():

@@ -5,7 +5,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 from mlkit.cli import console
 from mlkit.cli.console import out, show_table
@@ -16,9 +16,47 @@ from mlkit.settings import Project
 if TYPE_CHECKING:
     from mlkit.aws.evidence_download import Executed
     from mlkit.aws.pipeline_executions import ActionRun
+    from mlkit.aws.session import Session
 
 SIMULATED = "the e-mail to the approver (written to .mlkit/local/mail.jsonl), the handshake with GitHub, encryption at rest"
 SOURCE_PROVIDER = "CodeStarSourceConnection"
+
+
+class ShownAction(TypedDict):
+    """An action in last_run.json. `summary` is the failure or the approval's comment."""
+
+    stage: str
+    action: str
+    status: str
+    executed: str
+    duration_s: float
+    summary: str
+
+
+class ShownRate(TypedDict):
+    """The match rate of the last endpoint test in last_run.json, with its interval and the gate's verdict."""
+
+    value: float
+    low: float
+    high: float
+    rows: int
+    verdict: str | None
+
+
+class Report(TypedDict):
+    """The content of last_run.json. `executed` are paths in the project's folder."""
+
+    status: str
+    pipeline_execution_id: str
+    commit: str
+    actions: list[ShownAction]
+    simulated: str
+    match_rate: ShownRate | None
+    tuned: bool
+    executed: list[str]
+    evidence_uri: str | None
+    review_page: None
+    endpoints: list[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +69,7 @@ class ShownExecution:
     commit: str
 
 
-def fetch(aws: Any, project: Project, execution: ShownExecution) -> "list[Executed]":
+def fetch(aws: "Session", project: Project, execution: ShownExecution) -> "list[Executed]":
     """Copy the notebooks executed so far to executed/, to a folder named by the first digits of the execution's id."""
     from mlkit.aws.evidence_download import fetch_executed
 
@@ -43,13 +81,13 @@ def folder(project: Project, execution: ShownExecution) -> Path:
 
 
 def write(
-    aws: Any, project: Project, names: LabNames, execution: ShownExecution, status: str, executed: "Sequence[Executed]"
-) -> dict[str, Any]:
+    aws: "Session", project: Project, names: LabNames, execution: ShownExecution, status: str, executed: "Sequence[Executed]"
+) -> Report:
     """Write .mlkit/last_run.json and return its content."""
     from mlkit.aws import pipeline_executions
 
     outputs = _variables(aws, execution)
-    report = {
+    report: Report = {
         "status": status,
         "pipeline_execution_id": execution.id,
         "commit": execution.commit,
@@ -70,7 +108,7 @@ def write(
     return report
 
 
-def show(project: Project, execution: ShownExecution, report: dict[str, Any]) -> None:
+def show(project: Project, execution: ShownExecution, report: Report) -> None:
     """Print the table of actions, the match rate, and the paths of the results."""
     rows = [{"action": f"{a['stage']}.{a['action']}", "status": a["status"], "": a["executed"], "seconds": f"{a['duration_s']:.1f}"}
             for a in report["actions"]]  # fmt: skip
@@ -85,7 +123,7 @@ def show(project: Project, execution: ShownExecution, report: dict[str, Any]) ->
     out.print(f"Endpoints: {', '.join(report['endpoints']) or 'none'}")
 
 
-def failure(aws: Any, project: Project, execution: ShownExecution, status: str, executed: "Sequence[Executed]") -> PipelineFailed:
+def failure(aws: "Session", project: Project, execution: ShownExecution, status: str, executed: "Sequence[Executed]") -> PipelineFailed:
     """The error for the action that failed last: the notebook's own if there is one, otherwise after the end of the build's log."""
     from mlkit.aws import pipeline_executions
 
@@ -123,7 +161,7 @@ def _notebooks_error(executed: "Sequence[Executed]", last: "ActionRun", project:
     return None
 
 
-def _show_log(aws: Any, run: "ActionRun") -> None:
+def _show_log(aws: "Session", run: "ActionRun") -> None:
     from mlkit.aws import pipeline_executions
 
     lines = pipeline_executions.build_log(aws, run.external_id) if run.provider == "CodeBuild" and run.external_id else []
@@ -137,7 +175,7 @@ def _below(project: Project, execution: ShownExecution) -> str:
     return f"{folder(project, execution).relative_to(project.root).as_posix()}/"
 
 
-def _match_rate(executed: "Sequence[Executed]") -> dict[str, Any] | None:
+def _match_rate(executed: "Sequence[Executed]") -> ShownRate | None:
     """The metrics of the last endpoint test, whether or not the model passed the gate."""
     from mlkit.evidence.run_record import Activity
 
@@ -145,17 +183,22 @@ def _match_rate(executed: "Sequence[Executed]") -> dict[str, Any] | None:
     last = next((one for one in reversed(tested) if "match_rate" in one.metrics), None)
     if last is None:
         return None
-    figures = {name: round(last.metrics[key], 4) for name, key in (("value", "match_rate"), ("low", "low"), ("high", "high"))}
-    return {**figures, "rows": int(last.metrics["rows"]), "verdict": last.verdict}
+    value, low, high = (round(last.metrics[name], 4) for name in ("match_rate", "low", "high"))
+    return {"value": value, "low": low, "high": high, "rows": int(last.metrics["rows"]), "verdict": last.verdict}
 
 
-def _action(run: "ActionRun") -> dict[str, Any]:
-    """The action's entry in last_run.json. `summary` is the failure or the approval's comment."""
-    shown = {"stage": run.stage, "action": run.action, "status": run.status, "executed": "ran"}
-    return {**shown, "duration_s": round(run.duration_s, 3), "summary": run.summary}
+def _action(run: "ActionRun") -> ShownAction:
+    return {
+        "stage": run.stage,
+        "action": run.action,
+        "status": run.status,
+        "executed": "ran",
+        "duration_s": round(run.duration_s, 3),
+        "summary": run.summary,
+    }
 
 
-def _variables(aws: Any, execution: ShownExecution) -> dict[str, dict[str, str]]:
+def _variables(aws: "Session", execution: ShownExecution) -> dict[str, dict[str, str]]:
     """Output variables by namespace, of the last try of each action."""
     pages = aws.client("codepipeline").get_paginator("list_action_executions")
     found = pages.paginate(pipelineName=execution.pipeline, filter={"pipelineExecutionId": execution.id}).search("actionExecutionDetails[]")
@@ -163,6 +206,6 @@ def _variables(aws: Any, execution: ShownExecution) -> dict[str, dict[str, str]]
     return {item["input"]["namespace"]: item.get("output", {}).get("outputVariables", {}) for item in named}
 
 
-def _endpoints(aws: Any, names: LabNames) -> list[str]:
+def _endpoints(aws: "Session", names: LabNames) -> list[str]:
     listed = aws.client("sagemaker").list_endpoints(NameContains=names.prefix)["Endpoints"]
     return sorted(item["EndpointName"] for item in listed)

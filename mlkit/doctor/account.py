@@ -1,11 +1,11 @@
 """What several checks of one AWS need, fetched once: caller, stacks, table, execution role."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlkit.aws.session import Session, aws_errors
 from mlkit.aws.stacks import deploy_command
@@ -14,6 +14,11 @@ from mlkit.errors import AccessDenied, NotFound
 from mlkit.naming import DATALAKE_TEMPLATE, PIPELINE_TEMPLATE, LabNames
 from mlkit.parameters import read_parameters
 from mlkit.settings import Project
+
+if TYPE_CHECKING:
+    from types_boto3_cloudformation.type_defs import StackTypeDef
+    from types_boto3_glue.type_defs import TableTypeDef
+    from types_boto3_sts.type_defs import GetCallerIdentityResponseTypeDef
 
 
 def _now() -> datetime:
@@ -40,22 +45,21 @@ class Account:
         return self.make_session()
 
     @cached_property
-    def caller(self) -> Mapping[str, Any]:
+    def caller(self) -> "GetCallerIdentityResponseTypeDef":
         """GetCallerIdentity's answer, with its headers."""
         with aws_errors():
-            answer: Mapping[str, Any] = self.aws.client("sts").get_caller_identity()
-        return answer
+            return self.aws.client("sts").get_caller_identity()
 
     @property
     def id(self) -> str:
-        return str(self.caller["Account"])
+        return self.caller["Account"]
 
     @property
     def partition(self) -> str:
-        return str(self.caller["Arn"]).split(":")[1]
+        return self.caller["Arn"].split(":")[1]
 
     @cached_property
-    def lake_stack(self) -> Mapping[str, Any] | None:
+    def lake_stack(self) -> "StackTypeDef | None":
         return self._stack(self.names.datalake_stack)
 
     @cached_property
@@ -72,16 +76,14 @@ class Account:
         return False
 
     @cached_property
-    def pipeline_stack(self) -> Mapping[str, Any] | None:
+    def pipeline_stack(self) -> "StackTypeDef | None":
         return self._stack(self.names.pipeline_stack)
 
     @cached_property
-    def table(self) -> Mapping[str, Any]:
+    def table(self) -> "TableTypeDef":
         """The Glue table that 01_prep reads."""
         with aws_errors():
-            answer = self.aws.client("glue").get_table(DatabaseName=self.names.database, Name=self.table_name)
-        found: Mapping[str, Any] = answer["Table"]
-        return found
+            return self.aws.client("glue").get_table(DatabaseName=self.names.database, Name=self.table_name)["Table"]
 
     @property
     def table_name(self) -> str:
@@ -117,10 +119,9 @@ class Account:
             return f"`{self.deploys}` deploys it"
         return f"`{deploy_command(template, stack, {'YourInitials': self.names.initials, **parameters})}`"
 
-    def _stack(self, name: str) -> Mapping[str, Any] | None:
+    def _stack(self, name: str) -> "StackTypeDef | None":
         try:
             with aws_errors():
-                stack: Mapping[str, Any] = self.aws.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
+                return self.aws.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
         except NotFound:
             return None
-        return stack

@@ -2,8 +2,8 @@
 
 import csv
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
@@ -13,6 +13,9 @@ from mlkit.doctor.checking import Check
 from mlkit.doctor.findings import Finding, fail, ok, skipped, warn
 from mlkit.doctor.stack_findings import judge_stack
 from mlkit.errors import AccessDenied, InvalidData, NotFound, QueryFailed
+
+if TYPE_CHECKING:
+    from types_boto3_glue.type_defs import ColumnOutputTypeDef, TableTypeDef
 
 _HEAD_BYTES = 1024
 _ROWS = 3
@@ -129,7 +132,7 @@ def workgroup(account: Account) -> Finding:
     return ok(f"{name}, results enforced to {location}")
 
 
-def _delimiter(found: Mapping[str, Any]) -> str | None:
+def _delimiter(found: "TableTypeDef") -> str | None:
     """The field delimiter of a table of plain text, else None. Hive's own default is Control-A."""
     serde = found["StorageDescriptor"].get("SerdeInfo", {})
     library, parameters = str(serde.get("SerializationLibrary", "")), serde.get("Parameters", {})
@@ -138,7 +141,7 @@ def _delimiter(found: Mapping[str, Any]) -> str | None:
     return str(parameters.get("separatorChar", ",")) if library.endswith("OpenCSVSerde") else None
 
 
-def _header_lines(found: Mapping[str, Any]) -> int:
+def _header_lines(found: "TableTypeDef") -> int:
     return int(found.get("Parameters", {}).get("skip.header.line.count", 0))
 
 
@@ -149,7 +152,7 @@ def _rows(head: bytes, delimiter: str, header_lines: int, *, whole: bool) -> lis
     return list(csv.reader(kept, delimiter=delimiter)) if len(delimiter) == 1 else [line.split(delimiter) for line in kept]
 
 
-def _mismatch(rows: list[list[str]], columns: list[Mapping[str, Any]], delimiter: str) -> str:
+def _mismatch(rows: list[list[str]], columns: "Sequence[ColumnOutputTypeDef]", delimiter: str) -> str:
     """How the rows differ from the table's columns; empty if they fit."""
     if not rows:
         return "the first object has no complete row"

@@ -2,13 +2,16 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from mlkit.doctor.account import Account
 from mlkit.doctor.checking import Check
 from mlkit.doctor.findings import Finding, fail, ok, skipped
 from mlkit.errors import AccessDenied, NotFound
+
+if TYPE_CHECKING:
+    from types_boto3_iam.type_defs import ContextEntryTypeDef
 
 _SAGEMAKER = "sagemaker.amazonaws.com"
 Question = tuple[str, str, Mapping[str, str]]  # action, resource, context of the call
@@ -77,7 +80,9 @@ def _simulate(account: Account, who: str, questions: list[Question], name: str) 
     iam = account.aws.client("iam")
     refused = []
     for action, resource, context in questions:
-        entries = [{"ContextKeyName": key, "ContextKeyValues": [value], "ContextKeyType": "string"} for key, value in context.items()]
+        entries: list[ContextEntryTypeDef] = [
+            {"ContextKeyName": key, "ContextKeyValues": [value], "ContextKeyType": "string"} for key, value in context.items()
+        ]
         answer = iam.simulate_principal_policy(PolicySourceArn=who, ActionNames=[action], ResourceArns=[resource], ContextEntries=entries)
         refused += [f"{action} on {resource}" for result in answer["EvaluationResults"] if result["EvalDecision"] != "allowed"]
     if refused:

@@ -1,7 +1,5 @@
 """Checks of SageMaker: the algorithm's image, quotas, and endpoints that cost money."""
 
-from typing import Any
-
 from mlkit.doctor.account import Account
 from mlkit.doctor.checking import Check
 from mlkit.doctor.findings import Finding, fail, ok, skipped, warn
@@ -68,7 +66,7 @@ def endpoint_instance_type(template: str) -> str:
 def _quota(account: Account, name: str, wanted: int, when_lower: str) -> Finding:
     """The quota of this name. A quota of 0 is a failure, less than `wanted` a warning."""
     pages = account.aws.client("service-quotas").get_paginator("list_service_quotas").paginate(ServiceCode="sagemaker")
-    values: dict[str, Any] = {item["QuotaName"]: item["Value"] for page in pages for item in page["Quotas"]}
+    values = {item["QuotaName"]: item["Value"] for page in pages for item in page["Quotas"]}
     if name not in values:
         return skipped(f"Service Quotas lists no {name}", "Look in the console: Service Quotas, Amazon SageMaker.")
     told = f"{name}: {values[name]:.0f}"

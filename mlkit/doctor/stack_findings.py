@@ -1,13 +1,15 @@
 """The finding for a CloudFormation stack's status."""
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from mlkit.doctor.findings import Finding, fail, ok, warn
 from mlkit.errors import DeploymentFailed
 
+if TYPE_CHECKING:
+    from types_boto3_cloudformation.type_defs import StackTypeDef
 
-def judge_stack(found: Mapping[str, Any]) -> Finding:
+
+def judge_stack(found: "StackTypeDef") -> Finding:
     name, status = found["StackName"], found["StackStatus"]
     told = f"{name} is {status}"
     events = f"`aws cloudformation describe-stack-events --stack-name {name}`: the first FAILED event is the cause."

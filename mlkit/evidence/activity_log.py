@@ -8,6 +8,7 @@ from typing import Any
 from mlkit.evidence.run_record import UNVERSIONED, Activity, FileRecord, InputRecord, JobRecord, ObjectRecord, QueryRecord, ServedRecord
 from mlkit.typed_json import build
 
+Event = dict[str, Any]  # `kind`, and the facts that the kind has
 NOT_CREATED = "not created"  # the status of a job whose creation AWS refused
 _GOING_ON = (None, "InProgress")
 _QUERY_GOING_ON = (None, "QUEUED", "RUNNING")
@@ -42,7 +43,7 @@ class ActivityLog:
         self._verdict: str | None = None
         self._warnings: list[str] = []
 
-    def add(self, event: Mapping[str, Any]) -> None:
+    def add(self, event: Event) -> None:
         """Add one event."""
         with self._lock:
             match event:

@@ -2,19 +2,22 @@
 
 import html
 import re
-from typing import Any
+from typing import TYPE_CHECKING
 
 from mlkit.evidence.run_record import CellRecord, Failure, Status
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
 _VERBS = {Status.FAILED: "failed", Status.DIED: "died", Status.INTERRUPTED: "was interrupted", Status.TIMED_OUT: "ran out of time"}
 
 
-def is_run(cell: Any) -> bool:
+def is_run(cell: "NotebookNode") -> bool:
     """Whether the kernel runs the cell: code, not empty and not tagged `skip-execution`."""
     return cell.cell_type == "code" and bool(cell.source.strip()) and "skip-execution" not in cell.metadata.get("tags", [])
 
 
-def code_cells(notebook: Any) -> list[tuple[Any, str]]:
+def code_cells(notebook: "NotebookNode") -> "list[tuple[NotebookNode, str]]":
     """The code cells to run, each with the heading above it."""
     found, heading = [], ""
     for cell in notebook.cells:
@@ -26,10 +29,10 @@ def code_cells(notebook: Any) -> list[tuple[Any, str]]:
     return found
 
 
-def cell_records(notebook: Any) -> tuple[CellRecord, ...]:
+def cell_records(notebook: "NotebookNode") -> tuple[CellRecord, ...]:
     """One record per code cell, from the engine's stamps."""
 
-    def one(number: int, cell: Any, heading: str) -> CellRecord:
+    def one(number: int, cell: "NotebookNode", heading: str) -> CellRecord:
         stamps = cell.metadata.papermill
         status = Status.NOT_RUN if stamps["status"] == "pending" else Status(stamps["status"])
         return CellRecord(
@@ -46,7 +49,7 @@ def cell_records(notebook: Any) -> tuple[CellRecord, ...]:
     return tuple(one(number, cell, heading) for number, (cell, heading) in enumerate(code_cells(notebook), 1))
 
 
-def mark(notebook: Any, status: Status, cell: Any, failure: Failure) -> None:
+def mark(notebook: "NotebookNode", status: Status, cell: "NotebookNode | None", failure: Failure) -> None:
     """Put papermill's banner at the top of a notebook that did not complete, and its anchor before the cell."""
     from nbformat.v4 import new_markdown_cell
     from papermill.execute import ERROR_ANCHOR_MSG, ERROR_MARKER_TAG, ERROR_STYLE, remove_error_markers

@@ -8,7 +8,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import nbformat
 
@@ -16,6 +16,9 @@ from mlkit.errors import AwsUnavailable, MlkitError, RunnerFailed, SaveFailed
 from mlkit.evidence.layout import record_path
 from mlkit.evidence.run_record import Earlier, Failure, Redaction, RunRecord
 from mlkit.screening import Screener
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
 LAST_STORE_S = 8.0  # time for a stopped run to store its notebook and record
 
@@ -54,14 +57,14 @@ class Keeper:
         self._writing, self._storing = threading.Lock(), threading.Lock()
         self._closed = False
 
-    def save(self, notebook: Any) -> None:
+    def save(self, notebook: "NotebookNode") -> None:
         """Write the notebook. A failure is reported at the end, because a full disk may have space later."""
         data = self._clean_notebook(notebook)
         with self._writing:
             self._notebook = data
             self._unsaved = self._write(self.executed, data)
 
-    def _clean_notebook(self, notebook: Any) -> bytes:
+    def _clean_notebook(self, notebook: "NotebookNode") -> bytes:
         clean, found = self.screener.notebook(notebook)
         self.redactions.update(dict.fromkeys(found))
         return utf8(nbformat.writes(nbformat.from_dict(clean)))  # type: ignore[no-untyped-call]
@@ -112,7 +115,7 @@ class Keeper:
             elif _content(path) != before:
                 self._write(path, before)
 
-    def keep_unfinished(self, notebook: Any, record: RunRecord) -> None:
+    def keep_unfinished(self, notebook: "NotebookNode", record: RunRecord) -> None:
         """Save and store the notebook so far, until `close`. A failure is reported at the end of the run if it lasts."""
         data, clean = self._clean_notebook(notebook), self.clean_record(record)
         with self._writing:

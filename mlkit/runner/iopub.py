@@ -14,6 +14,7 @@ import zmq
 from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.channels import AsyncZMQSocketChannel
 
+Message = dict[str, Any]  # of the Jupyter protocol
 OUTPUT_LIMIT_BYTES = 100 * 1024**2  # of all outputs of the notebook; nobody can open or review a larger one
 QUIET_S = 60.0  # after its reply, a kernel that is silent for so long will not report the end of the cell
 _BURST = 64  # messages that are read before other tasks of the loop run
@@ -25,7 +26,7 @@ class IopubChannel(AsyncZMQSocketChannel):
 
     def __init__(self, socket: Any, session: Any, loop: Any = None) -> None:
         super().__init__(socket, session, loop)
-        self.on_message: Callable[[dict[str, Any]], None] = lambda message: None
+        self.on_message: Callable[[Message], None] = lambda message: None
         self.on_trouble: Callable[[str], None] = lambda reason: None
         self.replied = False  # whether the kernel has answered the current request on the shell channel
         self._now: zmq.Socket[Any] = zmq.Socket.shadow(socket)
@@ -33,13 +34,13 @@ class IopubChannel(AsyncZMQSocketChannel):
         self._full = False
         self._kept_bytes: dict[Any, int] = {}  # by request
 
-    async def get_msg(self, timeout: float | None = None) -> dict[str, Any]:  # type: ignore[override]
+    async def get_msg(self, timeout: float | None = None) -> Message:  # type: ignore[override]
         """The next message, but none once the outputs are larger than the limit. Raises Empty after `timeout` seconds."""
         while True:
             parts = await self._received(timeout)
             if self._full:
                 continue  # what still waits in the socket may be many times the limit
-            message: dict[str, Any] = self.session.deserialize(parts)
+            message: Message = self.session.deserialize(parts)
             room = self._count(message, sum(len(part) for part in parts))
             if self._full:
                 if message["msg_type"] != "stream":
@@ -69,7 +70,7 @@ class IopubChannel(AsyncZMQSocketChannel):
             if self.replied and time.monotonic() - began > QUIET_S:
                 self.on_trouble(f"the kernel answered, but did not report within {QUIET_S:g} s that the cell's output is complete")
 
-    def _count(self, message: dict[str, Any], size: int) -> int:
+    def _count(self, message: Message, size: int) -> int:
         """Count a message of `size` bytes. Returns how many bytes of the limit were left for it."""
         kind, request = message["msg_type"], message["parent_header"].get("msg_id")
         room = OUTPUT_LIMIT_BYTES - sum(self._kept_bytes.values())
@@ -88,7 +89,7 @@ class ShellChannel(AsyncZMQSocketChannel):
 
     on_reply: Callable[[], None] | None = None
 
-    async def get_msg(self, timeout: float | None = None) -> dict[str, Any]:  # type: ignore[override]
+    async def get_msg(self, timeout: float | None = None) -> Message:  # type: ignore[override]
         """The next reply. Raises Empty after `timeout` seconds."""
         message = await super().get_msg(timeout)
         if self.on_reply is not None and message["msg_type"] == "execute_reply":
@@ -107,7 +108,7 @@ class KernelClient(AsyncKernelClient):
         self.context.setsockopt(zmq.RCVHWM, 0)  # for sockets created from now on
         return super().connect_iopub(identity)
 
-    def listen(self, on_message: Callable[[dict[str, Any]], None], on_trouble: Callable[[str], None]) -> None:
+    def listen(self, on_message: Callable[[Message], None], on_trouble: Callable[[str], None]) -> None:
         """Call `on_message` with every message of the kernel, and `on_trouble` with the reason why the kernel must be ended."""
         self._iopub.on_message, self._iopub.on_trouble = on_message, on_trouble
         assert isinstance(self.shell_channel, ShellChannel)

@@ -9,13 +9,15 @@ from multiprocessing.connection import Client, Connection, Listener
 from pathlib import Path
 from typing import Any
 
+from mlkit.evidence.activity_log import Event
+
 LAST_WORDS_S = 1.0  # to read what is still in the sockets when the kernel has ended; milliseconds suffice
 
 
 class JournalListener:
     """Listens from `start` to `stop`, and handles every event before its sender continues. Only the user may open the socket's folder."""
 
-    def __init__(self, on_event: Callable[[dict[str, Any]], None]) -> None:
+    def __init__(self, on_event: Callable[[Event], None]) -> None:
         self._on_event = on_event
         self._folder = Path(tempfile.mkdtemp(prefix="mlkit-"))
         self.address = str(self._folder / "journal")

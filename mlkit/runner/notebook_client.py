@@ -15,7 +15,7 @@ from papermill.clientwrap import PapermillNotebookClient
 from mlkit.errors import cure_told
 from mlkit.evidence.run_record import Status
 from mlkit.runner.cells import is_run
-from mlkit.runner.iopub import QUIET_S, KernelClient
+from mlkit.runner.iopub import QUIET_S, KernelClient, Message
 from mlkit.runner.run_state import RunState, RunStopped, runner_failed
 
 # Until a kernel whose cells are all done gets SIGTERM, and again until SIGKILL: files that it left open are written, threads end.
@@ -41,7 +41,7 @@ class StoppableClient(PapermillNotebookClient):  # type: ignore[misc]
         hooks = {"on_cell_execute": self._begin_request, "on_cell_executed": self._hear_reply}
         super().__init__(manager, iopub_timeout=_FOREVER_S, **hooks, **options)
         self.session = session
-        self._cells: dict[str, Any] = {}  # by the id of the request that ran them
+        self._cells: dict[str, NotebookNode] = {}  # by the id of the request that ran them
         self._errors: list[dict[str, Any]] = []  # messages of type `error` that have not ended a cell yet
         self._reply: dict[str, Any] = {}  # the content of the last reply
 
@@ -78,7 +78,7 @@ class StoppableClient(PapermillNotebookClient):  # type: ignore[misc]
         self._fail_for_earlier_cells()
         self.session.check_going()
 
-    def process_message(self, message: dict[str, Any], cell: Any, cell_index: int) -> Any:
+    def process_message(self, message: Message, cell: NotebookNode, cell_index: int) -> Any:
         self._cells[message["parent_header"]["msg_id"]] = cell
         try:
             return super().process_message(message, cell, cell_index)
@@ -88,7 +88,7 @@ class StoppableClient(PapermillNotebookClient):  # type: ignore[misc]
             content = {"ename": "UnreadableMessage", "evalue": f"{message['msg_type']}: {type(problem).__name__}: {problem}"}
             self._errors.append({**message, "content": content})
 
-    def output(self, outs: list[Any], msg: dict[str, Any], display_id: str | None, cell_index: int) -> Any:
+    def output(self, outs: list[Any], msg: Message, display_id: str | None, cell_index: int) -> Any:
         """As nbclient's, but does not validate each of possibly many thousand pieces of plain text against nbformat's schema."""
         content, request = msg["content"], msg["parent_header"].get("msg_id")
         plain = msg["msg_type"] == "stream" and isinstance(content.get("text"), str) and content.get("name") in ("stdout", "stderr")
@@ -97,7 +97,7 @@ class StoppableClient(PapermillNotebookClient):  # type: ignore[misc]
         outs.append(NotebookNode(output_type="stream", name=content["name"], text=content["text"]))  # type: ignore[no-untyped-call]
         return outs[-1]
 
-    def _hear(self, message: dict[str, Any]) -> None:
+    def _hear(self, message: Message) -> None:
         if message["msg_type"] == "error":
             self._errors.append(message)
 
@@ -108,10 +108,10 @@ class StoppableClient(PapermillNotebookClient):  # type: ignore[misc]
     def _begin_request(self, **_: Any) -> None:
         self.kc.begin_request()
 
-    def _hear_reply(self, execute_reply: dict[str, Any], **_: Any) -> None:
+    def _hear_reply(self, execute_reply: Message, **_: Any) -> None:
         self._reply = execute_reply["content"]
 
-    def _run_cell(self, cell: Any, index: int) -> None:
+    def _run_cell(self, cell: NotebookNode, index: int) -> None:
         session, end = self.session, self._end_of(cell, index)
         if session.stop_status is not None:  # the stop counts even if the cell swallowed it
             end = End(session.stop_status, session.stop_name, session.stop_reason)
@@ -124,7 +124,7 @@ class StoppableClient(PapermillNotebookClient):  # type: ignore[misc]
             session.signal_kernel(signal.SIGKILL)  # nbclient cleans up a killed kernel at once
             raise RunStopped
 
-    def _end_of(self, cell: Any, index: int) -> End:
+    def _end_of(self, cell: NotebookNode, index: int) -> End:
         session = self.session
         try:
             with session.time_limit(session.cell_timeout_s, "the cell"):
@@ -141,7 +141,7 @@ class StoppableClient(PapermillNotebookClient):  # type: ignore[misc]
             return End(Status.FAILED, *runner_failed(problem))
         return self._end_without_exception(cell)
 
-    def _end_without_exception(self, cell: Any) -> End:
+    def _end_without_exception(self, cell: NotebookNode) -> End:
         """Finds errors that the kernel's reply does not report as such."""
         if any(payload.get("source") == "ask_exit" for payload in self._reply.get("payload", [])):
             return End(Status.FAILED, "SystemExit", "the cell called quit() or exit()", "Remove the call: a run ends with its last cell.")
@@ -164,7 +164,7 @@ class StoppableClient(PapermillNotebookClient):  # type: ignore[misc]
             cell.outputs.append(shown)
             self.nb_man.cell_ended(cell, Status.FAILED)
 
-    def _cell_of(self, message: dict[str, Any]) -> Any:
+    def _cell_of(self, message: Message) -> NotebookNode | None:
         return self._cells.get(message["parent_header"].get("msg_id", ""))
 
     async def _read_the_rest(self) -> None:
@@ -181,7 +181,7 @@ class StoppableClient(PapermillNotebookClient):  # type: ignore[misc]
 
     read_the_rest = run_sync(_read_the_rest)
 
-    def _resolve_references(self, cell: Any, index: int) -> None:
+    def _resolve_references(self, cell: NotebookNode, index: int) -> None:
         """Replaces references in parameters by their secrets, in the kernel only, after the cell that sets them."""
         names = [name for tag in cell.metadata.get("tags", []) for name in self.session.references.get(tag, ())]
         if not names:

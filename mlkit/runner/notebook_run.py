@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlkit.errors import MlkitError, RunnerFailed, UsageError
-from mlkit.evidence.activity_log import ActivityLog
+from mlkit.evidence.activity_log import ActivityLog, Event
 from mlkit.evidence.layout import record_path
 from mlkit.evidence.run_record import Activity, Earlier, Failure, ParameterRecord, RunRecord, Status, Usage
 from mlkit.notebook import journal
@@ -29,6 +29,9 @@ from mlkit.runner.usage import UsageMeter
 from mlkit.screening import Screener, secret_variables
 from mlkit.screening.secret_references import is_reference
 from mlkit.settings import Project
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
 START_TIMEOUT_S = 600  # a limit against a kernel that hangs; one that ends is noticed at once
 STOP_JOBS_S = 5.0
@@ -192,7 +195,7 @@ class _Run:
         self.keeper.save(self.session.notebook)
         return self.keeper.end(self._record(usage, self.session.status, ended=datetime.now(UTC)))
 
-    def _hear(self, event: dict[str, Any]) -> None:
+    def _hear(self, event: Event) -> None:
         """Handle an event of the journal, in a thread of its own."""
         match event.get("kind"):
             case "hello":
@@ -213,7 +216,7 @@ class _Run:
         usage = Usage(wall_s=round(time.monotonic() - self.began, 3))
         self.keeper.keep_unfinished(self.session.notebook, self._record(usage, Status.RUNNING))
 
-    def _tell(self, cell: Any, status: Status | None) -> None:
+    def _tell(self, cell: "NotebookNode", status: Status | None) -> None:
         if self.options.on_progress is not None:
             counted = cells.code_cells(self.session.notebook)
             number = next(i for i, (one, _) in enumerate(counted, 1) if one is cell)

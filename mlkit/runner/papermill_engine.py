@@ -5,7 +5,7 @@ the middle of a notebook as success. Here the state of the kernel's process deci
 """
 
 import logging
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from papermill.engines import NBClientEngine, NotebookExecutionManager, papermill_engines
 
@@ -13,6 +13,9 @@ from mlkit.evidence.run_record import Status
 from mlkit.runner.cells import is_run
 from mlkit.runner.notebook_client import StoppableClient
 from mlkit.runner.run_state import RunState
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
 NAME = "mlkit"
 
@@ -22,7 +25,7 @@ logging.getLogger("papermill").addHandler(logging.NullHandler())  # otherwise Py
 class HonestManager(NotebookExecutionManager):  # type: ignore[misc]
     """papermill's stamps, with the additional states `not run`, `died`, `interrupted` and `timed out`."""
 
-    def __init__(self, nb: Any, session: RunState) -> None:
+    def __init__(self, nb: "NotebookNode", session: RunState) -> None:
         super().__init__(nb, progress_bar=False)
         self.session = session
         session.notebook = nb
@@ -40,7 +43,7 @@ class HonestManager(NotebookExecutionManager):  # type: ignore[misc]
         super().notebook_start(**kwargs)
         self.session.on_begin()
 
-    def cell_start(self, cell: Any, cell_index: int | None = None, **kwargs: Any) -> None:
+    def cell_start(self, cell: "NotebookNode", cell_index: int | None = None, **kwargs: Any) -> None:
         if not is_run(cell):
             stamps = cell.metadata.papermill
             stamps["status"], stamps["exception"] = self.COMPLETED if cell.cell_type != "code" else str(Status.NOT_RUN), False
@@ -49,7 +52,7 @@ class HonestManager(NotebookExecutionManager):  # type: ignore[misc]
         super().cell_start(cell, cell_index, **kwargs)
         self.session.on_cell(cell, None)
 
-    def cell_ended(self, cell: Any, status: Status) -> None:
+    def cell_ended(self, cell: "NotebookNode", status: Status) -> None:
         """Stamp a cell that was started; again if an error arrives later."""
         stamps = cell.metadata.papermill
         stamps["status"], stamps["exception"] = str(status), status is not Status.COMPLETED
@@ -74,7 +77,7 @@ class PapermillEngine(NBClientEngine):  # type: ignore[misc]
 
     @classmethod
     def execute_notebook(
-        cls, nb: Any, kernel_name: str, *, session: RunState, start: dict[str, Any], start_timeout: float, **_: Any
+        cls, nb: "NotebookNode", kernel_name: str, *, session: RunState, start: dict[str, Any], start_timeout: float, **_: Any
     ) -> Any:
         manager = HonestManager(nb, session)
         manager.notebook_start()

@@ -11,10 +11,13 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlkit.errors import RunnerFailed
 from mlkit.evidence.run_record import Failure, Status
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
 INTERRUPT_GRACE_S = 5.0  # time for a cell to clean up after the interrupt before its processes are killed
 SWITCH_INTERVAL_S = 0.0005  # with Python's default of 5 ms, the reader of messages waits that long for the saver at each message
@@ -155,7 +158,7 @@ class RunState:
         assert self.stop_status is not None
         self.fail(self.stop_status, None, self.stop_name, self.stop_reason)
 
-    def fail(self, status: Status, cell: Any, ename: str, evalue: str, cure: str = "") -> None:
+    def fail(self, status: Status, cell: "NotebookNode | None", ename: str, evalue: str, cure: str = "") -> None:
         self.status = status
         self.failure = (cell, Failure(cell_number=None, heading="", ename=ename, evalue=evalue, cure=cure))
 

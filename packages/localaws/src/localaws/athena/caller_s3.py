@@ -1,14 +1,17 @@
 """S3 as a query sees it: everything is done with the caller's credentials, and every refusal names action and resource."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from localaws.athena.object_cache import ObjectCache, S3Object
 from localaws.athena.trino.query_errors import QueryError
-from localaws.kit.s3 import parse_uri
+from localaws.kit.s3 import Encryption, parse_uri
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
 
 _TRANSFERS = 4
 
@@ -29,26 +32,25 @@ def folder_uri(uri: str) -> str:
 class Lake:
     """`check` raises when the query was cancelled; it is called between transfers."""
 
-    def __init__(self, client: Any, *, cache: ObjectCache, hold: Callable[[S3Object], None], check: Callable[[], None]) -> None:
+    def __init__(self, client: "S3Client", *, cache: ObjectCache, hold: Callable[[S3Object], None], check: Callable[[], None]) -> None:
         self._client, self._cache, self._hold, self._check = client, cache, hold, check
 
     def list(self, uri: str, *, at_most: int | None = None) -> list[S3Object]:
         """The objects below a folder, without those that Hive hides (names that begin with _ or .) and folder marks."""
         bucket, prefix = split_uri(folder_uri(uri))
         found: list[S3Object] = []
-        token: dict[str, str] = {}
+        self._check()
         with _s3_errors(uri):
-            while True:
-                self._check()
-                page = self._client.list_objects_v2(Bucket=bucket, Prefix=prefix, **token)
+            for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
                 for item in page.get("Contents", []):
                     name = item["Key"].removeprefix(prefix)
                     if not name or name.endswith("/") or any(part.startswith(("_", ".")) for part in name.split("/")):
                         continue
                     found.append(S3Object(bucket=bucket, key=item["Key"], etag=item["ETag"], size_bytes=item["Size"]))
-                if not page.get("IsTruncated") or (at_most is not None and len(found) >= at_most):
-                    return found
-                token = {"ContinuationToken": page["NextContinuationToken"]}
+                if at_most is not None and len(found) >= at_most:
+                    break
+                self._check()
+        return found
 
     def is_empty(self, uri: str) -> bool:
         bucket, prefix = split_uri(folder_uri(uri))
@@ -67,10 +69,13 @@ class Lake:
 
         self._check()
         self._hold(item)
-        known = {"IfNoneMatch": item.etag} if self._cache.has(item) else {"IfMatch": item.etag}
+        bucket, key, etag = item.bucket, item.key, item.etag
         with _s3_errors(item.uri):
             try:
-                answer = self._client.get_object(Bucket=item.bucket, Key=item.key, **known)
+                if self._cache.has(item):
+                    answer = self._client.get_object(Bucket=bucket, Key=key, IfNoneMatch=etag)
+                else:
+                    answer = self._client.get_object(Bucket=bucket, Key=key, IfMatch=etag)
             except ClientError as error:
                 if error.response["ResponseMetadata"]["HTTPStatusCode"] == 304:
                     return self._cache.path(item)
@@ -84,12 +89,12 @@ class Lake:
                 self._check()
                 file.write(chunk)
 
-    def upload(self, files: Sequence[tuple[Path, str]], extra: Mapping[str, str]) -> None:
-        """Store each (file, s3 URI). `extra` are PutObject's members for encryption."""
+    def upload(self, files: Sequence[tuple[Path, str]], encryption: Encryption) -> None:
+        """Store each (file, s3 URI)."""
         with ThreadPoolExecutor(max_workers=_TRANSFERS) as pool:
-            list(pool.map(lambda one: self._upload(one[0], one[1], extra), files))
+            list(pool.map(lambda one: self._upload(one[0], one[1], encryption), files))
 
-    def _upload(self, path: Path, uri: str, extra: Mapping[str, str]) -> None:
+    def _upload(self, path: Path, uri: str, encryption: Encryption) -> None:
         from boto3.exceptions import S3UploadFailedError
         from botocore.exceptions import ClientError
 
@@ -97,16 +102,16 @@ class Lake:
         bucket, key = split_uri(uri)
         with _s3_errors(uri):
             try:
-                self._client.upload_file(str(path), bucket, key, ExtraArgs=dict(extra))
+                self._client.upload_file(str(path), bucket, key, ExtraArgs={**encryption})
             except S3UploadFailedError as error:
                 if isinstance(error.__context__, ClientError):
                     raise error.__context__ from error
                 raise
 
-    def put(self, data: bytes, uri: str, extra: Mapping[str, str]) -> None:
+    def put(self, data: bytes, uri: str, encryption: Encryption) -> None:
         bucket, key = split_uri(uri)
         with _s3_errors(uri):
-            self._client.put_object(Bucket=bucket, Key=key, Body=data, **extra)
+            self._client.put_object(Bucket=bucket, Key=key, Body=data, **encryption)
 
 
 @contextlib.contextmanager

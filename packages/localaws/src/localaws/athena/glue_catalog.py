@@ -3,12 +3,15 @@
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from localaws.athena.table_descriptions import Storage, Table, read_storage, read_table
 from localaws.athena.trino import types
 from localaws.athena.trino.query_errors import QueryError
 from localaws.athena.trino.scope import Column, Relation
+
+if TYPE_CHECKING:
+    from types_boto3_glue import GlueClient
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +33,7 @@ class Scan:
 class GlueCatalog:
     """The tables of one query. `scans` collects those that it named."""
 
-    def __init__(self, client: Any, *, database: str | None) -> None:
+    def __init__(self, client: "GlueClient", *, database: str | None) -> None:
         self._client, self._database = client, database
         self.scans: dict[tuple[str, str], Scan] = {}
         self._databases: set[str] = set()

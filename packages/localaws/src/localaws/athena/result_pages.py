@@ -4,11 +4,14 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from localaws.athena.caller_s3 import split_uri
 from localaws.athena.query_executions import QueryExecution
 from localaws.kit.service import AwsError
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
 
 MAX_ROWS = 1000
 _CHUNK_BYTES = 1 << 18
@@ -16,7 +19,7 @@ _RECORD = re.compile(rb'(?:(?:"(?:[^"]|"")*")?(?:,|\n))*?(?:"(?:[^"]|"")*")?\n')
 _FIELD = re.compile(rb'("(?:[^"]|"")*")?(?:,|\n)')
 
 
-def page(client: Any, execution: QueryExecution, *, max_rows: int, token: str | None) -> dict[str, Any]:
+def page(client: "S3Client", execution: QueryExecution, *, max_rows: int, token: str | None) -> dict[str, Any]:
     """One page of a finished query. The header is the first row of a SELECT's first page. Raises AwsError."""
     offset = 0 if token is None else _offset(execution, token)
     rows: list[Mapping[str, Any]] = []
@@ -46,7 +49,7 @@ def _offset(execution: QueryExecution, token: str) -> int:
 _Split = Callable[[bytes, int, bool], tuple[list[Mapping[str, Any]], int]]
 
 
-def _read(client: Any, uri: str, offset: int, max_rows: int, split: _Split) -> tuple[list[Mapping[str, Any]], int | None]:
+def _read(client: "S3Client", uri: str, offset: int, max_rows: int, split: _Split) -> tuple[list[Mapping[str, Any]], int | None]:
     """Rows from the offset on, and the offset behind them if there is more."""
     bucket, key = split_uri(uri)
     data, size = b"", None
@@ -62,7 +65,7 @@ def _read(client: Any, uri: str, offset: int, max_rows: int, split: _Split) -> t
             return rows, following if following < size else None
 
 
-def _range(client: Any, bucket: str, key: str, start: int, length: int) -> tuple[bytes, int]:
+def _range(client: "S3Client", bucket: str, key: str, start: int, length: int) -> tuple[bytes, int]:
     """Bytes of the object from `start`, and the object's size."""
     from botocore.exceptions import ClientError
 

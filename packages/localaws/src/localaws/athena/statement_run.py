@@ -22,6 +22,7 @@ from localaws.athena.trino.query_errors import QueryError
 from localaws.athena.trino.scope import Relation
 from localaws.athena.trino.types import BIGINT, column_info
 from localaws.athena.write_targets import Loader
+from localaws.kit.s3 import Encryption
 
 _INTERRUPT_S = 0.05
 
@@ -32,14 +33,14 @@ class Cancelled(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """What to run. `base` is the output folder's URI, `extra` PutObject's encryption members, `cutoff_bytes` the workgroup's limit."""
+    """What to run. `base` is the output folder's URI, `cutoff_bytes` the workgroup's limit."""
 
     id: str
     sql: str
     parameters: Sequence[str]
     database: str | None
     base: str
-    extra: Mapping[str, str]
+    encryption: Encryption
     cutoff_bytes: int | None
 
 
@@ -105,7 +106,7 @@ class StatementRun:
         else:
             rows, self.outcome.columns = ddl.run(statement, catalog=catalog, lake=lake, glue=self._clients("glue"))
             text = "".join(f"{row}\n" for row in rows)
-            lake.put(text.encode(), f"{self.order.base}{self.order.id}.txt", self.order.extra)
+            lake.put(text.encode(), f"{self.order.base}{self.order.id}.txt", self.order.encryption)
             self.outcome.update_count = 0
         self.outcome.engine_ms = int((time.monotonic() - started) * 1000)
 
@@ -170,7 +171,7 @@ class StatementRun:
             path = self._scratch / "result.csv"
             file_writers.write_csv(connection, relation, path)
         self.outcome.columns = [column_info(column.name, column.kind) for column in relation.columns]
-        lake.upload([(path, f"{self.order.base}{self.order.id}.csv")], self.order.extra)
+        lake.upload([(path, f"{self.order.base}{self.order.id}.csv")], self.order.encryption)
 
     def _unload(self, statement: statements.Unload, lake: Lake, catalog: GlueCatalog) -> None:
         if "format" not in statement.properties:
@@ -196,11 +197,11 @@ class StatementRun:
         self._stored(rows if target.with_data else 0, uris, lake)
 
     def _loader(self, lake: Lake) -> Loader:
-        return Loader(lake=lake, glue=self._clients("glue"), extra=self.order.extra, now=self._now)
+        return Loader(lake=lake, glue=self._clients("glue"), encryption=self.order.encryption, now=self._now)
 
     def _stored(self, rows: int, uris: Sequence[str], lake: Lake) -> None:
         """The manifest, and the answer of a statement that writes: how many rows."""
         self.outcome.manifest_location = f"{self.order.base}{self.order.id}-manifest.csv"
-        lake.put("".join(f"{uri}\n" for uri in uris).encode(), self.outcome.manifest_location, self.order.extra)
+        lake.put("".join(f"{uri}\n" for uri in uris).encode(), self.outcome.manifest_location, self.order.encryption)
         self.outcome.update_count = rows
         self.outcome.columns = [column_info("rows", BIGINT)]

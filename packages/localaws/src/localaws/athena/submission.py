@@ -8,8 +8,11 @@ from localaws.athena.caller_s3 import folder_uri, split_uri
 from localaws.athena.query_executions import QueryExecution
 from localaws.athena.trino.query_errors import InvalidStatement
 from localaws.athena.workgroups import WorkGroup, check_result_configuration, refuse
+from localaws.kit.s3 import Encryption
 
 if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
     from localaws.athena.statement_run import Order
     from localaws.athena.statements import Kind
 
@@ -45,7 +48,7 @@ def kind_of(sql: str) -> "Kind":
     return statements.KINDS[type(statement)]
 
 
-def check_output(s3: Any, location: str) -> None:
+def check_output(s3: "S3Client", location: str) -> None:
     """Athena asks for the output bucket's location as the caller, and refuses the query when that fails."""
     from botocore.exceptions import ClientError
 
@@ -80,18 +83,25 @@ def execution(
 def order(query: QueryExecution, result: Mapping[str, Any], cutoff_bytes: int | None) -> "Order":
     from localaws.athena.statement_run import Order
 
-    encryption = result.get("EncryptionConfiguration", {})
-    extra = {"SSE_S3": {"ServerSideEncryption": "AES256"}, "SSE_KMS": {"ServerSideEncryption": "aws:kms"}}.get(
-        encryption.get("EncryptionOption", ""), {}
-    )
-    if encryption.get("KmsKey"):
-        extra = {**extra, "SSEKMSKeyId": encryption["KmsKey"]}
     return Order(
         id=query.id,
         sql=query.query,
         parameters=query.parameters,
         database=query.database,
         base=folder_uri(result["OutputLocation"]),
-        extra=extra,
+        encryption=_encryption(result.get("EncryptionConfiguration", {})),
         cutoff_bytes=cutoff_bytes,
     )
+
+
+def _encryption(configuration: Mapping[str, str]) -> Encryption:
+    """PutObject's members for the EncryptionConfiguration of a query or workgroup."""
+    members: Encryption = {}
+    match configuration.get("EncryptionOption"):
+        case "SSE_S3":
+            members["ServerSideEncryption"] = "AES256"
+        case "SSE_KMS":
+            members["ServerSideEncryption"] = "aws:kms"
+    if configuration.get("KmsKey"):
+        members["SSEKMSKeyId"] = configuration["KmsKey"]
+    return members

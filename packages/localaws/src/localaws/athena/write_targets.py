@@ -15,6 +15,7 @@ from localaws.athena.trino.casts import Typed, coerce
 from localaws.athena.trino.query_errors import QueryError, unsupported
 from localaws.athena.trino.scope import Column, Relation
 from localaws.athena.trino.types import coerces, duckdb_name, from_hive, to_hive
+from localaws.kit.s3 import Encryption
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,11 +33,11 @@ class Target:
 
 @dataclass(frozen=True, kw_only=True)
 class Loader:
-    """Writes one statement's files as the caller; `extra` are PutObject's encryption members."""
+    """Writes one statement's files as the caller."""
 
     lake: Lake
     glue: Any
-    extra: Mapping[str, str]
+    encryption: Encryption
     now: datetime
 
     def check_empty(self, location: str, shown: str) -> None:
@@ -49,7 +50,7 @@ class Loader:
     def store(self, files: Sequence[DataFile], location: str) -> list[str]:
         """The URIs of the files, each under a new name."""
         placed = [(file.path, f"{location}{file.folder}{file_name(self.now, file.suffix)}") for file in files]
-        self.lake.upload(placed, self.extra)
+        self.lake.upload(placed, self.encryption)
         return [uri for _, uri in placed]
 
     def target(self, statement: CreateTableAs | Insert, catalog: GlueCatalog, *, default_base: str) -> Target | None:

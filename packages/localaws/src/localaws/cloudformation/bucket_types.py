@@ -1,10 +1,13 @@
 """AWS::S3::Bucket and AWS::S3::BucketPolicy, by the calls that CloudFormation makes to S3."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from localaws.kit.properties import as_bool, as_json, gone_is_fine, name_of, picked, undone_on_failure
 from localaws.kit.service import Provisioned, ResourceRequest, ResourceType
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
 
 
 def _encryption(value: Mapping[str, Any]) -> dict[str, Any]:
@@ -77,7 +80,7 @@ def _create_bucket(request: ResourceRequest) -> Provisioned:
     return _bucket(name, region)
 
 
-def _exists(s3: Any, name: str) -> bool:
+def _exists(s3: "S3Client", name: str) -> bool:
     """Whether the caller owns a bucket of this name; CreateBucket answers for those of others."""
     from botocore.exceptions import ClientError
 
@@ -94,7 +97,7 @@ def _update_bucket(request: ResourceRequest) -> Provisioned:
     return _bucket(name, s3.meta.region_name)
 
 
-def _configure(s3: Any, name: str, request: ResourceRequest) -> None:
+def _configure(s3: "S3Client", name: str, request: ResourceRequest) -> None:
     for setting, (put, argument, translate, delete) in _SETTINGS.items():
         old, new = request.old_properties.get(setting), request.properties.get(setting)
         if new is not None and new != old:

@@ -7,7 +7,7 @@ whatever a build writes there is cached. On AWS such a cache lives as long as it
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -15,7 +15,10 @@ from localaws.codebuild import globs, zips
 from localaws.codebuild.build_objects import fetch, store
 from localaws.codebuild.phase_failures import PhaseFailed
 from localaws.codebuild.zips import Entry
-from localaws.kit.s3 import Location
+from localaws.kit.s3 import Encryption, Location
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
 
 _CONTAINER_HOME = "/root"  # the home of every container on AWS, which templates name as it is
 
@@ -28,7 +31,7 @@ class Cache:
         self._project, self._source, self._home, self._shared = project, source, home, shared
         self._paths = paths
 
-    def restore(self, s3: Any, scratch: Path) -> str:
+    def restore(self, s3: "S3Client", scratch: Path) -> str:
         """What there is to say about it."""
         if self._kind == "NO_CACHE" or not self._paths:
             return "No cache to restore"
@@ -46,7 +49,7 @@ class Cache:
         restored = sum(_move(with_home / name, root) for name, root in (("source", self._source), ("home", self._home)))
         return f"Restored {restored} files from the cache {self._place().arn}"
 
-    def save(self, s3: Any, scratch: Path, encryption: Mapping[str, str]) -> str:
+    def save(self, s3: "S3Client", scratch: Path, encryption: Encryption) -> str:
         """What there is to say about it; a cache that cannot be stored fails no build."""
         if self._kind != "S3" or not self._paths:
             return "No cache to store"

@@ -1,13 +1,15 @@
 """S3 as a build uses it: the place of a source or an artifact, fetched and stored under the build's role."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from localaws.codebuild.phase_failures import PhaseFailed, described
-from localaws.kit.s3 import Location, download, encrypted_with, keys_below, path_inside, upload
+from localaws.kit.s3 import Encryption, Location, download, encrypted_with, keys_below, path_inside, upload
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
 
 CLIENT_ERROR = "CLIENT_ERROR"
 
@@ -20,7 +22,7 @@ def parse_location(location: str) -> Location:
     return Location(bucket=bucket, key=key)
 
 
-def fetch(s3: Any, place: Location, target: Path, *, what: str, version_id: str | None = None) -> str | None:
+def fetch(s3: "S3Client", place: Location, target: Path, *, what: str, version_id: str | None = None) -> str | None:
     """Copies one object to a file and says its version, if the bucket keeps versions. Raises PhaseFailed naming what was wanted."""
     try:
         return download(s3, place, target, version_id=version_id)
@@ -28,7 +30,7 @@ def fetch(s3: Any, place: Location, target: Path, *, what: str, version_id: str 
         raise PhaseFailed(CLIENT_ERROR, f"{described(error)} for {what} {place.arn}") from error
 
 
-def fetch_folder(s3: Any, place: Location, target: Path, *, what: str) -> None:
+def fetch_folder(s3: "S3Client", place: Location, target: Path, *, what: str) -> None:
     """Copies every object below a prefix. Raises PhaseFailed."""
     try:
         keys = list(keys_below(s3, place))
@@ -41,7 +43,7 @@ def fetch_folder(s3: Any, place: Location, target: Path, *, what: str) -> None:
         fetch(s3, Location(bucket=place.bucket, key=key), path, what=what)
 
 
-def store(s3: Any, path: Path, place: Location, *, encryption: Mapping[str, str]) -> None:
+def store(s3: "S3Client", path: Path, place: Location, *, encryption: Encryption) -> None:
     """Raises PhaseFailed with S3's own text."""
     try:
         upload(s3, path, place, encryption=encryption)
@@ -49,6 +51,6 @@ def store(s3: Any, path: Path, place: Location, *, encryption: Mapping[str, str]
         raise PhaseFailed(CLIENT_ERROR, f"{described(error)} for artifact {place.arn}") from error
 
 
-def encryption_of(key: str, *, account_default: str) -> dict[str, str]:
+def encryption_of(key: str, *, account_default: str) -> Encryption:
     """put_object's members for the project's key; with the account's default key the bucket's own setting holds."""
     return encrypted_with(None if key in (account_default, "alias/aws/s3") else key)

@@ -11,6 +11,7 @@ from localaws.codebuild.build_record import Build
 from localaws.codebuild.buildspec import Artifact, Buildspec, ReportFiles
 from localaws.codebuild.phase_failures import PhaseFailed
 from localaws.codebuild.reports import Reports
+from localaws.kit.s3 import Encryption
 from localaws.kit.service import AwsError, Permission
 
 
@@ -24,7 +25,7 @@ class Results:
     scratch: Path
     environment: Mapping[str, str]
     client: Callable[[str], Any]
-    encryption: Mapping[str, str]
+    encryption: Encryption
     say: Callable[[str], None]
     reports: Reports
     authorize: Callable[[Permission], None]

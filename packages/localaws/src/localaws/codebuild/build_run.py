@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, RLock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -24,6 +24,9 @@ from localaws.codebuild.reports import Reports
 from localaws.codebuild.workspace import Workspace, aws_variables
 from localaws.kit.job_log import LogStream, OutputFile, make_log_stream
 from localaws.kit.service import AwsError, Credentials, Host
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
 
 
 @dataclass(kw_only=True)
@@ -235,7 +238,7 @@ class BuildRun:
     def _client(self, service: str) -> Any:
         return self.host.client(service, self._credentials)
 
-    def _fetch(self, s3: Any, source: dict[str, Any], index: int) -> build_sources.Fetched:
+    def _fetch(self, s3: "S3Client", source: dict[str, Any], index: int) -> build_sources.Fetched:
         self._check()
         build, identifier = self.build, source.get("sourceIdentifier")
         versions = {item["sourceIdentifier"]: item["sourceVersion"] for item in build.settings.get("secondarySourceVersions", [])}

@@ -3,12 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from localaws.codebuild import zips
 from localaws.codebuild.build_objects import CLIENT_ERROR, fetch, fetch_folder, parse_location
 from localaws.codebuild.buildspec import DEFAULT_NAME, is_inline
 from localaws.codebuild.phase_failures import PhaseFailed
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
 
 _YAML_FILE_ERROR = "YAML_FILE_ERROR"
 
@@ -23,7 +26,7 @@ class Fetched:
     version_id: str | None
 
 
-def fetch_source(s3: Any, source: Mapping[str, Any], folder: Path, *, version_id: str | None = None) -> Fetched:
+def fetch_source(s3: "S3Client", source: Mapping[str, Any], folder: Path, *, version_id: str | None = None) -> Fetched:
     """One S3 source, a zip archive or a folder of objects, in `folder`. Raises PhaseFailed."""
     folder.mkdir(parents=True, exist_ok=True)
     identifier = source.get("sourceIdentifier", "")
@@ -44,7 +47,7 @@ def fetch_source(s3: Any, source: Mapping[str, Any], folder: Path, *, version_id
     return Fetched(identifier=identifier, folder=folder, location=source["location"], version_id=found)
 
 
-def buildspec_text(s3: Any, buildspec: str | None, source: Path, scratch: Path) -> tuple[str, str]:
+def buildspec_text(s3: "S3Client", buildspec: str | None, source: Path, scratch: Path) -> tuple[str, str]:
     """The buildspec's place, for the log, and its text: inline, an object given by its ARN, or a file of the source. Raises PhaseFailed."""
     if buildspec and is_inline(buildspec):
         return "the project's own buildspec", buildspec

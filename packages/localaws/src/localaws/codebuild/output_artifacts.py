@@ -5,14 +5,17 @@ Source: AWS CodeBuild API reference, ProjectArtifacts, for how name, path and na
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from localaws.codebuild import globs, zips
 from localaws.codebuild.build_objects import CLIENT_ERROR, store
 from localaws.codebuild.buildspec import Artifact
 from localaws.codebuild.phase_failures import PhaseFailed
 from localaws.codebuild.zips import Entry
-from localaws.kit.s3 import Location
+from localaws.kit.s3 import Encryption, Location
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
 
 
 def chosen(artifact: Artifact, root: Path, variables: Mapping[str, str]) -> list[Entry]:
@@ -37,14 +40,14 @@ def place_of(settings: Mapping[str, Any], *, build_uuid: str, name: str | None, 
 
 
 def upload(
-    s3: Any,
+    s3: "S3Client",
     entries: Sequence[Entry],
     settings: Mapping[str, Any],
     place: Location,
     *,
     artifact: Artifact,
     scratch: Path,
-    encryption: Mapping[str, str],
+    encryption: Encryption,
 ) -> dict[str, Any]:
     """Stores the files, zipped or one by one; gives what the build shows of the artifact. Raises PhaseFailed."""
     encryption = {} if settings.get("encryptionDisabled") else encryption

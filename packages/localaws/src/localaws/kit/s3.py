@@ -1,12 +1,22 @@
 """S3 as services use it under a role: places, listings, downloads, uploads. Errors are botocore's own: each service words them its way."""
 
 import shutil
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Literal, TypedDict
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
 
 _CHUNK_BYTES = 1 << 20
+
+
+class Encryption(TypedDict, total=False):
+    """PutObject's members for encryption; without them the bucket's own setting holds."""
+
+    ServerSideEncryption: Literal["AES256", "aws:kms"]
+    SSEKMSKeyId: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,31 +40,31 @@ def parse_uri(uri: str, *, schemes: Collection[str] = ("s3",)) -> Location:
     return Location(bucket=bucket, key=key)
 
 
-def keys_below(s3: Any, location: Location) -> Iterator[str]:
+def keys_below(s3: "S3Client", location: Location) -> Iterator[str]:
     """The keys under a prefix without the folder markers that consoles make."""
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=location.bucket, Prefix=location.key)
     for listed in pages:
         yield from (item["Key"] for item in listed.get("Contents", []) if not item["Key"].endswith("/"))
 
 
-def download(s3: Any, location: Location, target: Path, *, version_id: str | None = None) -> str | None:
+def download(s3: "S3Client", location: Location, target: Path, *, version_id: str | None = None) -> str | None:
     """Streams one object to a file; gives its version if the bucket keeps versions."""
-    asked = {"Bucket": location.bucket, "Key": location.key, **({"VersionId": version_id} if version_id else {})}
     target.parent.mkdir(parents=True, exist_ok=True)
-    answer = s3.get_object(**asked)
+    bucket, key = location.bucket, location.key
+    answer = s3.get_object(Bucket=bucket, Key=key, VersionId=version_id) if version_id else s3.get_object(Bucket=bucket, Key=key)
     with answer["Body"] as body, target.open("wb") as file:
         shutil.copyfileobj(body, file, _CHUNK_BYTES)
     version = answer.get("VersionId")
-    return None if version in (None, "null") else str(version)
+    return None if version == "null" else version
 
 
-def upload(s3: Any, path: Path, location: Location, *, encryption: Mapping[str, str]) -> None:
+def upload(s3: "S3Client", path: Path, location: Location, *, encryption: Encryption) -> None:
     with path.open("rb") as body:
         s3.put_object(Bucket=location.bucket, Key=location.key, Body=body, **encryption)
 
 
-def encrypted_with(key: str | None) -> dict[str, str]:
-    """PutObject's members for a KMS key; without one the bucket's own setting holds."""
+def encrypted_with(key: str | None) -> Encryption:
+    """The members for a KMS key; none without one."""
     return {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key} if key else {}
 
 

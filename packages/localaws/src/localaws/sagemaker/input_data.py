@@ -3,11 +3,14 @@
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from localaws.kit.s3 import Location, download, keys_below, parse_uri, path_inside
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
 
 
 class DataUnavailable(Exception):
@@ -21,14 +24,14 @@ def relative_name(key: str, prefix: str) -> str:
     return key[len(prefix) + 1 :] if key.startswith(prefix + "/") else key[prefix.rfind("/") + 1 :]
 
 
-def has_objects(s3: Any, location: Location) -> bool:
+def has_objects(s3: "S3Client", location: Location) -> bool:
     try:
         return next(keys_below(s3, location), None) is not None
     except ClientError:
         return False
 
 
-def download_channel(s3: Any, source: Mapping[str, Any], folder: Path) -> None:
+def download_channel(s3: "S3Client", source: Mapping[str, Any], folder: Path) -> None:
     """Copies an S3DataSource into `folder`. Raises DataUnavailable with S3's own code and text."""
     location = parse_uri(source["S3Uri"])
     try:
@@ -52,7 +55,7 @@ def describe(error: ClientError) -> str:
     return f"{error.response['Error']['Code']} ({status}): {error.response['Error']['Message']}"
 
 
-def _manifest(s3: Any, location: Location) -> Iterator[tuple[str, str, str]]:
+def _manifest(s3: "S3Client", location: Location) -> Iterator[tuple[str, str, str]]:
     """[{"prefix": "s3://bucket/some/prefix/"}, "relative/one", "two"]: bucket, key and name in the channel of each."""
     head, *names = json.loads(s3.get_object(Bucket=location.bucket, Key=location.key)["Body"].read())
     prefix = parse_uri(head["prefix"])

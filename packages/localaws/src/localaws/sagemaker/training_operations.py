@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Condition, Event, RLock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from localaws.kit.members import refuse_unhonoured
 from localaws.kit.s3 import parse_uri
@@ -18,6 +18,9 @@ from localaws.sagemaker.listing import select
 from localaws.sagemaker.resource_tables import TRAINING_JOB, Table
 from localaws.sagemaker.training_job import TrainingJob
 from localaws.sagemaker.training_run import INTERNAL_ERROR, TrainingRun
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
 
 _AT_A_TIME = 2  # a job takes a core; more would only slow one another down
 _DAY_S = 86_400  # AWS's default for MaxRuntimeInSeconds
@@ -181,7 +184,7 @@ class TrainingJobs:
             "StoppingCondition": {"MaxRuntimeInSeconds": _DAY_S, **request["StoppingCondition"]},
         }
 
-    def _check_channel(self, s3: Any, channel: Mapping[str, Any], role_arn: str) -> None:
+    def _check_channel(self, s3: "S3Client", channel: Mapping[str, Any], role_arn: str) -> None:
         source = channel["DataSource"].get("S3DataSource")
         if source is None:
             raise AwsError("ValidationException", f"Channel {channel['ChannelName']!r} has no S3DataSource.")
