@@ -48,8 +48,8 @@ def expression(rule: str) -> str:
         body = r"(?:(?<![A-Za-z0-9])|(?<=\\[nrt]))" + body[2:]
     body = re.sub(r"\{(\d+),\}", lambda found: f"{{{found[1]},{max(_MOST, int(found[1]))}}}", body)
     while (at := body.find("(?i)")) >= 0:  # Python wants to know where it ends: with its group
-        end = _group_end(body, at)
-        body = f"{body[:at]}(?i:{body[at + 4 : end]}){body[end:]}"
+        group_end = _group_end(body, at)
+        body = f"{body[:at]}(?i:{body[at + 4 : group_end]}){body[group_end:]}"
     return flags + body
 
 
@@ -59,7 +59,7 @@ def _group_end(body: str, at: int) -> int:
         if body[at] == "\\":
             at += 1
         elif body[at] == "[":
-            at = re.compile(r"\[\^?\]?(?:\\.|[^\]\\])*").match(body, at).end()  # type: ignore[union-attr]
+            at = re.compile(r"\[\^?\]?(?:\\.|[^\]\\])*").match(body, at).end()
         elif body[at] == "(":
             depth += 1
         elif body[at] == ")":

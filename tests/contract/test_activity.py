@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import io
 import json
 import os
 import signal
@@ -331,5 +332,5 @@ def test_botocore_still_has_what_we_reach_into(aws):
 
     assert isinstance(handlers.BUILTIN_HANDLERS, list)
     assert all(isinstance(name, str) and callable(handler) for name, handler, *_ in handlers.BUILTIN_HANDLERS)
-    assert "_raw_stream" in vars(StreamingBody(None, 0))
+    assert "_raw_stream" in vars(StreamingBody(io.BytesIO(), 0))
     assert hasattr(aws("sts")._request_signer._credentials, "get_frozen_credentials")

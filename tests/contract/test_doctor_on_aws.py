@@ -64,14 +64,14 @@ def pointed(local_aws: LocalAws) -> Iterator[None]:
 @pytest.fixture(scope="module")
 def deployed(local_aws: LocalAws, pointed: None) -> str:
     """A lake with ratings, and a pipeline; the ARN of the pipeline's connection."""
-    aws, capabilities = Session(), ("CAPABILITY_IAM",)
+    aws = Session()
     given = {"YourInitials": NAMES.initials}
-    deploy_stack(aws, NAMES.datalake_stack, ROOT / DATALAKE_TEMPLATE, given, capabilities=capabilities)
+    deploy_stack(aws, NAMES.datalake_stack, ROOT / DATALAKE_TEMPLATE, given, capabilities=("CAPABILITY_IAM",))
     rows = "".join(f"{user}\t{user + 1}\t3\t881250949\n" for user in range(100))
     aws.client("s3").put_object(Bucket=BUCKET, Key=RATINGS, Body=(HEADER + rows).encode())
     connection: str = aws.client("codeconnections").create_connection(ProviderType="GitHub", ConnectionName="doctor")["ConnectionArn"]
     given |= {"Email": "a@example.com", "GitHubUser": "local", "ConnectionArn": connection}
-    deploy_stack(aws, NAMES.pipeline_stack, ROOT / PIPELINE_TEMPLATE, given, capabilities=capabilities)
+    deploy_stack(aws, NAMES.pipeline_stack, ROOT / PIPELINE_TEMPLATE, given, capabilities=("CAPABILITY_IAM",))
     return connection
 
 
@@ -298,7 +298,7 @@ def answered(check: str, *answers: tuple[str, str, dict[str, Any]], errors_: Seq
     subject = account()
     _ = subject.caller, subject.lake_stack, subject.pipeline_stack, subject.execution_role  # asked for before anything is answered for AWS
     stubs: dict[str, Stubber] = {}
-    for service in dict.fromkeys([item[0] for item in (*answers, *errors_)]):
+    for service in dict.fromkeys([*(item[0] for item in answers), *(item[0] for item in errors_)]):
         stubs[service] = Stubber(subject.aws.client(service))
     for service, operation, answer in answers:
         stubs[service].add_response(operation, answer)

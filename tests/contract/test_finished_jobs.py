@@ -5,6 +5,7 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import boto3
 import numpy as np
@@ -87,6 +88,12 @@ class Training:
     def described(self, name):
         return self.client("sagemaker").describe_training_job(TrainingJobName=name)
 
+    def found(self, key):
+        """The name of the finished job with the key."""
+        job = find_training_job(self.session, key)
+        assert job is not None
+        return job["TrainingJobName"]
+
 
 @pytest.fixture
 def training(local_aws, make_role, monkeypatch, tmp_path):
@@ -143,8 +150,10 @@ def test_a_job_whose_model_went_or_was_written_by_somebody_else_is_not_taken_ove
     first = training.train()
     job = training.described(first.training_job)
     assert is_intact(training.session, job)
-    assert not is_intact(training.session, {**job, "TrainingEndTime": job["TrainingEndTime"] - timedelta(hours=1)})
-    assert not is_intact(training.session, {**job, "TrainingJobStatus": "Stopped"})
+    earlier: Any = {**job, "TrainingEndTime": job["TrainingEndTime"] - timedelta(hours=1)}
+    stopped: Any = {**job, "TrainingJobStatus": "Stopped"}
+    assert not is_intact(training.session, earlier)
+    assert not is_intact(training.session, stopped)
     training.client("s3").delete_object(Bucket=training.bucket, Key=first.model_data_url.partition(f"{training.bucket}/")[2])
     assert not training.train().reused
 
@@ -153,7 +162,7 @@ def test_the_whole_key_decides_not_its_beginning(training):
     job = training.described(training.train().training_job)
     tags = {tag["Key"]: tag["Value"] for tag in training.client("sagemaker").list_tags(ResourceArn=job["TrainingJobArn"])["Tags"]}
     key = tags[JOB_KEY_TAG]
-    assert find_training_job(training.session, key)["TrainingJobName"] == job["TrainingJobName"]
+    assert training.found(key) == job["TrainingJobName"]
     assert find_training_job(training.session, key[:-1] + ("1" if key[-1] == "0" else "0")) is None
 
 
@@ -183,7 +192,7 @@ def test_a_role_needs_lists_and_tags_to_find_a_job_and_is_told_so(training, as_r
     ]
     client = as_role(*finding)
     monkeypatch.setattr(training.session, "client", client)
-    assert find_training_job(training.session, key)["TrainingJobName"] == first.training_job
+    assert training.found(key) == first.training_job
     for number in range(len(finding)):
         monkeypatch.setattr(training.session, "client", as_role(*finding[:number], *finding[number + 1 :]))
         with pytest.raises(PermissionError, match=r"not authorized|Forbidden"):

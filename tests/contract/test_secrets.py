@@ -113,7 +113,8 @@ def test_a_secret_that_is_no_json_object_has_no_keys_and_stays_unsaid(session, a
     aws("secretsmanager").create_secret(Name=name, SecretString=text)
     with pytest.raises(UsageError, match=f"The secret {name} is not a JSON object, so it has no key password") as error:
         resolve_secret(f"secretsmanager:{name}#password", session(aws))
-    shown, problem = "", error.value
+    shown = ""
+    problem: BaseException | None = error.value
     while problem is not None:
         shown, problem = shown + repr(problem) + repr(vars(problem)), problem.__cause__ or problem.__context__
     assert "hunter2" not in shown

@@ -58,7 +58,7 @@ def _print_survivors(result: Result, known: Known) -> None:
 
 def _print_table(results: list[Result], known: Known) -> None:
     print(f"\n{'module':<26}{'mutants':>8}{'killed':>8}{'timed out':>11}{'equivalent':>12}{'open':>6}{'unknown':>9}")
-    rows = {}
+    rows: dict[str, tuple[int, ...]] = {}
     for result in results:
         reasons = [known.get((result.module, mutant.diff)) for mutant in result.survivors]
         unknown = reasons.count(None)

@@ -67,7 +67,7 @@ def mutants_of(source: str) -> list[Mutant]:
     return list(found.values())
 
 
-class _Visitor(cst.CSTVisitor):
+class _Visitor(cst.CSTVisitor):  # type: ignore[misc]  # libcst is in mutmut's own folder
     """Collects changes: (line, where the changed text starts, where it ends, what is there instead)."""
 
     METADATA_DEPENDENCIES = (PositionProvider, WhitespaceInclusivePositionProvider)

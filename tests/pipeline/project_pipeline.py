@@ -63,7 +63,8 @@ class OnLocalAws:
 
     def client(self, service: str) -> Any:
         e = self.environment
-        return boto3.client(
+        create: Any = boto3.client
+        return create(
             service,
             endpoint_url=e["AWS_ENDPOINT_URL"],
             region_name=e["AWS_REGION"],

@@ -134,7 +134,9 @@ class Deployed:
             self.codepipeline.retry_stage_execution(
                 pipelineName=self.pipeline, pipelineExecutionId=self.execution, stageName=stage, retryMode="FAILED_ACTIONS"
             )
-        return wait_until(self.status_at_the_end, "the execution ends")
+        status = wait_until(self.status_at_the_end, "the execution ends")
+        assert status is not None
+        return status
 
     def status_at_the_end(self) -> str | None:
         self.approve()

@@ -279,9 +279,10 @@ def test_a_build_gets_every_variable_that_its_buildspec_reads():
 
 def test_the_configuration_that_training_writes_is_the_endpoint_template_s(tmp_path):
     model = SimpleNamespace(s3_uri="s3://b/model.tar.gz")
-    trained = SimpleNamespace(your_initials="ab", image_uri="i", model=model, execution_role="arn:aws:iam::123456789012:role/x")
+    trained: Any = SimpleNamespace(your_initials="ab", image_uri="i", model=model, execution_role="arn:aws:iam::123456789012:role/x")
     (tmp_path / "CloudFormation").mkdir()
-    paths = write_configurations(SimpleNamespace(pipeline_execution_id="e"), trained, Project(root=tmp_path))
+    aws: Any = SimpleNamespace(pipeline_execution_id="e")
+    paths = write_configurations(aws, trained, Project(root=tmp_path))
     template = TEMPLATES["sagemaker_prediction_endpoint"]["Parameters"]
     needed = {key for key, parameter in template.items() if "Default" not in parameter}
     for path in paths:

@@ -34,7 +34,7 @@ def test_a_notebook_that_would_end_green_unseen_stops_the_pipeline(pipeline: Pip
     assert pipeline.ended(run.execution)["Build_and_Train.ModelTraining"] == "Failed"
     staged = pipeline.staged(run.execution, "Build_and_Train.ModelTraining")
     record = RunRecord.from_json(staged["01_prep.record.json"].decode())
-    statuses = [one.status for one in record.cells]
+    statuses = [str(one.status) for one in record.cells]
     at = statuses.index(status)
     assert (record.status, statuses) == (status, ["completed"] * at + [status] + ["not run"] * (len(statuses) - at - 1))
     assert 0 < at < len(statuses) - 1

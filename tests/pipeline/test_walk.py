@@ -150,7 +150,7 @@ def test_tuning_runs_four_jobs_and_the_best_on_validation_is_deployed(walked, tm
             objective = "FinalHyperParameterTuningJobObjectiveMetric"
             scores = {job["TrainingJobName"]: job[objective]["Value"] for job in jobs["TrainingJobSummaries"]}
             assert len(scores) == 4
-            assert best.training_job == max(scores, key=scores.get)
+            assert best.training_job == max(scores, key=scores.__getitem__)
             walked.run("mlkit", "deploy", "dev")
             walked.run("mlkit", "run", "notebooks/03_test_endpoint.ipynb", str(tmp_path / "03.ipynb"), "-p", "min_match_rate", "0.4")
             assert result_of(walked).model == best.model

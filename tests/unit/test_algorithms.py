@@ -1,6 +1,7 @@
 """What is said of the built-in algorithms, against the local AWS's own lists of their metrics and what their containers print."""
 
 import re
+from typing import Any
 
 import pytest
 
@@ -47,7 +48,7 @@ def test_only_metrics_of_quality_are_shown():
 @pytest.mark.parametrize("separator", ["#011", "\t"])
 def test_the_learning_curve_is_found_in_xgboosts_log(separator):
     line = separator.join(["[7]", "train-error:0.01", "train-logloss:0.25", "validation-error:0.02", "validation-logloss:3.5e-01"])
-    found = {name: re.search(pattern, line) for name, pattern in XGBOOST.history.items()}
+    found: dict[str, Any] = {name: re.search(pattern, line) for name, pattern in XGBOOST.history.items()}
     assert {name: (match["step"], float(match["value"])) for name, match in found.items()} == {
         "train": ("7", 0.25),
         "validation": ("7", 0.35),

@@ -6,6 +6,7 @@ import string
 import sys
 import textwrap
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import typer
@@ -214,7 +215,13 @@ def test_what_is_piped_decides_nothing(monkeypatch: pytest.MonkeyPatch, piped: s
     os.write(writing, piped.encode())
     os.close(writing)
     said: list[str] = []
-    asks = {"decide": pytest.fail, "is_pending": lambda: True, "longest": 512, "say": said.append, "options": " --your-initials abc"}
+    asks: dict[str, Any] = {
+        "decide": pytest.fail,
+        "is_pending": lambda: True,
+        "longest": 512,
+        "say": said.append,
+        "options": " --your-initials abc",
+    }
     with os.fdopen(reading) as end:
         monkeypatch.setattr(sys, "stdin", end)
         approval.settle(beforehand=None, **asks)

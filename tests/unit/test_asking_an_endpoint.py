@@ -12,7 +12,7 @@ from sagemaker_formats.inference import Predictions
 
 
 def decode(body):
-    scores = np.frombuffer(body, np.uint8).astype(np.float32) / 10
+    scores = np.frombuffer(body, np.uint8).astype(np.float32) / np.float32(10)
     return Predictions(scores=scores, labels=(scores > 0.5).astype(np.float32))
 
 

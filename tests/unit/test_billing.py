@@ -1,13 +1,14 @@
 """What training did cost, from SageMaker's own description of its jobs."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from mlkit.aws.billing import describe_costs
 from mlkit.errors import UsageError
 
-JOBS = {
+JOBS: dict[str, dict[str, Any]] = {
     "fm-1": {
         "TrainingJobStatus": "Completed",
         "BillableTimeInSeconds": 100,
@@ -35,8 +36,8 @@ class SageMaker:
 
 
 def costs(prices, tuning_job=None, training_job="fm-1"):
-    aws = SimpleNamespace(client=lambda service: SageMaker())
-    trained = SimpleNamespace(training_job=training_job, tuning_job=tuning_job)
+    aws: Any = SimpleNamespace(client=lambda service: SageMaker())
+    trained: Any = SimpleNamespace(training_job=training_job, tuning_job=tuning_job)
     table = describe_costs(aws, trained, prices)
     return table[["billable instance seconds", "USD"]].T.to_dict("list")
 

@@ -18,7 +18,8 @@ INITIALS = "MLKIT_YOUR_INITIALS"
 
 def commands(app: typer.Typer) -> list[tuple[str, Any]]:
     """Each command of the app with its words."""
-    found, open_groups = [], [("", typer.main.get_command(app))]
+    found: list[tuple[str, Any]] = []
+    open_groups: list[tuple[str, Any]] = [("", typer.main.get_command(app))]
     while open_groups:
         words, command = open_groups.pop()
         context = command.context_class(command)

@@ -13,6 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 from waiting import HANG_S
 
+import mlkit
 from mlkit import errors
 from mlkit.cli.console import wrapped_commands
 from mlkit.cli.doctor import lines
@@ -163,7 +164,7 @@ def test_mlkit_from_another_folder_is_told(tmp_path: Path) -> None:
 
 def test_a_project_without_the_librarys_source_has_it_from_its_own_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "requirements.lock").write_text("")
-    monkeypatch.setattr(package_checks.mlkit, "__file__", str(tmp_path / ".venv/lib/python3.11/site-packages/mlkit/__init__.py"))
+    monkeypatch.setattr(mlkit, "__file__", str(tmp_path / ".venv/lib/python3.11/site-packages/mlkit/__init__.py"))
     assert package_checks.versions(Project(root=tmp_path)).outcome is CheckStatus.OK
     (tmp_path / "mlkit").mkdir()
     assert "not from this project" in package_checks.versions(Project(root=tmp_path)).detail
@@ -298,7 +299,8 @@ def test_a_shell_without_settings_points_to_no_aws(monkeypatch: pytest.MonkeyPat
     ],
 )
 def test_a_stack_s_status_is_judged(status: str, outcome: CheckStatus) -> None:
-    assert stack_findings.judge_stack({"StackName": "s", "StackStatus": status}).outcome is outcome
+    found: Any = {"StackName": "s", "StackStatus": status}
+    assert stack_findings.judge_stack(found).outcome is outcome
 
 
 def trust(account_id: str = "1", **changes: Any) -> CheckStatus:

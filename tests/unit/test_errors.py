@@ -9,6 +9,7 @@ import boto3
 import pytest
 import typer
 from botocore.exceptions import ClientError, NoCredentialsError
+from rich.console import Console
 
 from localaws.errors import DiskFull, LocalAwsFailed
 from localaws.front.disk_space import RESERVE_BYTES, check_room
@@ -96,7 +97,7 @@ def test_what_only_a_mistake_in_mlkit_raises_keeps_its_stack_trace(problem: Exce
 
 def test_a_terminal_s_lines_end_between_words_and_short_commands_stay_whole(capsys, monkeypatch):
     monkeypatch.setattr(
-        console, "err", console.Console(stderr=True, highlight=False, soft_wrap=True, width=60, force_terminal=True, color_system=None)
+        console, "err", Console(stderr=True, highlight=False, soft_wrap=True, width=60, force_terminal=True, color_system=None)
     )
     console.show_error(UsageError("many words " * 12, cure="Type what follows here, and look: `mlkit local up` and `mlkit local env`."))
     lines = capsys.readouterr().err.splitlines()
@@ -107,7 +108,7 @@ def test_a_terminal_s_lines_end_between_words_and_short_commands_stay_whole(caps
 
 
 def test_a_log_s_lines_do_not_end(capsys, monkeypatch):
-    monkeypatch.setattr(console, "err", console.Console(stderr=True, highlight=False, soft_wrap=True, width=60, force_terminal=False))
+    monkeypatch.setattr(console, "err", Console(stderr=True, highlight=False, soft_wrap=True, width=60, force_terminal=False))
     console.show_error(UsageError("many [words] " * 12, cure="Look."))
     assert capsys.readouterr().err.splitlines() == ["Error: " + ("many [words] " * 12), "  Next: Look."]
 

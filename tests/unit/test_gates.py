@@ -32,9 +32,19 @@ def rate_of(matches: int, rows: int, users: int = 100):
 
 
 def rate_between(low: float, value: float, high: float, rows: int = 1000) -> MatchRate:
-    wilson = {"wilson_low": low, "wilson_high": high}
-    counts = {"rows": rows, "matches": round(rows * value), "clusters": 100, "cluster": "user"}
-    return MatchRate(value=value, low=low, high=high, design_effect=1.0, confidence=0.95, **wilson, **counts)
+    return MatchRate(
+        value=value,
+        low=low,
+        high=high,
+        wilson_low=low,
+        wilson_high=high,
+        design_effect=1.0,
+        rows=rows,
+        matches=round(rows * value),
+        clusters=100,
+        confidence=0.95,
+        cluster="user",
+    )
 
 
 def test_a_gate_passes_only_when_the_whole_interval_is_at_or_above_it():

@@ -1,5 +1,5 @@
 import threading
-from multiprocessing.connection import Listener
+from multiprocessing.connection import Client, Listener
 
 import pytest
 
@@ -20,11 +20,10 @@ def test_an_interrupt_while_telling_does_not_let_later_answers_slip(tmp_path, mo
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
     line = journal._Line()
-    original = journal.Client
 
     class Interrupted:
         def __init__(self, *arguments, **more):
-            self.connection = original(*arguments, **more)
+            self.connection = Client(*arguments, **more)
 
         def send_bytes(self, data):
             self.connection.send_bytes(data)
@@ -35,7 +34,7 @@ def test_an_interrupt_while_telling_does_not_let_later_answers_slip(tmp_path, mo
     monkeypatch.setattr(journal, "Client", Interrupted)
     with pytest.raises(KeyboardInterrupt):
         line.tell(str(tmp_path / "journal"), b"first")
-    monkeypatch.setattr(journal, "Client", original)
+    monkeypatch.setattr(journal, "Client", Client)
     line.tell(str(tmp_path / "journal"), b"second")
     thread.join(10)
     assert heard == [b"first", b"second"]

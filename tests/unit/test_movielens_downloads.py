@@ -4,6 +4,7 @@ import http.server
 import io
 import threading
 import zipfile
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,7 @@ def archive(rows=ROWS, readme=README) -> bytes:
 @pytest.fixture
 def grouplens(monkeypatch):
     """A site on loopback that serves `answer["body"]` for ml-100k, known to hold two rows."""
-    answer = {"body": archive(), "claimed": None, "asked": 0}
+    answer: dict[str, Any] = {"body": archive(), "claimed": None, "asked": 0}
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):

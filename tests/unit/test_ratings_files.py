@@ -11,9 +11,10 @@ import io
 import lzma
 import uuid
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 import pandas as pd
 import pyarrow as pa
@@ -56,7 +57,7 @@ class Read:
     """A file that is read: the rows as the lake's file has them, and what is said of it."""
 
     content: bytes
-    rows: list[tuple[str, ...]]
+    rows: Sequence[tuple[str, ...]]
     name: str = "mine.csv"
     types: ColumnTypes = NUMBERS
     half_stars: HalfStars = HalfStars.REFUSE
@@ -75,8 +76,8 @@ class Refused:
     half_stars: HalfStars = HalfStars.REFUSE
 
 
-def read(text: str | bytes, rows: list[tuple[str, ...]] = ROWS, **more: object) -> Read:
-    return Read(content=text.encode() if isinstance(text, str) else text, rows=rows, **more)  # type: ignore[arg-type]
+def read(text: str | bytes, rows: Sequence[tuple[str, ...]] = ROWS, **more: Any) -> Read:
+    return Read(content=text.encode() if isinstance(text, str) else text, rows=rows, **more)
 
 
 def refused(text: str | bytes, *told: str, accepted: str, **more: object) -> Refused:
@@ -355,25 +356,25 @@ def test_ratings_in_any_dialect_are_read_back_exactly_or_refused(
         assert table(folder) == rows
 
 
-def in_a_dialect(data: DataObject, rows: list[tuple[str, ...]], *, floats: bool) -> tuple[bytes, str]:
+def in_a_dialect(data: DataObject, rows: Sequence[tuple[str, ...]], *, floats: bool) -> tuple[bytes, str]:
     """The rows as some program would write them, and the file's name."""
     delimiter = data.draw(st.sampled_from([",", ";", "\t", "|", "::"]), label="delimiter")
     header = data.draw(st.sampled_from(HEADERS), label="header")
     end = data.draw(st.sampled_from(["\n", "\r\n"]), label="line end")
     blank = data.draw(st.sampled_from(["", end, f" {end}{end}"]), label="blank lines")
     spelled = [[f"{value}.0" if floats and data.draw(st.booleans()) else value for value in row] for row in rows]
-    lines = [written(row, delimiter, data) for row in ([header, *spelled] if header else spelled)]
+    lines = [written(row, delimiter, data) for row in ([[*header], *spelled] if header else spelled)]
     text = blank + "".join(line + end + blank for line in lines)
     encoding = data.draw(st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "latin-1"]), label="encoding")
     suffix = data.draw(st.sampled_from(sorted(COMPRESS)), label="compression")
     return COMPRESS[suffix](text.encode(encoding)), f"mine.csv{suffix}" if suffix != ".zip" else "mine.zip"
 
 
-def written(row: "list[str] | tuple[str, ...]", delimiter: str, data: DataObject) -> str:
+def written(row: list[str], delimiter: str, data: DataObject) -> str:
     """One line; quoted as the csv module does it, or everywhere. No program quotes for `::`."""
     if delimiter == "::":
         return "::".join(row)
-    quoting = data.draw(st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]))
+    quoting: Literal[0, 1] = data.draw(st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]))
     buffer = io.StringIO()
     csv.writer(buffer, delimiter=delimiter, quoting=quoting, lineterminator="").writerow(row)
     return buffer.getvalue()

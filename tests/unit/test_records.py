@@ -8,14 +8,15 @@ from mlkit.runner.exit_errors import check_run
 
 
 def record(status=Status.COMPLETED, *, ename="ValueError", evalue="bad", cell_number=2):
+    started, ended = "2024-01-01T00:00:00+00:00", "2024-01-01T00:00:01+00:00"
     cell = CellRecord(
         number=1,
         cell_id="a1",
         heading="Train",
         status=Status.COMPLETED,
         execution_count=1,
-        started="2024-01-01T00:00:00+00:00",
-        ended="2024-01-01T00:00:01+00:00",
+        started=started,
+        ended=ended,
         duration_s=1.0,
     )
     later = dataclasses.replace(cell, number=2, status=status)
@@ -29,8 +30,8 @@ def record(status=Status.COMPLETED, *, ename="ValueError", evalue="bad", cell_nu
         parameters=(ParameterRecord(name="tune", type="bool", value=True, source="given"),),
         cells=(cell, later),
         failure=None if status is Status.COMPLETED else failure,
-        started=cell.started,
-        ended=cell.ended,
+        started=started,
+        ended=ended,
         usage=Usage(wall_s=2.0),
         python="3.11.7",
         packages={"numpy": "2"},

@@ -72,7 +72,7 @@ def test_a_taken_over_run_is_not_kept_a_second_time(project: Project, kept: RunR
     assert len(open_place("", project).folders("train")) == 1
 
 
-def change(name: str) -> Callable[[Project], None]:
+def change(name: str) -> Callable[[Project], object]:
     return lambda project: (project.root / name).write_text(FILES[name] + "# another line\n")
 
 
@@ -87,7 +87,7 @@ def change(name: str) -> Callable[[Project], None]:
     ids=["module", "template", "lock", "input"],
 )
 def test_one_line_changed_runs_again_and_says_why(
-    project: Project, kept: RunRecord, changed: Callable[[Project], None], told: str, capsys: pytest.CaptureFixture[str]
+    project: Project, kept: RunRecord, changed: Callable[[Project], object], told: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     changed(project)
     assert again(project) is None

@@ -85,8 +85,8 @@ def test_a_completed_run_gives_plain_papermills_outputs(tmp_path):
     assert store.records[-1] == record
     assert store.put_names[:2] == store.put_names[-2:] == ["executed.ipynb", "executed.record.json"]
     assert (executed.parent / "executed.record.json").read_text() == record.to_json()
-    assert record.usage.cpu_s > 0
-    assert record.usage.peak_memory_bytes > 10_000_000
+    assert record.usage.cpu_s
+    assert (record.usage.peak_memory_bytes or 0) > 10_000_000
 
 
 def test_a_failed_cell_is_marked_and_later_cells_are_not_run(tmp_path):

@@ -7,6 +7,7 @@ import html
 import io
 import json
 import zlib
+from collections.abc import Callable
 from urllib.parse import quote
 
 import nbformat
@@ -279,7 +280,7 @@ def test_a_parameter_that_only_the_metadata_holds_is_known_in_outputs():
 
 # Encodings
 
-FORMS = {
+FORMS: dict[str, Callable[[str], str]] = {
     "hex": lambda value: value.encode().hex(),
     "upper hex": lambda value: value.encode().hex().upper(),
     "base64": lambda value: base64.b64encode(value.encode()).decode(),

@@ -2,6 +2,7 @@
 
 import base64
 import random
+from typing import Any
 
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
@@ -68,7 +69,8 @@ def test_thousands_of_cells_are_read():
 
 
 def test_what_is_nested_too_deep_is_left_out():
-    value = deep = {"note": "kept"}
+    value: dict[str, Any] = {"note": "kept"}
+    deep = value
     for _ in range(5000):
         deep = {"x": [deep]}
     clean, redactions = Screener().document({"shallow": value, "deep": deep}, "record")

@@ -5,6 +5,7 @@ import re
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
@@ -203,7 +204,7 @@ def test_what_a_stopped_run_may_take_is_within_the_documented_seconds():
     """Each wait ends by its own limit, so their sum is what the documents promise, whatever the machine's speed."""
     waits = (run_state.INTERRUPT_GRACE_S, notebook_run.STOP_JOBS_S, notebook_run.STOP_SAVING_S, evidence_writer.LAST_STORE_S)
     promised = (ROOT / "docs" / "other-ci.md").read_text(), (ROOT / "README.md").read_text()
-    assert [re.search(r"within (\d+) s", text)[1] for text in promised] == ["20", "20"]
+    assert [re.findall(r"within (\d+) s", text)[0] for text in promised] == ["20", "20"]
     assert sum(waits) <= 20
 
 
@@ -226,7 +227,7 @@ def test_a_session_in_a_hurry_has_the_same_credentials_and_gives_up_soon():
     hurried = patient.hurried()
     assert hurried.region == "us-east-1"
     assert hurried.boto_session is patient.boto_session
-    config = hurried.client("athena").meta.config
+    config: Any = hurried.client("athena").meta.config
     assert (config.connect_timeout, config.read_timeout, config.retries["total_max_attempts"]) == (1, 2, 2)
 
 

@@ -1,7 +1,8 @@
 import pytest
 
+from mlkit.data.cell_values import is_number
 from mlkit.errors import InvalidData, UsageError
-from mlkit.tabular.columns import LabelledTable, choose, is_number
+from mlkit.tabular.columns import LabelledTable, choose
 
 TYPES = {"id": "bigint", "outcome": "string", "a": "double", "b": "decimal(10,2)", "c": "int"}
 

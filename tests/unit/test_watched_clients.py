@@ -4,6 +4,7 @@ import base64
 import functools
 import hashlib
 import io
+from typing import Any, cast
 
 import boto3
 import botocore.handlers
@@ -39,9 +40,9 @@ class LastStubber(Stubber):
 
     def activate(self):
         super().activate()
-        events = self.client.meta.events
-        events.unregister("before-call.*.*", self._get_response_handler, unique_id=self._event_id)
-        events.register("before-call", self._get_response_handler, unique_id=self._event_id)
+        events, stubber = self.client.meta.events, cast(Any, self)  # what is private has no type
+        events.unregister("before-call.*.*", stubber._get_response_handler, unique_id=stubber._event_id)
+        events.register("before-call", stubber._get_response_handler, unique_id=stubber._event_id)
 
 
 @pytest.fixture

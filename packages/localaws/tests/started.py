@@ -40,7 +40,8 @@ class LocalAws:
     def client(self, service: str, credentials: Credentials | None = None, **config: Any) -> Any:
         """A boto3 client; the administrator's unless other credentials are given. Errors are not retried."""
         credentials = credentials or self.credentials
-        return _session().client(
+        create: Any = _session().client
+        return create(
             service,
             endpoint_url=self.endpoint_url,
             region_name=self.region,

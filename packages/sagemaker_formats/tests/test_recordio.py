@@ -310,7 +310,7 @@ def test_an_empty_file_has_no_blocks() -> None:
     ],
 )
 def test_rows_refuse_other_types_and_lengths(member: str, array: Any, reason: str) -> None:
-    members = {
+    members: dict[str, Any] = {
         "indptr": np.array([0, 1, 2]),
         "keys": np.array([3, 4]),
         "values": np.ones(2, np.float32),

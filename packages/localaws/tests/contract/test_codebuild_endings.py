@@ -34,14 +34,11 @@ def printed(builder, build):
 
 
 class Host(ServedHost):
-    """Keeps the events, and asks IAM nothing."""
+    """Keeps the events."""
 
     def __init__(self, local_aws, folder):
         super().__init__(local_aws, folder)
         self.events = []
-
-    def authorize(self, credentials, permission):
-        """Everything is allowed."""
 
     def publish_event(self, source, detail_type, detail, resources):
         self.events.append((detail_type, detail))
@@ -58,8 +55,10 @@ class Quick:
     def call(self, operation, **members):
         """The handler's answer; request and answer are checked as the front checks them."""
         model = service_model("codebuild").operation_model(operation)
+        assert model.input_shape is not None
         assert not problems(model.input_shape, members)
         answer = self.service.operations[operation].handler(self.host.caller, members)
+        assert model.output_shape is not None
         assert not answer_problems(model.output_shape, answer)
         json.dumps(self.service.get_state())
         return answer

@@ -30,7 +30,10 @@ def mails(local_aws: LocalAws) -> list[dict[str, str]]:
 
 def wait_until_it_asks_again(lab: Lab, token: str) -> str:
     """The token with which the gate asks, once it is another than this one."""
-    return wait_until(lambda: lab.state("Gate", "Ask").get("token"), "the gate asks again", ok=lambda found: found not in (None, token))
+    found: Any = wait_until(
+        lambda: lab.state("Gate", "Ask").get("token"), "the gate asks again", ok=lambda found: found not in (None, token)
+    )
+    return str(found)
 
 
 def code_of(error: pytest.ExceptionInfo[ClientError]) -> str:

@@ -1,6 +1,7 @@
 """Lists come in pages, and a page token is one that the list gave, whatever the service."""
 
 import uuid
+from typing import Any
 
 import pytest
 from botocore import xform_name
@@ -87,9 +88,12 @@ def test_pages_of_one_hold_what_one_page_holds(local_aws, service, operation, ma
     client = local_aws.client(service)
     model = client.meta.service_model.operation_model(operation)
     paging, call = paging_of(model), getattr(client, xform_name(operation))
+    assert paging is not None
+    assert paging.limit is not None
     whole = call(**members)[paging.items]
 
-    found, more = [], {}
+    found: list[Any] = []
+    more: dict[str, Any] | None = {}
     while more is not None:
         page = call(**members, **{paging.limit: 1}, **more)
         assert len(page[paging.items]) == 1

@@ -6,6 +6,7 @@ import random
 import tarfile
 import threading
 import uuid
+from typing import Any
 
 import pytest
 from started import allow
@@ -323,7 +324,7 @@ REFUSED = [
 def test_what_is_not_honoured_is_refused_by_name(sagemaker, operation, named, members):
     role = "arn:aws:iam::123456789012:role/some"
     variants = [{"VariantName": "v", "ModelName": "m", "InitialInstanceCount": 1, "InstanceType": "ml.t2.medium"}]
-    needed = {
+    needed: dict[str, dict[str, Any]] = {
         "CreateModel": {"ModelName": "m", "ExecutionRoleArn": role},
         "CreateEndpointConfig": {"EndpointConfigName": "c", "ProductionVariants": variants},
         "CreateEndpoint": {"EndpointName": "e", "EndpointConfigName": "c"},

@@ -6,6 +6,7 @@ import os
 import signal
 import uuid
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -258,9 +259,10 @@ def test_an_endpoint_is_invoked_with_a_permission_on_it_and_a_model_error_says_t
         score(runtime, "other")
     with pytest.raises(ClientError) as error:
         runtime.invoke_endpoint(EndpointName=name, ContentType="image/png", Body=b"x")
-    assert error.value.response["Error"]["Code"] == "ModelError"
-    assert error.value.response["OriginalStatusCode"] >= 400
-    assert error.value.response["LogStreamArn"].endswith(f"/aws/sagemaker/Endpoints/{name}")
+    answer: Any = error.value.response
+    assert answer["Error"]["Code"] == "ModelError"
+    assert answer["OriginalStatusCode"] >= 400
+    assert answer["LogStreamArn"].endswith(f"/aws/sagemaker/Endpoints/{name}")
     sagemaker.delete_endpoint(EndpointName=name)
 
 

@@ -5,6 +5,7 @@ import json
 import os
 import tarfile
 import uuid
+from typing import Any
 
 import pytest
 from processes import is_alive, wait_until_ended
@@ -106,7 +107,9 @@ def test_a_job_trains_on_all_objects_and_leaves_model_metrics_and_log(sagemaker,
     assert artifact == f"s3://{bucket}/models/{request['TrainingJobName']}/output/model.tar.gz"
     body = aws("s3").get_object(Bucket=bucket, Key=artifact.partition(f"{bucket}/")[2])["Body"].read()
     with tarfile.open(fileobj=io.BytesIO(body)) as tar:
-        assert json.load(tar.extractfile("mean.json")) == {"mean": 3.0}
+        written = tar.extractfile("mean.json")
+        assert written is not None
+        assert json.load(written) == {"mean": 3.0}
     lines = log_of(aws, request["TrainingJobName"])
     assert lines[0] == f"environment {request['TrainingJobName']} clean"
     assert lines[-1] == "the last line has no end"
@@ -255,7 +258,7 @@ def test_after_a_restart_a_waiting_job_runs_and_one_that_ran_has_failed_with_its
     assert any(line.startswith("pid") for line in log_of(aws, running[0]["TrainingJobName"]))
 
 
-REFUSED = {
+REFUSED: dict[str, dict[str, Any]] = {
     "AlgorithmSpecification.TrainingInputMode 'Pipe'": {"AlgorithmSpecification": {"TrainingImage": IMAGE, "TrainingInputMode": "Pipe"}},
     "The image '111122223333.dkr.ecr.us-east-1.amazonaws.com/xgboost:1'": {
         "AlgorithmSpecification": {"TrainingImage": "111122223333.dkr.ecr.us-east-1.amazonaws.com/xgboost:1", "TrainingInputMode": "File"}

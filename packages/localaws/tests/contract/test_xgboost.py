@@ -4,6 +4,7 @@ import io
 import json
 import tarfile
 import uuid
+from typing import Any
 
 import numpy as np
 import pytest
@@ -144,7 +145,7 @@ def test_an_endpoint_answers_what_the_library_predicts(aws, job, role, plain):
     assert json.loads(answer["Body"].read()) == {"predictions": [{"score": score} for score in expected]}
     with pytest.raises(ClientError) as caught:
         runtime.invoke_endpoint(EndpointName=name, ContentType="text/csv", Body=b"1,2")
-    error = caught.value.response
+    error: Any = caught.value.response
     assert (error["Error"]["Code"], error["OriginalStatusCode"]) == ("ModelError", 400)
     assert "Feature size of csv inference data 2 is not consistent with feature size of trained model 3." in error["OriginalMessage"]
     sagemaker.delete_endpoint(EndpointName=name)

@@ -11,7 +11,7 @@ import boto3
 from botocore.exceptions import ClientError
 from waiting import wait_until
 
-from localaws.kit.service import AwsError, Caller, Credentials
+from localaws.kit.service import AwsError, Caller, Credentials, Permission
 from localaws.sagemaker.algorithm_images import InvalidPayload, MetricDefinition
 
 IMAGE = "111122223333.dkr.ecr.us-east-1.amazonaws.com/tiny:1"
@@ -67,7 +67,8 @@ class ServedHost:
         return self._folder / service
 
     def client(self, service: str, credentials: Credentials) -> Any:
-        return self._session.client(
+        create: Any = self._session.client
+        return create(
             service,
             endpoint_url=self._local_aws.endpoint_url,
             region_name=self.region,
@@ -87,8 +88,14 @@ class ServedHost:
             access_key_id=session["AccessKeyId"], secret_access_key=session["SecretAccessKey"], session_token=session["SessionToken"]
         )
 
+    def authorize(self, credentials: Credentials, permission: Permission) -> None:
+        """IAM allows everything."""
+
+    def publish_event(self, source: str, detail_type: str, detail: Mapping[str, Any], resources: Sequence[str]) -> None:
+        """Nobody listens."""
+
     def changed(self) -> None:
-        pass
+        """Nobody saves the state."""
 
     @property
     def caller(self) -> Caller:
@@ -102,6 +109,7 @@ def call(service: Any, operation: str, **members: Any) -> dict[str, Any]:
     from localaws.front.wire_protocol import service_model
 
     model = service_model(service.name).operation_model(operation)
+    assert model.input_shape is not None
     assert not problems(model.input_shape, members)
     host = service.host if hasattr(service, "host") else service._sagemaker.host
     answer = service.operations[operation].handler(host.caller, members)

@@ -4,7 +4,7 @@ import io
 import json
 import time
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from threading import Event, RLock
 from types import SimpleNamespace
@@ -53,7 +53,7 @@ class Aws:
     def client(self, service: str, credentials: Credentials) -> Any:
         self._may(service, "client")
         known = self.parameters
-        operations = {
+        operations: dict[str, Callable[..., Any]] = {
             "get_object": lambda Bucket, Key: {"Body": io.BytesIO(self._object(Key))},
             "put_object": lambda Bucket, Key, Body: self.objects.update({Key: Body.read()}),
             "get_parameters": lambda Names, WithDecryption: {"Parameters": [{"Value": known[name]} for name in Names if name in known]},

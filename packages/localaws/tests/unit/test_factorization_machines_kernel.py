@@ -14,6 +14,7 @@ from localaws.factorization_machines.compiled_loops import Weights
 from localaws.factorization_machines.data import Dataset
 from localaws.factorization_machines.hyperparameters import Hyperparameters
 
+THREADS = vars(numba.config)["NUMBA_NUM_THREADS"]
 FEATURES = 7
 
 
@@ -126,7 +127,7 @@ def test_one_thread_and_all_give_the_same_bits(batch_rows: int) -> None:
     data = dataset(rows, np.random.default_rng(11).integers(0, 2, 1000))
     hyperparameters = params(feature_dim=300, num_factors=20, epochs=2, mini_batch_size=batch_rows, factors_lr=0.01)
     results = []
-    for threads in (1, numba.config.NUMBA_NUM_THREADS):
+    for threads in (1, THREADS):
         weights = trainer.initial_weights(hyperparameters)
         reports = run(hyperparameters, data, weights, threads=threads)
         results.append((weights, [report.part.tolist() for report in reports]))
@@ -211,7 +212,7 @@ def test_initial_weights_are_the_same_for_every_job() -> None:
 
 
 def test_threads_are_used_where_there_is_work_for_them() -> None:
-    everything = numba.config.NUMBA_NUM_THREADS
+    everything = THREADS
     small = {"feature_dim": 2625, "num_factors": 64}
     assert trainer.choose_threads(params(**small)) == 1
     assert trainer.choose_threads(params(**small, mini_batch_size=10_000)) == everything

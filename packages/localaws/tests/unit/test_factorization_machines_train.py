@@ -57,8 +57,8 @@ def make_job(root: Path, hyperparameters: dict[str, str], files: dict[str, bytes
         },
         "resourceconfig": {"current_host": "algo-1", "hosts": ["algo-1"]},
     }
-    for name, content in configuration.items():
-        (root / f"input/config/{name}.json").write_text(json.dumps(content))
+    for name, settings in configuration.items():
+        (root / f"input/config/{name}.json").write_text(json.dumps(settings))
     return root
 
 

@@ -1,4 +1,5 @@
 import io
+from typing import Any
 
 import pytest
 
@@ -27,9 +28,9 @@ def test_only_s3_uris_are_locations():
 class Bucket:
     """S3 with one object, whose answer says this version."""
 
-    def __init__(self, version):
+    def __init__(self, version: str | None) -> None:
         self.version = version
-        self.asked = {}
+        self.asked: dict[str, Any] = {}
 
     def get_object(self, **asked):
         self.asked = asked
@@ -39,12 +40,13 @@ class Bucket:
 @pytest.mark.parametrize(("answered", "version"), [("v1", "v1"), ("null", None), (None, None)])
 def test_a_download_gives_the_version_that_the_bucket_keeps(tmp_path, answered, version):
     target = tmp_path / "deep/file"
-    assert download(Bucket(answered), Location(bucket="b", key="k"), target) == version
+    bucket: Any = Bucket(answered)
+    assert download(bucket, Location(bucket="b", key="k"), target) == version
     assert target.read_bytes() == b"text"
 
 
 def test_a_version_is_asked_for_by_its_id(tmp_path):
-    bucket = Bucket("v1")
+    bucket: Any = Bucket("v1")
     download(bucket, Location(bucket="b", key="k"), tmp_path / "file", version_id="v1")
     assert bucket.asked == {"Bucket": "b", "Key": "k", "VersionId": "v1"}
 

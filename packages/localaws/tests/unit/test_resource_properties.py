@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from botocore.validate import ParamValidator
 
@@ -7,7 +9,7 @@ from localaws.kit.service import ResourceRequest
 
 
 def shape(service, operation, *members):
-    found = service_model(service).operation_model(operation).input_shape
+    found: Any = service_model(service).operation_model(operation).input_shape
     for member in members:
         found = found.members[member]
     return found

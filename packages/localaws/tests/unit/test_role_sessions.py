@@ -1,4 +1,5 @@
 from itertools import count
+from typing import Any
 
 import pytest
 
@@ -38,7 +39,8 @@ class Host:
 @pytest.fixture
 def world():
     """(host, sessions, clock): the clock's only value is the time in seconds."""
-    host, clock = Host(), [0.0]
+    host: Any = Host()
+    clock = [0.0]
     return host, RoleSessions(host, principal="x.amazonaws.com", now=lambda: clock[0]), clock
 
 

@@ -1,14 +1,10 @@
 import pytest
 
-from localaws.sagemaker.algorithm_images import find_algorithm
+from localaws.factorization_machines import FactorizationMachines
+from localaws.sagemaker.algorithm_images import Algorithm, find_algorithm
+from localaws.xgboost import XGBoost
 
-
-class Named:
-    def __init__(self, repository):
-        self.repository = repository
-
-
-ALGORITHMS = [Named("factorization-machines"), Named("xgboost")]
+ALGORITHMS: list[Algorithm] = [FactorizationMachines(), XGBoost()]
 
 
 @pytest.mark.parametrize(
@@ -16,8 +12,8 @@ ALGORITHMS = [Named("factorization-machines"), Named("xgboost")]
     [
         ("382416733822.dkr.ecr.us-east-1.amazonaws.com/factorization-machines:1", "factorization-machines"),
         ("382416733822.dkr.ecr.us-east-1.amazonaws.com/factorization-machines", "factorization-machines"),
-        ("111122223333.dkr.ecr.cn-north-1.amazonaws.com.cn/xgboost@sha256:ab12", "xgboost"),
-        ("111122223333.dkr.ecr.us-east-1.amazonaws.com/team/xgboost:1", None),
+        ("111122223333.dkr.ecr.cn-north-1.amazonaws.com.cn/sagemaker-xgboost@sha256:ab12", "sagemaker-xgboost"),
+        ("111122223333.dkr.ecr.us-east-1.amazonaws.com/team/sagemaker-xgboost:1", None),
         ("factorization-machines:1", None),
         ("docker.io/factorization-machines:1", None),
         ("", None),

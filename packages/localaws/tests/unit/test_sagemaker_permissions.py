@@ -32,7 +32,7 @@ def test_making_an_endpoint_asks_for_its_configuration_too():
 
 
 def test_the_tags_of_what_exists_are_condition_keys():
-    rule = on("StopTrainingJob", ("training-job", "Name"), tags_of={"arn:aws:sagemaker:r:1:training-job/job": {"run": "7"}}.get)
+    rule = on("StopTrainingJob", ("training-job", "Name"), tags_of={"arn:aws:sagemaker:r:1:training-job/job": {"run": "7"}}.__getitem__)
     assert rule(CALLER, {"Name": "Job"})[0].context == {"aws:ResourceTag/run": "7", "sagemaker:ResourceTag/run": "7"}
 
 

@@ -1,4 +1,5 @@
 import pytest
+from optuna.distributions import FloatDistribution, IntDistribution
 
 from localaws.sagemaker.hyperparameter_search import Search
 from localaws.sagemaker.ranges import dimensions
@@ -38,7 +39,9 @@ def median(values):
     ],
 )
 def test_the_scaling_decides_where_it_looks(ranges, logarithmic):
-    assert dimensions(ranges)[0].distribution.log is logarithmic
+    (dimension,) = dimensions(ranges)
+    assert isinstance(dimension.distribution, FloatDistribution | IntDistribution)
+    assert dimension.distribution.log is logarithmic
 
 
 def test_values_stay_within_their_range_and_have_their_type():

@@ -8,7 +8,9 @@ from localaws.front.wire_protocol import service_model
 
 
 def found(name, members, service="sagemaker"):
-    return problems(service_model(service).operation_model(name).input_shape, members)
+    shape = service_model(service).operation_model(name).input_shape
+    assert shape is not None
+    return problems(shape, members)
 
 
 def test_a_good_request_has_no_problem():

@@ -72,6 +72,7 @@ def test_macros_and_parameters_from_ssm_are_refused():
 def test_every_property_that_we_honour_exists_and_every_create_only_one_replaces():
     for kind, ours in RESOURCE_TYPES.items():
         schema = resource_schema(kind)
+        assert schema is not None
         assert ours.properties <= set(schema["properties"]), kind
         create_only = {path.removeprefix("/properties/") for path in schema.get("createOnlyProperties", ())}
         assert {name for name in create_only if "/" not in name} & ours.properties <= ours.replacing, kind

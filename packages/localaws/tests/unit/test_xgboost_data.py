@@ -81,7 +81,8 @@ def test_libsvm_lines_may_have_weights_blank_lines_and_different_widths(tmp_path
 def test_parquet_of_pandas_is_read_to_the_bit(tmp_path: Path) -> None:
     values = numbers(200, 4)
     pd.DataFrame(values, columns=list("yabc")).assign(i=range(200)).to_parquet(tmp_path / "a.parquet")
-    rows = read(tmp_path, "parquet", **{"y=1__a": (tmp_path / "a.parquet").read_bytes()})
+    files: dict[str, Any] = {"y=1__a": (tmp_path / "a.parquet").read_bytes()}
+    rows = read(tmp_path, "parquet", **files)
     np.testing.assert_array_equal(rows.features[:, :3], values[:, 1:])
     np.testing.assert_array_equal(rows.features[:, 3], range(200))
 
@@ -140,11 +141,12 @@ def channels(*types: str | None) -> dict[str, dict[str, str]]:
 
 
 def test_the_content_type_says_the_format_and_is_libsvm_by_default() -> None:
-    for kind, content_types in {
+    formats: dict[str, list[str | None]] = {
         "csv": ["csv", "text/csv", "Text/CSV", "text/csv; label_size=1", "text/csv;charset=utf-8"],
         "libsvm": [None, "", "libsvm", "text/libsvm", "text/x-libsvm"],
         "parquet": ["application/x-parquet", "parquet"],
-    }.items():
+    }
+    for kind, content_types in formats.items():
         assert {data_format(channels(content_type, content_type)) for content_type in content_types} == {kind}
     assert data_format(channels("text/libsvm", None)) == "libsvm"
 

@@ -12,7 +12,7 @@ from localaws.kit.service import AwsError
 _OWN_KEYS = frozenset({"sagemaker"})
 
 
-def tags_in(items: Iterable[Mapping[str, str]] | Mapping[str, Any] | None) -> dict[str, str]:
+def tags_in(items: Iterable[Mapping[str, Any]] | Mapping[str, Any] | None) -> dict[str, str]:
     """The tags of a list, or of a template's map, as text by key."""
     if isinstance(items, Mapping):
         return {str(key): str(value) for key, value in items.items()}
