@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 import ratings_in_pandas
 from botocore.exceptions import ClientError
-from started import allow, start_local_aws, wait_until_saved
+from started import LocalAws, allow, start_local_aws, wait_until_saved
 from waiting import HANG_S, wait_until
 
 from localaws import lifecycle
@@ -83,7 +83,7 @@ class Lake:
 
 
 @pytest.fixture(scope="module")
-def lake(local_aws: Any) -> Lake:
+def lake(local_aws: LocalAws) -> Lake:
     name = f"lake-{uuid.uuid4().hex[:8]}"
     local_aws.client("s3").create_bucket(Bucket=name)
     database = name.replace("-", "_")
@@ -280,7 +280,7 @@ def test_formats_that_are_not_honoured_are_refused_by_name(lake: Lake) -> None:
     assert rows(lake, "SELECT a FROM nested") == [("1",)]
 
 
-def test_a_changed_object_is_read_again_and_an_unchanged_one_is_not_sent_twice(lake: Lake, local_aws: Any) -> None:
+def test_a_changed_object_is_read_again_and_an_unchanged_one_is_not_sent_twice(lake: Lake, local_aws: LocalAws) -> None:
     lake.table("changing", columns=(("n", "bigint"),))
     cache = local_aws.home / "athena" / "objects"
     lake.put("changing/a", "1\n")
@@ -407,7 +407,7 @@ def test_a_role_without_the_output_buckets_location_cannot_start(lake: Lake, as_
         start(athena, lake, "SELECT 1")
 
 
-def test_a_role_is_held_to_its_workgroup(lake: Lake, aws: Aws, as_role: Callable[..., Aws], local_aws: Any) -> None:
+def test_a_role_is_held_to_its_workgroup(lake: Lake, aws: Aws, as_role: Callable[..., Aws], local_aws: LocalAws) -> None:
     name = f"team-{uuid.uuid4().hex[:8]}"
     aws("athena").create_work_group(Name=name, Configuration={"ResultConfiguration": {"OutputLocation": lake.output}})
     arn = f"arn:aws:athena:{local_aws.region}:{local_aws.account}:workgroup/{name}"
@@ -486,7 +486,7 @@ def test_the_data_catalog_is_shown_through_glue(lake: Lake, aws: Aws) -> None:
 
 
 @pytest.fixture
-def connection(lake: Lake, local_aws: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def connection(lake: Lake, local_aws: LocalAws, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     import boto3
     from pyathena import connect
 
@@ -576,7 +576,7 @@ def test_a_hundred_thousand_ratings_are_cleaned_hashed_split_and_unloaded(lake: 
     assert found.groupby("user_id").apply(lambda rows: (rows["split"] == "test").sum(), include_groups=False).eq(10).all()
 
 
-def test_the_aws_cli_runs_a_query(lake: Lake, local_aws: Any, tmp_path: Path) -> None:
+def test_the_aws_cli_runs_a_query(lake: Lake, local_aws: LocalAws, tmp_path: Path) -> None:
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), **local_aws.environment}
     command = [str(Path(sys.executable).with_name("aws")), "athena", "start-query-execution", "--query-string", "SELECT 1 AS one"]
     command += ["--result-configuration", f"OutputLocation={lake.output}", "--output", "text"]

@@ -9,9 +9,9 @@ import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
+from started import LocalAws
 from waiting import HANG_S
 
 ROOT = Path(__file__).parents[2]
@@ -28,7 +28,7 @@ def ratings() -> str:
 
 
 @pytest.fixture
-def project(tmp_path: Path, local_aws: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def project(tmp_path: Path, local_aws: LocalAws, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A copy of the project without a lake of these initials; the environment points to the local AWS."""
     from mlkit.aws.session import Session
     from mlkit.aws.stacks import delete_stack

@@ -11,11 +11,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import nbformat
 import papermill
 import pytest
+from started import LocalAws
 from waiting import HANG_S
 
 ROOT = Path(__file__).parents[2]
@@ -40,7 +40,7 @@ def small_ratings() -> str:
 
 
 @pytest.fixture
-def small_project(tmp_path: Path, local_aws: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def small_project(tmp_path: Path, local_aws: LocalAws, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A copy of the project whose lake, under initials of its own, holds the small ratings; the environment points to the local AWS."""
     from mlkit.aws.session import Session
     from mlkit.aws.stacks import delete_stack, deploy_stack

@@ -16,6 +16,7 @@ import nbformat
 import numpy as np
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from project_pipeline import script
+from started import LocalAws
 from waiting import HANG_S, wait_until
 
 from mlkit.evidence.run_record import RunRecord
@@ -47,12 +48,12 @@ DEAF = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n" + SLEEPS
 class World:
     """A local AWS with a bucket of evidence and data, and a role under which jobs train."""
 
-    local_aws: Any
+    local_aws: LocalAws
     bucket: str
     role: str
 
     @classmethod
-    def made_in(cls, local_aws: Any) -> "World":
+    def made_in(cls, local_aws: LocalAws) -> "World":
         bucket, iam = f"faults-{uuid.uuid4().hex[:12]}", local_aws.client("iam")
         local_aws.client("s3").create_bucket(Bucket=bucket)
         keys = np.array([[user, 4 + movie] for user in range(4) for movie in range(4)] * 4000, dtype=np.int64)

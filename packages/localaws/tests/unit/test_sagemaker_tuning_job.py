@@ -1,5 +1,6 @@
 import pytest
 
+from localaws.sagemaker.log_metrics import Metric
 from localaws.sagemaker.training_job import TrainingJob
 from localaws.sagemaker.tuning_job import TuningJob
 
@@ -11,7 +12,7 @@ def tuning(kind):
 
 
 def job(name, value, status="Completed"):
-    metrics = [] if value is None else [{"MetricName": "test:rate", "Value": value, "Timestamp": 1.0}]
+    metrics = [] if value is None else [Metric(MetricName="test:rate", Value=value, Timestamp=1.0)]
     made = TrainingJob(name=name, arn=name, created=1.0, modified=1.0, request={}, metrics=metrics)
     made.enter(status, 1.0)
     return made

@@ -5,7 +5,7 @@ Source: AWS CodeBuild User Guide, "Build notifications input format reference".
 
 from typing import Any
 
-from localaws.codebuild.build_record import Build
+from localaws.codebuild.build_record import Build, BuildPhase
 from localaws.kit.service import Host
 from localaws.kit.timestamps import moment
 
@@ -67,7 +67,7 @@ def _information(build: Build) -> dict[str, Any]:
     }
 
 
-def _context(phase: dict[str, Any]) -> str:
+def _context(phase: BuildPhase) -> str:
     texts = [f"{context['statusCode']}: {context['message']}" for context in phase.get("contexts", ())]
     return f"[{', '.join(texts)}]"
 

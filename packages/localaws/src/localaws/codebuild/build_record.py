@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 from urllib.parse import quote
 
 from localaws.codebuild import phases
@@ -21,6 +21,17 @@ _SHOWN = (
     "queuedTimeoutInMinutes",
     "encryptionKey",
 )
+
+
+class BuildPhase(TypedDict):
+    """BatchGetBuilds' BuildPhase, with times in seconds. A phase that has not ended has only its type and its start."""
+
+    phaseType: str
+    startTime: float
+    phaseStatus: NotRequired[str]
+    endTime: NotRequired[float]
+    durationInSeconds: NotRequired[int]
+    contexts: NotRequired[list[dict[str, str]]]
 
 
 @dataclass(kw_only=True)
@@ -42,7 +53,7 @@ class Build:
     from_pipeline: bool = False
     source_version: str | None = None
     resolved_source_version: str | None = None
-    phases: list[dict[str, Any]] = field(default_factory=list)
+    phases: list[BuildPhase] = field(default_factory=list)
     ended: float | None = None
     exported: list[dict[str, str]] = field(default_factory=list)
     artifacts: dict[str, Any] = field(default_factory=dict)
@@ -61,7 +72,7 @@ class Build:
 
     @property
     def current_phase(self) -> str:
-        return str(self.phases[-1]["phaseType"])
+        return self.phases[-1]["phaseType"]
 
     @property
     def status(self) -> str:

@@ -4,9 +4,17 @@ import math
 import re
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TypedDict
 
 from localaws.sagemaker.algorithm_images import MetricDefinition
+
+
+class Metric(TypedDict):
+    """One of DescribeTrainingJob's FinalMetricDataList, with its time in seconds since the epoch."""
+
+    MetricName: str
+    Value: float
+    Timestamp: float
 
 
 class MetricReader:
@@ -15,7 +23,7 @@ class MetricReader:
     def __init__(self, definitions: Sequence[MetricDefinition], *, clock: Callable[[], float] = time.time) -> None:
         self._patterns = [(definition.name, re.compile(definition.regex)) for definition in definitions]
         self._clock = clock
-        self._last: dict[str, dict[str, Any]] = {}
+        self._last: dict[str, Metric] = {}
 
     def read(self, lines: Sequence[str]) -> None:
         for line in lines:
@@ -23,8 +31,8 @@ class MetricReader:
                 for match in pattern.finditer(line):
                     self._take(name, match)
 
-    def final(self) -> list[dict[str, Any]]:
-        """FinalMetricDataList, with Timestamp in seconds. In the order of the definitions."""
+    def final(self) -> list[Metric]:
+        """FinalMetricDataList, in the order of the definitions."""
         return [self._last[name] for name, _ in self._patterns if name in self._last]
 
     def _take(self, name: str, match: re.Match[str]) -> None:

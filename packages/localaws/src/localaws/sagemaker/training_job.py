@@ -3,9 +3,10 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 from localaws.kit.timestamps import moment
+from localaws.sagemaker.log_metrics import Metric
 from localaws.sagemaker.resource_tables import Resource
 
 # SecondaryStatus -> TrainingJobStatus
@@ -52,21 +53,30 @@ _ECHOED = (
 _FLAGS = ("EnableNetworkIsolation", "EnableInterContainerTrafficEncryption", "EnableManagedSpotTraining")
 
 
+class Transition(TypedDict):
+    """One of DescribeTrainingJob's SecondaryStatusTransitions, with times in seconds. The last one has no end while the job runs."""
+
+    Status: str
+    StartTime: float
+    EndTime: NotRequired[float]
+    StatusMessage: str
+
+
 @dataclass(kw_only=True)
 class TrainingJob(Resource):
     """`request` is CreateTrainingJob's, with AWS's defaults filled in. Times are seconds since the epoch."""
 
     request: dict[str, Any]
-    transitions: list[dict[str, Any]] = field(default_factory=list)
+    transitions: list[Transition] = field(default_factory=list)
     tuning_job_arn: str | None = None
     failure_reason: str | None = None
     started: float | None = None
     ended: float | None = None
-    metrics: list[dict[str, Any]] = field(default_factory=list)
+    metrics: list[Metric] = field(default_factory=list)
 
     @property
     def secondary_status(self) -> str:
-        return str(self.transitions[-1]["Status"])
+        return self.transitions[-1]["Status"]
 
     @property
     def status(self) -> str:
