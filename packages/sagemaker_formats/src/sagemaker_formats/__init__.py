@@ -1,7 +1,7 @@
 """The bytes that SageMaker's built-in algorithms read and write.
 
 recordio    RecordIO-protobuf files of training rows: `Rows`, `encode`, `decode`, `read`, `write_shard`
-inference   an endpoint's requests and answers: RecordIO-protobuf, JSON, JSON lines
+inference   an endpoint's requests and answers in RecordIO-protobuf
 errors      `InvalidData`, the one error of this package
 jit         how functions are compiled and kept
 """
