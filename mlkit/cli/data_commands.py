@@ -14,7 +14,7 @@ NAMES = ("data", "predict")
 
 
 class Commands(Protocol):
-    """The interface of a module mlkit.cli.<kind>."""
+    """The interface of a module mlkit.cli.<kind>_data."""
 
     app: typer.Typer
 
