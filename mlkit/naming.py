@@ -9,12 +9,25 @@ from mlkit.errors import UsageError
 ENVIRONMENTS = ("dev", "qa", "production")
 PIPELINE_ENVIRONMENTS = ("qa", "production")  # the stacks that the pipeline's template deploys
 ENDPOINT_TEMPLATE = Path("CloudFormation") / "sagemaker_prediction_endpoint.yaml"
-PIPELINE_TEMPLATE = Path("CloudFormation") / "codepipeline.yaml"
 DATALAKE_TEMPLATE = Path("CloudFormation") / "datalake.yaml"
+FOUNDATION_TEMPLATE = Path("CloudFormation") / "pipeline_foundation.yaml"
+ENDPOINT_ROLE_TEMPLATE = Path("CloudFormation") / "pipeline_endpoint_role.yaml"
+BUILDS_TEMPLATE = Path("CloudFormation") / "pipeline_builds.yaml"
+PIPELINE_TEMPLATE = Path("CloudFormation") / "codepipeline.yaml"
+# In the order of deployment, because each imports what the stacks before it export.
+PIPELINE_TEMPLATES = (FOUNDATION_TEMPLATE, ENDPOINT_ROLE_TEMPLATE, BUILDS_TEMPLATE, PIPELINE_TEMPLATE)
 CONFIGURATIONS = Path("CloudFormation") / "configuration_*.json"  # template configuration files, one per environment
 EXECUTION_TAG = "mlkit:pipeline-execution"  # on jobs and stacks of an execution: its id
 JOB_KEY_TAG = "mlkit:job-key"  # on jobs: the key by which a later run takes over their result
 EVENT_SOURCE = "mlkit"  # of the events that a build sends
+_EXECUTION_ROLE = "execution-role"
+# What each template exports; the exports' names have the initials and `-ml-lab-` before these.
+EXPORTS = {
+    DATALAKE_TEMPLATE: (_EXECUTION_ROLE,),
+    FOUNDATION_TEMPLATE: ("pipeline-key", "artifact-bucket", "staging-bucket", "evidence-bucket"),
+    ENDPOINT_ROLE_TEMPLATE: ("endpoint-stack-role",),
+    BUILDS_TEMPLATE: ("model-training", "test-endpoint", "seal-evidence", "verify-approval"),
+}
 _LAB = "-ml-lab-"
 _DATASET = re.compile(r"[a-z][a-z0-9-]{0,38}[a-z0-9]")
 _INITIALS = re.compile(r"[a-z][a-z0-9-]{0,18}[a-z0-9]")
@@ -74,7 +87,7 @@ class LabNames:
 
     @property
     def execution_role_export(self) -> str:
-        return f"{self.prefix}execution-role"
+        return f"{self.prefix}{_EXECUTION_ROLE}"
 
     @property
     def datalake_stack(self) -> str:
@@ -82,7 +95,14 @@ class LabNames:
 
     @property
     def pipeline_stack(self) -> str:
+        """The stack of PIPELINE_TEMPLATE."""
         return f"{self.prefix}pipeline"
+
+    @property
+    def pipeline_stacks(self) -> dict[Path, str]:
+        """The stacks of PIPELINE_TEMPLATES, in their order."""
+        names = (f"{self.pipeline_stack}-{part}" for part in ("foundation", "endpoint-role", "builds"))
+        return dict(zip(PIPELINE_TEMPLATES, (*names, self.pipeline_stack), strict=True))
 
     def endpoint(self, environment: str) -> str:
         """The endpoint's name. It never changes, because applications use it."""

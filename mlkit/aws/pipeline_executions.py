@@ -52,7 +52,9 @@ def pipeline_name(aws: Session, stack: str) -> str:
     try:
         return stack_outputs(aws, stack)["Pipeline"]
     except NotFound as error:
-        raise NotFound(f"There is no stack {stack}", cure="Deploy CloudFormation/codepipeline.yaml, or use `mlkit local run`.") from error
+        raise NotFound(
+            f"There is no stack {stack}", cure="Deploy the pipeline with `mlkit pipeline deploy`, or use `mlkit local run`."
+        ) from error
 
 
 def start(aws: Session, pipeline: str, *, commit: str | None = None) -> str:

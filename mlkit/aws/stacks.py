@@ -1,7 +1,8 @@
 """CloudFormation stacks: create or update, watch, delete."""
 
+import shlex
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,9 +33,9 @@ class Stack:
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
-def deploy_command(template: Path, name: str, parameters: Mapping[str, str]) -> str:
-    """The AWS CLI command that does the same as `deploy_stack`."""
-    given = " ".join(f"{key}={value}" for key, value in parameters.items())
+def deploy_command(template: Path, name: str, parameters: Mapping[str, str], *, hidden: Collection[str] = ()) -> str:
+    """The AWS CLI command that does the same as `deploy_stack`. `hidden` parameters become shell variables of the same names."""
+    given = " ".join(f'{key}="${key}"' if key in hidden else shlex.quote(f"{key}={value}") for key, value in parameters.items())
     command = f"aws cloudformation deploy --template-file {template.as_posix()} --stack-name {name}"
     return f"{command} --capabilities CAPABILITY_IAM --parameter-overrides {given}"
 

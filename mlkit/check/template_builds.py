@@ -1,7 +1,8 @@
 """What CloudFormation templates give to builds: which project runs which buildspec, and what its variables may hold.
 
-Followed are literals, parameters (AllowedValues, else Default), !Sub, !If, !Join and !FindInMap of these, and a pipeline's own
-variables. What is known on AWS only - imports, attributes, another action's output, secrets - is UNKNOWN.
+Followed are literals, parameters (AllowedValues, else Default), !Sub, !If, !Join and !FindInMap of these, a pipeline's own variables,
+and the import of a project that another template exports. What is known on AWS only - other imports, attributes, another action's
+output, secrets - is UNKNOWN.
 """
 
 import json
@@ -152,15 +153,30 @@ def _actions(
 ) -> Iterator[tuple[str, dict[str, Setting]]]:
     """The pipelines' actions that start the project, each with the variables that it sets."""
     names = {name for name in template.values(properties.get("Name")) if UNKNOWN not in name}
+    exports = set(_exports(template, logical_id))
     for other in templates:
         for _, pipeline in other.resources("AWS::CodePipeline::Pipeline"):
             for stage in map(_mapping, items(pipeline.get("Stages"))):
                 for action in map(_mapping, items(stage.get("Actions"))):
                     configuration = _mapping(action.get("Configuration"))
                     project = configuration.get("ProjectName")
-                    if (other is template and project == {"Ref": logical_id}) or names & set(other.values(project)):
+                    by_ref = other is template and project == {"Ref": logical_id}
+                    if by_ref or names & set(other.values(project)) or exports & set(_imports(other, project)):
                         label = f"{stage.get('Name', '')}.{action.get('Name', '')}"
                         yield label, _action_settings(other, pipeline, configuration.get("EnvironmentVariables"), label)
+
+
+def _exports(template: Template, logical_id: str) -> Iterator[str]:
+    """The names under which the template exports the resource's Ref."""
+    for output in map(_mapping, _mapping(template.content.get("Outputs")).values()):
+        if output.get("Value") == {"Ref": logical_id} and "Export" in output:
+            yield from template.values(_mapping(output["Export"]).get("Name"))
+
+
+def _imports(template: Template, node: Any) -> tuple[str, ...]:
+    """The names of exports that the node imports. A name of which nothing is known is left out."""
+    imported = _mapping(node).get("Fn::ImportValue")
+    return tuple(name for name in template.values(imported) if name != UNKNOWN)
 
 
 def _action_settings(template: Template, pipeline: Mapping[str, Any], node: Any, label: str) -> dict[str, Setting]:

@@ -1,6 +1,5 @@
 """mlkit local run | approve | reject | stop: the pipeline of CloudFormation/codepipeline.yaml on the local AWS."""
 
-import re
 import subprocess
 import time
 from collections.abc import Mapping
@@ -11,17 +10,19 @@ from typing import TYPE_CHECKING, Final
 from mlkit.cli import console, local_server, pipeline_report
 from mlkit.cli.approval import settle
 from mlkit.cli.console import Elapsed, StackEvents, out, step
+from mlkit.cli.pipeline_commands import deploy_planned
 from mlkit.cli.pipeline_report import ShownExecution
 from mlkit.cli.shared_options import INITIALS
 from mlkit.errors import UsageError
-from mlkit.naming import DATALAKE_TEMPLATE, PIPELINE_TEMPLATE, LabNames
+from mlkit.naming import DATALAKE_TEMPLATE, LabNames
 from mlkit.settings import Project
 
 if TYPE_CHECKING:
     from mlkit.aws.pipeline_executions import Approval
     from mlkit.aws.session import Session
 
-OWNER, REPO, BRANCH = "local", "mlkit", "main"
+OWNER, REPO = "local", "mlkit"
+_PARAMETERS = {"Email": "approver@example.com", "GitHubUser": OWNER, "Repo": REPO, "Branch": "main", "BakeSeconds": "0"}
 _POLL_S = 0.5
 
 
@@ -37,25 +38,28 @@ class Options:
 
 
 def run(project: Project, options: Options) -> None:
-    """Deploy both stacks, run the pipeline on the repository's HEAD, and print the actions, the match rate and the paths of the results."""
-    from mlkit.aws import pipeline_executions
+    """Deploy lake and pipeline, run the pipeline on the repository's HEAD, and print its actions, the match rate and where results are."""
+    from mlkit.aws import pipeline_executions, pipeline_stacks
 
+    names, given = project.names(options.your_initials), {**_PARAMETERS, **options.parameters}
+    # Whatever these refuse is refused before anything is started.
     if options.approve is not None:
         pipeline_executions.check_comment(options.approve)
-    head(project.root)  # raises before anything is started
-    check_parameters(project, options.parameters)
+    head(project.root)
+    pipeline_stacks.plan(project.root, names, given)
     with step("Local AWS"):
         running = local_server.start(project, options.port)
         out.print(f"  {running.endpoint_url}, account {running.account}, {running.region}")
     with console.environment(local_server.environment(project)):
         from mlkit.aws.session import Session
 
-        aws, names = Session(), project.names(options.your_initials)
-        outputs = _deploy(aws, project, names, options)
+        aws = Session()
+        outputs = _deploy(aws, project, names, given)
         _follow_to_the_end(aws, project, names, outputs, options)
 
 
-def _deploy(aws: "Session", project: Project, names: LabNames, options: Options) -> Mapping[str, str]:
+def _deploy(aws: "Session", project: Project, names: LabNames, given: Mapping[str, str]) -> Mapping[str, str]:
+    from mlkit.aws import pipeline_stacks
     from mlkit.aws.stacks import deploy_stack
     from mlkit.cli.data_commands import commands_of
 
@@ -65,13 +69,8 @@ def _deploy(aws: "Session", project: Project, names: LabNames, options: Options)
         deploy_stack(aws, names.datalake_stack, project.root / DATALAKE_TEMPLATE, lake, capabilities=capabilities, on_event=StackEvents())
     with step("Data"):
         commands_of(project).load_table(project, project.about.source, names.initials)
-    with step("Pipeline (CloudFormation/codepipeline.yaml)"):
-        given = {"Email": "approver@example.com", "GitHubUser": OWNER, "Repo": REPO, "Branch": BRANCH, "BakeSeconds": "0"}
-        about = {"YourInitials": names.initials, "Dataset": names.dataset}
-        parameters = {**about, "ConnectionArn": _connection(aws), **given, **options.parameters}
-        template = project.root / PIPELINE_TEMPLATE
-        stack = deploy_stack(aws, names.pipeline_stack, template, parameters, capabilities=capabilities, on_event=StackEvents())
-    return stack.outputs
+    planned = pipeline_stacks.plan(project.root, names, {**given, "ConnectionArn": _connection(aws)})
+    return deploy_planned(aws, project, planned).outputs
 
 
 def _connection(aws: "Session") -> str:
@@ -81,18 +80,6 @@ def _connection(aws: "Session") -> str:
         if known["ConnectionName"] == REPO:
             return str(known["ConnectionArn"])
     return str(client.create_connection(ProviderType="GitHub", ConnectionName=REPO)["ConnectionArn"])
-
-
-def check_parameters(project: Project, given: Mapping[str, str]) -> None:
-    """Raises UsageError for a value that the pipeline's template does not allow, before anything is deployed for it."""
-    from mlkit.project.yaml_lines import load
-
-    described = load((project.root / PIPELINE_TEMPLATE).read_text())["Parameters"]
-    for name, value in given.items():
-        allowed, pattern = described[name].get("AllowedValues", [value]), described[name].get("AllowedPattern", ".*")
-        if value not in allowed or not re.fullmatch(pattern, value):
-            needed = described[name].get("ConstraintDescription") or f"one of {', '.join(allowed)}."
-            raise UsageError(f"The stack's parameter {name} is {value!r}", cure=f"It takes {needed}")
 
 
 def head(root: Path) -> str:

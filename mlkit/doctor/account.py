@@ -1,17 +1,16 @@
 """What several checks of one AWS need, fetched once: caller, stacks, table, execution role."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlkit.aws.session import Session, aws_errors
 from mlkit.aws.stacks import deploy_command
 from mlkit.doctor.read_only_session import ReadingSession
 from mlkit.errors import AccessDenied, NotFound
-from mlkit.naming import DATALAKE_TEMPLATE, PIPELINE_TEMPLATE, LabNames
+from mlkit.naming import DATALAKE_TEMPLATE, LabNames
 from mlkit.parameters import read_parameters
 from mlkit.settings import Project
 
@@ -76,8 +75,9 @@ class Account:
         return False
 
     @cached_property
-    def pipeline_stack(self) -> "StackTypeDef | None":
-        return self._stack(self.names.pipeline_stack)
+    def pipeline_stacks(self) -> Mapping[str, "StackTypeDef | None"]:
+        """The pipeline's stacks by name, in the order of deployment."""
+        return {name: self._stack(name) for name in self.names.pipeline_stacks.values()}
 
     @cached_property
     def table(self) -> "TableTypeDef":
@@ -107,17 +107,15 @@ class Account:
     @property
     def deploy_lake(self) -> str:
         """The command that deploys the lake."""
-        return self._deploy(DATALAKE_TEMPLATE, self.names.datalake_stack)
+        return self._deployed_by(deploy_command(DATALAKE_TEMPLATE, self.names.datalake_stack, {"YourInitials": self.names.initials}))
 
     @property
     def deploy_pipeline(self) -> str:
-        more = {"Email": "you@example.com", "GitHubUser": "you", "Repo": "the-repository", "ConnectionArn": "arn:..."}
-        return self._deploy(PIPELINE_TEMPLATE, self.names.pipeline_stack, Dataset=self.names.dataset, **more)
+        given = "Email=you@example.com GitHubUser=you Repo=the-repository ConnectionArn=arn:..."
+        return self._deployed_by(f"mlkit pipeline deploy --your-initials {self.names.initials} {given}")
 
-    def _deploy(self, template: Path, stack: str, **parameters: str) -> str:
-        if self.deploys:
-            return f"`{self.deploys}` deploys it"
-        return f"`{deploy_command(template, stack, {'YourInitials': self.names.initials, **parameters})}`"
+    def _deployed_by(self, command: str) -> str:
+        return f"`{self.deploys}` deploys it" if self.deploys else f"`{command}`"
 
     def _stack(self, name: str) -> "StackTypeDef | None":
         try:

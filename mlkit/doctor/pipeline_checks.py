@@ -1,16 +1,26 @@
-"""Checks of the pipeline: its stack, the connection to the repository, the approver's subscription."""
+"""Checks of the pipeline: its stacks, the connection to the repository, the approver's subscription."""
 
 from mlkit.doctor.account import Account
 from mlkit.doctor.checking import Check
-from mlkit.doctor.findings import Finding, fail, ok, skipped, warn
+from mlkit.doctor.findings import CheckStatus, Finding, fail, ok, skipped, warn
 from mlkit.doctor.stack_findings import judge_stack
 
 _TOPIC = "ApprovalTopic"  # the template's logical id
 
 
 def stack(account: Account) -> Finding:
-    found = account.pipeline_stack
-    return judge_stack(found) if found else skipped(f"no stack {account.names.pipeline_stack}", account.deploy_pipeline)
+    """The pipeline's stack and those that it imports from: the first failed one, otherwise the first with a warning."""
+    stacks, pipeline = account.pipeline_stacks, account.names.pipeline_stack
+    judged = [judge_stack(found) for found in stacks.values() if found]
+    if failed := [finding for finding in judged if finding.outcome is CheckStatus.FAIL]:
+        return failed[0]
+    if stacks[pipeline] is None:
+        return skipped(f"no stack {pipeline}", account.deploy_pipeline)
+    if warned := [finding for finding in judged if finding.outcome is CheckStatus.WARN]:
+        return warned[0]
+    if missing := [name for name, found in stacks.items() if not found]:
+        return warn(f"no stack {missing[0]}: an earlier mlkit deployed the pipeline", account.deploy_pipeline)
+    return ok(f"{pipeline} and the {len(stacks) - 1} stacks that it imports from are complete")
 
 
 def connection(account: Account) -> Finding:
@@ -49,8 +59,9 @@ def subscription(account: Account) -> Finding:
 
 
 def _parameters(account: Account) -> dict[str, str]:
-    assert account.pipeline_stack is not None  # both checks need the stack
-    return {item["ParameterKey"]: item.get("ParameterValue", "") for item in account.pipeline_stack.get("Parameters", [])}
+    found = account.pipeline_stacks[account.names.pipeline_stack]
+    assert found is not None  # both checks need the stack
+    return {item["ParameterKey"]: item.get("ParameterValue", "") for item in found.get("Parameters", [])}
 
 
 CHECKS = (

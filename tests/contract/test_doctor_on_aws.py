@@ -24,6 +24,7 @@ from waiting import HANG_S
 
 from localaws import ports
 from mlkit import errors
+from mlkit.aws.pipeline_stacks import plan
 from mlkit.aws.session import Session
 from mlkit.aws.stacks import deploy_stack
 from mlkit.cli import local_checks
@@ -32,7 +33,7 @@ from mlkit.doctor.account import Account
 from mlkit.doctor.checking import Check, Group, examine, exit_code
 from mlkit.doctor.findings import CheckStatus, Finding
 from mlkit.doctor.read_only_session import ReadingSession, WouldChange
-from mlkit.naming import DATALAKE_TEMPLATE, PIPELINE_TEMPLATE, LabNames
+from mlkit.naming import DATALAKE_TEMPLATE, LabNames
 from mlkit.settings import Project
 
 ROOT = Path(__file__).parents[2]
@@ -71,7 +72,8 @@ def deployed(local_aws: LocalAws, pointed: None) -> str:
     aws.client("s3").put_object(Bucket=BUCKET, Key=RATINGS, Body=(HEADER + rows).encode())
     connection: str = aws.client("codeconnections").create_connection(ProviderType="GitHub", ConnectionName="doctor")["ConnectionArn"]
     given |= {"Email": "a@example.com", "GitHubUser": "local", "ConnectionArn": connection}
-    deploy_stack(aws, NAMES.pipeline_stack, ROOT / PIPELINE_TEMPLATE, given, capabilities=("CAPABILITY_IAM",))
+    for stack in plan(ROOT, NAMES, given):
+        stack.deploy(aws, ROOT)
     return connection
 
 
@@ -296,7 +298,7 @@ def test_an_account_was_asked_for_and_something_else_answers() -> None:
 def answered(check: str, *answers: tuple[str, str, dict[str, Any]], errors_: Sequence[tuple[str, str, str, int]] = ()) -> Finding:
     """The check's finding where services answer so: (service, operation, answer), or (service, operation, code, HTTP status)."""
     subject = account()
-    _ = subject.caller, subject.lake_stack, subject.pipeline_stack, subject.execution_role  # asked for before anything is answered for AWS
+    _ = subject.caller, subject.lake_stack, subject.pipeline_stacks, subject.execution_role  # asked for before anything is answered for AWS
     stubs: dict[str, Stubber] = {}
     for service in dict.fromkeys([*(item[0] for item in answers), *(item[0] for item in errors_)]):
         stubs[service] = Stubber(subject.aws.client(service))

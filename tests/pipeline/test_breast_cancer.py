@@ -14,12 +14,13 @@ import yaml
 from project_pipeline import ROOT, OnLocalAws, plain_environment, run_in, script
 
 from localaws import lifecycle
+from mlkit.naming import ENDPOINT_TEMPLATE, PIPELINE_TEMPLATES
 from mlkit.notebook import handoff
 from mlkit.notebook.handoff import PreparedData, TestResult, TrainedModel
 from mlkit.settings import Project
 
 EXAMPLE = ROOT / "examples" / "breast_cancer"
-SHARED = ("CloudFormation/codepipeline.yaml", "CloudFormation/sagemaker_prediction_endpoint.yaml")
+SHARED = (*PIPELINE_TEMPLATES, ENDPOINT_TEMPLATE)
 
 
 @dataclass(frozen=True)

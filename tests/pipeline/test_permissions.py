@@ -11,7 +11,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from tiny_project import IMAGE, PREDICTION, TEMPLATES, deploy, make_repository, outputs, resources, shard, training_job
+from tiny_project import (
+    IMAGE,
+    PREDICTION,
+    TEMPLATES,
+    deploy,
+    deploy_pipeline,
+    make_repository,
+    outputs,
+    pipeline_resources,
+    shard,
+    training_job,
+)
 from waiting import wait_until
 
 from localaws.codeconnections import repositories
@@ -27,6 +38,7 @@ phases:
       - aws athena start-query-execution --work-group perm-ml-lab --query-string 'SELECT count(*) FROM "perm-ml-lab-movielens".u_data'
       - aws glue get-table --database-name perm-ml-lab-movielens --name u_data
       - aws s3api list-objects-v2 --bucket "${STAGING#s3://}" --prefix "steps/$PIPELINE_EXECUTION_ID/"
+      - aws s3 cp --no-progress job.json "$STAGING/$PIPELINE_EXECUTION_ID/Build_and_Train.ModelTraining/job.json"
       - aws s3 cp --no-progress train.recordio s3://perm-ml-id-lab/prepared/train.recordio
       - aws sagemaker list-training-jobs --name-contains fm-perm --status-equals Completed
       - aws sagemaker create-training-job --cli-input-json file://job.json
@@ -71,10 +83,10 @@ phases:
 
 @dataclass(frozen=True)
 class Taken:
-    """A permission of a role's statement, and the action of the pipeline that needs it."""
+    """A permission, the role or managed policy and its statement that hold it, and the action of the pipeline that needs it."""
 
     permission: str
-    role: str
+    holder: str
     statement: str
     action: str
 
@@ -84,9 +96,11 @@ TAKEN = (
     Taken("codeconnections:UseConnection", "PipelineRole", "ReadsTheRepository", "Source.Source"),
     Taken("codebuild:StartBuild", "PipelineRole", "Builds", "Build_and_Train.ModelTraining"),
     Taken("logs:CreateLogStream", "ModelTrainingRole", "WritesItsLog", "Build_and_Train.ModelTraining"),
+    Taken("s3:GetObject", "BuildPolicy", "TakesArtifacts", "Build_and_Train.ModelTraining"),
     Taken("athena:StartQueryExecution", "ModelTrainingRole", "Queries", "Build_and_Train.ModelTraining"),
     Taken("glue:GetTable", "ModelTrainingRole", "ReadsTheTable", "Build_and_Train.ModelTraining"),
     Taken("s3:ListBucket", "ModelTrainingRole", "FindsItsFinishedSteps", "Build_and_Train.ModelTraining"),
+    Taken("s3:PutObject", "StepPolicy", "KeepsEvidenceWhileItRuns", "Build_and_Train.ModelTraining"),
     Taken("s3:PutObject", "ModelTrainingRole", "WritesPreparedDataAndIndex", "Build_and_Train.ModelTraining"),
     Taken("sagemaker:ListTrainingJobs", "ModelTrainingRole", "FindsFinishedJobs", "Build_and_Train.ModelTraining"),
     Taken("sagemaker:CreateTrainingJob", "ModelTrainingRole", "TrainsAndTunes", "Build_and_Train.ModelTraining"),
@@ -94,6 +108,7 @@ TAKEN = (
     Taken("cloudformation:CreateStack", "PipelineRole", "DeploysEndpoints", "QA.LaunchEndpoint"),
     Taken("sagemaker:CreateEndpoint", "EndpointStackRole", "MakesEndpoints", "QA.LaunchEndpoint"),
     Taken("sagemaker:InvokeEndpoint", "TestEndpointRole", "AsksForPredictions", "QA.TestEndpoint"),
+    Taken("s3:PutObject", "StepPolicy", "GivesArtifacts", "QA.TestEndpoint"),
     Taken("s3:PutObject", "SealEvidenceRole", "WritesEvidenceAndReadsWhatIsThereAlready", "QA.SealEvidence"),
     Taken("sns:Publish", "PipelineRole", "AsksForApproval", "Production.ApprovalGate"),
     Taken("s3:GetObject", "VerifyApprovalRole", "ReadsEvidence", "Production.VerifyApproval"),
@@ -110,20 +125,35 @@ class Deployed:
         make_repository(scratch, files(outputs(lake)["ExecutionRole"]))
         repositories.register(local_aws.home / "codeconnections", "perm/tiny", scratch)
         connection = self.client("codeconnections").create_connection(ConnectionName="perm", ProviderType="GitHub")["ConnectionArn"]
-        given = {"YourInitials": "perm", "Email": "perm@example.org", "GitHubUser": "perm", "Repo": "tiny", "ConnectionArn": connection}
-        template = (TEMPLATES / "codepipeline.yaml").read_text()
-        self.pipeline = outputs(deploy(self.cloudformation, "perm-pipeline", template, **given, BakeSeconds="0"))["Pipeline"]
-        self.resources = resources(self.cloudformation, "perm-pipeline")
+        given = {"Email": "perm@example.org", "GitHubUser": "perm", "Repo": "tiny", "ConnectionArn": connection}
+        self.pipeline = deploy_pipeline(self.cloudformation, "perm", **given, BakeSeconds="0")["Pipeline"]
+        self.resources = pipeline_resources(self.cloudformation, "perm")
         self.codepipeline, self.iam = self.client("codepipeline"), self.client("iam")
         self.execution = None
 
     @contextmanager
     def without(self, taken: Taken) -> Iterator[None]:
-        role = self.resources[taken.role]
-        before = self.iam.get_role_policy(RoleName=role, PolicyName="only-this")["PolicyDocument"]
-        self.iam.put_role_policy(RoleName=role, PolicyName="only-this", PolicyDocument=json.dumps(less(before, taken)))
+        before = self.document(taken.holder)
+        self.replace(taken.holder, less(before, taken))
         yield
-        self.iam.put_role_policy(RoleName=role, PolicyName="only-this", PolicyDocument=json.dumps(before))
+        self.replace(taken.holder, before)
+
+    def document(self, holder: str) -> dict[str, Any]:
+        """The inline policy of a role, or the managed policy."""
+        name = self.resources[holder]
+        if not name.startswith("arn:"):
+            return self.iam.get_role_policy(RoleName=name, PolicyName="only-this")["PolicyDocument"]
+        version = self.iam.get_policy(PolicyArn=name)["Policy"]["DefaultVersionId"]
+        return self.iam.get_policy_version(PolicyArn=name, VersionId=version)["PolicyVersion"]["Document"]
+
+    def replace(self, holder: str, document: dict[str, Any]) -> None:
+        name = self.resources[holder]
+        if not name.startswith("arn:"):
+            self.iam.put_role_policy(RoleName=name, PolicyName="only-this", PolicyDocument=json.dumps(document))
+            return
+        replaced = self.iam.get_policy(PolicyArn=name)["Policy"]["DefaultVersionId"]
+        self.iam.create_policy_version(PolicyArn=name, PolicyDocument=json.dumps(document), SetAsDefault=True)
+        self.iam.delete_policy_version(PolicyArn=name, VersionId=replaced)
 
     def go_on(self) -> str:
         """Start the execution, or retry the stage that failed; the status at its end."""

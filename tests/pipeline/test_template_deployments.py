@@ -1,9 +1,20 @@
-"""The three templates are deployed, updated and deleted cleanly; what outlives them is what their outputs say."""
+"""The templates are deployed, updated and deleted cleanly, by hand or by `mlkit pipeline deploy`; what outlives them is what they say."""
+
+import json
+import os
+import re
+import subprocess
+import uuid
+from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
-from tiny_project import IMAGE, TEMPLATES, delete, deploy, outputs, resources, shard, training_job
-from waiting import wait_until
+from project_pipeline import script
+from tiny_project import IMAGE, TEMPLATES, delete, deploy, deploy_pipeline, outputs, pipeline_resources, shard, training_job
+from waiting import HANG_S, wait_until
+
+from mlkit.errors import DeploymentFailed, NotFound, UsageError
+from mlkit.naming import EXPORTS, FOUNDATION_TEMPLATE, PIPELINE_TEMPLATES, LabNames
 
 
 @pytest.fixture(scope="module")
@@ -24,49 +35,134 @@ def test_the_lake_comes_changes_and_goes_but_for_its_bucket(cloudformation, loca
     assert "gone-ml-id-lab" in {bucket["Name"] for bucket in local_aws.client("s3").list_buckets()["Buckets"]}
 
 
+def connection(local_aws, name):
+    return local_aws.client("codeconnections").create_connection(ConnectionName=name, ProviderType="GitHub")["ConnectionArn"]
+
+
+def shown_pipeline(local_aws, name):
+    return local_aws.client("codepipeline").get_pipeline(name=name)["pipeline"]
+
+
 def test_the_pipeline_comes_changes_and_goes_but_for_its_buckets_and_key(cloudformation, local_aws):
     deploy(cloudformation, "here-lake", text("datalake"), YourInitials="here")
-    connection = local_aws.client("codeconnections").create_connection(ConnectionName="here", ProviderType="GitHub")["ConnectionArn"]
-    given = {"YourInitials": "here", "Email": "a@example.org", "GitHubUser": "a", "ConnectionArn": connection}
-    pipeline = outputs(deploy(cloudformation, "here-pipeline", text("codepipeline"), **given))["Pipeline"]
-    deploy(cloudformation, "here-pipeline", text("codepipeline"), **given, Tune="true", ApprovalMinutes="60")
-    made = resources(cloudformation, "here-pipeline")
-    project = local_aws.client("codebuild").batch_get_projects(names=[made["ModelTraining"]])["projects"][0]
-    assert {"name": "TUNE", "value": "true", "type": "PLAINTEXT"} in project["environment"]["environmentVariables"]
-    shown = local_aws.client("codepipeline").get_pipeline(name=pipeline)["pipeline"]
-    assert shown["stages"][3]["actions"][0]["timeoutInMinutes"] == 60
-    buckets = ("ArtifactBucket", "EvidenceBucket", "StagingBucket")
+    given = {"Email": "a@example.org", "GitHubUser": "a", "ConnectionArn": connection(local_aws, "here")}
+    pipeline = deploy_pipeline(cloudformation, "here", **given)["Pipeline"]
+    deploy_pipeline(cloudformation, "here", Tune="true", MinMatchRate="0.5", ApprovalMinutes="60")
+    made = pipeline_resources(cloudformation, "here")
+    (_, train, qa, production) = shown_pipeline(local_aws, pipeline)["stages"]
+    told = [action["configuration"]["EnvironmentVariables"] for action in (train["actions"][0], qa["actions"][1], production["actions"][3])]
+    assert {"name": "TUNE", "value": "true"} in json.loads(told[0])
+    assert [{"name": "MIN_MATCH_RATE", "value": "0.5"} in json.loads(text) for text in told] == [False, True, True]
+    assert production["actions"][0]["timeoutInMinutes"] == 60
     with pytest.raises(ClientError, match="here-ml-lab-execution-role"):
         cloudformation.delete_stack(StackName="here-lake")
-    assert delete(cloudformation, "here-pipeline") == sorted(["PipelineKey", *buckets, *(f"{name}Policy" for name in buckets)])
-    kept = {bucket["Name"] for bucket in local_aws.client("s3").list_buckets()["Buckets"]}
-    assert {made[name] for name in buckets} <= kept
+    stacks = LabNames(initials="here").pipeline_stacks
+    for path in PIPELINE_TEMPLATES[:-1]:
+        with pytest.raises(ClientError, match=f"here-ml-lab-({'|'.join(EXPORTS[path])})"):
+            cloudformation.delete_stack(StackName=stacks[path])
+    buckets = ("ArtifactBucket", "EvidenceBucket", "StagingBucket")
+    kept = [delete(cloudformation, stacks[path]) for path in reversed(PIPELINE_TEMPLATES)]
+    assert kept == [[], [], [], sorted(["PipelineKey", *buckets, *(f"{name}Policy" for name in buckets)])]
+    left = {bucket["Name"] for bucket in local_aws.client("s3").list_buckets()["Buckets"]}
+    assert {made[name] for name in buckets} <= left
     assert local_aws.client("kms").describe_key(KeyId=made["PipelineKey"])["KeyMetadata"]["KeyState"] == "Enabled"
     assert delete(cloudformation, "here-lake") == ["DataBucket", "DataBucketPolicy"]
 
 
 def test_a_pipeline_with_a_token_keeps_it_in_a_secret_and_a_connection_is_not_asked_for(cloudformation, local_aws):
     deploy(cloudformation, "token-lake", text("datalake"), YourInitials="token")
-    given = {"YourInitials": "token", "Email": "a@example.org", "GitHubUser": "a", "GitHubToken": "ghp-of-a-test"}
-    pipeline = outputs(deploy(cloudformation, "token-pipeline", text("codepipeline"), **given))["Pipeline"]
-    source = local_aws.client("codepipeline").get_pipeline(name=pipeline)["pipeline"]["stages"][0]["actions"][0]
+    given = {"Email": "a@example.org", "GitHubUser": "a", "GitHubToken": "ghp-of-a-test"}
+    pipeline = deploy_pipeline(cloudformation, "token", **given)["Pipeline"]
+    source = shown_pipeline(local_aws, pipeline)["stages"][0]["actions"][0]
     assert source["actionTypeId"]["provider"] == "GitHub"
     assert source["configuration"]["OAuthToken"] == "****"
-    secret = resources(cloudformation, "token-pipeline")["GitHubTokenSecret"]
+    secret = pipeline_resources(cloudformation, "token")["GitHubTokenSecret"]
     assert "ghp-of-a-test" in local_aws.client("secretsmanager").get_secret_value(SecretId=secret)["SecretString"]
-    delete(cloudformation, "token-pipeline")
+    delete(cloudformation, "token-ml-lab-pipeline")
 
 
 def test_a_pipeline_without_a_way_to_its_source_is_refused(cloudformation):
     deploy(cloudformation, "none-lake", text("datalake"), YourInitials="none")
-    with pytest.raises(ClientError, match="Give ConnectionArn or GitHubToken"):
-        deploy(cloudformation, "none-pipeline", text("codepipeline"), YourInitials="none", Email="a@example.org", GitHubUser="a")
+    with pytest.raises(DeploymentFailed, match="Give ConnectionArn or GitHubToken"):
+        deploy_pipeline(cloudformation, "none", Email="a@example.org", GitHubUser="a")
 
 
 def test_a_pipeline_before_its_lake_is_refused_by_the_export_s_name(cloudformation):
-    given = {"YourInitials": "lakeless", "Email": "a@example.org", "GitHubUser": "a", "GitHubToken": "ghp-of-a-test"}
-    with pytest.raises((ClientError, AssertionError), match="lakeless-ml-lab-execution-role"):
-        deploy(cloudformation, "lakeless-pipeline", text("codepipeline"), **given)
+    given = {"Email": "a@example.org", "GitHubUser": "a", "GitHubToken": "ghp-of-a-test"}
+    with pytest.raises(DeploymentFailed, match="lakeless-ml-lab-execution-role"):
+        deploy_pipeline(cloudformation, "lakeless", **given)
+
+
+def test_initials_of_the_greatest_length_fit_into_every_name(cloudformation, local_aws):
+    initials = "a" * 19 + "z"
+    deploy(cloudformation, "long-lake", text("datalake"), YourInitials=initials)
+    given = {"Email": "a@example.org", "GitHubUser": "a", "ConnectionArn": connection(local_aws, "long")}
+    assert deploy_pipeline(cloudformation, initials, **given)["Pipeline"]
+
+
+class Shell:
+    """mlkit and the AWS CLI in the project's folder, for one lab."""
+
+    def __init__(self, local_aws, initials):
+        self.names, self.cloudformation = LabNames(initials=initials), local_aws.client("cloudformation")
+        self.variables = {**os.environ, **local_aws.environment, "MLKIT_YOUR_INITIALS": initials, "COLUMNS": "80"}
+        self.variables["PATH"] = f"{Path(script('mlkit')).parent}:{self.variables['PATH']}"
+        deploy(self.cloudformation, f"{initials}-lake", text("datalake"), YourInitials=initials)
+
+    def type(self, command, **variables):
+        arguments = {"cwd": TEMPLATES.parent, "env": {**self.variables, **variables}, "timeout": HANG_S}
+        return subprocess.run(["bash", "-ec", command], **arguments, capture_output=True, text=True, check=False)
+
+    def parameters(self):
+        """Of each stack that there is, by its name."""
+        listed = self.cloudformation.describe_stacks()["Stacks"]
+        ours = [stack for stack in listed if stack["StackName"] in self.names.pipeline_stacks.values()]
+        return {stack["StackName"]: {one["ParameterKey"]: one["ParameterValue"] for one in stack["Parameters"]} for stack in ours}
+
+
+@pytest.fixture
+def typed(local_aws):
+    return Shell(local_aws, f"t{uuid.uuid4().hex[:8]}")
+
+
+def test_one_command_deploys_the_stacks_and_changes_one_parameter(typed, local_aws):
+    missing = typed.type("mlkit pipeline deploy GitHubUser=you")
+    assert missing.returncode == UsageError.exit_code
+    assert f"The new stack {typed.names.pipeline_stack} needs Email" in missing.stderr
+    assert typed.parameters() == {}
+    arn = connection(local_aws, typed.names.initials)
+    first = typed.type(f"mlkit pipeline deploy EvidenceDays=1 Email=a@example.org GitHubUser=you ConnectionArn={arn}")
+    assert first.returncode == 0, first.stderr
+    for path, stack in typed.names.pipeline_stacks.items():
+        assert re.search(rf"^Stack {stack} \({path}\) done in [0-9.]+ s$", first.stdout, re.MULTILINE), first.stdout
+    assert "A push to you/mlkit, branch main, starts the pipeline" in first.stdout
+    assert typed.parameters()[typed.names.pipeline_stacks[FOUNDATION_TEMPLATE]]["EvidenceDays"] == "1"
+    before = typed.parameters()
+    assert typed.type("mlkit pipeline deploy Tune=true").returncode == 0
+    assert typed.parameters() == {**before, typed.names.pipeline_stack: {**before[typed.names.pipeline_stack], "Tune": "true"}}
+
+
+def test_the_commands_that_it_shows_do_the_same(typed):
+    given = "EvidenceDays=2 Email=a@example.org GitHubUser=you GitHubToken=ghp-of-a-test MinMatchRate=0.5"
+    commands = typed.type(f"mlkit pipeline deploy --show {given}").stdout
+    assert typed.parameters() == {}
+    assert len(commands.splitlines()) == len(PIPELINE_TEMPLATES)
+    done = typed.type(commands, GitHubToken="ghp-of-a-test")
+    assert done.returncode == 0, done.stderr
+    by_commands = typed.parameters()
+    assert set(by_commands) == set(typed.names.pipeline_stacks.values())
+    again = typed.type(f"mlkit pipeline deploy {given}")
+    assert again.returncode == 0, again.stderr
+    assert " s  " not in again.stdout, "nothing was left to change"
+    assert typed.parameters() == by_commands
+
+
+def test_without_the_lake_nothing_is_deployed_and_the_lake_s_command_is_told(typed):
+    given = "--your-initials nolake Email=a@example.org GitHubUser=you GitHubToken=ghp-of-a-test"
+    refused = typed.type(f"mlkit pipeline deploy {given}")
+    assert refused.returncode == NotFound.exit_code
+    assert "No stack exports nolake-ml-lab-execution-role" in refused.stderr
+    assert "CloudFormation/datalake.yaml --stack-name nolake-ml-lab-datalake" in refused.stderr
 
 
 def test_an_endpoint_comes_changes_in_place_and_goes_and_models_that_it_had_stay(cloudformation, local_aws):

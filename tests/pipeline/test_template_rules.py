@@ -14,7 +14,7 @@ import yaml
 from cfnlint.decode import decode
 
 from mlkit.aws.endpoints import write_configurations
-from mlkit.naming import ENVIRONMENTS, EXECUTION_TAG
+from mlkit.naming import ENDPOINT_TEMPLATE, ENVIRONMENTS, EXECUTION_TAG, PIPELINE_TEMPLATES
 from mlkit.settings import Project
 
 ROOT = Path(__file__).parents[2]
@@ -70,7 +70,7 @@ def strings(node: Any) -> Iterator[str]:
 
 
 def statements(resource: dict[str, Any]) -> list[dict[str, Any]]:
-    """Those of a role's inline policies or of a managed policy; of an !If both branches."""
+    """Those of a role's inline policies or of a managed policy, not those that a role attaches; of an !If both branches."""
     properties = resource["Properties"]
     documents = [policy["PolicyDocument"] for policy in properties.get("Policies", [])] or [properties["PolicyDocument"]]
     found = []
@@ -91,7 +91,8 @@ def test_a_role_trusts_one_service_of_this_account(name, key):
     assert isinstance(trust["Principal"]["Service"], str)
     assert trust["Action"] == "sts:AssumeRole"
     assert trust["Condition"]["StringEquals"]["aws:SourceAccount"] == {"Ref": "AWS::AccountId"}
-    assert "ManagedPolicyArns" not in properties
+    for attached in properties.get("ManagedPolicyArns", []):  # nobody else's policies, which may change
+        assert TEMPLATES[name]["Resources"][attached["Ref"]]["Type"] == "AWS::IAM::ManagedPolicy"
 
 
 @pytest.mark.parametrize(("name", "key"), POLICIES)
@@ -120,15 +121,27 @@ def test_a_role_is_passed_by_its_arn_to_one_service(name, key):
 
 
 def test_roles_that_run_notebooks_write_no_evidence():
-    resources = TEMPLATES["codepipeline"]["Resources"]
     writers = {
-        key
-        for key, resource in resources.items()
-        if resource["Type"] == "AWS::IAM::Role"
-        for statement in statements(resource)
-        if {"s3:PutObject", "s3:DeleteObject"} & set(listed(statement["Action"])) and "${EvidenceBucket.Arn}/*" in strings(statement)
+        f"{name}.{key}"
+        for name, key in (parameter.values for parameter in POLICIES)
+        for statement in statements(TEMPLATES[name]["Resources"][key])
+        if {"s3:PutObject", "s3:DeleteObject"} & set(listed(statement["Action"]))
+        and "${YourInitials}-ml-lab-evidence-bucket" in strings(statement["Resource"])
     }
-    assert writers == {"SealEvidenceRole"}
+    assert writers == {"pipeline_builds.SealEvidenceRole"}
+
+
+def test_only_builds_that_run_notebooks_and_the_pipeline_write_artifacts():
+    holders = {
+        key
+        for name, key in (parameter.values for parameter in POLICIES)
+        for statement in statements(TEMPLATES[name]["Resources"][key])
+        if "s3:PutObject" in listed(statement["Action"]) and "${YourInitials}-ml-lab-artifact-bucket" in strings(statement["Resource"])
+    }
+    assert holders == {"StepPolicy", "PipelineRole"}
+    builds = TEMPLATES["pipeline_builds"]["Resources"]
+    attached = {key for key, one in builds.items() if {"Ref": "StepPolicy"} in one["Properties"].get("ManagedPolicyArns", [])}
+    assert attached == {"ModelTrainingRole", "TestEndpointRole"}
 
 
 @pytest.mark.parametrize(("name", "key"), of_type("AWS::S3::Bucket"))
@@ -161,20 +174,20 @@ def test_a_bucket_is_reached_through_tls_only_for_as_long_as_it_stays(name, key)
 
 
 def test_evidence_is_write_once():
-    properties = TEMPLATES["codepipeline"]["Resources"]["EvidenceBucket"]["Properties"]
+    properties = TEMPLATES["pipeline_foundation"]["Resources"]["EvidenceBucket"]["Properties"]
     assert properties["ObjectLockEnabled"] is True
     assert properties["ObjectLockConfiguration"]["Rule"]["DefaultRetention"] == {"Mode": "GOVERNANCE", "Days": {"Ref": "EvidenceDays"}}
     assert "LifecycleConfiguration" not in properties
-    statements_of_bucket = policy_of("codepipeline", "EvidenceBucket")["Properties"]["PolicyDocument"]["Statement"]
+    statements_of_bucket = policy_of("pipeline_foundation", "EvidenceBucket")["Properties"]["PolicyDocument"]["Statement"]
     assert ("Deny", "*", "s3:BypassGovernanceRetention") in [
         (one["Effect"], one["Principal"], one["Action"]) for one in statements_of_bucket
     ]
 
 
 def test_artifacts_are_still_there_after_the_longest_wait_for_an_approval():
-    template = TEMPLATES["codepipeline"]
-    [rule] = template["Resources"]["ArtifactBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
-    assert rule["ExpirationInDays"] * 24 * 60 > template["Parameters"]["ApprovalMinutes"]["MaxValue"]
+    bucket = TEMPLATES["pipeline_foundation"]["Resources"]["ArtifactBucket"]["Properties"]
+    [rule] = bucket["LifecycleConfiguration"]["Rules"]
+    assert rule["ExpirationInDays"] * 24 * 60 > TEMPLATES["codepipeline"]["Parameters"]["ApprovalMinutes"]["MaxValue"]
 
 
 @pytest.mark.parametrize(("name", "key"), of_type("AWS::KMS::Key"))
@@ -214,7 +227,7 @@ def test_no_arn_names_a_partition_or_an_account(name):
     assert not [text for text in strings(resources) if re.search(r"arn:aws|:[0-9]{12}:", text)]
 
 
-@pytest.mark.parametrize("name", ["codepipeline", "sagemaker_prediction_endpoint"])
+@pytest.mark.parametrize("name", [path.stem for path in (*PIPELINE_TEMPLATES, ENDPOINT_TEMPLATE)])
 def test_the_templates_that_every_project_shares_know_no_data_set_and_no_algorithm(name):
     text = PATHS[name].read_text().replace("    Default: movielens\n", "").lower()
     assert not [word for word in ("movie", "rating", "factorization", "xgboost", "breast", "fm-") if word in text]
@@ -231,6 +244,9 @@ def test_parameters_say_what_they_are_and_why_they_are_limited(name):
     assert sorted(key for group in groups for key in group["Parameters"]) == sorted(template["Parameters"])
 
 
+PROJECTS = [parameter.values for parameter in of_type("AWS::CodeBuild::Project")]
+
+
 @pytest.mark.parametrize("buildspec", BUILDSPECS, ids=lambda path: path.stem)
 def test_a_buildspec_is_a_thin_launcher(buildspec):
     lines = [line for line in buildspec.read_text().splitlines() if line.strip()]
@@ -241,9 +257,17 @@ def test_a_buildspec_is_a_thin_launcher(buildspec):
 
 
 def test_every_buildspec_is_a_project_s_and_the_other_way_round():
-    projects = [r["Properties"] for r in TEMPLATES["codepipeline"]["Resources"].values() if r["Type"] == "AWS::CodeBuild::Project"]
-    named = [properties["Source"]["BuildSpec"] for properties in projects if isinstance(properties["Source"]["BuildSpec"], str)]
+    projects = [TEMPLATES[name]["Resources"][key]["Properties"] for name, key in PROJECTS]
+    named = [properties["Source"]["BuildSpec"] for properties in projects if properties["Source"]["Type"] != "NO_SOURCE"]
     assert sorted(named) == sorted(str(path.relative_to(ROOT)) for path in BUILDSPECS)
+
+
+def project_of(action: dict[str, Any]) -> dict[str, Any]:
+    """The properties of the project that the action starts, found by the name under which the builds' stack exports it."""
+    template = TEMPLATES["pipeline_builds"]
+    imported = action["Configuration"]["ProjectName"]["Fn::ImportValue"]
+    [value] = [output["Value"] for output in template["Outputs"].values() if output["Export"]["Name"] == imported]
+    return template["Resources"][value["Ref"]]["Properties"]
 
 
 def actions() -> Iterator[dict[str, Any]]:
@@ -256,7 +280,7 @@ def test_variables_of_a_namespace_are_exported_by_the_build_that_has_it():
     exported = {}
     for action in actions():
         if action["ActionTypeId"]["Provider"] == "CodeBuild" and "Namespace" in action:
-            project = TEMPLATES["codepipeline"]["Resources"][action["Configuration"]["ProjectName"]["Ref"]]["Properties"]
+            project = project_of(action)
             buildspec = yaml.safe_load((ROOT / project["Source"]["BuildSpec"]).read_text())
             exported[action["Namespace"]] = set(buildspec["env"]["exported-variables"])
     used = {pair for text in strings(list(actions())) for pair in re.findall(r"#\{(\w+)\.(\w+)\}", text) if pair[0] != "codepipeline"}
@@ -268,9 +292,10 @@ def test_a_build_gets_every_variable_that_its_buildspec_reads():
     for action in actions():
         if action["ActionTypeId"]["Provider"] != "CodeBuild":
             continue
-        project = TEMPLATES["codepipeline"]["Resources"][action["Configuration"]["ProjectName"]["Ref"]]["Properties"]
+        project = project_of(action)
         text = (ROOT / project["Source"]["BuildSpec"]).read_text()
-        given = {item["name"] for item in yaml.safe_load(action["Configuration"]["EnvironmentVariables"])}
+        variables = action["Configuration"]["EnvironmentVariables"]
+        given = {item["name"] for item in json.loads(variables["Fn::Sub"] if isinstance(variables, dict) else variables)}
         given |= {item["Name"] for item in project["Environment"]["EnvironmentVariables"]}
         given |= set(re.findall(r"(\w+)=", text)) | {"HOME"}
         read = {name for name in re.findall(r"\$\{?(\w+)", text) if not name.startswith("CODEBUILD_")}
@@ -290,6 +315,8 @@ def test_the_configuration_that_training_writes_is_the_endpoint_template_s(tmp_p
         assert needed <= written["Parameters"].keys() <= template.keys()
         assert {type(value) for value in written["Parameters"].values()} == {str}
         assert written["Tags"] == {EXECUTION_TAG: "e"}
+        # Production's is a parameter of the pipeline's stack.
+        assert written["Parameters"].get("BakeSeconds") == (None if path.endswith("_production.json") else "0")
     configurations = {text for text in strings(list(actions())) if text.startswith("Configuration::configuration_")}
     assert configurations == {f"Configuration::configuration_{environment}.json" for environment in ENVIRONMENTS if environment != "dev"}
 

@@ -4,14 +4,18 @@ import json
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 from waiting import wait_for_stack
 
+from mlkit.aws.pipeline_stacks import plan
+from mlkit.naming import LabNames
 from sagemaker_formats import recordio
 
-TEMPLATES = Path(__file__).parents[2] / "CloudFormation"
+ROOT = Path(__file__).parents[2]
+TEMPLATES = ROOT / "CloudFormation"
 IMAGE = "382416733822.dkr.ecr.us-east-1.amazonaws.com/factorization-machines:1"
 PREDICTION = json.dumps({"instances": [{"features": [1.0] * 8}]})
 _GIT = ["git", "-c", "user.name=A", "-c", "user.email=a@example.org", "-c", "init.defaultBranch=main", "-c", "commit.gpgsign=false"]
@@ -71,6 +75,20 @@ def deploy(cloudformation: Any, name: str, template: str, **parameters: str) -> 
     stack = wait_for_stack(cloudformation, name)
     assert stack["StackStatus"] in ("CREATE_COMPLETE", "UPDATE_COMPLETE"), failures(cloudformation, name)
     return stack
+
+
+def deploy_pipeline(cloudformation: Any, initials: str, **parameters: str) -> dict[str, str]:
+    """The outputs of the pipeline's stack, after it and the stacks that it imports from were created or updated."""
+    names = LabNames(initials=initials, dataset="movielens")
+    session: Any = SimpleNamespace(client={"cloudformation": cloudformation}.__getitem__)
+    stacks = [stack.deploy(session, ROOT) for stack in plan(ROOT, names, parameters)]
+    return dict(stacks[-1].outputs)
+
+
+def pipeline_resources(cloudformation: Any, initials: str) -> dict[str, str]:
+    """Physical ids by logical ids, of all stacks of the pipeline."""
+    stacks = LabNames(initials=initials).pipeline_stacks.values()
+    return {key: value for stack in stacks for key, value in resources(cloudformation, stack).items()}
 
 
 def delete(cloudformation: Any, name: str) -> list[str]:

@@ -17,7 +17,6 @@ from typer.testing import CliRunner
 
 from mlkit import cli
 from mlkit.cli import approval, questions
-from mlkit.cli.local_pipeline import check_parameters
 from mlkit.cli.questions import WORDS, Decision, decision
 from mlkit.errors import Interrupted, UsageError
 from mlkit.settings import Project
@@ -264,18 +263,11 @@ def test_an_empty_comment_such_as_an_unset_variable_s_decides_nothing(typed: lis
     assert done.output == ""
 
 
-@pytest.mark.parametrize(
-    ("given", "needed"),
-    [
-        ({"Tune": "maybe"}, "It takes one of notebook, true, false."),
-        ({"Tune": "true", "MinMatchRate": "65%"}, "It takes notebook, or a share above 0 and at most 1, such as 0.65."),
-    ],
-)
-def test_what_the_stack_would_refuse_is_refused_before_anything_is_deployed(given, needed):
-    with pytest.raises(UsageError) as refused:
-        check_parameters(Project.here(), given)
-    assert refused.value.cure == needed
-    check_parameters(Project.here(), {"Tune": "notebook", "MinMatchRate": "0.65"})
+def test_what_the_stack_would_refuse_is_refused_before_anything_is_started(monkeypatch):
+    monkeypatch.setattr("mlkit.cli.local_server.start", lambda *_: pytest.fail("the local AWS was started"))
+    refused = CliRunner().invoke(cli.app, ["local", "run", "--min-match-rate", "65%"]).exception
+    assert isinstance(refused, UsageError)
+    assert refused.cure == "It takes notebook, or a share above 0 and at most 1, such as 0.65."
 
 
 def test_ctrl_c_ends_with_one_line_and_the_code_of_interrupted_runs(monkeypatch, capsys):

@@ -78,7 +78,14 @@ BREAKS = [
     ("mlkit.yml", "reuse: true", "reuse: maybe", "`reuse` of step prep is neither true nor false"),
     ("buildspecs/build_and_train.yml", "run prep train", "run prep trian", "mlkit.yml lists no step trian. Did you mean train?"),
     ("CloudFormation/codepipeline.yaml", 'notebook, "true", "false"', 'notebook, "true", maybe', "not 'maybe'"),
-    ("CloudFormation/codepipeline.yaml", "{Name: TUNE,", "{Name: TUNED,", "TUNE is set by neither"),
+    ("CloudFormation/codepipeline.yaml", '{"name":"TUNE",', '{"name":"TUNED",', "TUNE is set by neither"),
+    ("CloudFormation/pipeline_builds.yaml", "{Name: YOUR_INITIALS,", "{Name: INITIALS,", "YOUR_INITIALS is set by neither"),
+    (
+        "CloudFormation/pipeline_builds.yaml",
+        'lab-test-endpoint"}',
+        'lab-test"}',
+        "step test in TestEndpoint: ENVIRONMENT is set by neither",
+    ),
     (
         "CloudFormation/codepipeline.yaml",
         '{"name":"ENVIRONMENT","value":"qa"}',
@@ -87,12 +94,12 @@ BREAKS = [
     ),
     ("CloudFormation/codepipeline.yaml", '"value":"qa"}', '"value":"test"}', "not 'test': it is not one of the choices"),
     (
-        "CloudFormation/codepipeline.yaml",
+        "CloudFormation/pipeline_builds.yaml",
         "buildspecs/test_endpoint.yml",
         "buildspecs/test_endpoints.yml",
         "Did you mean buildspecs/test_endpoint.yml?",
     ),
-    ("CloudFormation/codepipeline.yaml", '"value":"qa"}]', '"value":"qa"]', "EnvironmentVariables of QA.TestEndpoint is not JSON"),
+    ("CloudFormation/codepipeline.yaml", '"value":"qa"},', '"value":"qa",', "EnvironmentVariables of QA.TestEndpoint is not JSON"),
     ("notebooks/02_train.ipynb", "tune: bool = False", "search: bool = False", "no parameter `tune`"),
     ("notebooks/02_train.ipynb", "tune: bool = False", "tune: int = 0", "`true` is for a bool"),
     ("notebooks/01_prep.ipynb", 'your_initials: str = \\"mlkit\\"', "your_initials: int = 1", "`your_initials` is int"),
@@ -351,6 +358,29 @@ def test_a_pipeline_in_another_template_finds_the_project_by_its_name(make):
     assert "CloudFormation/b.yml" in problem
 
 
+@pytest.mark.parametrize(
+    ("imported", "found"),
+    [
+        ("!ImportValue lab-train", True),
+        ('{"Fn::ImportValue": !Sub "${Lab}-train"}', True),
+        ('{"Fn::ImportValue": !Sub "${Open}-train"}', False),
+        ("!ImportValue lab-test", False),
+        ("!ImportValue {Ref: Open}", False),
+    ],
+)
+def test_a_pipeline_in_another_template_finds_the_project_by_its_export(make, imported, found):
+    parameters = "Parameters: {Lab: {Type: String, Default: lab}, Open: {Type: String}}\n"
+    outputs = (
+        'Outputs: {Train: {Value: !Ref Train, Export: {Name: !Sub "${Lab}-train"}}, Other: {Value: lab-test, Export: {Name: lab-test}}}'
+    )
+    project = f"{parameters}Resources:{PROJECT}{outputs}"
+    other = f"{parameters}Resources:" + pipeline("""'[{"name":"EPOCHS","value":"x"}]'""", project=imported)
+    files = {"CloudFormation/a.yaml": project, "CloudFormation/b.yml": other}
+    [problem] = make({**files, "mlkit.yml": EPOCHS, "buildspecs/train.yml": RUNS_TRAIN})
+    assert ("not 'x'" in problem) is found
+    assert ("EPOCHS is set by neither" in problem) is not found
+
+
 def inline(source):
     head = "Parameters:\n  Epochs: {Type: String, Default: many}\nResources:\n  Train:\n"
     return f"{head}    Type: AWS::CodeBuild::Project\n    Properties:\n      Source:\n        {source}\n"
@@ -398,7 +428,9 @@ def test_a_buildspec_of_another_shape_is_no_error_of_ours(make, text):
     assert make({"buildspecs/train.yml": text}) == []
 
 
-@pytest.mark.parametrize("file", ["CloudFormation/codepipeline.yaml", "buildspecs/build_and_train.yml", "mlkit.yml"])
+@pytest.mark.parametrize(
+    "file", ["CloudFormation/codepipeline.yaml", "CloudFormation/pipeline_builds.yaml", "buildspecs/build_and_train.yml", "mlkit.yml"]
+)
 def test_no_half_written_file_makes_it_fall_over(tmp_path, file):
     copy_project(tmp_path)
     lines = (ROOT / file).read_text().splitlines(keepends=True)

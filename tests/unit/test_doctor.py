@@ -17,10 +17,19 @@ import mlkit
 from mlkit import errors
 from mlkit.cli.console import wrapped_commands
 from mlkit.cli.doctor import lines
-from mlkit.doctor import credential_checks, machine_checks, package_checks, role_checks, sagemaker_checks, stack_findings
+from mlkit.doctor import (
+    credential_checks,
+    machine_checks,
+    package_checks,
+    pipeline_checks,
+    role_checks,
+    sagemaker_checks,
+    stack_findings,
+)
+from mlkit.doctor.account import Account
 from mlkit.doctor.checking import Check, Group, examine, exit_code
 from mlkit.doctor.findings import CheckStatus, Finding, fail, ok, skipped, warn
-from mlkit.naming import ENDPOINT_TEMPLATE
+from mlkit.naming import ENDPOINT_TEMPLATE, LabNames
 from mlkit.settings import Project
 
 ROOT = Path(__file__).parents[2]
@@ -120,6 +129,35 @@ def test_a_command_over_several_lines_can_be_copied(tmp_path: Path) -> None:
     command = "\n".join(told).split("`")[1]
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
     assert done.stdout.split() == " ".join(words).split()
+
+
+NAMES = LabNames(initials="abc", dataset="shop")
+
+
+@pytest.mark.parametrize(
+    ("states", "outcome", "told"),
+    [
+        ({}, CheckStatus.SKIPPED, "no stack abc-ml-lab-pipeline"),
+        (dict.fromkeys(NAMES.pipeline_stacks.values(), "UPDATE_COMPLETE"), CheckStatus.OK, "abc-ml-lab-pipeline and the 3 stacks"),
+        ({"abc-ml-lab-pipeline": "CREATE_COMPLETE"}, CheckStatus.WARN, "no stack abc-ml-lab-pipeline-foundation"),
+        ({"abc-ml-lab-pipeline-foundation": "CREATE_IN_PROGRESS"}, CheckStatus.SKIPPED, "no stack abc-ml-lab-pipeline"),
+        (
+            {"abc-ml-lab-pipeline-builds": "UPDATE_ROLLBACK_COMPLETE", "abc-ml-lab-pipeline": "CREATE_COMPLETE"},
+            CheckStatus.WARN,
+            "abc-ml-lab-pipeline-builds is UPDATE_ROLLBACK_COMPLETE",
+        ),
+        ({"abc-ml-lab-pipeline-builds": "ROLLBACK_COMPLETE"}, CheckStatus.FAIL, "abc-ml-lab-pipeline-builds is ROLLBACK_COMPLETE"),
+    ],
+)
+def test_the_first_stack_of_the_pipeline_that_is_missing_or_failed_is_told(states: dict[str, str], outcome: CheckStatus, told: str) -> None:
+    account = Account(names=NAMES, project=Project(root=ROOT))
+    stacks = {name: {"StackName": name, "StackStatus": states[name]} if name in states else None for name in NAMES.pipeline_stacks.values()}
+    vars(account)["pipeline_stacks"] = stacks
+    found = pipeline_checks.stack(account)
+    assert found.outcome is outcome
+    assert found.detail.startswith(told)
+    if told.startswith("no stack"):
+        assert "`mlkit pipeline deploy --your-initials abc Email=" in found.next_step
 
 
 def lock(folder: Path, text: str) -> Path:

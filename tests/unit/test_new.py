@@ -57,7 +57,7 @@ def files(folder: Path) -> set[str]:
 
 SHARED = [
     *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "buildspecs").iterdir()),
-    *("CloudFormation/codepipeline.yaml", "CloudFormation/sagemaker_prediction_endpoint.yaml"),
+    *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "CloudFormation").glob("*.yaml") if path.stem != "datalake"),
     *("requirements.lock", "requirements-build.lock", "notebooks/.gitattributes"),
 ]
 
