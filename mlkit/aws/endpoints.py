@@ -19,8 +19,8 @@ from mlkit.notebook.handoff import TrainedModel
 from mlkit.settings import Project
 from sagemaker_formats.inference import Predictions
 
-# Seconds for which SageMaker watches the new fleet before it ends the old one. Only production has callers to protect.
-BAKE_SECONDS = {"dev": 0, "qa": 0, "production": 60}
+# Only production has callers to protect; its BakeSeconds is a parameter of the pipeline's stack, by default the endpoint template's.
+_WITHOUT_CALLERS = ("dev", "qa")
 
 
 _NOT_DEPLOYED = (
@@ -47,8 +47,9 @@ def write_configurations(aws: Session, trained: TrainedModel, project: Project) 
             "ImageUri": trained.image_uri,
             "ModelDataUrl": trained.model.s3_uri,
             "ExecutionRoleArn": trained.execution_role,
-            "BakeSeconds": str(BAKE_SECONDS[environment]),
         }
+        if environment in _WITHOUT_CALLERS:
+            parameters["BakeSeconds"] = "0"
         path = project.configuration(environment)
         tags = {EXECUTION_TAG: aws.pipeline_execution_id} if aws.pipeline_execution_id else {}
         path.write_text(json.dumps({"Parameters": parameters, "Tags": tags}, indent=2) + "\n")
