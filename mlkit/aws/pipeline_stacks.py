@@ -60,8 +60,8 @@ def check_deployable(aws: Session, names: LabNames, planned: Sequence[PlannedSta
     """Raises UsageError if a stack that does not exist lacks a parameter, NotFound if the data lake is not deployed."""
     for stack in planned:
         if stack.missing and not _exists(aws, stack.name):
-            added = " ".join(f"{name}=..." for name in stack.missing)
-            raise UsageError(f"The new stack {stack.name} needs {' and '.join(stack.missing)}", cure=f"Add {added}.")
+            added = " ".join(f"{name}=VALUE" for name in stack.missing)
+            raise UsageError(f"The new stack {stack.name} needs {' and '.join(stack.missing)}", cure=f"Add {added} to the command.")
     if find_export(aws, names.execution_role_export) is None:
         raise NotFound(f"No stack exports {names.execution_role_export}", cure=f"Deploy the data lake first: `{lake_command(names)}`.")
 
