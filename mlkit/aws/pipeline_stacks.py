@@ -7,13 +7,11 @@ from pathlib import Path
 from mlkit.aws.data_lake import deploy_command as lake_command
 from mlkit.aws.inputs import find_export
 from mlkit.aws.session import Session
-from mlkit.aws.stacks import OnEvent, Stack, deploy_command, deploy_stack, find_stack
+from mlkit.aws.stacks import NEVER_CREATED, OnEvent, Stack, deploy_command, deploy_stack, find_stack
 from mlkit.aws.template_parameters import TemplateParameter, parameters_of
 from mlkit.errors import NotFound, UsageError
 from mlkit.naming import LabNames
 from mlkit.project.pipeline_steps import nearest
-
-_NEVER_CREATED = ("ROLLBACK_COMPLETE", "REVIEW_IN_PROGRESS")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,4 +78,4 @@ def _check_given(given: Mapping[str, str], declared: Mapping[str, TemplateParame
 
 def _exists(aws: Session, name: str) -> bool:
     found = find_stack(aws, name)
-    return found is not None and found.status not in _NEVER_CREATED
+    return found is not None and found.status not in NEVER_CREATED

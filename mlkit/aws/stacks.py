@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from types_boto3_cloudformation.type_defs import ParameterTypeDef, StackEventTypeDef, StackTypeDef
 
 _POLL_S = 5.0  # on AWS
+NEVER_CREATED = ("ROLLBACK_COMPLETE", "REVIEW_IN_PROGRESS")  # states of a stack that was never there
 OnEvent = Callable[[str], None]
 
 
@@ -58,7 +59,7 @@ def deploy_stack(
         raise NotFound(f"There is no template {template}", cure="Start from the repository's folder.")
     body = template.read_text()
     current = _describe(aws, name)
-    if current is not None and current["StackStatus"] in ("ROLLBACK_COMPLETE", "REVIEW_IN_PROGRESS"):
+    if current is not None and current["StackStatus"] in NEVER_CREATED:
         delete_stack(aws, name, on_event=on_event)  # CloudFormation allows no other operation on a stack whose creation failed
         current = None
     if current is not None and current["StackStatus"].endswith("_IN_PROGRESS"):
