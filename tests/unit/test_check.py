@@ -370,9 +370,11 @@ def test_a_pipeline_in_another_template_finds_the_project_by_its_name(make):
 )
 def test_a_pipeline_in_another_template_finds_the_project_by_its_export(make, imported, found):
     parameters = "Parameters: {Lab: {Type: String, Default: lab}, Open: {Type: String}}\n"
-    outputs = (
-        'Outputs: {Train: {Value: !Ref Train, Export: {Name: !Sub "${Lab}-train"}}, Other: {Value: lab-test, Export: {Name: lab-test}}}'
-    )
+    outputs = """Outputs:
+  Train: {Value: !Ref Train, Export: {Name: !Sub "${Lab}-train"}}
+  Again: {Value: !Ref Train, Export: {Name: !Ref Open}}
+  Other: {Value: lab-test, Export: {Name: lab-test}}
+"""
     project = f"{parameters}Resources:{PROJECT}{outputs}"
     other = f"{parameters}Resources:" + pipeline("""'[{"name":"EPOCHS","value":"x"}]'""", project=imported)
     files = {"CloudFormation/a.yaml": project, "CloudFormation/b.yml": other}
