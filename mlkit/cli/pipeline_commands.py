@@ -1,7 +1,7 @@
 """mlkit pipeline deploy: create or update the pipeline's stacks."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,7 @@ from mlkit.settings import Project
 
 if TYPE_CHECKING:
     from mlkit.aws.pipeline_stacks import PlannedStack
+    from mlkit.aws.session import Session
     from mlkit.aws.stacks import Stack
 
 app = typer.Typer(no_args_is_help=True, help="Deploy the pipeline's stacks.")
@@ -67,7 +68,7 @@ def pairs(given: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def deploy_planned(aws: Any, project: Project, planned: Sequence["PlannedStack"]) -> "Stack":
+def deploy_planned(aws: "Session", project: Project, planned: Sequence["PlannedStack"]) -> "Stack":
     """Deploy the stacks one after the other and print their progress. Returns the last stack, the pipeline's."""
     for stack in planned:
         with step(f"Stack {stack.name} ({stack.template.as_posix()})"):

@@ -3,15 +3,14 @@
 import json
 import os
 import re
-import subprocess
 import uuid
 from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
-from project_pipeline import script
+from project_pipeline import run_in, script
 from tiny_project import IMAGE, TEMPLATES, delete, deploy, deploy_pipeline, outputs, pipeline_resources, shard, training_job
-from waiting import HANG_S, wait_until
+from waiting import wait_until
 
 from mlkit.errors import DeploymentFailed, NotFound, UsageError
 from mlkit.naming import EXPORTS, FOUNDATION_TEMPLATE, PIPELINE_TEMPLATES, LabNames
@@ -110,8 +109,7 @@ class Shell:
         deploy(self.cloudformation, f"{initials}-lake", text("datalake"), YourInitials=initials)
 
     def type(self, command, **variables):
-        arguments = {"cwd": TEMPLATES.parent, "env": {**self.variables, **variables}, "timeout": HANG_S}
-        return subprocess.run(["bash", "-ec", command], **arguments, capture_output=True, text=True, check=False)
+        return run_in(TEMPLATES.parent, ["bash", "-ec", command], {**self.variables, **variables}, check=False)
 
     def parameters(self):
         """Of each stack that there is, by its name."""
