@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mlkit.aws.evidence_store import EvidenceStore
     from mlkit.evidence.run_record import RunRecord
     from mlkit.parameters import Parameter
+    from mlkit.runner import RunOptions
     from mlkit.runner.evidence_writer import Store
     from mlkit.settings import Project
 
@@ -92,18 +93,54 @@ def run(
 
 
 def run_planned(planned: PlannedRun, *, cell_timeout_s: float | None = None, run_timeout_s: float | None = None) -> None:
-    """Run it as `run_and_keep` does, with evidence where it is planned."""
-    prefix = planned.destination.s3_prefix
-    run_and_keep(
-        planned.notebook,
-        planned.destination.path,
-        planned.given,
+    """Run with progress on the terminal, or take over a finished run. Raises the error that ended the run early."""
+    from mlkit.parameters import bind, read_parameters
+
+    notebook, executed = planned.notebook, planned.destination.path
+    bind(read_parameters(notebook), planned.given)  # report a typing mistake before the slow imports
+    from mlkit.runner import run_notebook
+    from mlkit.runner.exit_errors import check_run
+    from mlkit.runner.provenance import project_of
+
+    project = project_of(notebook)
+    store = _evidence_store(planned.destination.s3_prefix) if planned.destination.s3_prefix else None
+    finished = _Finished(notebook, executed, planned.given, project, planned.finished_runs) if project else None
+    if planned.reuse and _taken_over(finished, notebook, store):
+        return
+    options = _options(planned, project, store, finished.key if finished else None)
+    record = run_notebook(notebook, executed, planned.given, replace(options, cell_timeout_s=cell_timeout_s, run_timeout_s=run_timeout_s))
+    if record.failure is not None and record.origin.pipeline_execution_id:
+        _tell(record)
+    with contextlib.suppress(OSError):  # how the run ended counts, also where nothing can be printed
+        _show_end(record)
+        if finished is not None:
+            finished.keep(record)
+    check_run(record)
+
+
+def _options(planned: PlannedRun, project: "Project | None", store: "Store | None", step_key: str | None) -> "RunOptions":
+    """The options of a run that reports its cells on the terminal."""
+    from mlkit.aws.session import Session
+    from mlkit.reuse.finished_steps import REUSE
+    from mlkit.runner import Progress, RunOptions
+    from mlkit.runner.provenance import origin
+
+    say = Elapsed()
+
+    def progress(report: Progress) -> None:
+        if report.status is None:
+            say(f"cell {report.cell} of {report.cells}  {report.heading}")
+
+    return RunOptions(
         sources=planned.sources,
-        store=_evidence_store(prefix) if prefix else None,
-        cell_timeout_s=cell_timeout_s,
-        run_timeout_s=run_timeout_s,
-        reuse=planned.reuse,
-        steps=planned.finished_runs,
+        store=store,
+        on_progress=progress,
+        on_note=say,
+        root=project.root if project else None,
+        origin=origin(project),
+        environment={REUSE: "1"} if planned.reuse else {},
+        step_key=step_key,
+        aws=Session,
     )
 
 
@@ -112,60 +149,6 @@ def _evidence_store(s3_uri: str) -> "EvidenceStore":
     from mlkit.aws.session import Session
 
     return EvidenceStore(Session(), s3_uri)
-
-
-def run_and_keep(
-    notebook: Path,
-    executed: Path,
-    given: Mapping[str, Any],
-    *,
-    sources: Mapping[str, str] | None = None,
-    store: "Store | None" = None,
-    cell_timeout_s: float | None = None,
-    run_timeout_s: float | None = None,
-    reuse: bool = False,
-    steps: str = "",
-) -> None:
-    """Run with progress on the terminal, or take over a finished run. Raises the error that ended the run early."""
-    from mlkit.parameters import bind, read_parameters
-
-    bind(read_parameters(notebook), given)  # report a typing mistake before the slow imports
-    from mlkit.aws.session import Session
-    from mlkit.reuse.finished_steps import REUSE
-    from mlkit.runner import Progress, RunOptions, run_notebook
-    from mlkit.runner.exit_errors import check_run
-    from mlkit.runner.provenance import origin, project_of
-
-    project, say = project_of(notebook), Elapsed()
-
-    def progress(report: Progress) -> None:
-        if report.status is None:
-            say(f"cell {report.cell} of {report.cells}  {report.heading}")
-
-    finished = _Finished(notebook, executed, given, project, steps) if project else None
-    if reuse and _taken_over(finished, notebook, store):
-        return
-    options = RunOptions(
-        sources=sources or {},
-        store=store,
-        on_progress=progress,
-        on_note=say,
-        cell_timeout_s=cell_timeout_s,
-        run_timeout_s=run_timeout_s,
-        root=project.root if project else None,
-        origin=origin(project),
-        environment={REUSE: "1"} if reuse else {},
-        step_key=finished.key if finished else None,
-        aws=Session,
-    )
-    record = run_notebook(notebook, executed, given, options)
-    if record.failure is not None and record.origin.pipeline_execution_id:
-        _tell(record)
-    with contextlib.suppress(OSError):  # how the run ended counts, also where nothing can be printed
-        _show_end(record)
-        if finished is not None:
-            finished.keep(record)
-    check_run(record)
 
 
 def _show_end(record: "RunRecord") -> None:
