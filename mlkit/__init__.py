@@ -1,13 +1,13 @@
 """mlkit: CI/CD for SageMaker models whose pipeline steps are notebooks.
 
-Notebooks call the names below: each is a verb on AWS, or a figure to look at. docs/architecture.md lists the packages:
+Notebooks call the names below: functions that call AWS, and plots. docs/architecture.md lists the packages:
 
     errors, naming, settings        exit codes; names on AWS; the project's folder
     notebook, data, gate, training  notebook files and hand-off; rows and SQL; the verdict; built-in algorithms and their cost
     evidence, screening             run records and manifests; secrets
     parameters, reuse, project      the parameters cell; finished runs; mlkit.yml's steps
     aws                             every call to AWS: lake, training jobs, endpoints, evidence
-    movielens, tabular              what is particular to a kind of data
+    movielens, tabular              the code of one kind of data each
     runner, doctor, check, cli      one notebook run; checks of an account and of a project; the commands
 """
 
@@ -47,7 +47,7 @@ __all__ = sorted(_HOME)
 
 
 def __getattr__(name: str) -> Any:
-    """Load a public name on first use: `import mlkit` stays quick, and the SDKs are imported only where needed."""
+    """Load a public name on first use, so that `import mlkit` is quick and SDKs are imported only when they are needed."""
     if name not in _HOME:
         raise AttributeError(f"module 'mlkit' has no attribute {name!r}")
     if _HOME[name] == "mlkit":

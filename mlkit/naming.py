@@ -1,4 +1,4 @@
-"""The names of what mlkit makes on AWS: buckets, stacks, endpoints, jobs, tags, events; and the paths of the templates that make them."""
+"""The names of mlkit's resources on AWS (buckets, stacks, endpoints, jobs, tags, events), and the paths of their templates."""
 
 import re
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Dataclasses from parsed JSON: every member checked against its annotation, nothing unknown, nothing missing."""
+"""Builds dataclasses from parsed JSON. Every member is checked against its annotation; unknown and missing members are refused."""
 
 import types
 import typing
@@ -9,9 +9,9 @@ from typing import Any
 
 
 def build(kind: Any, value: Any) -> Any:
-    """`value` (parsed JSON) as the annotated type: dataclasses, enums, tuples, mappings and optionals, nested as they come.
+    """`value` (parsed JSON) as the annotated type: dataclasses, enums, tuples, mappings and optionals, also nested.
 
-    Raises KeyError, TypeError or ValueError when it does not fit.
+    Raises KeyError, TypeError or ValueError if it does not fit.
     """
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if kind is Any:
@@ -34,7 +34,7 @@ def build(kind: Any, value: Any) -> Any:
 
 
 def _checked(kind: type, value: Any) -> Any:
-    """The value; text is no list of letters, and a list has no members."""
+    """The value, if it is a `kind`. Raises TypeError otherwise."""
     if not isinstance(value, kind):
         raise TypeError(f"{value!r} is not {'an object' if kind is dict else 'a list'}")
     return value

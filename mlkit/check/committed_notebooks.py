@@ -1,4 +1,4 @@
-"""What git holds of the project's notebooks: their sources alone, with defaults that leave the dev endpoint alone."""
+"""Checks the project's notebooks in git: they must have no outputs, and defaults that do not deploy the dev endpoint."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -11,9 +11,9 @@ from mlkit.project import git
 
 
 def problems(root: Path) -> Iterator[tuple[str, str]]:
-    """Notebooks of notebooks/, by path, with what is not to be committed in them; outside of git, what their files hold.
+    """The problems of notebooks in notebooks/, as (path, problem). Outside of a git repository, it reads the files.
 
-    What is in the working tree and not in git's index is left alone: people run notebooks there.
+    Changes in the working tree that are not in git's index do not count, because people run notebooks there.
     """
     for path in sorted((root / "notebooks").glob("*.ipynb")):
         name = path.relative_to(root).as_posix()
@@ -33,13 +33,13 @@ def _content(staged: str | None, path: Path) -> Mapping[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8") if staged is None else staged)
     except (OSError, ValueError):
-        return {"cells": []}  # whoever runs it is told
+        return {"cells": []}  # `mlkit run` reports the error
     cells = content.get("cells") if isinstance(content, dict) else None
     return content if isinstance(cells, list) and all(isinstance(cell, dict) for cell in cells) else {"cells": []}
 
 
 def _code(content: Mapping[str, Any]) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """The code cells with their numbers, from 1 and as records count them."""
+    """The code cells with their numbers, from 1, as in records."""
     yield from enumerate((cell for cell in content["cells"] if cell.get("cell_type") == "code"), start=1)
 
 

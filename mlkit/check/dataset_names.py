@@ -1,4 +1,4 @@
-"""One name for the data, in all places that say it: mlkit.yml, the lake's template and the preparation's parameters."""
+"""Compares the names of the data in mlkit.yml, in the lake's template and in the preparation's parameters."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -15,7 +15,7 @@ _PREPARATION = Path("notebooks") / "01_prep.ipynb"
 
 
 def misfits(root: Path, templates: Iterable[Template]) -> Iterator[tuple[int, str]]:
-    """Lines of mlkit.yml, from 1, with what says otherwise. Nothing for a project without one: it is not of mlkit's making."""
+    """Lines of mlkit.yml, from 1, with other places that disagree. Empty for a project without a mlkit.yml."""
     if not (root / PROJECT_FILE).is_file():
         return
     try:
@@ -34,10 +34,10 @@ def _in_the_lake(dataset: str, table: str, templates: Iterable[Template]) -> Ite
             continue
         databases = _names(template, "AWS::Glue::Database", "DatabaseInput")
         if databases and not any(is_database(name, dataset) for name in databases):
-            yield "dataset", f"{template.path} makes the database {_one_of(databases)}"
+            yield "dataset", f"{template.path} creates the database {_one_of(databases)}"
         tables = _names(template, "AWS::Glue::Table", "TableInput")
         if tables and table not in tables:
-            yield "table", f"{template.path} makes the table {_one_of(tables)}"
+            yield "table", f"{template.path} creates the table {_one_of(tables)}"
 
 
 def _names(template: Template, kind: str, described_by: str) -> list[str]:
@@ -46,16 +46,16 @@ def _names(template: Template, kind: str, described_by: str) -> list[str]:
 
 
 def _in_the_preparation(root: Path, about: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """What 01_prep takes under the same name and with a default of its own."""
+    """The parameters of 01_prep with the same name and another default."""
     if not (root / _PREPARATION).is_file():
         return
     try:
         parameters = read_parameters(root / _PREPARATION)
     except InvalidNotebook:
-        return  # a run of it says so
+        return  # a run of the notebook reports the error
     for parameter in parameters:
         if parameter.name in ("dataset", "table") and parameter.default != about[parameter.name]:
-            yield parameter.name, f"{_PREPARATION.as_posix()} reads {parameter.default!r} unless it is told otherwise"
+            yield parameter.name, f"{_PREPARATION.as_posix()} reads {parameter.default!r} by default"
 
 
 def _one_of(names: list[str]) -> str:

@@ -1,4 +1,4 @@
-"""The check of a whole project: its steps, the builds that run them, one name for the data, and what git holds."""
+"""Checks a whole project: its steps, the builds that run them, the names of the data, and the notebooks in git."""
 
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,7 +21,7 @@ _PHASES = ("install", "pre_build", "build", "post_build")
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """What is wrong, in which file and line, from 1."""
+    """A problem, with its file and its line (from 1)."""
 
     file: str
     line: int
@@ -33,18 +33,18 @@ class Problem:
 
 @dataclass(kw_only=True)
 class Checked:
-    """How many steps and buildspecs were read, and what is wrong with them."""
+    """The numbers of steps and buildspecs that were read, and their problems."""
 
     steps: int = 0
     buildspecs: int = 0
     problems: list[Problem] = field(default_factory=list)
 
     def add(self, file: str, told: Iterable[tuple[int, str]]) -> None:
-        """Keep what is wrong in these lines of the file."""
+        """Add problems in these lines of the file."""
         self.problems += [Problem(file=file, line=line, message=message) for line, message in told]
 
     def raise_problems(self) -> None:
-        """Raises InvalidParameters that names them all."""
+        """Raises InvalidParameters, which names all problems."""
         if self.problems:
             cure = "Change mlkit.yml, the template or the notebook's `parameters` cell; `mlkit params NOTEBOOK` shows what it takes."
             raise InvalidParameters("\n".join(str(problem) for problem in self.problems), cure=cure)
@@ -52,7 +52,7 @@ class Checked:
 
 @dataclass(frozen=True, kw_only=True)
 class Buildspec:
-    """A buildspec that was read, from this line of the file on, and the builds that run it."""
+    """A buildspec, its first line in the file, and the builds that run it."""
 
     file: str
     content: Mapping[str, Any]
@@ -60,7 +60,7 @@ class Buildspec:
 
 
 def check_project(root: Path) -> Checked:
-    """Checks the steps of mlkit.yml, what the templates' builds give to them, its names, and what git holds; runs nothing."""
+    """Check the steps of mlkit.yml, the values that builds pass to them, its names, and the notebooks in git. Runs nothing."""
     checked = Checked()
     templates = list(_templates(root, checked))
     starts = builds(templates)
@@ -80,7 +80,7 @@ def check_project(root: Path) -> Checked:
 
 
 def _steps(root: Path, checked: Checked) -> dict[str, PipelineStep] | None:
-    """The steps by name, None where mlkit.yml cannot be read."""
+    """The steps by name; None if mlkit.yml cannot be read."""
     path = root / PROJECT_FILE
     try:
         steps = steps_in(path.read_text(encoding="utf-8", errors="replace")) if path.is_file() else {}
@@ -97,7 +97,7 @@ def _fitted(root: Path, steps: Mapping[str, PipelineStep], checked: Checked) -> 
         try:
             fitted = read_notebook(root, step)
         except ValueError as problem:
-            if not any(told.file == step.notebook for told in checked.problems):  # of what git holds, that is said already
+            if not any(told.file == step.notebook for told in checked.problems):  # the check of notebooks in git reports that already
                 checked.add(PROJECT_FILE.name, [(step.line, str(problem))])
             continue
         checked.add(PROJECT_FILE.name, misfits(fitted))

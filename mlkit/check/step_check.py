@@ -1,4 +1,4 @@
-"""The steps of mlkit.yml against their notebooks, and against every build that runs them: names, types, and each value that may come."""
+"""Compares the steps of mlkit.yml with their notebooks and with every build that runs them: names, types and possible values."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,7 +10,7 @@ from mlkit.errors import InvalidNotebook, InvalidParameters
 from mlkit.parameters import Parameter, ParameterType, Typed, bind, read_parameters
 from mlkit.project.pipeline_steps import FromEnvironment, PipelineStep, nearest
 
-_ANY = ParameterType(name="str")  # takes the empty text that stands for a value that is not known
+_ANY = ParameterType(name="str")  # also accepts the empty text, which stands for an unknown value
 _RUN = re.compile(r"\bmlkit run(?P<names>(?:[ \t]+[a-z][a-z0-9_-]*(?![\w./-]))+)")
 # https://docs.aws.amazon.com/codebuild/latest/userguide/build-env-ref-env-vars.html
 _OF_CODEBUILD = ("AWS_", "CODEBUILD_")
@@ -25,7 +25,7 @@ class Fitted:
 
 
 def read_notebook(root: Path, step: PipelineStep) -> Fitted:
-    """The step with its notebook's parameters. Raises ValueError where the notebook is not there, or cannot be read."""
+    """The step with its notebook's parameters. Raises ValueError if the notebook does not exist or cannot be read."""
     if not (root / step.notebook).is_file():
         folders = {root, root / "notebooks", (root / step.notebook).parent}
         known = sorted(path.relative_to(root).as_posix() for folder in folders for path in folder.glob("*.ipynb"))
@@ -37,7 +37,7 @@ def read_notebook(root: Path, step: PipelineStep) -> Fitted:
 
 
 def misfits(fitted: Fitted) -> Iterator[tuple[int, str]]:
-    """Lines of mlkit.yml with what does not fit whatever the values are: names, and parameters that the notebook requires."""
+    """Lines of mlkit.yml with misfits that do not depend on values: names, and parameters that the notebook requires."""
     step = fitted.step
     try:
         loose = [replace(one, type=_ANY) if one.name in step.parameters else one for one in fitted.parameters]
@@ -49,12 +49,12 @@ def misfits(fitted: Fitted) -> Iterator[tuple[int, str]]:
 
 
 def steps_run_by(command: str) -> list[str]:
-    """The names behind each `mlkit run` in the command, up to the first option. A notebook's path is no name."""
+    """The step names after each `mlkit run` in the command, up to the first option. A notebook's path is not a step name."""
     return [name for match in _RUN.finditer(command) for name in match["names"].split()]
 
 
 def misfits_in_build(fitted: Fitted, build: Build, settings: Mapping[str, Setting]) -> Iterator[tuple[int, str]]:
-    """Lines of mlkit.yml with what does not fit where this build runs the step, with these environment variables."""
+    """Lines of mlkit.yml with misfits if this build runs the step with these environment variables."""
     declared = {one.name: one for one in fitted.parameters}
     for name, source in fitted.step.parameters.items():
         told = f"step {fitted.step.name} in {build.name}"

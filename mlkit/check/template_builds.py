@@ -1,4 +1,4 @@
-"""What CloudFormation templates give to builds: which project runs which buildspec, and what its variables may hold.
+"""Reads from CloudFormation templates which CodeBuild project runs which buildspec, and the possible values of its variables.
 
 Followed are literals, parameters (AllowedValues, else Default), !Sub, !If, !Join and !FindInMap of these, a pipeline's own variables,
 and the import of a project that another template exports. What is known on AWS only - other imports, attributes, another action's
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-UNKNOWN = "\ue000"  # stands in a text for a part that is known on AWS only; a private character, no text of a person's holds it
+UNKNOWN = "\ue000"  # replaces a part of a text that only AWS knows; a private-use character, which normal text does not contain
 
 _SUB = re.compile(r"\$\{(!?)([^}]*)\}")
 _PIPELINE_VARIABLE = re.compile(r"#\{(\w+)\.(\w+)\}")
@@ -20,7 +20,7 @@ _NO_VALUE = {"Ref": "AWS::NoValue"}
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """The values that an environment variable may have, UNKNOWN in place of what is not known; `where` they are set."""
+    """The possible values of an environment variable, with UNKNOWN for unknown parts, and the place that sets them."""
 
     values: tuple[str, ...]
     where: str = ""
@@ -28,9 +28,9 @@ class Setting:
 
 @dataclass(frozen=True, kw_only=True)
 class Build:
-    """One way in which a CodeBuild project is started, with the environment variables that the project and the action set.
+    """One way to start a CodeBuild project, with the environment variables that the project and the action set.
 
-    `buildspec` is a path, or the buildspec's own lines; `file` and `line` are where the template says so.
+    `buildspec` is a path, or the lines of an inline buildspec. `file` and `line` are its place in the template.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Build:
 
 @dataclass(kw_only=True)
 class Template:
-    """A template's content, and where it was read from; `problems` are lines with what is wrong there."""
+    """A template's content and file. `problems` are lines with errors."""
 
     path: str
     content: Mapping[str, Any]
@@ -55,7 +55,7 @@ class Template:
                 yield name, _mapping(resource.get("Properties"))
 
     def values(self, node: Any) -> tuple[str, ...]:
-        """Every text that the node may become, UNKNOWN in place of what is not known."""
+        """Every possible text of the node, with UNKNOWN for unknown parts."""
         match node:
             case str():
                 return (UNKNOWN if "{{resolve:" in node else str(node),)
@@ -97,7 +97,7 @@ class Template:
 
 
 def builds(templates: Sequence[Template]) -> list[Build]:
-    """Each way in which each CodeBuild project of the templates is started: by every action that names it, or by itself."""
+    """All ways to start the templates' CodeBuild projects: every action that names a project, or the project alone."""
     found = []
     for template in templates:
         for logical_id, properties in template.resources("AWS::CodeBuild::Project"):
@@ -112,7 +112,7 @@ def builds(templates: Sequence[Template]) -> list[Build]:
 
 
 def items(node: Any) -> Iterator[Any]:
-    """The members of a list, or the node itself; of an !If all branches."""
+    """The members of a list, or the node itself; for an !If, all branches."""
     if isinstance(node, list):
         for item in node:
             yield from items(item)
@@ -123,7 +123,7 @@ def items(node: Any) -> Iterator[Any]:
 
 
 def combined(parts: Sequence[Sequence[str]], separator: str = "") -> tuple[str, ...]:
-    """The texts of the parts put together: each text of each part, the others at their first."""
+    """Combinations of the parts' texts. Each text of each part occurs once, with the first text of the other parts."""
     first = [part[0] if part else UNKNOWN for part in parts]
     ways = [first] + [[*first[:place], text, *first[place + 1 :]] for place, part in enumerate(parts) for text in part[1:]]
     return _once(separator.join(way) for way in ways)
@@ -197,14 +197,14 @@ def _action_settings(template: Template, pipeline: Mapping[str, Any], node: Any,
 
 
 def _pipeline_values(template: Template, pipeline: Mapping[str, Any], text: str, line: int) -> tuple[str, ...]:
-    """The text with `#{variables.X}` replaced by the pipeline's default; what other namespaces hold is not known."""
+    """The text with `#{variables.X}` replaced by the pipeline's default. Variables of other namespaces are UNKNOWN."""
     declared = {str(_mapping(item).get("Name")): _mapping(item) for item in items(pipeline.get("Variables"))}
     parts: list[Sequence[str]] = []
     end = 0
     for match in _PIPELINE_VARIABLE.finditer(text):
         values: tuple[str, ...] = (UNKNOWN,)
         if match[1] == "variables" and match[2] not in declared:
-            template.problems.append((line, f"{match[0]} is no variable of the pipeline"))
+            template.problems.append((line, f"{match[0]} is not a variable of the pipeline"))
         elif match[1] == "variables" and "DefaultValue" in declared[match[2]]:
             values = template.values(declared[match[2]]["DefaultValue"])
         parts += [(text[end : match.start()],), values]
@@ -213,7 +213,7 @@ def _pipeline_values(template: Template, pipeline: Mapping[str, Any], text: str,
 
 
 def _add(settings: dict[str, Setting], name: str, values: tuple[str, ...], where: str) -> None:
-    """Put the values beside those that another branch gives the variable."""
+    """Add the values to those that another branch gives the variable."""
     before = settings[name].values if name in settings else ()
     settings[str(name)] = Setting(values=_once([*before, *values]), where=where)
 

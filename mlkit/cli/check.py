@@ -1,4 +1,4 @@
-"""mlkit check: do steps, notebooks and templates fit together, and does git hold the notebooks' sources alone?"""
+"""mlkit check: compares steps, notebooks and templates, and checks the notebooks in git."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,13 +10,13 @@ from mlkit.errors import NotFound
 
 
 def check(project: Annotated[Path, typer.Argument(help="The project's folder.", file_okay=False, exists=True)] = Path()) -> None:
-    """Check the steps of mlkit.yml against the notebooks and against the templates, before a build does.
+    """Compare the steps of mlkit.yml with the notebooks and the templates, before a build runs.
 
-    Refused are notebooks that do not exist, parameters that they do not have, environment variables that neither the CodeBuild project
-    nor the action sets, and values of another type, also each value that a stack's parameter allows. Values that are known on AWS only,
-    such as imports, are accepted. The commands of buildspecs are not interpreted: only the steps' names behind `mlkit run` are read.
-    The data set and the table of mlkit.yml are to be those of CloudFormation/datalake.yaml and of 01_prep's parameters.
-    In git, a notebook holds no outputs, no parameters of an earlier run and no `deploy_dev = True`.
+    It reports notebooks that do not exist, parameters that they do not have, environment variables that neither the CodeBuild project nor
+    the action sets, and values of another type, for every value that a stack parameter allows. It accepts values that only AWS knows, such
+    as imports. It does not interpret the commands of buildspecs; it reads only the step names after `mlkit run`. The data set and the table
+    in mlkit.yml must be those of CloudFormation/datalake.yaml and of 01_prep's parameters. In git, a notebook must have no outputs, no
+    parameters of an earlier run and no `deploy_dev = True`.
 
     Example: mlkit check
     """

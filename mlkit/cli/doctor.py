@@ -67,7 +67,7 @@ def _names(project: Project, your_initials: str) -> LabNames:
 
 
 def _groups(project: Project, names: LabNames, an_account: bool, environment: ExitStack) -> Iterator["Group"]:
-    """This machine, the local AWS, then whichever AWS is meant: `environment` points to it as long as it is open."""
+    """The groups of checks: this machine, the local AWS, then the AWS to check. `environment` points to that AWS while it is open."""
     from mlkit.cli import local_checks, local_server
     from mlkit.doctor import credential_checks, machine_checks, package_checks
     from mlkit.doctor.account import Account
@@ -105,7 +105,7 @@ def _aws_groups(account: "Account") -> Iterator["Group"]:
 
 
 def _shown(findings: Iterable["Finding"]) -> Iterator["Finding"]:
-    """The same findings. Each is printed as soon as it is there, under its group's title."""
+    """The same findings. Each is printed under its group's title as soon as it is known."""
     title = ""
     for finding in findings:
         if finding.group != title:
@@ -121,7 +121,7 @@ def lines(finding: "Finding") -> list[Text]:
     slow = f" ({finding.elapsed_s:.1f} s)" if finding.elapsed_s >= _SLOW_S else ""
     detail, indent = finding.detail + slow, _DETAIL_AT
     if any(len(word) > _WIDTH - indent for word in detail.split()):
-        indent = _NEXT_AT  # below its name, where a line is longer
+        indent = _NEXT_AT  # on the line below its name, if the name is long
     wrapped = textwrap.wrap(detail, _WIDTH - indent, **WHOLE_WORDS)
     head, more = (wrapped[0], wrapped[1:]) if indent == _DETAIL_AT and wrapped else ("", wrapped)
     outcome = finding.outcome.value

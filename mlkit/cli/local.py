@@ -39,7 +39,7 @@ def down() -> None:
     """
     from localaws import lifecycle
 
-    out.print("Stopped." if lifecycle.down(Project.here().local_home) else "It did not run.")
+    out.print("Stopped." if lifecycle.down(Project.here().local_home) else "The local AWS did not run.")
 
 
 @app.command()
@@ -207,4 +207,4 @@ def repository(
             f"{name!r} is not OWNER/REPO", cure="Give what the pipeline's stack has as GitHubUser and Repo, with a slash between."
         )
     stand_for(project, name, worktree=worktree)
-    out.print(f"On this local AWS, {project.root} stands for {name}.")
+    out.print(f"Pipelines of this local AWS that name {name} read {project.root}.")

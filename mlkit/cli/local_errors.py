@@ -1,4 +1,4 @@
-"""Errors of localaws as mlkit's own: the same text, mlkit's exit codes, and the commands as mlkit's users type them."""
+"""Translates errors of localaws to mlkit's own: the same text, mlkit's exit codes, and the commands of mlkit."""
 
 import re
 
@@ -9,7 +9,7 @@ _COMMAND = re.compile(r"`localaws (?=[a-z])")
 
 
 def as_error(problem: Exception) -> MlkitError | None:
-    """What mlkit's command line tells for an error of localaws; None for another one."""
+    """The mlkit error for an error of localaws; None for another error."""
     if not isinstance(problem, LocalAwsError):
         return None
     kind = SaveFailed if isinstance(problem, DiskFull) else LocalAwsFailed

@@ -1,4 +1,4 @@
-"""A project's local AWS, for the rest of the command line: started so that builds find what `make setup` fetched, and asked."""
+"""A project's local AWS, for the other commands: starts it with the package cache of `make setup`, and reads its state."""
 
 import os
 import sys
@@ -63,7 +63,7 @@ def environment(project: Project) -> dict[str, str]:
 
 
 def stand_for(project: Project, full_name: str, *, worktree: bool) -> None:
-    """Let the project's git repository stand for `full_name`, OWNER/REPO on GitHub, on its local AWS."""
+    """Use the project's git repository in place of `full_name`, OWNER/REPO on GitHub, on its local AWS."""
     from localaws.codeconnections import repositories
 
     repositories.register(project.local_home / "codeconnections", full_name, project.root, worktree=worktree)

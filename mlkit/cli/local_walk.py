@@ -1,4 +1,4 @@
-"""The whole walk on the local AWS: lake, data, the steps of mlkit.yml, an endpoint, a match rate."""
+"""mlkit local walk: deploys the lake, loads the data, runs the steps of mlkit.yml and deploys an endpoint, on the local AWS."""
 
 import os
 from datetime import UTC, datetime
@@ -12,7 +12,7 @@ from mlkit.settings import Project
 if TYPE_CHECKING:
     from mlkit.cli.run_plan import PlannedRun
 
-_ENVIRONMENT = "ENVIRONMENT"  # a step that reads it needs that environment's endpoint
+_ENVIRONMENT = "ENVIRONMENT"  # a step with this variable needs the environment's endpoint
 
 
 def walk(project: Project, *, your_initials: str, tune: str, port: int | None) -> None:
@@ -61,11 +61,11 @@ def _walk(project: Project, names: LabNames, tune: str, timings: dict[str, float
 
 
 def _plan(project: Project, names: LabNames, tune: str, evidence: str) -> "list[PlannedRun]":
-    """All steps, with the variables that the pipeline's template sets for its builds; nothing is taken over."""
+    """All steps, with the variables that the pipeline's template sets for its builds. No finished run is taken over."""
     from mlkit.cli.run_plan import Given, Keeping, plan_steps
     from mlkit.project.pipeline_steps import read_steps
 
-    role = {"EXECUTION_ROLE": ""}  # leaves it to the notebook to find the role that the lake exports
+    role = {"EXECUTION_ROLE": ""}  # the notebook then finds the role that the lake exports
     variables = {"YOUR_INITIALS": names.initials, **role, "TUNE": tune, _ENVIRONMENT: "dev", "MIN_MATCH_RATE": "notebook"}
     keeping = Keeping(evidence=evidence, reuse=False)
     return plan_steps(project, list(read_steps(project.root)), Given(values={}, sources={}), keeping, {**os.environ, **variables})

@@ -1,4 +1,4 @@
-"""--reuse: take over a finished run of the same step, or say in one line why the step runs again."""
+"""--reuse: takes over a finished run of the same step, or prints in one line why the step runs again."""
 
 import json
 import time

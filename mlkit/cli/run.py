@@ -50,33 +50,35 @@ def run(
         list[str],
         typer.Argument(
             metavar="STEP... | NOTEBOOK [EXECUTED]",
-            help="Steps of mlkit.yml by name; or a notebook's path, and where the executed notebook goes: a file, or "
-            "s3://bucket/key.ipynb, by default executed/NAME.",
+            help="Steps of mlkit.yml by name; or a notebook, and the path of its executed copy: a file or s3://bucket/key.ipynb, "
+            "by default executed/NAME.",
         ),
     ],
     parameter: Annotated[list[str] | None, typer.Option("-p", "--parameter", metavar="NAME VALUE", help="May be repeated.")] = None,
-    file: Annotated[Path | None, typer.Option("-f", "--file", help="A YAML file of parameters; -p wins.")] = None,
-    evidence: Annotated[str, typer.Option(help="s3://bucket/prefix/ that keeps the executed notebook, however the run ends.")] = "",
-    staging_bucket: Annotated[
-        str, typer.Option(help="In a build of the pipeline, in place of --evidence and --steps: s3:// address of its staging bucket.")
+    file: Annotated[Path | None, typer.Option("-f", "--file", help="A YAML file of parameters; -p overrides it.")] = None,
+    evidence: Annotated[
+        str, typer.Option(help="s3://bucket/prefix/ for the executed notebook, which is stored however the run ends.")
     ] = "",
-    cell_timeout: Annotated[float | None, typer.Option(help="Seconds that one cell may take.")] = None,
-    run_timeout: Annotated[float | None, typer.Option(help="Seconds that the run of a notebook may take.")] = None,
+    staging_bucket: Annotated[
+        str, typer.Option(help="s3:// address of the staging bucket; in builds of the pipeline, instead of --evidence and --steps.")
+    ] = "",
+    cell_timeout: Annotated[float | None, typer.Option(help="Time limit for each cell, in seconds.")] = None,
+    run_timeout: Annotated[float | None, typer.Option(help="Time limit for the run of a notebook, in seconds.")] = None,
     reuse: Annotated[
         bool | None,
         typer.Option(
             "--reuse/--no-reuse",
-            help="Take over a finished run of the same code, parameters and inputs. By default as mlkit.yml says of the step; "
-            "for a notebook, no.",
+            help="Take over a finished run of the same code, parameters and inputs. By default, mlkit.yml decides for a step; "
+            "a notebook runs again.",
             show_default=False,
         ),
     ] = None,
     steps: Annotated[str, typer.Option(help="Folder or s3:// prefix of finished runs; by default the project's .mlkit/steps.")] = "",
 ) -> None:
-    """Run steps or a notebook headless, with typed parameters, and keep what was printed whether it succeeds or fails.
+    """Run steps or a notebook headless, with typed parameters. The executed notebook is stored whether the run succeeds or fails.
 
-    Steps run in the order given, up to the first that fails, whose exit code is the command's. mlkit.yml says which environment
-    variables their parameters come from; -p and -f overrule them, for one step at a time.
+    Steps run in the given order and stop at the first failure, with its exit code. mlkit.yml names the environment variables that set
+    their parameters. If you run a single step, -p and -f override them.
 
     Example: mlkit run prep train
 
@@ -86,7 +88,7 @@ def run(
         if seconds is not None and not 0 < seconds <= threading.TIMEOUT_MAX:
             raise UsageError(f"{option} is {seconds:g}", cure="Give seconds above 0, or leave it out for no limit.")
     if staging_bucket and evidence:
-        raise UsageError("--staging-bucket and --evidence both say where evidence goes", cure="Give one of them.")
+        raise UsageError("--staging-bucket and --evidence cannot be combined: both name the place for evidence", cure="Give one of them.")
     keeping = Keeping(evidence=evidence, finished_runs=steps, reuse=reuse, staging=staging_of(staging_bucket))
     for planned in plan(what, Given.of(file, parameter or []), keeping):
         run_planned(planned, cell_timeout_s=cell_timeout, run_timeout_s=run_timeout)

@@ -1,4 +1,4 @@
-"""What one `mlkit run` is to run: a notebook, or steps of mlkit.yml, each with its parameters: decided before anything runs."""
+"""Plans one `mlkit run` before anything runs: a notebook, or steps of mlkit.yml, each with its parameters."""
 
 import os
 import re
@@ -14,20 +14,20 @@ from mlkit.parameters import Typed, bind, read_parameter_file, read_parameters
 from mlkit.project.pipeline_steps import PipelineStep, read_steps, step_named, values_of
 from mlkit.settings import Project
 
-PAIR = "\x00"  # between a parameter's name and its value, on the way through Typer; no parameter holds it
-_STEP = re.compile(r"[\w-]+")  # as mlkit.yml names steps; a notebook's path has a dot
+PAIR = "\x00"  # separates a parameter's name from its value inside of Typer; no parameter contains it
+_STEP = re.compile(r"[\w-]+")  # a step's name in mlkit.yml; a notebook's path has a dot
 
 
 @dataclass(frozen=True, kw_only=True)
 class Given:
-    """Parameters that were typed: values by name, and where each comes from."""
+    """The parameters of the command: values by name, and the source of each."""
 
     values: Mapping[str, Any]
     sources: Mapping[str, str]
 
     @classmethod
     def of(cls, file: Path | None, pairs: Sequence[str]) -> "Given":
-        """From -f and -p; -p wins."""
+        """The parameters of -f and -p. -p overrides -f."""
         from_file = read_parameter_file(file) if file else {}
         direct = _once(pairs)
         return cls(values={**from_file, **direct}, sources={**dict.fromkeys(from_file, f"-f {file}"), **dict.fromkeys(direct, "-p")})
@@ -35,7 +35,7 @@ class Given:
 
 @dataclass(frozen=True, kw_only=True)
 class Keeping:
-    """Where evidence and finished runs go, and whether finished runs are taken over; None leaves that to the step."""
+    """The places for evidence and finished runs, and whether finished runs are taken over (None: as the step says)."""
 
     evidence: str = ""
     finished_runs: str = ""
@@ -46,7 +46,7 @@ class Keeping:
         return self.staging.attempt if self.staging else self.evidence
 
     def place(self, *, reuse: bool) -> str:
-        """Where finished runs are. In the pipeline, only those of steps that take over earlier runs leave the build."""
+        """The store of finished runs. In the pipeline, a build stores only runs of steps that take over earlier ones."""
         return self.staging.steps if self.staging and reuse and not self.finished_runs else self.finished_runs
 
 
@@ -64,27 +64,30 @@ class PlannedRun:
 
 
 def staging_of(address: str, environ: Mapping[str, str] = os.environ) -> Staging | None:
-    """The build's place in the staging bucket at this address, by the variables that the pipeline's action and CodeBuild set."""
+    """The build's place in the staging bucket, from the variables that the pipeline's action and CodeBuild set."""
     if not address:
         return None
     missing = [name for name in ("PIPELINE_EXECUTION_ID", "ACTION", "CODEBUILD_BUILD_ID") if not environ.get(name)]
     if missing:
         cure = "Outside of the pipeline, give --evidence s3://bucket/prefix/ instead."
-        raise UsageError(f"--staging-bucket needs {', '.join(missing)}, which a build of the pipeline has", cure=cure)
+        raise UsageError(f"--staging-bucket needs {', '.join(missing)}, which only a build of the pipeline has", cure=cure)
     build = environ["CODEBUILD_BUILD_ID"].rpartition(":")[2]
     return Staging(address=address, execution=environ["PIPELINE_EXECUTION_ID"], action=environ["ACTION"], build=build)
 
 
 def plan(arguments: Sequence[str], given: Given, keeping: Keeping) -> list[PlannedRun]:
-    """The runs that the arguments of `mlkit run` ask for. Raises UsageError for what is neither steps nor one notebook."""
+    """The runs for the arguments of `mlkit run`. Raises UsageError unless they are steps or one notebook."""
     names = [argument for argument in arguments if _STEP.fullmatch(argument) and argument != "-"]
     if len(names) == len(arguments):
         return plan_steps(Project.here(), names, given, keeping)
     if arguments[0] in names:
-        cure = "Give either steps, or one notebook and where its executed copy goes."
-        raise UsageError(f"{arguments[0]} is the name of a step, {next(one for one in arguments if one not in names)} a path", cure=cure)
+        cure = "Give either steps, or one notebook and the path of its executed copy."
+        raise UsageError(f"{arguments[0]} is the name of a step, {next(one for one in arguments if one not in names)} is a path", cure=cure)
     if len(arguments) > 2:
-        raise UsageError(f"{arguments[2]} is one path too many: only steps can be run several at once", cure="Call `mlkit run` for each.")
+        raise UsageError(
+            f"{arguments[2]} is one path too many: only several steps can run in one command, not several notebooks",
+            cure="Call `mlkit run` for each.",
+        )
     notebook = local_notebook(arguments[0])
     destination = Destination.of(arguments[1] if len(arguments) == 2 else None, notebook, keeping.evidence_of_attempt())
     reuse = bool(keeping.reuse)
@@ -102,15 +105,15 @@ def plan(arguments: Sequence[str], given: Given, keeping: Keeping) -> list[Plann
 def plan_steps(
     project: Project, names: Sequence[str], given: Given, keeping: Keeping, environ: Mapping[str, str] = os.environ
 ) -> list[PlannedRun]:
-    """The runs of these steps in order. Raises UsageError and InvalidParameters for whatever would refuse one of them later."""
+    """The runs of these steps in order. Raises UsageError or InvalidParameters if one of them would be refused later."""
     steps = read_steps(project.root)
     chosen = [step_named(name, steps) for name in names]
     if twice := sorted({name for name in names if list(names).count(name) > 1}):
         raise UsageError(f"Step {twice[0]} is given twice", cure="Give each step once.")
     if len(chosen) > 1 and given.values:
         name = next(iter(given.values))
-        cure = f"Run the step that takes it alone: `mlkit run STEP -p {name} VALUE`; or set what mlkit.yml takes from the environment."
-        raise UsageError(f"{given.sources[name]} {name}: for which of the steps {', '.join(names)}?", cure=cure)
+        cure = f"Run the step that takes it alone: `mlkit run STEP -p {name} VALUE`; or set the environment variable that mlkit.yml names."
+        raise UsageError(f"{given.sources[name]} {name} can be given for one step only, not for {', '.join(names)}", cure=cure)
     return [_planned(project, step, given, keeping, environ) for step in chosen]
 
 

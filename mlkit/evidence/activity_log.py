@@ -96,7 +96,7 @@ class ActivityLog:
         try:
             known = self._members[kind].get(key, {})
         except TypeError:
-            return  # a list or an object where a name should be
+            return  # the name is a list or an object
         members = {**known, **{name: value for name, value in told.items() if value is not None}}
         if members.get("status") == NOT_CREATED and known.get("status") is not None:
             return  # AWS refused a second job of that name; the first one runs on

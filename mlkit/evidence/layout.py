@@ -1,4 +1,4 @@
-"""Where evidence lies: the keys in the staging bucket and in the evidence bucket. No other module spells them.
+"""The keys of evidence in the staging bucket and in the evidence bucket. Only this module composes them.
 
 staging bucket     <execution>/<stage>.<action>/<build>/<notebook>.ipynb and <notebook>.record.json
                    steps/<execution>/...                 finished runs for a retried stage
@@ -68,7 +68,7 @@ class Sealed:
 
     @classmethod
     def of_manifest(cls, manifest_uri: str, execution: str) -> "Sealed":
-        """The place that a manifest of the execution lies in."""
+        """The place of the execution, from its manifest's address."""
         base = manifest_uri.rpartition(f"/{execution}/")[0]
         address, _, pipeline = base.rpartition("/")
         return cls(address=address, pipeline=pipeline, execution=execution)

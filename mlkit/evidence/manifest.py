@@ -16,8 +16,8 @@ from mlkit.naming import CONFIGURATIONS
 
 SCHEMA = "mlkit/manifest/1"
 CODE_FOLDERS = ("mlkit", "packages/sagemaker_formats/src/sagemaker_formats", "notebooks", "buildspecs", "CloudFormation")
-# Of the project's own folder: the wheels that a build installs, what the project is about, and modules of the team's. The local AWS's
-# wheel is in vendor/local and not among them: no build installs it.
+# Files of the project's folder: the wheels that a build installs, mlkit.yml, and the team's modules. The local AWS's wheel in vendor/local
+# is left out, because no build installs it.
 CODE_FILES = ("vendor/*.whl", "mlkit.yml", "*.py")
 _GENERATED = {"__pycache__", ".ipynb_checkpoints"}
 
@@ -92,7 +92,7 @@ def _is_generated(relative: PurePath) -> bool:
 
 
 def check_unchanged(approved: Manifest, now: Mapping[str, str]) -> Sequence[str]:
-    """The names of what was compared. Raises ApprovalVoid with every name that differs between `now` and the approved manifest.
+    """Compare `now` with the approved manifest. Returns the compared names. Raises ApprovalVoid with every name that differs.
 
     `now` maps "code", "model" and the names of configuration files to SHA-256.
     """

@@ -1,1 +1,1 @@
-"""The decision about a model: confidence intervals of its metric, the verdict, and the baselines that stand beside it."""
+"""The decision about a model: confidence intervals of its metric, the verdict, and two baselines."""

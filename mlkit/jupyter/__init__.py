@@ -1,1 +1,1 @@
-"""What mlkit adds to Jupyter: the extension of the kernels that `mlkit run` starts, and JupyterLab's hook after a save."""
+"""mlkit's additions to Jupyter: the extension of the kernels that `mlkit run` starts, and JupyterLab's hook after a save."""

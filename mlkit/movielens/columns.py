@@ -1,4 +1,4 @@
-"""The columns of ratings: what files call them, and which types the lake's table gives them."""
+"""The columns of ratings: their names in files, and their types in the lake's table."""
 
 import re
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ ACCEPTED = (
 
 @dataclass(frozen=True, kw_only=True)
 class ColumnTypes:
-    """The Glue types of the table's columns. `text_ids` and `half_stars` say what to type for a table that holds these."""
+    """The Glue types of the table's columns. `text_ids` and `half_stars` are next steps for a table that needs such columns."""
 
     userid: str = "bigint"
     movieid: str = "bigint"
@@ -36,9 +36,9 @@ class ColumnTypes:
 
     @classmethod
     def of_table(cls, types: Mapping[str, str], **commands: str) -> "ColumnTypes":
-        """The types of the lake's table; `commands` are `text_ids` and `half_stars`.
+        """The types of the lake's table. `commands` are `text_ids` and `half_stars`.
 
-        Raises InvalidData for a column that is not there, or of a type that ids or ratings cannot have.
+        Raises InvalidData for a missing column, or a column of a type that ids or ratings cannot have.
         """
         found = {column: types.get(column, "missing") for column in COLUMNS}
         for column in ("userid", "movieid"):
@@ -56,14 +56,14 @@ class ColumnTypes:
 
 
 def header_of(values: list[str]) -> Header:
-    """The columns by the first line's values; without a header they have MovieLens' order. Raises WrongHeader."""
+    """The columns, from the first line. Without a header they have MovieLens' order. Raises WrongHeader."""
     names = [_MEANT.get(re.sub(r"[\s_-]", "", _RECBOLE.sub("", value.lower())), "") for value in values]
     if len(values) == len(COLUMNS) and _are_numbers(values[2:]):
         return Header(names=COLUMNS, in_file=False)
     if len(values) != len(COLUMNS) and _are_numbers(values):
         raise WrongHeader(f"{len(values)} values instead of {len(COLUMNS)}")
     if missing := [column for column in COLUMNS if column not in names]:
-        raise WrongHeader(f"the columns {', '.join(missing)} are missing in the header, and it is no rating")
+        raise WrongHeader(f"the columns {', '.join(missing)} are missing in the header, and the line is not a rating")
     if unknown := [value or "''" for value, name in zip(values, names, strict=True) if not name]:
         raise WrongHeader(f"the header has more columns than expected: {', '.join(unknown)}")
     if len(names) > len(COLUMNS):

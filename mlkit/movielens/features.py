@@ -1,7 +1,7 @@
-"""Ratings as features: each becomes a one-hot user and a one-hot movie.
+"""Encodes ratings as features: each rating becomes a one-hot user and a one-hot movie.
 
-The index (id -> column) belongs to the model that was trained with it and travels next to it: encoded with another
-index the same model would answer noise.
+The index (id -> column) belongs to the model that was trained with it and is stored beside the model. With another index, the model's
+answers would be meaningless.
 """
 
 import io
@@ -24,7 +24,7 @@ _SCHEMA = pa.schema([("field", pa.string()), ("id", pa.string()), ("column", pa.
 
 @dataclass(frozen=True, kw_only=True)
 class Encoded:
-    """Rows for the model, and how many ids its index did not know (their feature is left out: `unseen="omit"`)."""
+    """Rows for the model, and the numbers of ids that are not in its index. With `unseen="omit"` their features are left out."""
 
     rows: Rows
     unseen_users: int
@@ -33,7 +33,7 @@ class Encoded:
 
 @dataclass(frozen=True, eq=False)
 class FeatureIndex:
-    """Users take the columns 0 .. n_users-1, movies the ones after. `users` and `movies` hold the ids as text, in column order."""
+    """Users have the columns 0 .. n_users-1, movies the following ones. `users` and `movies` hold the ids as text, in column order."""
 
     users: pa.Array
     movies: pa.Array
@@ -44,7 +44,7 @@ class FeatureIndex:
 
     @classmethod
     def from_table(cls, table: pa.Table) -> "FeatureIndex":
-        """The index from rows (field, id, column) in any order. Raises InvalidData when columns have gaps or repeat."""
+        """The index from rows (field, id, column) in any order. Raises InvalidData if columns have gaps or repeat."""
         table = table.cast(_SCHEMA).sort_by("column").combine_chunks()
         if not np.array_equal(table["column"].to_numpy(), np.arange(len(table))):
             raise InvalidData("The feature index has gaps or repeated columns", cure="Run 01_prep again.")
@@ -65,7 +65,7 @@ class FeatureIndex:
             raise InvalidData(f"The feature index is damaged: {error}", cure="Train the model again.") from error
 
     def to_parquet(self) -> bytes:
-        """Bytes that depend on the ids alone, so that equal indexes have equal digests."""
+        """The index as Parquet. The bytes depend only on the ids, so that equal indexes have equal digests."""
         fields = pa.array([USER] * len(self.users) + [MOVIE] * len(self.movies))
         ids = pa.concat_arrays([self.users, self.movies])
         table = pa.table([fields, ids, pa.array(np.arange(self.feature_dim))], schema=_SCHEMA)
@@ -74,7 +74,7 @@ class FeatureIndex:
         return sink.getvalue()
 
     def check_columns(self, ids: pa.Array, columns: npt.NDArray[np.int64], *, field: str) -> None:
-        """Raises InvalidData unless every id stands at its column of this index."""
+        """Raises InvalidData unless every id has its column of this index."""
         known, offset = (self.users, 0) if field == USER else (self.movies, len(self.users))
         places = np.asarray(columns) - offset
         if len(places) and (places.min() < 0 or places.max() >= len(known)):
@@ -83,13 +83,14 @@ class FeatureIndex:
             raise InvalidData(f"A {field} id and its column do not match", cure="The table changed during prep: run 01_prep again.")
 
     def unknown(self, users: Any, movies: Any) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-        """For each row, whether the index does not know its user, and its movie."""
+        """For each row, whether its user and whether its movie is not in the index."""
         return _lookup(users, self.users, 0) < 0, _lookup(movies, self.movies, len(self.users)) < 0
 
     def encode(self, users: Any, movies: Any, *, labels: Any = None, unseen: str = "omit") -> Encoded:
-        """Ids (any sequence; compared as text) as rows of at most two ones. Without `labels` the rows have none.
+        """The ids (any sequence, compared as text) as rows with at most two ones. Without `labels` the rows have no labels.
 
-        An unknown id is left out of its row (`unseen="omit"`, then bias and the other id decide) or refused (`"refuse"`, InvalidData).
+        With `unseen="omit"`, an unknown id is left out of its row; the model then predicts from its bias and the other id. With "refuse",
+        it raises InvalidData.
         """
         if unseen not in ("omit", "refuse"):
             raise UsageError(f"unseen={unseen!r}", cure='Choose "omit" or "refuse".')
@@ -99,14 +100,14 @@ class FeatureIndex:
         if unseen == "refuse" and missing_users + missing_movies:
             raise InvalidData(
                 f"{missing_users} users and {missing_movies} movies are unknown to the model's index",
-                cure='Train on data that holds them, or use unseen="omit".',
+                cure='Train on data with these ids, or use unseen="omit".',
             )
         rows = one_hot_rows(user_columns, movie_columns, labels=labels, feature_dim=self.feature_dim)
         return Encoded(rows=rows, unseen_users=missing_users, unseen_movies=missing_movies)
 
 
 def one_hot_rows(user_columns: npt.NDArray[np.int64], movie_columns: npt.NDArray[np.int64], *, labels: Any, feature_dim: int) -> Rows:
-    """CSR rows with value 1 at each of the two columns; a negative column is left out."""
+    """CSR rows with the value 1 in each of the two columns. A negative column is left out."""
     columns = np.stack([user_columns, movie_columns], axis=1)
     present = columns >= 0
     indptr = np.concatenate([[0], np.cumsum(present.sum(axis=1))]).astype(np.int64)
@@ -116,7 +117,7 @@ def one_hot_rows(user_columns: npt.NDArray[np.int64], movie_columns: npt.NDArray
 
 
 def as_ids(values: Any) -> pa.Array:
-    """Ids of any type as text, the way the lake casts them: 7 -> "7"."""
+    """Ids of any type as text, as the lake casts them: 7 -> "7"."""
     array = values if isinstance(values, (pa.Array, pa.ChunkedArray)) else pa.array(values)
     return _flat(pc.cast(array, pa.string()))
 

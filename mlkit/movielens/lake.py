@@ -26,7 +26,7 @@ def find_lake(aws: Session, your_initials: str, *, table: str = TABLE) -> Lake:
 
 
 def check_columns(found: Lake, parameters: Mapping[str, Any] | None = None) -> None:
-    """Raises InvalidData unless the table has the lab's columns, of types that they can have, whatever the `parameters` of 01_prep."""
+    """Raises InvalidData unless the table has the lab's columns with possible types. The `parameters` of 01_prep do not matter."""
     ratings = ratings_table(found)
     for column in ratings.columns:
         if column not in found.columns:

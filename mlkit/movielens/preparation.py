@@ -75,7 +75,7 @@ def profile_ratings(lake: Lake) -> Profile:
 
 
 def count_ratings(lake: Lake) -> pd.DataFrame:
-    """How often each rating was given: columns rating, ratings."""
+    """The frequency of each rating, with the columns rating and ratings."""
     return query(lake.aws, lake.workgroup, histogram_sql(ratings_table(lake)))[0]
 
 

@@ -7,7 +7,7 @@ from mlkit.charts import BLUE, ORANGE, Chart, thousands
 
 
 def chart_ratings(counts: pd.DataFrame, positive_from: float = 4) -> Chart:
-    """How often each rating was given: `counts` has the columns `rating` and `ratings`; ratings from `positive_from` on are label 1."""
+    """The frequency of each rating. `counts` has the columns `rating` and `ratings`; ratings from `positive_from` on are label 1."""
     counts = counts.sort_values("rating")
     values, rows = counts["rating"].astype(float).to_numpy(), counts["ratings"].astype(int).to_numpy()
     positive = values >= positive_from

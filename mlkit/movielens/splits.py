@@ -71,7 +71,7 @@ def _in_range(table: RatingsTable) -> str:
 
 
 def _clean(table: RatingsTable) -> str:
-    """Common table expression `clean`: sound rows, of several ratings of one movie by one user the newest."""
+    """Common table expression `clean`: valid rows. Of several ratings of one movie by one user, it has the newest."""
     user, movie = identifier(table.user), identifier(table.movie)
     rating, timestamp = identifier(table.rating), identifier(table.timestamp)
     return f"""numbered AS (
@@ -96,12 +96,12 @@ FROM raw CROSS JOIN sound CROSS JOIN used"""
 
 
 def histogram_sql(table: RatingsTable) -> str:
-    """Rows (rating, ratings): how often each rating was given."""
+    """SQL for rows (rating, ratings) with the frequency of each rating."""
     return f"WITH {_clean(table)} SELECT rating, count(*) AS ratings FROM clean GROUP BY rating ORDER BY rating"
 
 
 def feature_index_sql(table: RatingsTable) -> str:
-    """Rows (field, id, column): users in the order of their ids, then movies in the order of theirs."""
+    """SQL for rows (field, id, column): users in the order of their ids, then movies in the order of theirs."""
     return f"""WITH {_clean(table)},
 users AS (SELECT user_key, row_number() OVER (ORDER BY user_key) - 1 AS place FROM (SELECT DISTINCT user_key FROM clean)),
 movies AS (SELECT movie_key, row_number() OVER (ORDER BY movie_key) - 1 AS place FROM (SELECT DISTINCT movie_key FROM clean))
@@ -111,7 +111,7 @@ SELECT 'movie' AS field, CAST(movie_key AS varchar) AS id, place + (SELECT count
 
 
 def splits_sql(table: RatingsTable, rule: SplitRule) -> str:
-    """Rows (user_id, movie_id, user_column, movie_column, label, order_hash, split, shard), in no order.
+    """SQL for rows (user_id, movie_id, user_column, movie_column, label, order_hash, split, shard), in no order.
 
     `shard` follows from the hash, so a (user, movie) pair can only be in one shard; sorting a shard by `order_hash` gives a fixed order.
     """

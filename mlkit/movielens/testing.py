@@ -1,4 +1,4 @@
-"""03_test_endpoint's verbs for ratings: held-out ratings to the endpoint, what plain models make of them, the lab's own check."""
+"""The functions of 03_test_endpoint for ratings: predict held-out ratings, compare baselines, apply the lab's own check."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -59,7 +59,7 @@ def load_test_rows(aws: Session, trained: TrainedModel, *, test_rows: int = 0, t
 
 @dataclass(frozen=True, kw_only=True)
 class TestedRatings(Tested):
-    """What the endpoint answered for the held-out rows, encoded with the model's own index."""
+    """The endpoint's answers for the held-out rows, which are encoded with the model's own index."""
 
     __test__ = False
 
@@ -67,7 +67,7 @@ class TestedRatings(Tested):
     encoded: Encoded
 
     def sample(self, count: int = 10, offset: int = 0) -> pd.DataFrame:
-        """Some rows for people to look at."""
+        """Some rows to look at."""
         part = slice(offset, offset + count)
         frame = {
             "user": self.rows.users.to_pylist()[part],
@@ -91,7 +91,7 @@ test_endpoint.__test__ = False  # type: ignore[attr-defined]
 
 
 def compare_with_baselines(aws: Session, trained: TrainedModel, tested: TestedRatings, confidence: float = 0.95) -> pd.DataFrame:
-    """The model beside a linear model and the majority class, all on the same rows: match rate, interval, log loss."""
+    """The model beside a linear model and the majority class, on the same rows: match rate, interval, log loss."""
     train, labels = _train_rows(aws, trained)
     return baseline_table(
         train,
@@ -106,7 +106,7 @@ def compare_with_baselines(aws: Session, trained: TrainedModel, tested: TestedRa
 
 
 def lab_check(aws: Session, trained: TrainedModel, served: Served, rate: MatchRate, *, min_match_rate: float = 0.8) -> pd.DataFrame:
-    """The lab's own check (ten rows from the thousandth on, 80 %) on our rows, and how often a model like this one passes it by luck."""
+    """The lab's own check (ten rows from the thousandth on, 80 %) on our rows, and the probability that such a model passes it."""
     held_out = trained.prepared_data.test.rows
     if held_out < 1010:
         return shown_tables.facts({"the lab's rows": f"only {held_out} rows are held out; the lab took rows 1000 to 1009"})
@@ -123,15 +123,15 @@ def lab_check(aws: Session, trained: TrainedModel, served: Served, rate: MatchRa
 
 
 def predict_rows(aws: Session, endpoint: str, rows: Rows, *, variant: str | None = None) -> Answers:
-    """Scores and labels for encoded rows, in their order, asked for in batches of RecordIO. Raises WrongModel for a regressor."""
+    """Scores and labels for encoded rows, in their order. They are requested in batches of RecordIO. Raises WrongModel for a regressor."""
     return ask_endpoint(aws, endpoint, map(encode_request, _batches(rows)), CODEC, rows=len(rows), variant=variant)
 
 
 def predict(aws: Session, endpoint: str, users: Any, movies: Any) -> pd.DataFrame:
-    """What an application calls: ids in, one row each out (user, movie, score, predicted_label, unseen).
+    """Predictions for an application's ids, one row each: user, movie, score, predicted_label, unseen.
 
-    The index is the one beside the endpoint's model. An id that the model never saw is left out of its row: bias and the other
-    id decide, and `unseen` says which was unknown.
+    The index is the one beside the endpoint's model. An id that is not in the model is left out of its row; the model predicts from its
+    bias and the other id, and `unseen` names the unknown id.
     """
     served = describe_endpoint(aws, endpoint)
     index = FeatureIndex.from_parquet(read_object(aws, encoding_uri(served.model_data_url, INDEX_FILE)))
@@ -149,7 +149,7 @@ def _batches(rows: Rows) -> Iterator[Rows]:
 
 
 def _train_rows(aws: Session, trained: TrainedModel) -> tuple[csr_array, npt.NDArray[np.float32]]:
-    """Features and labels of the first shards, as many as the baseline needs."""
+    """Features and labels of the first shards, as many rows as the baseline needs."""
     blocks: list[csr_array] = []
     labels: list[npt.NDArray[np.float32]] = []
     for item in trained.prepared_data.train.objects:

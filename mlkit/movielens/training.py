@@ -22,7 +22,7 @@ ALGORITHM = Algorithm(
 
 
 def fm_hyperparameters(prepared: PreparedData, *, num_factors: int, epochs: int, mini_batch_size: int, **others: Any) -> Hyperparameters:
-    """A classifier that answers the probability of label 1; `others` go to the algorithm under their own names.
+    """Hyperparameters of a classifier that returns the probability of label 1. `others` are passed on by name.
 
     https://docs.aws.amazon.com/sagemaker/latest/dg/fact-machines-hyperparameters.html
     """

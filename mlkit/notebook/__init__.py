@@ -1,1 +1,1 @@
-"""What a notebook is to mlkit: its file, the files that hand its result to the next one, its journal, and the tables that it shows."""
+"""Notebook files, the hand-off files that carry a notebook's result to the next one, the journal, and the tables that notebooks show."""

@@ -1,1 +1,1 @@
-"""A project's folder: its steps in mlkit.yml, its git repository, and what `mlkit new` writes into it."""
+"""A project's folder: its steps in mlkit.yml, its git repository, and the files that `mlkit new` writes."""

@@ -51,7 +51,7 @@ class Parts:
 
     @property
     def message(self) -> str:
-        """What the commit says."""
+        """The commit's message."""
         wheels = "\n".join(f"{wheel.path} has sha256 {wheel.sha256}" for wheel in self.wheels)
         return f"{self.example} with mlkit {__version__}\n\n{wheels}"
 

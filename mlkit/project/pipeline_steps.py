@@ -1,4 +1,4 @@
-"""The steps of the pipeline, as mlkit.yml lists them: each a notebook, and the environment variables that its parameters come from.
+"""Reads the pipeline's steps from mlkit.yml. A step has a notebook, and the environment variables that set its parameters.
 
 steps:
   train:
@@ -29,7 +29,7 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 @dataclass(frozen=True, kw_only=True)
 class FromEnvironment:
-    """A parameter takes the value of this environment variable; the value `unless` leaves the parameter to the notebook."""
+    """A parameter takes the value of this environment variable. The value `unless` leaves the parameter to the notebook."""
 
     variable: str
     unless: str | None
@@ -38,7 +38,7 @@ class FromEnvironment:
 
 @dataclass(frozen=True, kw_only=True)
 class PipelineStep:
-    """`notebook` is its path from the project's folder; `line`, from 1, is the step's in mlkit.yml."""
+    """A step. `notebook` is its path from the project's folder; `line` (from 1) is the step's line in mlkit.yml."""
 
     name: str
     notebook: str
@@ -48,7 +48,7 @@ class PipelineStep:
 
 
 def read_steps(root: Path) -> dict[str, PipelineStep]:
-    """The steps of the project by name, in mlkit.yml's order. Raises NotFound without mlkit.yml, UsageError with the line in it."""
+    """The project's steps by name, in mlkit.yml's order. Raises NotFound without mlkit.yml, UsageError with the line of an error in it."""
     path = root / PROJECT_FILE
     try:
         return steps_in(path.read_text(encoding="utf-8", errors="replace"))
@@ -59,10 +59,10 @@ def read_steps(root: Path) -> dict[str, PipelineStep]:
 
 
 def steps_in(text: str) -> dict[str, PipelineStep]:
-    """The steps that this text of a mlkit.yml lists. Raises LineError."""
+    """The steps in the text of a mlkit.yml. Raises LineError."""
     content = load(text)
     if not isinstance(content, dict):
-        raise LineError(1, "the file is no mapping of `kind`, `dataset`, `table`, `source` and `steps`")
+        raise LineError(1, "the file is not a mapping of `kind`, `dataset`, `table`, `source` and `steps`")
     found: dict[str, PipelineStep] = {}
     for name, node in _mapping(content.get("steps", {}), _line(content, "steps"), "`steps`").items():
         if not _NAME.fullmatch(name):
@@ -70,13 +70,16 @@ def steps_in(text: str) -> dict[str, PipelineStep]:
         step = _step(name, node)
         for other in found.values():
             if PurePosixPath(other.notebook).name == PurePosixPath(step.notebook).name:
-                raise LineError(step.line, f"step {name}: its executed notebook would replace that of step {other.name}: one file name")
+                raise LineError(
+                    step.line,
+                    f"step {name}: its executed notebook would replace that of step {other.name}: the file names are equal",
+                )
         found[step.name] = step
     return found
 
 
 def step_named(name: str, steps: Mapping[str, PipelineStep]) -> PipelineStep:
-    """The step of this name. Raises UsageError that names what was probably meant."""
+    """The step with this name. Raises UsageError, which names a similar step."""
     if name in steps:
         return steps[name]
     listed = f"mlkit.yml lists: {', '.join(steps)}" if steps else "mlkit.yml lists no steps"
@@ -85,10 +88,10 @@ def step_named(name: str, steps: Mapping[str, PipelineStep]) -> PipelineStep:
 
 
 def values_of(step: PipelineStep, notebook: Path, environ: Mapping[str, str], *, given: Iterable[str] = ()) -> dict[str, Typed]:
-    """The step's parameters as the environment has them, without those `given` otherwise. `notebook` is the step's, as a file here.
+    """The values of the step's parameters from the environment, without the `given` ones. `notebook` is the step's notebook file.
 
-    What is left to the notebook must exist there all the same, so it is passed on where it does not, to be refused.
-    Raises UsageError that names each variable that is not set.
+    A parameter that is left to the notebook must exist in the notebook. If it does not, it is passed on, so that the run refuses it. Raises
+    UsageError, which names each variable that is not set.
     """
     wanted = {name: source for name, source in step.parameters.items() if name not in given}
     if missing := {name: source for name, source in wanted.items() if source.variable not in environ}:
@@ -102,7 +105,7 @@ def values_of(step: PipelineStep, notebook: Path, environ: Mapping[str, str], *,
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """A question that names what was probably meant; nothing when nothing is near."""
+    """A question with a similar name; empty if no name is similar."""
     near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
     return f". Did you mean {near[0]}?" if near else ""
 
@@ -121,7 +124,7 @@ def _step(name: str, node: Any) -> PipelineStep:
     where, line = f"step {name}", _own(name)
     members = _mapping(node, line, where, ("notebook", "parameters", "reuse"))
     if "notebook" not in members:
-        raise LineError(line, f"{where} names no `notebook`")
+        raise LineError(line, f"{where} has no `notebook`")
     parameters = _mapping(members.get("parameters", {}), _line(members, "parameters"), f"`parameters` of {where}")
     return PipelineStep(
         name=str(name),
@@ -135,7 +138,7 @@ def _step(name: str, node: Any) -> PipelineStep:
 def _notebook(node: Any, line: int, where: str) -> str:
     path = PurePosixPath(_word(node, line, f"`notebook` of {where}"))
     if path.suffix != ".ipynb" or path.is_absolute() or ".." in path.parts or "://" in node:
-        raise LineError(line, f"{where}: {node} is no path of a notebook from the project's folder, such as notebooks/01_prep.ipynb")
+        raise LineError(line, f"{where}: {node} is not the path of a notebook from the project's folder, such as notebooks/01_prep.ipynb")
     return path.as_posix()
 
 
@@ -146,7 +149,7 @@ def _from_environment(node: Any, name: str, where: str) -> FromEnvironment:
     members = _mapping(node, line, label, ("env", "unless"))
     variable = _word(members.get("env"), line, f"`env` of {label}")
     if not _VARIABLE.fullmatch(variable):
-        raise LineError(line, f"{label}: {variable} is no name of an environment variable")
+        raise LineError(line, f"{label}: {variable} is not a valid name for an environment variable")
     unless = members.get("unless")
     left = None if unless is None else str(_word(unless, line, f"`unless` of {label}", kinds=("str", "bool", "int", "float")))
     return FromEnvironment(variable=str(variable), unless=left, line=line)
@@ -154,10 +157,10 @@ def _from_environment(node: Any, name: str, where: str) -> FromEnvironment:
 
 def _mapping(node: Any, line: int, what: str, known: Iterable[str] | None = None) -> dict[str, Any]:
     if not isinstance(node, dict):
-        raise LineError(line, f"{what} is no mapping")
+        raise LineError(line, f"{what} is not a mapping")
     for key in node:
         if not isinstance(key, Text):  # CloudFormation's `!Ref` and the like
-            raise LineError(line, f"{what} has a tag that mlkit.yml does not know")
+            raise LineError(line, f"{what} has a YAML tag, which mlkit.yml does not allow")
         if known is not None and key not in known:
             raise LineError(_own(key), f"{what} has no key `{key}`{nearest(key, known)}")
     return node
@@ -165,7 +168,7 @@ def _mapping(node: Any, line: int, what: str, known: Iterable[str] | None = None
 
 def _word(node: Any, line: int, what: str, kinds: tuple[str, ...] = ("str",)) -> Text:
     if not isinstance(node, Text) or node.kind not in kinds or not node:
-        raise LineError(line, f"{what} is no text")
+        raise LineError(line, f"{what} is not text")
     return node
 
 
@@ -182,5 +185,5 @@ def _line(members: Mapping[str, Any], name: str) -> int:
 
 
 def _own(key: str) -> int:
-    """The line that the key stands in."""
+    """The line of the key."""
     return key.line if isinstance(key, Text) else 1

@@ -1,4 +1,4 @@
-"""The packages as wheels: built from a checkout, without a network and with the same bytes from the same files, or carried by a project."""
+"""The wheels of mlkit's packages. They are built from a checkout, reproducibly and without a network, or copied from a project."""
 
 import os
 import shutil
@@ -37,7 +37,7 @@ PACKAGES = (
         sources=("src", "pyproject.toml", "README.md"),
         vendor=VENDOR,
     ),
-    # In a folder of its own, since no build of the pipeline installs it.
+    # In its own folder, because builds of the pipeline do not install it.
     Package(
         distribution="sagemaker_localaws",
         folder="packages/localaws",
@@ -49,7 +49,7 @@ PACKAGES = (
 
 @dataclass(frozen=True, kw_only=True)
 class Wheel:
-    """The file's path in a project, whose name tells the version, and its content."""
+    """A wheel: its path in a project and its content. The file name contains the version."""
 
     path: str
     content: bytes = field(repr=False)
@@ -60,17 +60,17 @@ class Wheel:
 
 
 def build_wheels(checkout: Path) -> tuple[Wheel, ...]:
-    """The wheels of the checkout's files as they are on disk, committed or not. Raises UsageError when a build does not work."""
+    """The wheels of the checkout's files on disk, committed or not. Raises UsageError if a build fails."""
     return tuple(_build(checkout / package.folder, package) for package in PACKAGES)
 
 
 def carried_wheels(project: Path) -> tuple[Wheel, ...]:
-    """The wheels that the project carries. Raises NotFound when one is missing, UsageError when there are several of one package."""
+    """The wheels in the project. Raises NotFound if one is missing, UsageError if a package has several."""
     return tuple(_read(project / package.vendor, package) for package in PACKAGES)
 
 
 def wheels_in(project: Path) -> list[str]:
-    """The paths of all wheels in the project's folder vendor/, also those of earlier versions."""
+    """The paths of all wheels in the project's folder vendor/, earlier versions included."""
     return [path.relative_to(project).as_posix() for path in sorted((project / VENDOR).rglob("*.whl"))]
 
 
@@ -79,7 +79,7 @@ def _build(folder: Path, package: Package) -> Wheel:
         copy, built = Path(scratch, "source"), Path(scratch, "built")
         built.mkdir()
         _copy_sources(folder, package.sources, copy)
-        # No variable of the user's may change what setuptools writes, and no module of the current folder what is imported.
+        # The user's variables must not change the wheel, and modules of the current folder must not be imported.
         environment = {"PATH": os.environ.get("PATH", os.defpath), "SOURCE_DATE_EPOCH": _FIRST_DATE_OF_A_ZIP, "LANG": "C.UTF-8"}
         command = [sys.executable, "-P", "-c", _BUILD, str(built)]
         done = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, check=False)
@@ -92,17 +92,17 @@ def _build(folder: Path, package: Package) -> Wheel:
 def _read(folder: Path, package: Package) -> Wheel:
     found = sorted(folder.glob(f"{package.distribution}-*.whl"))
     if not found:
-        cure = "`git checkout -- vendor` brings back the one that was committed."
-        raise NotFound(f"{folder} holds no wheel of {package.distribution}", cure=cure)
+        cure = "`git checkout -- vendor` restores the committed wheel."
+        raise NotFound(f"{folder} has no wheel of {package.distribution}", cure=cure)
     if len(found) > 1:
         names = ", ".join(path.name for path in found)
-        cure = "Keep the one that the project is to use."
-        raise UsageError(f"{folder} holds more than one wheel of {package.distribution}: {names}", cure=cure)
+        cure = "Keep only the wheel that the project must use."
+        raise UsageError(f"{folder} has more than one wheel of {package.distribution}: {names}", cure=cure)
     return Wheel(path=f"{package.vendor}/{found[0].name}", content=found[0].read_bytes())
 
 
 def _copy_sources(folder: Path, names: tuple[str, ...], target: Path) -> None:
-    """A copy in which neither leftovers of earlier builds nor the user's umask can show."""
+    """Copy the sources without files of earlier builds, and with file modes that do not depend on the user's umask."""
     target.mkdir()
     for name in names:
         if (folder / name).is_dir():

@@ -1,4 +1,4 @@
-"""YAML whose texts remember their lines, with CloudFormation's short forms (`!Ref X`) spelled out."""
+"""Reads YAML into texts that know their lines. CloudFormation's short forms (`!Ref X`) become the long ones."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ _TAG = "tag:yaml.org,2002:"
 
 
 class LineError(ValueError):
-    """What is wrong with a text in this line, from 1."""
+    """An error in a line, counted from 1."""
 
     def __init__(self, line: int, message: str) -> None:
         super().__init__(message)
@@ -16,9 +16,9 @@ class LineError(ValueError):
 
 
 class Text(str):
-    """A scalar as it is written (but `true` and `false` for a boolean), and the line, from 1, where its content begins.
+    """A scalar's text (`true` or `false` for a boolean), and the line, from 1, where its content begins.
 
-    `kind` is what YAML takes it for: `str`, `bool`, `int`, `float`, `null`, ...
+    `kind` is its type in YAML: `str`, `bool`, `int`, `float`, `null` and so on.
     """
 
     line: int
@@ -26,7 +26,7 @@ class Text(str):
 
 
 def load(text: str, first_line: int = 1) -> Any:
-    """Dictionaries, lists and Texts; keys are Texts, too. Raises LineError for what is no YAML."""
+    """The document as dictionaries, lists and Texts; keys are Texts too. Raises LineError for text that is not YAML."""
     try:
         loader = yaml.SafeLoader(text)
         node = loader.get_single_node()
@@ -55,7 +55,7 @@ def _value(loader: yaml.SafeLoader, node: yaml.Node, first_line: int) -> Any:
 
 
 def _check_keys_once(node: yaml.MappingNode) -> None:
-    """PyYAML keeps the last of two equal keys without a word."""
+    """Raises LineError for a key that is given twice, because PyYAML would silently keep the last one."""
     found: set[str] = set()
     for key, _ in node.value:
         if _is_text(key) and key.tag != f"{_TAG}merge":

@@ -1,1 +1,1 @@
-"""Whether a finished run of a step may be taken over instead of running the step again."""
+"""Decides whether a finished run of a step is taken over instead of running the step again."""

@@ -1,6 +1,7 @@
-"""When two runs of a notebook are the same step: its key, what differs from another one, and finished runs that are kept to be taken over.
+"""Compares runs of a notebook: the key of a step, its differences from an earlier one, and the finished runs that later runs may take over.
 
-What a run reads without telling - a web page, a file that no handoff names - is not in its key: tell it with `journal.tell`.
+The comparison does not notice data that a run reads without reporting them (a web page, a file that no hand-off names). A notebook reports
+them with `journal.tell`.
 """
 
 import dataclasses
@@ -24,9 +25,9 @@ from mlkit.evidence.run_record import Activity, RunRecord, Status
 from mlkit.parameters import bind, read_parameters
 from mlkit.typed_json import build
 
-REUSE = "MLKIT_REUSE"  # the variable that is 1 where finished training jobs are to be taken over
+REUSE = "MLKIT_REUSE"  # environment variable; with the value 1, finished training jobs are taken over
 LOCKS = ("requirements.lock", "requirements-build.lock")
-KEEP_LAST = 10  # runs of each notebook on this machine; a run takes some 100 kB
+KEEP_LAST = 10  # runs that are kept for each notebook on this machine; a run takes some 100 kB
 _RECORD, _STEP, _NOTEBOOK = "record.json", "step.json", "executed.ipynb"
 _STARTED = "%Y%m%dT%H%M%S.%fZ"
 _FOLDER = re.compile(r"/\d{8}T\d{6}\.\d{6}Z-[0-9a-f]{64}$")
@@ -38,7 +39,7 @@ _DEFINED = re.compile(rf"({_NAME})\s+AS\s*\(", re.IGNORECASE)
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """All but the inputs that decides what a run does. `code` and `locks` map files to SHA-256; `parameters` holds defaults too."""
+    """What decides a run's result, except its inputs. `code` and `locks` map files to SHA-256; `parameters` includes defaults."""
 
     notebook: str
     parameters: Mapping[str, Any]
@@ -51,7 +52,7 @@ class Step:
         return digest(dataclasses.asdict(self))
 
     def differences(self, earlier: "Step") -> list[str]:
-        """What is not as it was in the earlier one, for people."""
+        """The differences from an earlier step, as texts for people."""
         found = []
         if code := _changed(self.code, earlier.code):
             found.append(f"code ({_few(code)})")
@@ -64,7 +65,7 @@ class Step:
 
 
 def identify(notebook: Path, parameters: Mapping[str, Any], root: Path) -> Step:
-    """The step that a run of the notebook with these parameters would be; `root` is the project's folder. Raises what `bind` raises."""
+    """The step of a run of the notebook with these parameters. `root` is the project's folder. Raises the errors of `bind`."""
     path = notebook.resolve()
     name = path.relative_to(root.resolve()).as_posix() if path.is_relative_to(root.resolve()) else str(path)
     declared = read_parameters(notebook)
@@ -77,7 +78,7 @@ def identify(notebook: Path, parameters: Mapping[str, Any], root: Path) -> Step:
 
 
 def project_code(root: Path) -> dict[str, str]:
-    """SHA-256 of every file of the project's code, and of each imported package that is another copy than the project's."""
+    """SHA-256 of every file of the project's code, and of imported packages that are not the project's own copy."""
     found = code_digests(root)
     for package, place in ((mlkit, "mlkit"), (sagemaker_formats, "packages/sagemaker_formats/src/sagemaker_formats")):
         library = Path(package.__path__[0]).resolve()
@@ -98,23 +99,23 @@ def digest(value: Any) -> str:
 
 
 class Place(Protocol):
-    """Where finished runs are kept: each a folder `<notebook>/<started>-<key>` of a few files."""
+    """A store of finished runs. Each run is a folder `<notebook>/<started>-<key>` with a few files."""
 
     def folders(self, notebook: str) -> list[str]:
         """The folders of the notebook's runs, in any order."""
 
     def read(self, folder: str, name: str) -> bytes:
-        """The file's content; raises NotFound."""
+        """The file's content. Raises NotFound."""
 
     def write(self, folder: str, files: Mapping[str, bytes]) -> None:
-        """Keep the files so that a reader finds all of them or no folder."""
+        """Store the files. A reader finds either all of them or no folder."""
 
     def address(self, folder: str, name: str) -> str:
-        """Where people find the file."""
+        """The file's address, for people."""
 
 
 class LocalPlace:
-    """A folder of this machine; of each notebook's runs the last few stay."""
+    """A folder on this machine. It keeps the last KEEP_LAST runs of each notebook."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -147,7 +148,7 @@ class LocalPlace:
 
 @dataclass(frozen=True, kw_only=True)
 class Kept:
-    """A finished run that is kept."""
+    """A finished run in the store."""
 
     place: Place
     folder: str
@@ -158,7 +159,7 @@ class Kept:
 
     @property
     def started(self) -> datetime:
-        """When the run began, in UTC; from the folder's name, for it can be told of a record that cannot be read."""
+        """The start of the run, in UTC. It comes from the folder's name, so it is known even if the record cannot be read."""
         return datetime.strptime(self.folder.rpartition("/")[2].partition("-")[0], _STARTED)
 
     @property
@@ -181,77 +182,77 @@ class Kept:
         return self.place.read(self.folder, _NOTEBOOK)
 
     def outputs(self) -> dict[str, bytes]:
-        """The files that the run left, by path in the project. Raises InvalidData when a copy is not what the run left."""
+        """The files that the run wrote, by path in the project. Raises InvalidData if a copy was changed."""
         found = {path: self.place.read(self.folder, f"files/{path}") for path in output_files(self.record)}
         for path, expected in output_files(self.record).items():
             if sha256_of(found[path]) != expected:
-                raise InvalidData(f"{self.place.address(self.folder, f'files/{path}')} is not what the run left")
+                raise InvalidData(f"{self.place.address(self.folder, f'files/{path}')} was changed after the run")
         return found
 
 
 def kept_runs(place: Place, notebook: str) -> Iterator[Kept]:
-    """The kept runs of the notebook, the newest first; `notebook` is a step's."""
+    """The kept runs of a step's notebook, the newest first."""
     for folder in sorted(place.folders(Path(notebook).stem), reverse=True):
         if _FOLDER.search(folder):
             yield Kept(place=place, folder=folder)
 
 
 def why_not_kept(record: RunRecord) -> str:
-    """Why the run cannot be taken over later; empty when it can."""
+    """The reason why the run cannot be taken over later; empty if it can."""
     if record.status is not Status.COMPLETED:
         return f"its status is {record.status}"
     if record.reused is not None:
-        return "it was taken over itself"
+        return "it was taken over from an earlier run"
     if record.redactions or record.not_kept:
-        return "its evidence is not whole: something was taken out of it, or it could not be stored"
+        return "its evidence is incomplete: a secret was redacted, or a file could not be stored"
     if record.activity is None:
-        return "its kernel could not tell what it read and wrote"
+        return "its kernel did not report what it read and wrote"
     if outside := [file.path for file in record.activity.files if _is_outside(file.path)]:
         return f"it used {outside[0]}, which is not in the project"
     if untold := untold_tables(record.activity):
-        return f"it queried {_few(untold)} without telling it as an input"
+        return f"it queried {_few(untold)} without reporting it as an input"
     return ""
 
 
 def keep_run(place: Place, step: Step, record: RunRecord, notebook: bytes, root: Path) -> None:
-    """Keep a finished run with the files that it left. Raises InvalidData when one of them has changed since."""
+    """Store a finished run with the files that it wrote. Raises InvalidData if one of them has changed since."""
     files = {}
     for path, expected in output_files(record).items():
         files[f"files/{path}"] = data = (root / path).read_bytes() if (root / path).is_file() else b""
         if sha256_of(data) != expected:
-            raise InvalidData(f"{path} is no longer what the run left", cure="Run the notebook again.")
+            raise InvalidData(f"{path} has changed since the run", cure="Run the notebook again.")
     started = datetime.fromisoformat(record.started).astimezone(UTC).strftime(_STARTED)
     content = {**files, _NOTEBOOK: notebook, _STEP: json.dumps(dataclasses.asdict(step)).encode(), _RECORD: record.to_json().encode()}
     place.write(f"{Path(step.notebook).stem}/{started}-{step.key}", content)
 
 
 def output_files(record: RunRecord) -> dict[str, str]:
-    """SHA-256 of each file that the run left to others, as it was in the end, by path in the project."""
+    """SHA-256 of each file that the run wrote for others, at the end of the run, by path in the project."""
     return {file.path: file.sha256 for file in (record.activity or Activity()).files if file.role == "output"}
 
 
 def changed_files(record: RunRecord, root: Path) -> list[str]:
-    """The files that the run took from others and that are not as they were."""
+    """The files of others that the run read and that have changed since."""
     own, changed = output_files(record), []
     for file in (record.activity or Activity()).files:
         path = root / file.path
         if file.role != "input" or own.get(file.path) == file.sha256:
-            continue  # what it left itself and then read is no input
+            continue  # a file that the run wrote and then read is not an input
         if not path.is_file() or sha256_of(path.read_bytes()) != file.sha256:
             changed.append(file.path)
     return changed
 
 
 def in_project(files: Mapping[str, bytes], root: Path) -> dict[Path, bytes]:
-    """The files by where they belong. Raises InvalidData for a path that leaves the project."""
+    """The files by their absolute paths. Raises InvalidData for a path outside of the project."""
     for path in files:
         if not (root / path).resolve().is_relative_to(root.resolve()):
-            raise InvalidData(f"The kept run would write {path}, which is not in the project")
+            raise InvalidData(f"The kept run would write {path}, which is outside of the project")
     return {root / path: data for path, data in files.items()}
 
 
 def replace_files(files: Mapping[Path, bytes]) -> None:
-    """Write them all, or, when one cannot be written, none."""
+    """Write all files, or none if one cannot be written."""
     partials = {}
     try:
         for target, data in files.items():
@@ -266,7 +267,7 @@ def replace_files(files: Mapping[Path, bytes]) -> None:
 
 
 def untold_tables(activity: Activity) -> list[str]:
-    """Tables that the run's queries read and that are none of its inputs: a change of theirs would go unseen."""
+    """The tables that the run queried without reporting them as inputs. A change of such a table would not be noticed."""
     told, unknown = {item.name.rpartition(" ")[2] for item in activity.inputs}, []
     for query in activity.queries:
         defined = {name.replace('"', "").lower() for name in _DEFINED.findall(query.sql)}

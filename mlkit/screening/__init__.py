@@ -1,15 +1,15 @@
-"""Takes secrets out of a notebook run before anything of it leaves the runner's memory: what is found is replaced by `[redacted: RULE]`.
+"""Finds the secrets of a notebook run and replaces each by `[redacted: RULE]`, before the runner stores or prints anything.
 
-Two things are looked for, in every text and in every shape a notebook gives it (colour codes, HTML, base64, split over outputs):
+It searches every text in every form that a notebook gives it (colour codes, HTML, base64, split over outputs), for two kinds of secrets:
 
-- what looks like a secret: the rules of betterleaks (`betterleaks.json`, made by `make secret-rules`), those that a run on AWS, a
-  shell and a web request need beside them (`own_rules`), values that belong to a name like `password` (`keywords`), and cells of a
-  table below such a name (`tables`), also where they are encoded (`encoded`);
-- what is known to be one: variables of the environment, resolved references, and whatever a keyword has given away in a notebook's
-  source or parameters, in all their encodings (`known`).
+- Texts that look like a secret: the rules of betterleaks (`betterleaks.json`, made by `make secret-rules`), our own rules for AWS, shells
+  and web requests (`own_rules`), values beside a name like `password` (`keywords`), and cells of a table below such a name
+  (`table_cells`), also if they are encoded (`encoded_texts`).
+- Known secrets: variables of the environment, resolved references, and values that a keyword has found in a notebook's source or
+  parameters, in all their encodings (`known_secrets`).
 
-There is no rule for randomness alone: digests, commits and run ids are what a run's evidence is made of. Randomness counts beside a
-name that says "secret" (`secret_names`).
+A value is no secret only because it looks random: a run's evidence is full of digests, commits and run ids. A random value counts beside a
+name that means "secret" (`secret_names`).
 """
 
 from mlkit.screening.environment import secret_variables

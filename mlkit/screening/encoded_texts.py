@@ -1,4 +1,4 @@
-"""Texts inside of texts and images: base64, base32, hex and lists of bytes that hold words, packed or not; the comments of a PNG."""
+"""Decodes texts inside of texts and images: base64, base32, hex and lists of bytes, also compressed; the comments of a PNG."""
 
 import base64
 import binascii
@@ -11,14 +11,14 @@ _IN_TOKEN = (re.compile(r"[0-9a-f]{20,}|[0-9A-F]{20,}"), re.compile(r"(?:[A-Z2-7
 _PAIRS = re.compile(r"[0-9a-fA-F]{2}[: ](?:[0-9a-fA-F]{2}[: ]){8,}[0-9a-fA-F]{2}(?![A-Za-z0-9])")
 _ESCAPED = {sign: re.compile(rf"(?:{re.escape(sign)}[0-9a-fA-F]{{2}}){{10,}}") for sign in ("\\x", "%", "\\u00")}
 _CODES = re.compile(r"\d{2,3}(?:, ?|[ \n])(?:\d{2,3}(?:, ?|[ \n])){8,}\d{2,3}(?![\d.])")
-_PACKED = (b"\x1f\x8b", b"x\x01", b"x^", b"x\x9c", b"x\xda")  # how gzip and zlib begin
+_PACKED = (b"\x1f\x8b", b"x\x01", b"x^", b"x\x9c", b"x\xda")  # the first bytes of gzip and zlib
 _PNG = b"\x89PNG\r\n\x1a\n"
-_LONGEST_TEXT = 1_000_000  # bytes of a PNG's unpacked comment, and of all that one text packs
-_START = 64  # characters of a token that show whether it holds words
+_LONGEST_TEXT = 1_000_000  # the maximum of unpacked bytes, for a PNG's comment and for one text in all
+_START = 64  # this many characters of a token decide whether it contains text
 
 
 class _Unpacker:
-    """Unpacks what is packed, up to a limit for one text."""
+    """Unpacks compressed bytes, up to a limit for one text."""
 
     def __init__(self) -> None:
         self.left = _LONGEST_TEXT
@@ -35,7 +35,7 @@ class _Unpacker:
 
 
 def encoded_texts(text: str) -> Iterator[tuple[int, int, str]]:
-    """`(start, end, inside)` of each token that holds readable text in some encoding."""
+    """`(start, end, inside)` of each token that encodes readable text."""
     unpack = _Unpacker()
     for start, end, decode in _tokens(text):
         inside = _readable(text[start:end], decode, unpack)
@@ -44,7 +44,7 @@ def encoded_texts(text: str) -> Iterator[tuple[int, int, str]]:
 
 
 def _tokens(text: str) -> Iterator[tuple[int, int, Callable[[str], bytes]]]:
-    """What may be encoded, and how."""
+    """The tokens that may be encoded, each with its decoder."""
     for token in _BASE64.finditer(text):
         yield *token.span(), _from_base64
         for expression, decode in zip(_IN_TOKEN, (_from_hex, _from_base32), strict=True):
@@ -57,7 +57,7 @@ def _tokens(text: str) -> Iterator[tuple[int, int, Callable[[str], bytes]]]:
 
 
 def decoded(value: str) -> bytes | None:
-    """The bytes of an image as a notebook holds it; None when this is no base64."""
+    """The bytes of an image in a notebook; None if the value is not base64."""
     try:
         return base64.b64decode("".join(value.split()), validate=True)
     except (binascii.Error, ValueError):
@@ -65,7 +65,7 @@ def decoded(value: str) -> bytes | None:
 
 
 def png_texts(data: bytes) -> Iterator[str]:
-    """What a PNG says beside its picture: its tEXt, zTXt and iTXt chunks, unpacked."""
+    """The texts of a PNG: its tEXt, zTXt and iTXt chunks, unpacked."""
     at = len(_PNG)
     while data.startswith(_PNG) and at + 8 <= len(data):
         length, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
@@ -103,7 +103,7 @@ def _from_codes(token: str) -> bytes:
 
 
 def _readable(token: str, decode: Callable[[str], bytes], unpack: _Unpacker) -> str | None:
-    """The words; the start of a long token says whether there are some."""
+    """The decoded text, if it is readable. Of a long token, the start is checked first."""
     try:
         start = decode(token if decode is _from_codes else token[:_START])
         if not start.startswith(_PACKED):
@@ -114,7 +114,7 @@ def _readable(token: str, decode: Callable[[str], bytes], unpack: _Unpacker) -> 
 
 
 def _words(data: bytes, *, cut: bool) -> str | None:
-    """The bytes as text, if it is printable; `cut`: they may end in the middle of a character."""
+    """The bytes as text, if it is printable. With `cut`, they may end in the middle of a character."""
     if len(data) > 3 and not any(data[1:64:2]):
         data = data[::2]  # UTF-16
     try:

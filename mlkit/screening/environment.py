@@ -1,4 +1,4 @@
-"""Which environment variables hold secrets, judged by their names."""
+"""Finds the environment variables that hold secrets, by their names."""
 
 import os
 import re
@@ -13,13 +13,13 @@ _SECRET = re.compile(
     r"|AUTHORIZATION|(?:^|_)(?:PASS|PWD|PAT|AUTH)$",
     re.IGNORECASE,
 )
-_ABOUT = re.compile(  # names of what is not the secret itself
+_ABOUT = re.compile(  # names of variables that describe a secret
     r"_(?:ID|NAME|ARN|FILE|PATH|DIR|URI|URL|ENDPOINT|HOST|PORT|REGION|PROVIDER|HELPER|TYPE|MODE|EXPIRATION|EXPIRY|TTL|TIMEOUT|VERSION|SOCK)$"
     r"|^(?:OLD)?PWD$|^TOKENIZERS_",
     re.IGNORECASE,
 )
 _IN_URL = re.compile(r"://[^\s/:@]*:([^\s/]+)@")
-# What examples and test suites set; words that would be taken out of every text.
+# Values of examples and test suites. As secrets, they would be redacted in every text.
 _NO_SECRETS = (
     "true",
     "false",
@@ -37,9 +37,9 @@ _NO_SECRETS = (
 
 
 def secret_variables(environ: Mapping[str, str]) -> dict[str, str]:
-    """The secret values by rule, `NAME in the environment`: of variables named like one, and the passwords in any variable's URL.
+    """The secret values by rule (`NAME in the environment`): values of variables with such a name, and passwords in URLs.
 
-    Left out are references, existing paths, numbers, and values that are too short or too common to be told from ordinary text.
+    References, existing paths, numbers, and values that are too short or too common do not count.
     """
     found = {}
     for name, value in environ.items():

@@ -1,4 +1,4 @@
-"""Messages of ours without the secrets that they repeat: a value that was refused, a variable of the environment."""
+"""Redacts the secrets in mlkit's own messages, for example a refused value or a variable of the environment."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ _REFUSED = re.compile(
 
 
 def screened(text: str, arguments: Sequence[str] = (), environ: Mapping[str, str] | None = None) -> str:
-    """The message without secrets. `arguments`: the command line, where `-p db_password VALUE` makes the value a secret."""
+    """The message without secrets. In `arguments`, the command line, the value of `-p db_password VALUE` is a secret."""
     screener = Screener(secret_variables(environ or {}))
     for name, value in pairwise(arguments):
         if is_secret_member(name, value):

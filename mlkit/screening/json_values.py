@@ -1,4 +1,4 @@
-"""JSON-like values without their secrets: the run record, metadata, JSON outputs, the files between steps."""
+"""Redacts the secrets of JSON-like values: the run record, metadata, JSON outputs, the files between steps."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -8,12 +8,12 @@ from mlkit.screening.own_rules import is_login
 from mlkit.screening.secret_names import RULE, is_secret_member
 from mlkit.screening.texts import Kind, Texts, mark
 
-DEEPEST = 100  # levels; what is nested deeper is left out, since reading it would end in a RecursionError
+DEEPEST = 100  # levels; deeper values are left out, because reading them would end in a RecursionError
 TOO_DEEP = f"[left out: nested deeper than {DEEPEST} levels]"
 
 
 class Cleaner:
-    """Cleans values of one place and cell, and notes in `redactions` what it took out."""
+    """Cleans the values of one place and cell, and lists the redacted secrets in `redactions`."""
 
     def __init__(self, texts: Texts, redactions: dict[Redaction, None], place: str, cell_number: int | None) -> None:
         self.texts, self.redactions, self.place, self.cell_number = texts, redactions, place, cell_number
@@ -32,7 +32,7 @@ class Cleaner:
         return self.leaves((text,), kind)[0]
 
     def value(self, value: Any, name: str = "", depth: int = 0) -> Any:
-        """A new value of the same shape. `name`: the member that holds it."""
+        """A new value of the same shape. `name` is the member that holds it."""
         if depth > DEEPEST:
             return TOO_DEEP
         if isinstance(value, str):
@@ -61,7 +61,7 @@ class Cleaner:
 
 
 def secret_members(value: Any, name: str = "", depth: int = 0) -> Iterator[str]:
-    """The values of members whose names say that they are secret."""
+    """The values of members with secret names."""
     if depth > DEEPEST:
         return
     if isinstance(value, str):
@@ -86,7 +86,7 @@ def _is_secret(name: str, value: str) -> bool:
 
 
 def _named(value: Mapping[str, Any], holder: str) -> Iterator[tuple[Any, Any, str]]:
-    """Each member with its key and the name that says what it holds: of a column of values by row number, the column's."""
+    """Each member with its key and its name. In a column of values by row number, the name is the column's."""
     told = _told_name(value)
     for key, member in value.items():
         name = str(key)
@@ -98,7 +98,7 @@ def _named(value: Mapping[str, Any], holder: str) -> Iterator[tuple[Any, Any, st
 
 
 def _told_name(value: Mapping[str, Any]) -> str:
-    """The name in `{"name": ..., "value": ...}`, as records, AWS and widgets write parameters, variables and fields."""
+    """The name in `{"name": ..., "value": ...}`, the form of parameters, variables and fields in records, on AWS and in widgets."""
     if value.get("_model_name") == "PasswordModel":
         return "password"
     for key in ("name", "Name", "key", "Key", "ParameterKey", "description", "placeholder"):
@@ -108,7 +108,7 @@ def _told_name(value: Mapping[str, Any]) -> str:
 
 
 def _columns(value: Mapping[str, Any], member: Any) -> list[str]:
-    """The names of the member's columns when it is the rows of a table, as `DataFrame.to_dict("split")` has them."""
+    """The names of the columns if the member holds the rows of a table, as in `DataFrame.to_dict("split")`."""
     columns = value.get("columns")
     if not isinstance(columns, list | tuple) or member is columns or not isinstance(member, list) or not member:
         return []

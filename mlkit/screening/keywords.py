@@ -1,4 +1,4 @@
-"""Values that stand beside a name like `password`: assigned in code or a shell, listed, compared, in XML, on the command line."""
+"""Finds values beside a name like `password`: assigned in code or a shell, listed, compared, in XML, on the command line."""
 
 import ast
 import re
@@ -37,14 +37,14 @@ _MOST_ITEMS = 1000
 
 
 class Assigned(NamedTuple):
-    """`text[start:end]` is the value of a name that says secret."""
+    """`text[start:end]` is the value of a secret name."""
 
     start: int
     end: int
 
 
 def find(text: str, lowered: str, *, code: bool) -> Iterator[Assigned]:
-    """The values beside secret names. In `code` a value without quotes is an expression, so only commands (`%env A=...`) have them."""
+    """The values beside secret names. In `code` a value without quotes is an expression, so it counts in commands only (`%env A=...`)."""
     for name in names(text, lowered):
         line_end = text.find("\n", name.end, name.end + _LONGEST_VALUE)
         end = line_end if line_end >= 0 else min(len(text), name.end + _LONGEST_VALUE)
@@ -61,7 +61,7 @@ def find(text: str, lowered: str, *, code: bool) -> Iterator[Assigned]:
 
 
 def spoken(text: str) -> str:
-    """The value of a literal's inside: escapes undone."""
+    """The value of a literal's inside, with its escapes decoded."""
     if "\\" in text:
         try:
             return str(ast.literal_eval(f'"{text}"'))
@@ -89,7 +89,7 @@ def _bare(text: str, name: SecretName, end: int) -> Assigned | None:
 
 
 def _said(text: str, name: SecretName, end: int) -> Assigned | None:
-    """What a sentence or SQL says: a word may stand there, so a password must be mixed, and anything else look random."""
+    """The value in a sentence or SQL. It may be a plain word, so a password must mix letters and digits; other values must look random."""
     found = _SPOKEN.match(text, name.end, end)
     if found is None or not name.strong:
         return None

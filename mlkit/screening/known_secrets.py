@@ -1,4 +1,4 @@
-"""Values that are known to be secret, in every form in which a notebook may show them."""
+"""Finds known secrets in every form in which a notebook may show them."""
 
 import base64
 import codecs
@@ -15,14 +15,14 @@ from mlkit.screening import plain_views
 from mlkit.screening.rule import Hit
 from mlkit.screening.secret_names import is_secret_member, looks_random
 
-SHORTEST = 6  # characters; what is shorter cannot be told from ordinary text
-_CUT = 50  # characters after which pandas cuts a cell off
+SHORTEST = 6  # characters; shorter values occur in ordinary text
+_CUT = 50  # pandas cuts off a cell after this many characters
 _BASE64 = re.compile(r"[A-Za-z0-9+/_=\-]*")
 _ESCAPE = re.compile(r"%[0-9A-F]{2}")
 
 
 class KnownValues:
-    """The values by rule. `generation` grows with each new one, so that nothing is searched twice for the same. Safe between threads."""
+    """The known values by rule. `generation` grows with each new one, so that a text is searched once for each value. Thread-safe."""
 
     def __init__(self) -> None:
         self.generation = 0
@@ -32,7 +32,7 @@ class KnownValues:
         self._lock = threading.Lock()
 
     def add(self, rule: str, value: str) -> None:
-        """The value from now on, its lines if it has many, and the secret members if it is a JSON object."""
+        """Add a value, its lines if it has several, and its secret members if it is a JSON object."""
         with self._lock:
             before = len(self._rules)
             for one in _parts(value):
@@ -45,9 +45,9 @@ class KnownValues:
                 self.generation += 1
 
     def find(self, text: str, *, one_line: bool = False) -> Iterator[Hit]:
-        """Where a value stands in the text, in any form; of base64, the whole token, for its ends hold parts of the value.
+        """The places of known values in the text, in any form. For base64 it is the whole token, because its ends hold parts of the value.
 
-        `one_line`: the line breaks were taken out of the text.
+        With `one_line`, the text has no line breaks.
         """
         for form, rule, encoded in self._line_forms if one_line else self._forms:
             at = text.find(form)
@@ -57,7 +57,7 @@ class KnownValues:
                 at = text.find(form, end)
 
     def in_bytes(self, data: bytes) -> str | None:
-        """The rule of a value that the bytes hold."""
+        """The rule of a known value in the bytes."""
         return next((rule for form, rule, _ in self._forms if form.encode("utf-8", "surrogatepass") in data), None)
 
     @property
@@ -70,7 +70,7 @@ class KnownValues:
 
 
 def forms(value: str) -> tuple[tuple[str, bool], ...]:
-    """The value and its encodings, each with whether it is base64; the longest first."""
+    """The value and its encodings, the longest first, each with a flag for base64."""
     data = value.encode("utf-8", "surrogatepass")
     plain = {value, data.hex(), data.hex().upper(), repr(data)[2:-1]}
     for one in (quote(data, safe=""), quote(data), quote_plus(data), quote(data, safe="~()*!.'")):
@@ -87,7 +87,7 @@ def forms(value: str) -> tuple[tuple[str, bool], ...]:
 
 
 def _disguised(value: str) -> set[str]:
-    """The value backwards, in rot13, in base32 or base85, cut off as pandas does, and in other letters where it is no mere word."""
+    """The value backwards, in rot13, base32 and base85, cut off as by pandas, and in upper and lower case if it is not a plain word."""
     data = value.encode("utf-8", "surrogatepass")
     found = {
         value[::-1],
@@ -104,7 +104,7 @@ def _disguised(value: str) -> set[str]:
 
 
 def _escaped(text: str) -> Iterator[str]:
-    """The text inside of a literal of Python or JSON, whose quotes may be of either kind, and in markup."""
+    """The text inside of a Python or JSON literal with either kind of quotes, and in markup."""
     yield json.dumps(text)[1:-1]
     for quotes in ("", "'", '"', "'\"", "/"):
         yield _in_quotes(text, quotes)
@@ -114,13 +114,13 @@ def _escaped(text: str) -> Iterator[str]:
 
 
 def _in_quotes(text: str, escaped: str) -> str:
-    """The inside of a literal that escapes these signs beside backslashes and control characters."""
+    """The inside of a literal that escapes these characters, backslashes and control characters."""
     parts = (json.dumps(sign, ensure_ascii=False)[1:-1] if sign not in "'\"/" else sign for sign in text)
     return "".join(f"\\{part}" if part and part in escaped else part for part in parts)
 
 
 def _base64_cores(data: bytes) -> Iterator[str]:
-    """What base64 makes of the value whatever stands before and behind it: without the characters that hold bits of a neighbour."""
+    """The value's base64 inside of a longer text, without the characters that also encode bits of the text around it."""
     for offset in range(3):
         first, last = -(-offset * 8 // 6), (offset + len(data)) * 8 // 6
         core = base64.b64encode(bytes(offset) + data)[first:last].decode()

@@ -1,4 +1,4 @@
-"""A notebook without its secrets: where they may stand in it, cell by cell, and over the borders of its outputs."""
+"""Redacts the secrets of a notebook, cell by cell, also those that continue from one output to the next."""
 
 import itertools
 from collections.abc import Iterator, Mapping
@@ -13,11 +13,11 @@ from mlkit.screening.texts import Kind, Texts, mark
 _MARKUP = ("text/html", "text/markdown", "image/svg+xml", "application/xml", "text/xml")
 _BINARY = ("image/", "audio/", "video/", "application/pdf", "application/octet-stream")
 _FIXED = ("id", "cell_type", "execution_count", "output_type", "nbformat", "nbformat_minor")
-_MOST_LEAVES = 100  # of a JSON output that are read together with its neighbours
+_MOST_LEAVES = 100  # of a JSON output are read together with its neighbours
 
 
 class Slot(NamedTuple):
-    """Where a text of the new notebook stands."""
+    """The place of a text in the new notebook."""
 
     holder: Any
     key: Any
@@ -26,14 +26,14 @@ class Slot(NamedTuple):
 
 
 class NotebookCleaner:
-    """Builds the new notebook; `redactions` says what it took out."""
+    """Builds the new notebook. `redactions` lists the redacted secrets."""
 
     def __init__(self, texts: Texts) -> None:
         self.texts = texts
         self.redactions: dict[Redaction, None] = {}
 
     def clean(self, notebook: Mapping[str, Any]) -> Any:
-        """The new notebook. The given one is read only."""
+        """The new notebook. The given notebook does not change."""
         self._learn(notebook)
         cleaned: Any = _empty(notebook)
         outputs: list[list[list[list[Slot]]]] = []  # by cell, output and form: the texts
@@ -49,7 +49,7 @@ class NotebookCleaner:
         return cleaned
 
     def _learn(self, notebook: Mapping[str, Any]) -> None:
-        """Secrets that the source or the parameters give away are looked for in everything."""
+        """Add the secrets of source and parameters to the known values, which are searched everywhere."""
         for value in secret_members(notebook.get("metadata", {})):
             self.texts.known.add(RULE, value)
         for cell in notebook["cells"]:
@@ -96,7 +96,7 @@ class NotebookCleaner:
         return cleaned, [form for form in forms if form]
 
     def _bundle(self, data: Mapping[str, Any], note: Cleaner) -> tuple[Any, list[list[Slot]]]:
-        """One output in several forms, by MIME type. A picture with a secret in it goes, as a whole."""
+        """One output in several forms, by MIME type. A picture that contains a secret is removed."""
         cleaned, forms, gone = _empty(data), [], []
         for mime, value in data.items():
             if _is_text(value) and (mime.startswith(_BINARY) or mime == "image/svg+xml"):
@@ -130,7 +130,7 @@ class NotebookCleaner:
         return [Slot(holder, key, kind, note)] if isinstance(value, str) else [Slot(holder[key], i, kind, note) for i in range(len(leaves))]
 
     def _clean_borders(self, cells: list[list[list[list[Slot]]]]) -> None:
-        """Outputs of each cell and its neighbour, read on end: first the first form of each, then the second, ..."""
+        """Clean secrets across outputs: read each cell's outputs as one text, first the first form of each, then the second, ..."""
         for first, second in itertools.pairwise(cells if len(cells) != 1 else [*cells, []]):
             outputs = [*first, *second]
             for number in range(max(len(forms) for forms in outputs)):
@@ -148,7 +148,7 @@ class NotebookCleaner:
 
 
 def cell_numbers(notebook: Mapping[str, Any]) -> list[int | None]:
-    """For each cell its number among the code cells that are run, from 1; None for the others."""
+    """For each cell its number among the code cells that run, from 1; None for other cells."""
     numbers: list[int | None] = []
     last = 0
     for cell in notebook["cells"]:

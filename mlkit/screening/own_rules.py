@@ -1,6 +1,6 @@
-"""The rules that betterleaks does not have, or has for source code only: what a run on AWS, a shell and a web request show.
+"""Rules that betterleaks does not have, or has for source code only: secrets in runs on AWS, in shells and in web requests.
 
-A token's rule asks for its prefix and as many characters as the shortest one has, since formats grow.
+A token's rule needs the prefix and as many characters as the shortest known token has, because formats grow.
 """
 
 import base64
@@ -13,7 +13,7 @@ from mlkit.screening.rule import Rule
 from mlkit.screening.secret_names import looks_random
 
 _START = r"(?:(?<![A-Za-z0-9])|(?<=\\[nrt]))"
-_KEY_BLOCK = re.compile(  # to its end; of a block that was cut off, all lines that look like a key's, and what follows on the last
+_KEY_BLOCK = re.compile(  # up to its end; if the block is cut off, all lines that look like a key, and the rest of the last line
     r"[^\n]*?-----(?:.{0,20000}?-----END[^\n]{0,40}?-----|"
     r"(?:\s*[A-Z][A-Za-z\-]+: [^\n]*\n)*(?:(?:\s|\\[nr])*[A-Za-z0-9+/=]{16,})*(?:\s|\\[nr])*[A-Za-z0-9+/=]*)",
     re.DOTALL,
@@ -39,13 +39,13 @@ def _no_placeholder(text: str, start: int, end: int) -> bool:
 
 
 def _no_word(text: str, start: int, end: int) -> bool:
-    """In prose a word may stand where a command has its password."""
+    """Whether the value is not a plain word, which prose may have in the place of a command's password."""
     value = text[start:end]
     return not (value.isalpha() and value.islower()) and not is_placeholder(value)
 
 
 def _has_digit(text: str, start: int, end: int) -> bool:
-    """`self.signature` is an expression."""
+    """Whether the value has a digit. An expression such as `self.signature` has none."""
     return any(sign.isdigit() for sign in text[start:end])
 
 
@@ -72,7 +72,7 @@ def is_login(value: str) -> bool:
 
 
 def _is_session(text: str, start: int, end: int) -> bool:
-    """Of a Cookie header's pairs one must hold something long with a digit: `theme=dark` does not."""
+    """Whether one pair of a Cookie header has a long value with a digit. `theme=dark` has none."""
     values = [pair.partition("=")[2].strip() for pair in text[start:end].split(";")]
     return any(len(value) >= 12 and _has_digit(value, 0, len(value)) and not is_placeholder(value) for value in values)
 
@@ -105,7 +105,7 @@ _TOKENS = (
     _token("age Secret Key", "age-secret-key-1", r"(?i:AGE-SECRET-KEY-1[0-9A-Z]{58})"),
     _token("Fly Token", "fo1_ flyv1", r"fo1_[\w\-]{40,}"),
     _token("Tailscale Key", "tskey-", r"tskey-[a-z]{2,12}-[\w\-]{20,}"),
-    Rule(  # of services that nobody has a rule for: `acme_live_...`
+    Rule(  # of services without a rule: `acme_live_...`
         name="API Token",
         pattern=rf"{_START}([A-Za-z]{{2,12}}(?:[_\-](?:{'|'.join(_USES)})){{1,3}}[_\-][A-Za-z0-9]{{20,}})(?![\w\-])",
         needles=tuple(f"{line}{use}{line}" for use in _USES for line in "_-"),

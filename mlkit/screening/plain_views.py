@@ -1,4 +1,4 @@
-"""A text as a reader would see it, without colour codes or markup, where each place still leads back to the text that was stored."""
+"""Views of a text as a reader sees it, without colour codes or markup. Each place in a view leads back to the stored text."""
 
 import bisect
 import functools
@@ -23,7 +23,7 @@ _ONE_LETTER = re.compile(r"(?:,\s*|\s+)?(?:'([^'\n])'|\"([^\"\n])\"|(\S))")
 
 
 class Segment(NamedTuple):
-    """`view[at:end]` stands for `leaves[leaf][start:stop]`; of another length only where the whole stands for the whole (an entity)."""
+    """`view[at:end]` shows `leaves[leaf][start:stop]`. Their lengths differ only for a segment that is replaced as a whole (an entity)."""
 
     at: int
     end: int
@@ -41,9 +41,9 @@ class Piece(NamedTuple):
 
 
 class View:
-    """A text made from one or more stored texts, the leaves; what lies between the segments stands for nothing.
+    """A text made of one or more stored texts, the leaves. Characters between the segments show no stored text.
 
-    `segments` are worked out when a secret was found and its place is asked for; most texts have none.
+    `segments` are computed only when a secret was found and its place is needed, because most texts have none.
     """
 
     def __init__(self, text: str, segments: Callable[[], Sequence[Segment]]) -> None:
@@ -65,7 +65,7 @@ class View:
         return cls(between.join(leaves), lambda: tuple(segments()))
 
     def pieces(self, start: int, end: int) -> list[Piece]:
-        """The stored parts that `text[start:end]` stands for."""
+        """The stored parts that `text[start:end]` shows."""
         found = []
         first = max(0, bisect.bisect_right(self.segments, start, key=lambda segment: segment.at) - 1)
         for segment in self.segments[first:]:
@@ -81,7 +81,7 @@ class View:
         return found
 
     def edited(self, edits: Iterable[tuple[int, int, str]]) -> "View":
-        """The view with `(start, end, replacement)` carried out, in order. A blank replacement stands for nothing."""
+        """The view after the replacements `(start, end, replacement)`, in order. A blank replacement shows no stored text."""
         done = tuple(edits)
         texts: list[str] = []
         last = 0
@@ -115,7 +115,7 @@ class View:
 
 
 def joined(views: Sequence[View], between: str = "") -> View:
-    """The views in a row, the leaves numbered as the views are."""
+    """The views one after the other. The leaves have the numbers of the views."""
 
     def segments() -> Iterator[Segment]:
         at = 0
@@ -128,7 +128,7 @@ def joined(views: Sequence[View], between: str = "") -> View:
 
 
 def seen(view: View, *, markup: bool) -> View:
-    """What a reader sees: no colour codes; with `markup`, no tags either, a line break for each but those inside of a line."""
+    """The text without colour codes. With `markup`, also without tags: a tag becomes a line break, except a tag inside of a line."""
     if "\x1b" in view.text or "1b[" in view.text or "1B[" in view.text or "033[" in view.text:
         view = view.edited((found.start(), found.end(), "") for found in _COLOUR.finditer(view.text))
     if not view.text.isascii() and _UNSEEN.search(view.text):
@@ -139,7 +139,7 @@ def seen(view: View, *, markup: bool) -> View:
 
 
 def unbroken(view: View) -> View:
-    """The view in one line; quotes around a line break go as well, as pprint sets them."""
+    """The view in one line. Quotes around a line break, as pprint writes them, are removed too."""
     return view.edited((start, end, "") for start, end in _line_breaks(view.text))
 
 
@@ -160,7 +160,7 @@ def _blanks_before(text: str, at: int, least: int) -> int:
 
 
 def spelled(view: View) -> View | None:
-    """The view with letters that stand one by one, in a list or a column, put together; None when there are none."""
+    """The view with single letters of a list or a column joined to words; None if it has none."""
     runs = [run for run in _SPELLED.finditer(view.text) if any(sign.isalpha() for sign in run[0])]
     return view.edited(edit for run in runs for edit in _put_together(view.text, *run.span())) if runs else None
 
@@ -176,7 +176,7 @@ def one_line(text: str) -> str:
 
 
 def _markup(text: str) -> Iterator[tuple[int, int, str]]:
-    """The tags, comments, scripts and entities, with what a reader sees of each."""
+    """The tags, comments, scripts and entities, each with the text that a reader sees."""
     at, unclosed = 0, set()
     while found := _MARKUP.search(text, at):
         at = found.end()
@@ -184,7 +184,7 @@ def _markup(text: str) -> Iterator[tuple[int, int, str]]:
             kind = found["open"][:3].lower()
             close = None if kind in unclosed else _CLOSE[kind].search(text, at)
             if close is None:
-                unclosed.add(kind)  # nothing closes those that follow, either
+                unclosed.add(kind)  # no later one is closed either
             else:
                 at = close.end()
             yield found.start(), at, "\n"

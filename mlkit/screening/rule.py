@@ -1,4 +1,4 @@
-"""What one rule is: an expression, the words that stand in whatever it matches, and the last word on a match."""
+"""A rule: an expression, the words that every match contains, and a check of the match."""
 
 import functools
 import math
@@ -8,12 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-REACH = 1200  # characters behind a needle in which a rule looks
-_TOKEN_REST = re.compile(r"[A-Za-z0-9_+/=.\-]*[A-Za-z0-9_+/=\-]")  # rules of fixed length would leave the end of a longer token
+REACH = 1200  # a rule reads this many characters after a needle
+_TOKEN_REST = re.compile(r"[A-Za-z0-9_+/=.\-]*[A-Za-z0-9_+/=\-]")  # rules of fixed length would not redact the end of a longer token
 
 
 class Hit(NamedTuple):
-    """`text[start:end]` is a secret, says the rule."""
+    """The rule found a secret in `text[start:end]`."""
 
     start: int
     end: int
@@ -21,22 +21,22 @@ class Hit(NamedTuple):
 
 
 def rest_of_token(text: str, end: int) -> int:
-    """Where the token ends that a rule found to `end`."""
+    """The end of the token, of which a rule found the part up to `end`."""
     rest = _TOKEN_REST.match(text, end)
     return rest.end() if rest else end
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """One rule. Its expression is compiled when a text holds one of its needles: most of them never are."""
+    """One rule. Its expression is compiled when a text contains one of its needles; most expressions are never needed."""
 
     name: str
     pattern: str
-    needles: tuple[str, ...]  # in lower case; () means that the rule is tried everywhere
+    needles: tuple[str, ...]  # in lower case; with () the rule is tried everywhere
     before: int = 300
     after: int = REACH
-    anchored: bool = False  # the expression begins with the needle and eats whatever token follows
-    entropy: float = 0  # bits per character; a value with less is a placeholder
+    anchored: bool = False  # the expression begins with the needle and matches the whole token
+    entropy: float = 0  # bits per character; a value with fewer is a placeholder
     is_secret: Callable[[str, int, int], bool] = lambda text, start, end: True
     extend: Callable[[str, int], int] = rest_of_token
 
@@ -45,7 +45,7 @@ class Rule:
         return re.compile(self.pattern)
 
     def span(self, match: "re.Match[str]") -> tuple[int, int]:
-        """Where the secret is: the first group that holds something, or the whole match."""
+        """The secret's place: the first group that is not empty, or the whole match."""
         return match.span(next((number for number in range(1, match.re.groups + 1) if match[number]), 0))
 
     def accepts(self, text: str, start: int, end: int) -> bool:
@@ -53,6 +53,6 @@ class Rule:
 
 
 def entropy(value: str) -> float:
-    """Shannon's, in bits per character."""
+    """Shannon's entropy, in bits per character."""
     counts = Counter(value).values()
     return sum(-count / len(value) * math.log2(count / len(value)) for count in counts)

@@ -1,4 +1,4 @@
-"""What secrets look like: the rules of betterleaks, kept as data, and our own beside them.
+"""Finds texts that look like secrets, by the rules of betterleaks (kept as data) and our own.
 
 betterleaks.json is made by `make secret-rules` from betterleaks' rule set (MIT, Copyright (c) 2026 Zachary Rice).
 """
@@ -18,9 +18,9 @@ _NO_TOKEN = re.compile(r"[^\w=\-]")
 
 
 def find(text: str, lowered: str) -> Iterator[Hit]:
-    """What looks like a secret by itself. `lowered` is the text in lower case, of the same length."""
+    """The texts that look like secrets by themselves. `lowered` is the text in lower case, of the same length."""
     places = _needles().positions(lowered)
-    ends: dict[int, int] = {}  # of what was found, by where it begins: one token may be known to several rules
+    ends: dict[int, int] = {}  # ends of findings by their starts: several rules may find one token
     for rule in _candidates(places):
         positions = [at for needle in rule.needles for at in places.get(needle, ())]
         for match in _matches(rule, text, positions):
@@ -40,7 +40,7 @@ def _matches(rule: Rule, text: str, positions: list[int]) -> Iterator["re.Match[
     if rule.anchored:
         last = -1
         for at in sorted(positions):
-            # What begins inside of another token is part of it.
+            # A needle inside of another token is part of that token.
             if (last < 0 or _NO_TOKEN.search(text, last, at)) and (match := rule.expression.match(text, at, at + rule.after)):
                 yield match
             last = at
@@ -57,7 +57,7 @@ def names() -> frozenset[str]:
 
 @functools.cache
 def rules() -> tuple[Rule, ...]:
-    """Every rule; ours first, for their names say more."""
+    """All rules. Ours come first, because their names are clearer."""
     data = json.loads(files("mlkit.screening").joinpath("betterleaks.json").read_text())
     known = (Rule(name=one["id"], pattern=one["regex"], needles=tuple(one["keywords"]), entropy=one["entropy"]) for one in data)
     return (*OWN, *known)
@@ -70,7 +70,7 @@ def _needles() -> Needles:
 
 @functools.cache
 def _by_needle() -> dict[str, tuple[int, ...]]:
-    """The rules' numbers by needle; by "" of those that are tried everywhere."""
+    """The numbers of the rules by needle. Rules that are tried everywhere have the needle ""."""
     found: dict[str, tuple[int, ...]] = {}
     for number, rule in enumerate(rules()):
         for needle in rule.needles or ("",):

@@ -1,4 +1,4 @@
-"""The screen between a run and everything that is kept of it."""
+"""Redacts the secrets of a run, in everything that is stored or printed."""
 
 import threading
 from collections.abc import Mapping
@@ -13,9 +13,9 @@ from mlkit.screening.texts import Texts
 
 
 class Screener:
-    """Takes secrets out of notebooks, documents and lines; one for each run, for it learns. Safe between threads.
+    """Redacts secrets in notebooks, documents and lines. Each run has its own, because it learns secrets. Thread-safe.
 
-    `known` maps rules (what a redaction says) to secret values. Values of less than `known.SHORTEST` characters are not looked for.
+    `known` maps rules (the names in redactions) to secret values. Values below `known_secrets.SHORTEST` characters are not searched.
     """
 
     def __init__(self, known: Mapping[str, str] | None = None) -> None:
@@ -26,11 +26,11 @@ class Screener:
             self.add(rule, value)
 
     def add(self, rule: str, value: str) -> None:
-        """Know one more secret value; `rule` is the name that its redactions bear."""
+        """Add a known secret. `rule` is the name in its redactions."""
         self._known.add(rule, value)
 
     def notebook(self, notebook: Mapping[str, Any]) -> tuple[Any, tuple[Redaction, ...]]:
-        """A new notebook of the same classes without secrets, and what was taken out. Cheap for what has not changed since last time."""
+        """A new notebook of the same classes without secrets, and the redactions. Unchanged parts come from a cache."""
         with self._lock:
             cleaner = NotebookCleaner(self._texts)
             cleaned = cleaner.clean(notebook)
@@ -38,7 +38,7 @@ class Screener:
             return cleaned, tuple(sorted(cleaner.redactions, key=lambda one: (one.cell_number or 0, one.place, one.rule)))
 
     def document(self, value: Any, place: str) -> tuple[Any, tuple[Redaction, ...]]:
-        """A new JSON-like value without secrets, in keys or values, and what was taken out. It learns from its members' names."""
+        """A new JSON-like value without secrets in keys and values, and the redactions. Members with secret names become known secrets."""
         with self._lock:
             for secret in secret_members(value):
                 self._known.add(RULE, secret)
@@ -47,7 +47,7 @@ class Screener:
             return cleaned, tuple(redactions)
 
     def text(self, text: str, place: str) -> tuple[str, tuple[Redaction, ...]]:
-        """One text without secrets, and what was taken out."""
+        """The text without secrets, and the redactions."""
         with self._lock:
             redactions: dict[Redaction, None] = {}
             cleaned = Cleaner(self._texts, redactions, place, None).text(text)

@@ -1,7 +1,7 @@
-"""Names like `password`: where a text holds one, and whether a value that belongs to it is a secret.
+"""Finds names like `password` in a text, and decides whether the value beside such a name is a secret.
 
-Strong names (those of detect-secrets' KeywordDetector, most of them) give away any value. Weak ones (`token`) and names of what is about
-a secret (`password_length`) give away values that look random.
+Beside a strong name (most are those of detect-secrets' KeywordDetector), any value is a secret. Beside a weak name (`token`), or a name
+that describes a secret (`password_length`), a value is a secret only if it looks random.
 """
 
 import functools
@@ -40,14 +40,14 @@ WEAK = (
     "encryption_key",
     "bearer",
 )
-# Names that say something about a secret, or name one: what they hold is a secret only when it looks random.
+# Names that describe a secret. Their values are secrets only if they look random.
 _ABOUT = re.compile(
     r"(?:(?i:[_.\-](?:name|id|arn|path|file|dir|folder|column|field|label|type|kind|policy|header|param|parameter|ref|reference|env|var"
     r"|variable|version|region|prefix|suffix|length|size|count|format|hint|help|message|error|url|uri|alias|regex|pattern|provider|rotation"
     r"|date|time|at|age|store|manager|backend|key_id|location|source|description|title|status|state|strength|score))"
     r"|(?:Name|Id|Arn|ARN|Path|File|Type|Url|Uri))s?$"
 )
-# Names whose values are public, though random: what stands behind `secretsmanager:` is a secret's name.
+# Names with public values that look random. After `secretsmanager:`, for example, comes the name of a secret.
 _PUBLIC = re.compile(
     r"^secretsmanager$|"
     r"(?:sha\d*|md5|digest|checksum|fingerprint|etag|uuid|commit|version_?id)$"
@@ -55,11 +55,13 @@ _PUBLIC = re.compile(
     re.IGNORECASE,
 )
 _ALONE = re.compile(r"[A-Za-z0-9]{12,}")
-_CHANGE = re.compile(r"(?<=[a-z])(?=[A-Z0-9])|(?<=[A-Z])(?=[0-9])|(?<=[0-9])(?=[A-Za-z])")  # not at `Aa`: words begin so
+_CHANGE = re.compile(
+    r"(?<=[a-z])(?=[A-Z0-9])|(?<=[A-Z])(?=[0-9])|(?<=[0-9])(?=[A-Za-z])"
+)  # not between a capital and a small letter: words begin so
 
 
 class SecretName(NamedTuple):
-    """`text` stands at `start` to `end` of what was searched."""
+    """`text` is the name, at `start` to `end` of the searched text."""
 
     start: int
     end: int
@@ -68,7 +70,7 @@ class SecretName(NamedTuple):
 
 
 def names(text: str, lowered: str) -> Iterator[SecretName]:
-    """The names that the text holds, each as the whole word or dotted path that it stands in."""
+    """The names in the text, each with the whole word or dotted path around it."""
     last = 0
     for at in sorted(at for positions in _needles().positions(lowered).values() for at in positions):
         if at >= last:
@@ -78,7 +80,7 @@ def names(text: str, lowered: str) -> Iterator[SecretName]:
 
 
 def is_secret(name: SecretName, value: str, *, plain: bool = False) -> bool:
-    """`plain`: a value that has only its place to speak for it."""
+    """Whether the value beside the name is a secret. With `plain`, only its place suggests it, so it must look random."""
     if is_placeholder(value) or _PUBLIC.search(name.text):
         return False
     if plain or not name.strong or _ABOUT.search(name.text):
@@ -87,12 +89,12 @@ def is_secret(name: SecretName, value: str, *, plain: bool = False) -> bool:
 
 
 def is_secret_member(name: str, value: str) -> bool:
-    """Whether the member `name` of a JSON object holds a secret when its value is this."""
+    """Whether a JSON object's member with this name and value holds a secret."""
     return any(is_secret(one, value) for one in names(name, name.lower()))
 
 
 def looks_random(value: str) -> bool:
-    """Letters and digits that change too often for a word, a date or a run id."""
+    """Whether letters and digits alternate more often than in a word, a date or a run id."""
     return any(_is_random(run[0]) for run in _ALONE.finditer(value)) and not is_placeholder(value)
 
 

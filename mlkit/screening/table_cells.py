@@ -1,4 +1,4 @@
-"""Cells of tables whose header is a name like `password`: DataFrames, markdown, CSV, what `psql` and others print, and HTML."""
+"""Finds secrets in table columns with a header like `password`: DataFrames, Markdown, CSV, output of `psql` and the like, HTML."""
 
 import html
 import re
@@ -14,12 +14,12 @@ _LONGEST_LINE = 4000
 _RULER = re.compile(r"[\s\-+|:=_\u2500-\u257f]+")
 _BORDERS = ("|", "\t", ",", ";")
 _LINES = str.maketrans("│┃║┆┊", "|||||")
-_DULL = re.compile(  # what a table says of a column rather than in it
+_DULL = re.compile(  # types, counts and other values that are never secrets
     r"[\-+]?[\d.,]{1,7}%?|[\-+]?\d+\.\d+(?:e[\-+]\d+)?|nan|nat|<na>|none|true|false|object|string|str|category|text|varchar.*|u?int\d*|float\d*"
     r"|bool(?:ean)?|datetime64.*|date|timestamp.*|\.\.\.|…|non-null|\d+ non-null.*",
     re.IGNORECASE,
 )
-_VALUE = re.compile(r"[\-+]?\d[\d.,]*%?|nan|none|true|false|object|str|u?int\d*|float\d*|bool", re.IGNORECASE)  # no header
+_VALUE = re.compile(r"[\-+]?\d[\d.,]*%?|nan|none|true|false|object|str|u?int\d*|float\d*|bool", re.IGNORECASE)  # a header has no such cell
 _CELL = re.compile(r"\S+(?: \S+)*")
 _PLAIN_HEADER = re.compile(r"\s*(?:[\"']?[A-Za-z_][\w .\-/]{0,60}[\"']?\s*)?")
 _TAG = re.compile(r"<(/?)(table|tr|t[hd])\b[^<>]*>", re.IGNORECASE)
@@ -28,7 +28,7 @@ _SPAN = re.compile(r"colspan\s*=\s*['\"]?(\d{1,3})", re.IGNORECASE)
 
 
 class Cell(NamedTuple):
-    """`text` stands at `start` to `end` of the whole."""
+    """A cell. Its text is at `start` to `end` of the searched text."""
 
     start: int
     end: int
@@ -36,7 +36,7 @@ class Cell(NamedTuple):
 
 
 def find(text: str, lowered: str) -> Iterator[Hit]:
-    """The cells of tables that are set in characters."""
+    """The secret cells of tables in plain text."""
     text, done = text.translate(_LINES), 0
     for name in names(text, lowered):
         if name.start < done:
@@ -57,7 +57,7 @@ def find(text: str, lowered: str) -> Iterator[Hit]:
 
 
 def find_html(text: str) -> Iterator[Hit]:
-    """The cells of HTML tables, below a telling header or behind one in a table of two columns."""
+    """The secret cells of HTML tables: below a secret header, or beside a secret name in a table of two columns."""
     telling: dict[int, SecretName] = {}
     row: list[Cell] = []
     column, opened = 0, -1
@@ -96,7 +96,7 @@ def _seen(content: str) -> str:
 
 
 def _header_name(text: str) -> SecretName | None:
-    """The name that a header is; a sentence that holds one is none."""
+    """The secret name in a header; None for a sentence that only contains such a name."""
     header = re.sub(r"[ \-]", "_", text.strip(" \"'*`"))
     if not 2 < len(header) < 60 or header.count("_") > 4:
         return None
@@ -115,8 +115,8 @@ def _is_header(header: list[Cell], border: str) -> bool:
 
 
 def _goes_on(text: str, start: int, border: str, count: int) -> bool:
-    """Whether the line that begins there is a row of a table that began before."""
-    for _ in range(2):  # a ruler may stand between
+    """Whether the line at `start` is a row of a table that began above it."""
+    for _ in range(2):  # a ruler may be between them
         end, start = start - 1, text.rfind("\n", max(0, start - _LONGEST_LINE), max(0, start - 1)) + 1
         if end <= start:
             return False
@@ -126,7 +126,7 @@ def _goes_on(text: str, start: int, border: str, count: int) -> bool:
 
 
 def _below(text: str, end: int, header: list[Cell], border: str) -> "Generator[Hit, None, int]":
-    """The cells in the lines below that are divided as the header is; returns where the table ends."""
+    """The secret cells in the lines below that have the header's borders. Returns the end of the table."""
     telling = {number: name for number, cell in enumerate(header) if (name := _header_name(cell.text))}
     for start, end_of_line in _lines(text, end) if telling else ():
         line = text[start:end_of_line]
@@ -142,7 +142,7 @@ def _below(text: str, end: int, header: list[Cell], border: str) -> "Generator[H
 
 
 def _aligned(text: str, start: int, end: int) -> "Generator[Hit, None, int]":
-    """The cells below a header that ends, or begins, where they do: as pandas prints. Returns where the table ends."""
+    """The secret cells below a header that are aligned with it, as pandas prints them. Returns the end of the table."""
     header = list(_CELL.finditer(text[start:end]))
     row = any(_VALUE.fullmatch(cell[0]) for cell in header)
     columns = [] if row else [(cell, name) for cell in header if " " not in cell[0] and (name := _header_name(cell[0]))]
@@ -168,12 +168,12 @@ def _is_below(cell: "re.Match[str]", header: "re.Match[str]") -> bool:
 
 
 def _is_beside(name: SecretName, value: str) -> bool:
-    """Whether a Series shows the secret beside its name; in `password  object` and in a help text it shows none."""
+    """Whether the value beside the name is a secret, as in a printed Series. In `password  object` and in help texts it is none."""
     return " " not in value and _is_cell_secret(name, value) and re.search(r"[a-zA-Z].*[^a-zA-Z_]|[^a-zA-Z_].*[a-zA-Z]", value) is not None
 
 
 def _lines(text: str, end: int) -> Iterator[tuple[int, int]]:
-    """The lines behind the one that ends there."""
+    """The lines after the line that ends at `end`."""
     for _ in range(_MOST_ROWS):
         if end >= len(text) or text[end] != "\n":
             return
@@ -197,7 +197,7 @@ def _split(text: str, start: int, end: int, border: str) -> list[Cell]:
 
 
 def _inside(cell: Cell) -> Hit:
-    """Without the blanks and quotes around it."""
+    """The cell's value without the blanks and quotes around it."""
     kept = cell.text.strip(" \"'`\r")
     start = cell.start + cell.text.index(kept)
     return Hit(start, start + len(kept), RULE)

@@ -1,4 +1,4 @@
-"""Cleans texts of what the rules, the keywords and the known values find in them; what was seen before costs a look-up."""
+"""Redacts the secrets that rules, keywords and known values find in texts. Results are cached."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,15 +14,15 @@ from mlkit.screening.rule import Hit
 from mlkit.screening.secret_names import RULE
 from mlkit.screening.word_search import lower
 
-ROUNDS = 3  # a finding may hide another beside it, where rules share a delimiter
-_WINDOW = 4000  # characters of each output that are read together with its neighbours'
+ROUNDS = 3  # one finding may hide another beside it if the rules share a delimiter
+_WINDOW = 4000  # characters of each output are read together with its neighbours'
 _MARK = re.compile(r"\[redacted: ([^\[\]\n]{1,300})\]")
 _EDGE = re.compile(r"^[\s'\"]+|[\s'\"]+$")
-_LEAST_SHARE = 4  # characters on each side of a border that was made by leaving out a line break: else words and digests make tokens
+_LEAST_SHARE = 4  # characters on each side of a removed line break; with fewer, words and digests would form tokens
 
 
 class Kind(StrEnum):
-    """How a text is read: values without quotes are no secrets in code, tags are no text in markup."""
+    """The kind of a text. In code, values without quotes are no secrets. In markup, tags are not text."""
 
     CODE = "code"
     TEXT = "text"
@@ -31,7 +31,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Found:
-    """One secret: its parts in the stored texts and, where one part holds all of it as it is, its value."""
+    """One secret: its parts in the stored texts, and its value if one part holds all of it."""
 
     rule: str
     pieces: tuple[Piece, ...]
@@ -40,14 +40,14 @@ class Found:
 
 @dataclass(frozen=True)
 class Cleaned:
-    """The texts without secrets, and the rules that found some."""
+    """The texts without secrets, and the rules that found them."""
 
     leaves: tuple[str, ...]
     rules: tuple[str, ...]
 
 
 class Texts:
-    """The cleaner. `leaves` are stored apart but read as one text, with `between` between them."""
+    """Redacts texts. `leaves` are stored separately but searched as one text, with `between` between them."""
 
     def __init__(self, known: KnownValues) -> None:
         self.known = known
@@ -62,7 +62,7 @@ class Texts:
         return self._remembered((leaves, kind, between), lambda: self._clean(leaves, kind, between))
 
     def secrets(self, leaves: tuple[str, ...], kind: Kind, between: str = "") -> tuple[Found, ...]:
-        """What looks like a secret, whatever is known."""
+        """The texts that look like secrets, without the known values."""
         key = (leaves, kind, between)
         self._used.add(key)
         if key not in self._looks:
@@ -70,7 +70,7 @@ class Texts:
         return self._looks[key]
 
     def clean_borders(self, leaves: tuple[str, ...], kinds: tuple[Kind, ...]) -> Cleaned:
-        """The texts without the secrets that begin in one of them and end in another."""
+        """The texts without the secrets that begin in one text and end in another."""
         return self._remembered((leaves, kinds), lambda: self._clean_borders(leaves, kinds))
 
     def binary_rule(self, value: str) -> str | None:
@@ -79,7 +79,7 @@ class Texts:
         return found.rules[0] if found.rules else None
 
     def forget_unused(self) -> None:
-        """Drop what nobody asked for since the last call."""
+        """Drop cached results that were not used since the last call."""
         for remembered in (self._looks, self._cleaned):
             for key in [key for key in remembered if key not in self._used]:
                 del remembered[key]
@@ -163,7 +163,7 @@ class Texts:
             yield from self.clean((words,), Kind.TEXT).rules
 
     def _is_mark(self, leaves: Sequence[str], found: Found) -> bool:
-        """Whether the secret is nothing but the mark of one that was taken out."""
+        """Whether the finding is only the mark of a secret that was already redacted."""
         if len(found.pieces) != 1:
             return False
         leaf, start, stop = found.pieces[0]
@@ -174,12 +174,12 @@ class Texts:
 
 
 def mark(rule: str) -> str:
-    """What stands where a secret stood."""
+    """The text that replaces a secret."""
     return f"[redacted: {rule}]"
 
 
 def redact(leaves: Sequence[str], found: Iterable[Found]) -> tuple[str, ...]:
-    """The texts with a mark for each secret, in each text that holds a part of it; of secrets that overlap, the first one's."""
+    """The texts with a mark for each secret, in each text that holds a part of it. Overlapping secrets get the first one's mark."""
     spans: dict[int, list[tuple[int, int, int, str]]] = {}
     for order, one in enumerate(found):
         marked: set[int] = set()

@@ -13,7 +13,7 @@ class Needles:
         self._beginnings = {word: tuple(other for other in words if word.startswith(other)) for word in words}
 
     def positions(self, text: str) -> dict[str, list[int]]:
-        """Where each word that the text holds begins."""
+        """The starts of each word in the text."""
         found: dict[str, list[int]] = {}
         match = self._expression.search(text)
         while match:
@@ -24,7 +24,7 @@ class Needles:
 
 
 def windows(positions: Iterable[int], before: int, after: int, length: int) -> list[tuple[int, int]]:
-    """The stretches around the positions in a text of that length, in order, merged where they overlap."""
+    """The ranges around the positions in a text of that length, in order; overlapping ranges are merged."""
     merged: list[tuple[int, int]] = []
     for at in sorted(positions):
         start, end = max(0, at - before), min(length, at + after)
@@ -36,13 +36,13 @@ def windows(positions: Iterable[int], before: int, after: int, length: int) -> l
 
 
 def lower(text: str) -> str:
-    """The text in lower case, character by character: its length stays."""
+    """The text in lower case, character by character, so that its length does not change."""
     lowered = text.lower()
     return lowered if len(lowered) == len(text) else "".join(one.lower() if one.isascii() else one for one in text)
 
 
 def _alternatives(words: Iterable[str]) -> str:
-    """A tree of first, second, ... characters: an expression that does not try the words one by one, and takes the longest."""
+    """An expression for the words as a tree of first, second, ... characters. It does not try the words one by one; the longest wins."""
     by_first: dict[str, list[str]] = {}
     words = list(words)
     for word in words:

@@ -36,7 +36,7 @@ def _finite(table: LabelledTable) -> str:
 
 
 def _clean(table: LabelledTable) -> str:
-    """Common table expressions: `sound` rows, `distinct_rows` without exact copies, `clean` rows whose key means one thing only."""
+    """Common table expressions: valid rows (`sound`), without exact copies (`distinct_rows`), with keys that occur once (`clean`)."""
     numbers = ", ".join(f"CAST({identifier(name)} AS double) AS {identifier(name)}" for name in table.features)
     names = ", ".join(identifier(name) for name in table.features)
     return f"""sound AS (
@@ -64,19 +64,19 @@ FROM raw CROSS JOIN known CROSS JOIN single CROSS JOIN used"""
 
 
 def classes_sql(table: LabelledTable) -> str:
-    """Rows (class, rows): how often each class occurs among the usable rows."""
+    """SQL for rows (class, rows) with the frequency of each class among the usable rows."""
     return f"WITH {_clean(table)} SELECT class, count(*) AS rows FROM clean GROUP BY class ORDER BY class"
 
 
 def features_sql(table: LabelledTable) -> str:
-    """One row with lowest, mean and highest value of each feature in turn, over the usable rows."""
+    """SQL for one row with lowest, mean and highest value of each feature in turn, over the usable rows."""
     names = [identifier(name) for name in table.features]
     figures = ", ".join(f"min({n}) AS low_{i}, avg({n}) AS mean_{i}, max({n}) AS high_{i}" for i, n in enumerate(names))
     return f"WITH {_clean(table)} SELECT {figures} FROM clean"
 
 
 def splits_sql(table: LabelledTable, rule: SplitRule) -> str:
-    """Rows (row_key, label, features, order_hash, split, shard), in no order; sorting a shard by `order_hash` gives a fixed one."""
+    """SQL for rows (row_key, label, features, order_hash, split, shard), in no order. Sorting by `order_hash` gives a fixed order."""
     names = ", ".join(identifier(name) for name in table.features)
     test = round(rule.test_fraction * PLACES)
     validation = test + round((1 - rule.test_fraction) * rule.validation_fraction * PLACES)

@@ -1,1 +1,1 @@
-"""Training without AWS: what mlkit knows of SageMaker's built-in algorithms, and the limit on the cost."""
+"""The part of training without AWS: descriptions of SageMaker's built-in algorithms, and the limit on the cost."""

@@ -217,7 +217,7 @@ def test_a_wrong_query_fails_in_athenas_words(lake: Lake, sql: str, text: str) -
         ("CREATE VIEW v AS SELECT 1", "mismatched input 'VIEW'"),
     ],
 )
-def test_what_is_no_statement_here_is_refused_at_once(lake: Lake, aws: Aws, sql: str, text: str) -> None:
+def test_an_unknown_statement_is_refused_before_it_becomes_a_query_execution(lake: Lake, aws: Aws, sql: str, text: str) -> None:
     with pytest.raises(ClientError, match=text) as caught:
         start(aws("athena"), lake, sql)
     assert caught.value.response["Error"]["Code"] == "InvalidRequestException"

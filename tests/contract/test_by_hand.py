@@ -146,7 +146,7 @@ def test_a_bypass_without_a_reason_changes_nothing(session, names, project, pipe
     assert find_stack(session, names.endpoint_stack("qa")) is None
 
 
-def test_what_an_execution_deployed_belongs_to_its_pipeline_whatever_that_is_called(session, aws, names, project) -> None:
+def test_a_stack_with_an_executions_tag_belongs_to_a_pipeline_of_any_name(session, aws, names, project) -> None:
     parameters = [
         {"ParameterKey": name, "ParameterValue": "s3://b/m" if "Model" in name else "one"} for name in ("EndpointName", "ModelDataUrl")
     ]
@@ -174,7 +174,7 @@ def test_a_change_that_fails_has_a_record_that_says_so(session, aws, names, proj
 
 
 @pytest.mark.parametrize("lost", ["the model", "the right to write the record", "the right to see whose it is"])
-def test_what_cannot_be_recorded_is_not_done(session, local_aws, as_role, names, project, pipeline, lost, monkeypatch) -> None:
+def test_a_change_that_cannot_be_recorded_is_not_made(session, local_aws, as_role, names, project, pipeline, lost, monkeypatch) -> None:
     expected: type[MlkitError] = AccessDenied
     if lost == "the model":
         configure(project, "production", names.endpoint("production"), f"s3://{names.bucket}/models/other/model.tar.gz")

@@ -190,7 +190,9 @@ class replaced:
         ("codebuild", "batch_get_builds", {"ids": ["a:b"]}),
     ],
 )
-def test_what_is_no_mere_look_is_refused_before_it_is_sent(service: str, operation: str, arguments: dict[str, Any]) -> None:
+def test_doctor_refuses_an_operation_that_does_not_only_read_before_it_is_sent(
+    service: str, operation: str, arguments: dict[str, Any]
+) -> None:
     sent: list[str] = []
     aws = looking()
     aws.client(service).meta.events.register("before-send", lambda request, **_: sent.append(request.url))
@@ -342,7 +344,7 @@ def decisions(*values: str) -> list[tuple[str, str, dict[str, Any]]]:
     return [("iam", "simulate_principal_policy", result) for result in results]
 
 
-def test_what_iam_simulates_is_told_with_action_and_resource(deployed: str, local_aws: LocalAws) -> None:
+def test_a_simulated_denial_names_action_and_resource(deployed: str, local_aws: LocalAws) -> None:
     found = answered("you may train", *decisions("allowed", "allowed"))
     assert (found.outcome, found.detail) == (CheckStatus.OK, "you may sagemaker:CreateTrainingJob, iam:PassRole (simulated)")
     found = answered("you may train", *decisions("allowed", "implicitDeny"))
@@ -404,7 +406,7 @@ def test_endpoints_that_cost_are_listed_with_their_age(deployed: str) -> None:
 
 
 @pytest.mark.parametrize(("status", "outcome"), [(403, CheckStatus.FAIL), (404, CheckStatus.OK)])
-def test_a_bucket_s_name_is_somebody_else_s_or_free(deployed: str, status: int, outcome: CheckStatus) -> None:
+def test_a_missing_bucket_is_free_and_a_forbidden_one_belongs_to_another_account(deployed: str, status: int, outcome: CheckStatus) -> None:
     found = answered("bucket", errors_=[("s3", "head_bucket", str(status), status)])
     assert found.outcome is outcome
     assert ("--your-initials" in found.next_step) == (status == 403)

@@ -76,7 +76,7 @@ def test_sealed_files_are_those_of_the_manifest_and_no_later_version(session, pu
 
 
 @pytest.mark.parametrize("other", ["file", "manifest"])
-def test_nothing_is_fetched_of_what_is_not_as_sealed(session, put, sealed, tmp_path, other):
+def test_nothing_is_fetched_if_a_file_or_the_manifest_differs_from_its_seal(session, put, sealed, tmp_path, other):
     good, bad = put(f"line/{EXECUTION}/A.B/1/01.ipynb", b"good"), put(f"line/{EXECUTION}/A.B/1/02.ipynb", b"bad")
     address, _ = sealed(good, dataclasses.replace(bad, sha256=good.sha256) if other == "file" else bad)
     with pytest.raises(ApprovalVoid, match=r"02\.ipynb differs from what was sealed" if other == "file" else "is not the approved one"):

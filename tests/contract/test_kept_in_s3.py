@@ -112,7 +112,7 @@ def test_without_versions_the_mark_or_the_digest_decides(session, aws, bucket):
     assert changed_objects(session, Activity(objects=(unknown,))) == [f"{written.s3_uri} has changed"]
 
 
-def test_what_a_run_changed_itself_and_the_results_of_its_queries_are_no_inputs(session, aws, bucket):
+def test_objects_that_the_run_changed_and_query_results_are_not_inputs(session, aws, bucket):
     before = put(aws, bucket, "index")
     after = put(aws, bucket, "index", b"two")
     result = ObjectRecord(action="read", s3_uri=f"s3://{bucket}/athena-results/0123-id.csv", etag="e")
@@ -142,7 +142,7 @@ def test_a_table_is_the_same_until_its_objects_or_its_description_change(session
     assert changes(lambda: update(separator=",", columns=("userid", "movieid"), parameters={"skip.header.line.count": "1"}))
 
 
-def test_a_changed_table_another_execution_and_what_nobody_can_tell_are_changed_inputs(session, aws, bucket, table, monkeypatch):
+def test_a_changed_table_another_execution_and_an_unknown_input_are_changed_inputs(session, aws, bucket, table, monkeypatch):
     database, name = table
     told = [f"{TABLE} {name}", f"{EXPORT} nobody-exports-this", EXECUTION, "the weather"]
     did = Activity(inputs=tuple(InputRecord(name=one, sha256=input_digest(session, one)) for one in told))

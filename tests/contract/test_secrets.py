@@ -90,7 +90,7 @@ def test_it_is_a_public_name():
     assert mlkit.resolve_secret is resolve_secret
 
 
-def test_what_is_missing_is_named_with_what_to_type(session, aws, secret, told):
+def test_a_missing_secret_is_named_with_the_command_that_creates_it(session, aws, secret, told):
     with pytest.raises(NotFound, match="There is no parameter /no/such in us-east-1") as error:
         resolve_secret("ssm:/no/such", session(aws))
     assert "`aws ssm put-parameter --type SecureString --name /no/such --value ...`" in error.value.cure

@@ -84,7 +84,7 @@ def rows(source, channel):
     return pd.concat(frames)
 
 
-def test_what_cannot_be_used_is_counted_and_left_out(make_source, tmp_path):
+def test_unusable_rows_are_counted_and_left_out(make_source, tmp_path):
     source = make_source(GOOD + DIRTY)
     profile = profile_table(source)
     counted = (profile.rows_with_nulls, profile.rows_not_finite, profile.copies, profile.contradictory_rows, profile.usable)

@@ -88,7 +88,7 @@ NOTEBOOKS = [
     Row("a folder without steps", "mlkit check mine", 40, "no mlkit.yml with steps to check"),
     Row("a step that mlkit.yml does not list", "mlkit run prep trian", 2, "There is no step trian. Did you mean train?"),
     Row("a step without its variables", "mlkit run train", 2, "takes execution_role from EXECUTION_ROLE, which is not set"),
-    Row("a parameter for several steps", "mlkit run prep train -p tune True", 2, "-p tune: for which of the steps prep, train?"),
+    Row("a parameter for several steps", "mlkit run prep train -p tune True", 2, "-p tune can be given for one step only"),
     Row("the source as the executed notebook", "mlkit run mine/plain.ipynb mine/plain.ipynb -p country de", 2, "would replace its source"),
     Row("a folder as the executed notebook", "mlkit run mine/plain.ipynb mine -p country de", 2, "cannot be the folder mine"),
     Row("a file as the executed notebook's folder", "mlkit run mine/plain.ipynb mine/ids.csv/x.ipynb -p country de", 16,
@@ -242,6 +242,6 @@ def test_a_disk_that_fills_up_loses_nothing_that_was_stored(world: World, tmp_pa
     )
     assert "stored one" in done.stdout, done.stdout + done.stderr
     assert "refused two" in done.stdout, done.stdout + done.stderr
-    assert "The local AWS has no room" in done.stderr
+    assert "The disk of the local AWS" in done.stderr
     listed = [line.split()[2:] for line in done.stdout.splitlines() if re.match(r"\d{4}-\d\d-\d\d ", line)]
     assert listed == [["500000", "one"]]

@@ -189,7 +189,7 @@ def test_the_notebooks_show_both_curves_of_learning(example):
     assert "validation 0." in output.metadata["image/png"]["alt"]
 
 
-def test_nothing_in_it_speaks_of_movies(example):
+def test_the_example_does_not_mention_movies(example):
     text = " ".join(path.read_text() for path in EXAMPLE.rglob("*") if path.suffix in (".py", ".yml", ".yaml", ".ipynb"))
     assert not [word for word in ("movie", "rating", "factorization") if word in text.lower()]
     project_file = yaml.safe_load((EXAMPLE / "mlkit.yml").read_text())

@@ -102,7 +102,7 @@ INPUT = "Configuration: {ProjectName: !Ref TestProject}\n              InputArti
     ],
     ids=["provider", "artifact", "artifact of a template", "mode", "property", "export"],
 )
-def test_what_is_wrong_in_such_a_template_is_refused_by_name(local_aws, right, wrong, named):
+def test_an_error_in_the_labs_template_is_refused_by_name(local_aws, right, wrong, named):
     assert right in LAB
     cloudformation, name = local_aws.client("cloudformation"), f"wrong-{uuid.uuid4().hex[:8]}"
     given = [{"ParameterKey": key, "ParameterValue": value} for key, value in GIVEN.items()]

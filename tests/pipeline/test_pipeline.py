@@ -53,7 +53,7 @@ def test_the_first_execution_leaves_production_with_its_model_and_nothing_else(f
     assert first_run.left == []
 
 
-def test_what_was_approved_is_sealed_notebook_by_notebook(first_run: FirstRun) -> None:
+def test_the_seal_has_every_notebook_that_was_approved(first_run: FirstRun) -> None:
     pipeline, execution = first_run.pipeline, first_run.report["pipeline_execution_id"]
     s3, bucket = pipeline.client("s3"), pipeline.output("EvidenceBucket")
     sealed, tested = (pipeline.variables(execution, f"QA.{name}") for name in ("SealEvidence", "TestEndpoint"))

@@ -21,7 +21,7 @@ def query(log, query_execution_id="q-1", *, started=False, **members):
     log.add({"kind": "query", "query": {"query_execution_id": query_execution_id, **members}, "started": started})
 
 
-def test_nothing_told_is_no_activity(log):
+def test_without_events_the_activity_is_empty(log):
     assert log.snapshot() == Activity()
 
 
@@ -76,7 +76,7 @@ def test_a_job_is_unfinished_from_its_announcement_to_its_end(log):
 
 
 @pytest.mark.parametrize("status", ["Stopping", "Stopped", "Failed", "not created"])
-def test_what_ends_or_never_began_needs_no_stop(log, status):
+def test_a_job_that_is_ending_or_was_never_created_needs_no_stop(log, status):
     job(log, event={"started": True})
     job(log, status=status)
     assert log.unfinished_jobs() == ()
@@ -155,7 +155,7 @@ def test_files_inputs_metrics_verdict_and_served_images(log):
         {"kind": "warning", "text": 1},
     ],
 )
-def test_what_makes_no_sense_is_passed_over(log, event):
+def test_a_malformed_event_is_ignored(log, event):
     log.add(event)
     assert log.snapshot() == Activity()
 

@@ -157,7 +157,7 @@ def test_ctrl_d_after_half_a_line_does_not_send_it(asked: Terminal) -> None:
 
 
 @pytest.mark.parametrize("text", ["\n", "yes\n", "no\nyes, as well\n"])
-def test_what_was_typed_before_the_question_is_dropped(asked: Terminal, text: str) -> None:
+def test_input_typed_before_the_question_is_dropped(asked: Terminal, text: str) -> None:
     asked.type_ahead(text)
     asked.go()
     asked.read_until(MARK)
@@ -167,7 +167,7 @@ def test_what_was_typed_before_the_question_is_dropped(asked: Terminal, text: st
     assert "Not decided" not in shown
 
 
-def test_what_follows_an_unclear_answer_is_dropped_with_it(asked: Terminal) -> None:
+def test_input_after_an_unclear_answer_is_dropped(asked: Terminal) -> None:
     asked.go()
     asked.read_until(MARK)
     asked.type("well\nyes\n")  # pasted: the second line was written for no question that was shown
@@ -209,7 +209,7 @@ def test_a_deletion_is_confirmed_by_a_whole_yes_alone(typed: str, expected: bool
 
 
 @pytest.mark.parametrize("piped", ["yes\n", "y\n" * 100])
-def test_what_is_piped_decides_nothing(monkeypatch: pytest.MonkeyPatch, piped: str) -> None:
+def test_piped_input_decides_nothing(monkeypatch: pytest.MonkeyPatch, piped: str) -> None:
     reading, writing = os.pipe()
     os.write(writing, piped.encode())
     os.close(writing)
@@ -231,7 +231,7 @@ def test_what_is_piped_decides_nothing(monkeypatch: pytest.MonkeyPatch, piped: s
     ]
 
 
-def test_in_the_background_of_a_terminal_nobody_is_asked() -> None:
+def test_a_background_process_does_not_ask() -> None:
     program = """
         from mlkit.cli.questions import is_attended
         in_front = is_attended()

@@ -200,7 +200,7 @@ def test_of_the_buildspec_s_env_only_literals_are_known(make, section, accepted)
     assert (problems == []) is accepted
 
 
-def test_what_an_anchor_stands_for_is_read(make):
+def test_an_anchors_commands_are_read(make):
     text = "x: &phase\n  commands: [mlkit run nowhere]\nphases:\n  build:\n    <<: *phase\n"
     assert len(make({"buildspecs/train.yml": text})) == 1
 
@@ -210,7 +210,7 @@ def test_a_key_that_is_there_twice_is_told(make):
     assert problem == "mlkit.yml:7: this is not YAML: the key `train` is there twice"
 
 
-def test_what_a_notebook_requires_must_be_given_by_its_step(make):
+def test_a_step_must_give_the_parameters_that_its_notebook_requires(make):
     files = {"notebooks/train.ipynb": notebook("country: str\nyear: int\n")}
     [problem] = make({**files, "mlkit.yml": project_file("{year: {env: YEAR}}")})
     assert problem == "mlkit.yml:6: step train: Parameter `country` (str) is required and was not given."
@@ -222,7 +222,7 @@ def test_a_notebook_whose_parameters_cannot_be_read_is_told_at_its_step(make):
     assert problem.startswith("mlkit.yml:6: step train: notebooks/train.ipynb: line 1 of the `parameters` cell: the default of `x`")
 
 
-def test_what_codebuild_sets_itself_need_not_be_set(make):
+def test_variables_that_codebuild_sets_need_no_setting(make):
     parameters = "{label: {env: CODEBUILD_BUILD_ID}}"
     files = {"mlkit.yml": project_file(parameters), "CloudFormation/a.yaml": f"{TUNE}Resources:{PROJECT}"}
     assert make({**files, "buildspecs/train.yml": RUNS_TRAIN}) == []
@@ -308,7 +308,7 @@ def test_a_secret_of_the_project_is_not_followed(make):
         ("""'[{"name":"EPOCHS","value":"#{variables.Epochs}"}]'""", "'lots'"),
         ("""'[{"name":"EPOCHS","value":"1#{variables.Epochs}"}]'""", "'1lots'"),
         ("""'[{"name":"EPOCHS","value":"#{variables.Open}"}]'""", None),
-        ("""'[{"name":"EPOCHS","value":"#{variables.Epoch}"}]'""", "#{variables.Epoch} is no variable of the pipeline"),
+        ("""'[{"name":"EPOCHS","value":"#{variables.Epoch}"}]'""", "#{variables.Epoch} is not a variable of the pipeline"),
         ("""'[{"name":"EPOCHS","value":"#{Build.EPOCHS}"}]'""", None),
         ("""'[{"name":"EPOCHS","value":"#{codepipeline.PipelineExecutionId}"}]'""", None),
         ("""'[{"name":"EPOCHS","value":"s","type":"SECRETS_MANAGER"}]'""", None),
@@ -461,7 +461,7 @@ def test_a_folder_without_steps_is_told(tmp_path, files):
 
 
 @pytest.mark.parametrize("text", ["\x00", "a: &x [*x]", "a: b\n---\nc: d"])
-def test_what_yaml_does_not_allow_is_told(make, text):
+def test_text_that_is_not_yaml_is_reported(make, text):
     [problem] = make({"buildspecs/train.yml": text})
     assert "this is not YAML" in problem
 
@@ -484,15 +484,15 @@ NAMES = {
         ({"notebooks/01_prep.ipynb": notebook('your_initials: str = "x"\n')}, []),
         (
             {"CloudFormation/datalake.yaml": LAKE.replace("shop", "store")},
-            ["mlkit.yml:2: dataset is shop, but CloudFormation/datalake.yaml makes the database <initials>-ml-lab-store"],
+            ["mlkit.yml:2: dataset is shop, but CloudFormation/datalake.yaml creates the database <initials>-ml-lab-store"],
         ),
         (
             {"CloudFormation/datalake.yaml": LAKE.replace("sales", "sold")},
-            ["mlkit.yml:3: table is sales, but CloudFormation/datalake.yaml makes the table sold"],
+            ["mlkit.yml:3: table is sales, but CloudFormation/datalake.yaml creates the table sold"],
         ),
         (
             {"notebooks/01_prep.ipynb": notebook('dataset: str = "shop"\ntable: str = "sold"\n')},
-            ["mlkit.yml:3: table is sales, but notebooks/01_prep.ipynb reads 'sold' unless it is told otherwise"],
+            ["mlkit.yml:3: table is sales, but notebooks/01_prep.ipynb reads 'sold' by default"],
         ),
         ({"mlkit.yml": "kind: tabular\n"}, ["mlkit.yml:1: mlkit.yml does not say kind, dataset, table, source, or says more"]),
         ({"mlkit.yml": "kind: [\n"}, ["mlkit.yml:2: this is not YAML"]),

@@ -122,7 +122,7 @@ def test_params_says_what_is_required_to_people_and_to_programs(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("given", [[], ["-p", "country", "no"]])
-def test_what_is_required_or_hardly_meant_is_refused_before_a_kernel_starts(tmp_path: Path, given: list[str]) -> None:
+def test_a_missing_parameter_and_an_ambiguous_word_are_refused_before_a_kernel_starts(tmp_path: Path, given: list[str]) -> None:
     path = notebook(tmp_path / "x.ipynb", "country: str")
     result = CliRunner().invoke(cli.app, ["run", str(path), str(tmp_path / "out.ipynb"), *given])
     assert isinstance(result.exception, errors.InvalidParameters)

@@ -81,7 +81,7 @@ def test_initials_that_are_given_need_no_variable(monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize(
     "typed", [["local", "reset", "--ye"], ["local", "rese", "--yes"], ["undep", "dev"], ["deploy", "production", "--byp", "production"]]
 )
-def test_nothing_is_typed_by_its_beginning(typed: list[str]) -> None:
+def test_commands_and_options_cannot_be_abbreviated(typed: list[str]) -> None:
     done = CliRunner().invoke(cli.app, typed)
     assert done.exit_code == 2
     assert "No such" in done.output

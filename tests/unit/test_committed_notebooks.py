@@ -166,7 +166,7 @@ def test_a_clone_without_set_up_is_told_what_git_would_hold(project: Path) -> No
     assert f"outputs or an execution count. Type: .venv/bin/nbstripout --keep-id {TRAIN} && git add {TRAIN}" in problem
 
 
-def test_what_the_message_says_to_type_mends_it(project: Path) -> None:
+def test_the_command_in_the_message_fixes_the_problem(project: Path) -> None:
     change(project / TRAIN, run_all_and_save)
     git(project, "add", "--all")
     (problem,) = found(project)
@@ -201,7 +201,7 @@ def test_outside_of_git_the_files_are_what_is_checked(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"cells": [null]}', '{"cells": {}}'])
-def test_what_is_no_notebook_is_left_to_whoever_runs_it(text: str, tmp_path: Path) -> None:
+def test_a_file_that_is_no_notebook_is_not_reported(text: str, tmp_path: Path) -> None:
     (tmp_path / "notebooks").mkdir()
     (tmp_path / "notebooks" / "one.ipynb").write_text(text)
     assert found(tmp_path) == []

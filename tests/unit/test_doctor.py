@@ -53,7 +53,7 @@ def client_error(code: str, message: str, operation: str = "GetRole") -> ClientE
 DENIED = client_error("AccessDenied", "User: arn:aws:iam::1:user/u is not authorized to perform: iam:GetRole on resource: role r")
 
 
-def test_what_needs_a_failed_check_is_skipped_and_names_it_and_so_on() -> None:
+def test_checks_that_need_a_failed_check_are_skipped_and_name_it() -> None:
     found = findings_of(
         Check(name="a", run=lambda _: fail("no", "do")),
         Check(name="b", run=lambda _: ok("yes"), needs=("a",)),
@@ -65,7 +65,7 @@ def test_what_needs_a_failed_check_is_skipped_and_names_it_and_so_on() -> None:
     ]  # fmt: skip
 
 
-def test_what_needs_a_check_with_a_warning_is_asked() -> None:
+def test_a_check_runs_if_the_check_that_it_needs_only_warns() -> None:
     found = findings_of(Check(name="a", run=lambda _: warn("w", "n")), Check(name="b", run=lambda _: ok("yes"), needs=("a",)))
     assert found["b"].outcome is CheckStatus.OK
 
@@ -84,7 +84,7 @@ def test_a_denied_optional_call_is_skipped_with_the_action() -> None:
 
 
 @pytest.mark.parametrize("code", ["UnknownOperationException", "InvalidAction", "NotImplemented"])
-def test_what_an_aws_does_not_offer_is_skipped(code: str) -> None:
+def test_a_check_of_an_operation_that_is_not_offered_is_skipped(code: str) -> None:
     found = findings_of(Check(name="a", run=raising(client_error(code, "no such thing"))))
     assert (found["a"].outcome, found["a"].detail) == (CheckStatus.SKIPPED, "not offered here: no such thing")
 

@@ -37,7 +37,7 @@ def test_a_traceback_ends_with_the_next_step_and_gives_it_back():
     assert cure_told("ValueError: Next: is no line of its own") == ""
 
 
-def test_what_is_missing_has_a_cure_that_no_refusal_takes_over():
+def test_only_a_missing_resource_gets_the_cure_for_missing_ones():
     with pytest.raises(NotFound) as missing, aws_errors(missing="Deploy the lake."):
         raise answered("EntityNotFoundException")
     assert missing.value.cure == "Deploy the lake."
@@ -58,7 +58,7 @@ def transfer():
         raise boto3.exceptions.S3UploadFailedError("Failed to upload") from None
 
 
-def test_what_boto3_s_transfers_hide_is_what_aws_answered():
+def test_an_error_of_boto3s_transfers_has_the_answer_of_aws():
     with pytest.raises(AccessDenied, match="PutObject: no"), aws_errors():
         transfer()
 
@@ -76,7 +76,7 @@ def test_what_boto3_s_transfers_hide_is_what_aws_answered():
         (NoCredentialsError(), AwsUnavailable),
     ],
 )
-def test_whoever_raised_it_it_is_one_error_with_a_next_step(problem: Exception, kind: type[MlkitError]):
+def test_an_exception_of_any_library_becomes_one_error_with_a_next_step(problem: Exception, kind: type[MlkitError]):
     error = as_error(problem)
     assert type(error) is kind
     assert error.cure
@@ -91,7 +91,7 @@ def test_errors_of_the_other_packages_get_the_librarys_exit_codes_and_commands()
 
 
 @pytest.mark.parametrize("problem", [ValueError("x"), KeyError("x"), FileNotFoundError(errno.ENOENT, "no", "x"), RuntimeError("x")])
-def test_what_only_a_mistake_in_mlkit_raises_keeps_its_stack_trace(problem: Exception):
+def test_an_exception_that_only_a_defect_raises_keeps_its_stack_trace(problem: Exception):
     assert as_error(problem) is None
 
 
@@ -138,7 +138,7 @@ def test_a_full_disk_refuses_what_changes_and_nothing_else(tmp_path: Path, monke
     check_room(tmp_path, "PutObject", 100)
     for operation in ("GetObject", "ListBuckets", "DeleteObject", "StopTrainingJob"):
         check_room(tmp_path, operation, 10**9)
-    with pytest.raises(AwsError, match="no room") as full:
+    with pytest.raises(AwsError, match="disk of the local AWS") as full:
         check_room(tmp_path, "PutObject", 101)
     assert full.value.status == 507  # which no SDK tries again
 

@@ -42,7 +42,7 @@ def test_a_manifests_bytes_have_sorted_names_no_spaces_and_one_line() -> None:
 
 
 @pytest.mark.parametrize("data", [b"{", b"\xff", b"[]", b"1", b"{}", b'{"files": [{}]}', b'{"files": [1]}', b'{"files": [], "other": 1}'])
-def test_what_is_no_manifest_is_refused(data: bytes) -> None:
+def test_bytes_that_are_no_manifest_are_refused(data: bytes) -> None:
     with pytest.raises(UsageError, match="The manifest cannot be read: ") as raised:
         Manifest.from_bytes(data)
     assert raised.value.cure == "Was it written by another version of mlkit?"
@@ -55,7 +55,7 @@ def test_a_manifest_of_another_version_is_refused() -> None:
 
 
 @pytest.mark.parametrize("verdict", ["PASS", "INCONCLUSIVE"])
-def test_what_was_approved_may_be_deployed(verdict: str) -> None:
+def test_unchanged_files_may_be_deployed(verdict: str) -> None:
     assert check_unchanged(manifest(verdict=verdict), now()) == ["code", "configuration_production.json", "model"]
 
 
@@ -111,7 +111,7 @@ def test_every_file_of_the_code_is_in_its_digest(tmp_path: Path, name: str) -> N
     assert code_sha256(tmp_path) != before
 
 
-def test_what_runs_leave_behind_is_not_in_the_digest(tmp_path: Path) -> None:
+def test_files_that_runs_write_are_not_in_the_code_digest(tmp_path: Path) -> None:
     before = code_sha256(project(tmp_path))
     for name in ("CloudFormation/configuration_qa.json", "mlkit/__pycache__/a.pyc", "notebooks/.ipynb_checkpoints/01.ipynb", "README.md"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -148,7 +148,7 @@ def test_a_renamed_file_is_another_code(tmp_path: Path) -> None:
     assert code_sha256(tmp_path) != before
 
 
-def test_only_what_runs_leave_behind_is_left_out(tmp_path: Path) -> None:
+def test_the_code_digest_leaves_out_no_other_files(tmp_path: Path) -> None:
     root = project(tmp_path / "configuration_of_mine" / "__pycache__")
     before = code_sha256(root)
     (root / "mlkit/configuration_reader.py").write_text("a module")

@@ -309,7 +309,7 @@ def test_columns_of_different_lengths_are_refused(function, columns, lengths):
 @pytest.mark.parametrize(
     ("function", "columns"), [(mcnemar_table, ([2], [1], [1])), (mcnemar_table, ([1], [2], [1])), (mcnemar_table, ([1], [1], [2]))]
 )
-def test_what_is_no_label_is_refused_in_every_column(function, columns):
+def test_a_value_other_than_0_and_1_is_refused_in_every_column(function, columns):
     with pytest.raises(ValueError, match="labels are 0 or 1"):
         function(*columns)
 

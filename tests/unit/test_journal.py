@@ -22,7 +22,7 @@ def heard(monkeypatch):
     listener.stop()
 
 
-def test_what_is_told_is_known_before_the_teller_goes_on(heard):
+def test_the_runner_has_an_event_before_tell_returns(heard):
     events, _ = heard
     journal.log_metrics({"match_rate": 0.7})
     assert events == [{"kind": "metrics", "values": {"match_rate": 0.7}}]
@@ -74,7 +74,7 @@ def test_the_socket_is_the_users_alone_and_goes_with_the_run():
     assert not folder.exists()
 
 
-def test_what_is_no_event_does_not_stop_the_listening(heard):
+def test_a_malformed_message_does_not_stop_the_listener(heard):
     events, listener = heard
     from multiprocessing.connection import Client
 

@@ -88,7 +88,7 @@ def test_other_rows_than_published_are_refused_and_forgotten(tmp_path, grouplens
 
 
 @pytest.mark.parametrize("fault", [{"body": b"<html>log in first</html>"}, {"claimed": 10**6}], ids=["no zip", "cut off"])
-def test_what_is_no_whole_zip_is_a_failed_download(tmp_path, grouplens, fault):
+def test_an_incomplete_zip_is_a_failed_download(tmp_path, grouplens, fault):
     grouplens.update(fault)
     with pytest.raises(DownloadFailed):
         fetch_grouplens("ml-100k", tmp_path)
@@ -115,7 +115,7 @@ def test_the_package_is_tried_where_grouplens_cannot_be_reached(tmp_path, monkey
     )
     monkeypatch.setattr(downloads, "installers", lambda _: [installer])
     notes = []
-    with pytest.raises(DownloadFailed, match="does not hold the expected file"):
+    with pytest.raises(DownloadFailed, match="does not contain the expected file"):
         loaded(tmp_path, on_note=notes.append)
     assert "cannot be fetched" in notes[0]
 

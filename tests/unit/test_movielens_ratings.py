@@ -56,7 +56,7 @@ def test_every_layout_becomes_the_same_table(tmp_path, name):
     ],
     ids=["windows line ends", "byte order mark", "no last line end", "quotes", "whole stars as decimals"],
 )
-def test_what_other_programs_write_is_read(tmp_path, text):
+def test_files_in_the_dialects_of_other_programs_are_read(tmp_path, text):
     converted(tmp_path, "mine.csv", text)
     assert table(tmp_path) == CANONICAL
 

@@ -16,7 +16,7 @@ def test_half_stars_become_the_star_below_and_half_a_star_becomes_one(rating, st
     assert round_down(np.array([float(rating)])).stars.tolist() == [stars]
 
 
-def test_what_was_rounded_is_counted():
+def test_rounded_ratings_are_counted():
     found = round_down(np.array([0.5, 1, 3.5, 4, 0.2, 5.5]))
     assert (found.rounded, found.raised) == (2, 1)
     assert outside(np.array([0.5, 5, 0.4, 5.5, -1])) == 3

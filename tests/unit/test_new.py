@@ -153,7 +153,7 @@ def test_the_seal_covers_wheel_project_file_and_modules(project: Path) -> None:
         assert code_sha256(project) != before, path
 
 
-def test_what_else_lies_beside_an_installed_library_is_none_of_its_digest(tmp_path: Path) -> None:
+def test_files_beside_an_installed_library_are_not_in_its_digest(tmp_path: Path) -> None:
     (tmp_path / "mlkit").mkdir()
     for name in ("mlkit/a.py", "six.py"):
         (tmp_path / name).touch()
@@ -260,7 +260,7 @@ def test_without_git_only_a_project_without_git_is_made(parts: Parts, tmp_path: 
 
 
 class TestRefresh:
-    def test_nothing_new_is_no_commit(self, project: Path, parts: Parts) -> None:
+    def test_a_refresh_without_changes_makes_no_commit(self, project: Path, parts: Parts) -> None:
         before = ask_git(project, "rev-parse", "HEAD")
         assert refresh(project, parts, with_example=True, with_git=True).files == ()
         assert ask_git(project, "rev-parse", "HEAD") == before
@@ -290,7 +290,7 @@ class TestRefresh:
         assert carried_wheels(project) == (newer, *others)
         assert ask_git(project, "status", "--porcelain") == ""
 
-    def test_what_is_not_committed_is_never_overwritten(self, project: Path, parts: Parts) -> None:
+    def test_uncommitted_changes_are_never_overwritten(self, project: Path, parts: Parts) -> None:
         (project / "Makefile").write_text("run:\n")
         with pytest.raises(UsageError, match=r"not committed: Makefile"):
             refresh(project, parts, with_example=False, with_git=True)
@@ -302,7 +302,7 @@ class TestRefresh:
             refresh(project, parts, with_example=False, with_git=False)
         assert (project / "Makefile").read_text() == "run:\n"
 
-    def test_what_git_ignores_is_not_committed(self, project: Path, parts: Parts) -> None:
+    def test_a_change_in_an_ignored_file_is_never_overwritten(self, project: Path, parts: Parts) -> None:
         ask_git(project, "rm", "--cached", "--quiet", "Makefile")
         (project / ".gitignore").write_text("Makefile\n")
         commit(project, "a Makefile of one's own")
@@ -312,7 +312,7 @@ class TestRefresh:
         assert (project / "Makefile").read_text() == "run:\n"
 
     @pytest.mark.parametrize("git", ["no repository", "no git"])
-    def test_what_no_repository_holds_is_not_replaced(self, tmp_path: Path, parts: Parts, monkeypatch, git: str) -> None:
+    def test_files_outside_of_a_repository_are_not_replaced(self, tmp_path: Path, parts: Parts, monkeypatch, git: str) -> None:
         folder = tmp_path / "churn"
         make(folder, parts, with_git=False)
         (folder / "Makefile").write_text("run:\n")

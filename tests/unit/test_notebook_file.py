@@ -72,7 +72,7 @@ def with_cell(cell):
         with_cell({**code(["print(1)\n", "print(2)"])}),
     ],
 )
-def test_what_is_harmlessly_missing_is_read_as_empty(tmp_path, content):
+def test_missing_metadata_and_tags_are_read_as_empty(tmp_path, content):
     read = loaded(tmp_path, content)
     assert [one.name for one in parameters_of(read, "x.ipynb")] == ["a"]
     prepared = prepare(read)

@@ -35,7 +35,7 @@ def test_every_tool_runs_the_same_commands(name):
 
 
 @pytest.mark.parametrize("name", ["circleci.yml", "github-actions.yml"])
-def test_what_should_be_yaml_is(name):
+def test_the_yaml_examples_are_yaml(name):
     assert yaml.safe_load((DOCS / "ci" / name).read_text())
 
 

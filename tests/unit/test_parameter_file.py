@@ -95,7 +95,7 @@ def test_text_without_quotes_is_still_to_be_read_as_the_parameters_type():
     ],
     ids=lambda value: ascii(value)[1:40],
 )
-def test_what_cannot_be_meant_is_refused_with_file_and_line(text, complaint):
+def test_a_malformed_parameter_file_is_refused_with_file_and_line(text, complaint):
     with pytest.raises(InvalidParameters) as raised:
         read(text)
     assert complaint in str(raised.value)

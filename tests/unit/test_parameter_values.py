@@ -74,7 +74,7 @@ def short(value):
     ],
     ids=short,
 )
-def test_what_json_does_not_have_is_refused_at_any_depth_with_its_place(value, complaint):
+def test_a_value_without_a_json_form_is_refused_at_any_depth_with_its_place(value, complaint):
     assert f"Parameter `d` is dict (default {{}}): {complaint}" in refusal("d: dict = {}", d=value)
 
 
@@ -103,7 +103,7 @@ def test_what_json_does_not_have_is_refused_at_any_depth_with_its_place(value, c
     ],
     ids=short,
 )
-def test_what_does_not_fit_is_refused_with_its_place(line, value, complaint):
+def test_a_value_of_another_type_is_refused_with_its_place(line, value, complaint):
     assert complaint in refusal(line, **{line[0]: value})
 
 
@@ -119,7 +119,7 @@ def test_a_text_of_a_class_of_its_own_becomes_a_plain_text():
     assert [(type(one), one) for one in bound] == [(str, "red"), (str, "x")]
 
 
-def test_what_is_nested_as_deep_as_allowed_is_bound():
+def test_a_value_of_the_greatest_depth_is_bound():
     assert bind(declared("l: list = []"), {"l": nested(DEEPEST)}) == {"l": nested(DEEPEST)}
 
 
@@ -210,7 +210,7 @@ def test_a_choice_is_bound(line, value, bound):
         ("x: \"dict[str, Literal['a']]\" = {}", {"k": "b"}),
     ],
 )
-def test_what_is_no_choice_is_refused_at_any_depth(line, value):
+def test_a_value_that_is_no_choice_is_refused_at_any_depth(line, value):
     [name] = [one.name for one in declared(line)]
     assert f"Parameter `{name}` is" in refusal(line, **{name: value})
 

@@ -110,7 +110,7 @@ def test_a_missing_notebook_is_not_found(tmp_path):
         load_notebook(tmp_path / "nowhere.ipynb")
 
 
-def test_only_what_is_given_is_bound_and_the_defaults_stay_the_notebooks():
+def test_only_given_parameters_are_bound():
     assert bind(parameters(), {"epochs": Typed("7")}) == {"epochs": 7}
 
 

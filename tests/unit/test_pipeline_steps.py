@@ -87,36 +87,36 @@ def test_the_project_s_own_steps_are_the_pipeline_s() -> None:
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("steps: [prep]\n", "line 5: `steps` is no mapping"),
-        ("steps:\n", "line 5: `steps` is no mapping"),
-        ("steps: {prep: notebooks/one.ipynb}\n", "line 5: step prep is no mapping"),
+        ("steps: [prep]\n", "line 5: `steps` is not a mapping"),
+        ("steps:\n", "line 5: `steps` is not a mapping"),
+        ("steps: {prep: notebooks/one.ipynb}\n", "line 5: step prep is not a mapping"),
         ("steps:\n  Prep: {notebook: notebooks/one.ipynb}\n", "line 6: step Prep: a name has lower-case letters"),
         ("steps:\n  1: {notebook: notebooks/one.ipynb}\n", "line 6: step 1: a name has lower-case letters"),
         ("steps:\n  a.ipynb: {notebook: notebooks/one.ipynb}\n", "line 6: step a.ipynb: a name has"),
-        ("steps:\n  prep: {reuse: true}\n", "line 6: step prep names no `notebook`"),
+        ("steps:\n  prep: {reuse: true}\n", "line 6: step prep has no `notebook`"),
         ("steps:\n  prep:\n    notebok: notebooks/one.ipynb\n", "line 7: step prep has no key `notebok`. Did you mean notebook?"),
-        ("steps:\n  prep:\n    notebook: [one.ipynb]\n", "line 7: `notebook` of step prep is no text"),
-        ("steps:\n  prep:\n    notebook: notebooks/one.py\n", "line 7: step prep: notebooks/one.py is no path of a notebook"),
-        ("steps:\n  prep:\n    notebook: /one.ipynb\n", "line 7: step prep: /one.ipynb is no path"),
-        ("steps:\n  prep:\n    notebook: ../one.ipynb\n", "line 7: step prep: ../one.ipynb is no path"),
-        ("steps:\n  prep:\n    notebook: s3://b/one.ipynb\n", "line 7: step prep: s3://b/one.ipynb is no path"),
+        ("steps:\n  prep:\n    notebook: [one.ipynb]\n", "line 7: `notebook` of step prep is not text"),
+        ("steps:\n  prep:\n    notebook: notebooks/one.py\n", "line 7: step prep: notebooks/one.py is not the path of a notebook"),
+        ("steps:\n  prep:\n    notebook: /one.ipynb\n", "line 7: step prep: /one.ipynb is not the path"),
+        ("steps:\n  prep:\n    notebook: ../one.ipynb\n", "line 7: step prep: ../one.ipynb is not the path"),
+        ("steps:\n  prep:\n    notebook: s3://b/one.ipynb\n", "line 7: step prep: s3://b/one.ipynb is not the path"),
         ("steps:\n  prep: {notebook: one.ipynb, reuse: 1}\n", "line 6: `reuse` of step prep is neither true nor false"),
         ("steps:\n  prep: {notebook: one.ipynb, reuse: 'true'}\n", "line 6: `reuse` of step prep is neither"),
-        ("steps:\n  prep: {notebook: one.ipynb, parameters: [x]}\n", "line 6: `parameters` of step prep is no mapping"),
+        ("steps:\n  prep: {notebook: one.ipynb, parameters: [x]}\n", "line 6: `parameters` of step prep is not a mapping"),
         (
             "steps:\n  prep:\n    notebook: one.ipynb\n    parameters:\n      x: 3\n",
             "line 9: parameter x of step prep is not {env: VARIABLE}",
         ),
-        ("steps:\n  prep: {notebook: one.ipynb, parameters: {x: {}}}\n", "line 6: `env` of parameter x of step prep is no text"),
-        ("steps:\n  prep: {notebook: one.ipynb, parameters: {x: {env: A-B}}}\n", "A-B is no name of an environment variable"),
+        ("steps:\n  prep: {notebook: one.ipynb, parameters: {x: {}}}\n", "line 6: `env` of parameter x of step prep is not text"),
+        ("steps:\n  prep: {notebook: one.ipynb, parameters: {x: {env: A-B}}}\n", "A-B is not a valid name for an environment variable"),
         ("steps:\n  prep: {notebook: one.ipynb, parameters: {x: {env: A, unles: b}}}\n", "has no key `unles`. Did you mean unless?"),
-        ("steps:\n  prep: {notebook: one.ipynb, parameters: {x: !Ref A}}\n", "has a tag that mlkit.yml does not know"),
+        ("steps:\n  prep: {notebook: one.ipynb, parameters: {x: !Ref A}}\n", "has a YAML tag, which mlkit.yml does not allow"),
         ("steps:\n  a: {notebook: x/one.ipynb}\n  b: {notebook: y/one.ipynb}\n", "line 7: step b: its executed notebook would replace"),
         ("steps:\n  a: {notebook: one.ipynb}\n  a: {notebook: two.ipynb}\n", "line 7: this is not YAML: the key `a` is there twice"),
         ("steps: {\n", "line 6: this is not YAML"),
     ],
 )
-def test_what_mlkit_yml_cannot_say_is_refused_with_its_line(project: Project, text: str, complaint: str) -> None:
+def test_an_error_in_mlkit_yml_is_refused_with_its_line(project: Project, text: str, complaint: str) -> None:
     write_steps(project, text)
     with pytest.raises(UsageError) as refused:
         read_steps(project.root)
@@ -172,27 +172,27 @@ def test_each_variable_that_is_not_set_is_refused_with_step_line_and_what_to_typ
     assert refused.value.cure == "`export ROLE=VALUE TUNE=notebook`, or give one step's parameter with `-p role VALUE`."
 
 
-def test_for_one_step_p_stands_for_a_variable_and_wins(project: Project) -> None:
+def test_for_one_step_p_replaces_the_variable(project: Project) -> None:
     [train] = planned(project, "train", environ={"TUNE": "true"}, given=typed(role="r", tune="false"))
     assert dict(train.given) == {"role": "r", "tune": "false"}
     assert dict(train.sources) == {"role": "-p", "tune": "-p"}
 
 
 def test_p_with_several_steps_is_refused_by_name(project: Project) -> None:
-    with pytest.raises(UsageError, match="-p tune: for which of the steps prep, train"):
+    with pytest.raises(UsageError, match="-p tune can be given for one step only, not for prep, train"):
         planned(project, "prep", "train", given=typed(tune="true"))
 
 
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["prep", "notebooks/two.ipynb"], "prep is the name of a step, notebooks/two.ipynb a path"),
+        (["prep", "notebooks/two.ipynb"], "prep is the name of a step, notebooks/two.ipynb is a path"),
         (["prep", "prep"], "Step prep is given twice"),
         (["notebooks/one.ipynb", "out.ipynb", "three.ipynb"], "three.ipynb is one path too many"),
         (["-"], "cannot be read from standard input"),
     ],
 )
-def test_what_is_neither_steps_nor_one_notebook_is_refused(project: Project, arguments: list[str], complaint: str) -> None:
+def test_arguments_that_are_neither_steps_nor_one_notebook_are_refused(project: Project, arguments: list[str], complaint: str) -> None:
     with pytest.raises(UsageError, match=complaint):
         plan(arguments, NOTHING, Keeping())
 
@@ -205,7 +205,7 @@ def test_a_value_that_does_not_fit_the_second_step_is_refused_before_the_first_r
 
 
 @pytest.mark.parametrize(("reuse", "expected"), [(None, [True, True, False]), (True, [True] * 3), (False, [False] * 3)])
-def test_mlkit_yml_says_what_is_reused_unless_somebody_else_does(project: Project, reuse: bool | None, expected: list[bool]) -> None:
+def test_mlkit_yml_decides_what_is_reused_unless_the_option_does(project: Project, reuse: bool | None, expected: list[bool]) -> None:
     runs = plan_steps(project, ["prep", "train", "test"], NOTHING, Keeping(reuse=reuse), ENVIRON)
     assert [one.reuse for one in runs] == expected
     [one] = plan(["notebooks/one.ipynb"], NOTHING, Keeping(reuse=reuse))
@@ -224,10 +224,10 @@ def test_a_build_keeps_its_attempt_and_the_finished_steps_of_its_execution_in_st
 
 
 def test_staging_outside_of_a_build_is_refused_with_what_is_missing(project: Project) -> None:
-    with pytest.raises(UsageError, match="--staging-bucket needs PIPELINE_EXECUTION_ID, ACTION, which a build of the pipeline has"):
+    with pytest.raises(UsageError, match="--staging-bucket needs PIPELINE_EXECUTION_ID, ACTION, which only a build of the pipeline has"):
         staging_of("s3://staging", {"CODEBUILD_BUILD_ID": "project:b1", "ACTION": ""})
     told = run("prep", "--staging-bucket", "s3://a", "--evidence", "s3://b/")
-    assert "--staging-bucket and --evidence both say where evidence goes" in str(told)
+    assert "--staging-bucket and --evidence cannot be combined: both name the place for evidence" in str(told)
 
 
 def test_steps_run_by_name_from_any_folder_of_the_project(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

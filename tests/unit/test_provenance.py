@@ -32,7 +32,7 @@ def test_a_clean_tree_is_told_from_a_changed_one(tmp_path):
     assert changed.code_sha256 != clean.code_sha256
 
 
-def test_no_commit_yet_and_somebody_elses_repository_are_no_commit_of_ours(tmp_path):
+def test_a_repository_without_a_commit_and_a_surrounding_one_give_no_commit(tmp_path):
     assert origin(project(tmp_path / "fresh", commit=False), {}).commit is None
     inner = tmp_path / "outer"
     outer = project(inner)

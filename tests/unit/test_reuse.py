@@ -34,7 +34,7 @@ def again(project: Project, **parameters: object) -> RunRecord | None:
     return take_over(notebook_of(project), executed_of(project), parameters, project, place, origin=Origin(build_id="b:2"))
 
 
-def test_nothing_changed_takes_over_files_notebook_and_record_and_says_so(
+def test_an_unchanged_step_takes_over_files_notebook_and_record_and_prints_that(
     project: Project, kept: RunRecord, capsys: pytest.CaptureFixture[str]
 ) -> None:
     record = again(project)
@@ -121,7 +121,7 @@ def test_a_damaged_copy_runs_again_and_leaves_nothing_half_done(
     (folder,) = place.folders("train")
     Path(place.address(folder, "files/handoff/model.json")).write_text("model 2\n")
     assert again(project) is None
-    assert "is not what the run left" in capsys.readouterr().out
+    assert "was changed after the run" in capsys.readouterr().out
     assert not (project.root / "CloudFormation/configuration_qa.json").exists()
 
 

@@ -234,7 +234,7 @@ def test_a_notebook_with_harmless_gaps_runs_and_the_record_says_what_the_kernel_
     assert nbformat.read(executed, 4).metadata.papermill.input_path == str(source)
 
 
-def test_what_was_checked_is_what_runs_even_if_the_file_changes_meanwhile(tmp_path):
+def test_the_checked_notebook_runs_even_if_the_file_changes_meanwhile(tmp_path):
     source = notebook(tmp_path, "print(x)")
 
     class Changes(Stored):

@@ -216,7 +216,7 @@ def test_a_kernel_that_ends_after_its_last_cell_fails_the_run(tmp_path):
     assert run(tmp_path, last).status is not Status.COMPLETED
 
 
-def test_what_a_notebook_does_at_its_kernels_exit_is_done(tmp_path):
+def test_the_kernels_exit_handlers_run(tmp_path):
     at_exit = "import atexit, threading, time\natexit.register(open('at_exit', 'w').write, 'done')"
     leaves_open = "left = open('left_open', 'w')\nleft.write('rows')"
     thread = "threading.Thread(target=lambda: (time.sleep(1.5), open('thread', 'w').write('done'))).start()"
@@ -269,7 +269,7 @@ def test_a_forked_child_that_goes_on_disturbs_nothing(tmp_path):
     assert [cell.status for cell in record.cells] == ["completed"] * 3
 
 
-def test_a_terminal_that_nobody_reads_does_not_stop_the_run(tmp_path):
+def test_a_closed_terminal_does_not_stop_the_run(tmp_path):
     def closed(progress):
         raise BrokenPipeError
 
@@ -291,7 +291,7 @@ def test_an_exception_of_the_runner_itself_fails_the_run_and_ends_its_record(tmp
 @pytest.mark.parametrize(
     "broken", ["mlkit.runner.cells.mark", "mlkit.runner.notebook_run.cells.cell_records", "mlkit.runner.usage.UsageMeter.stop"]
 )
-def test_what_fails_while_the_run_is_ended_still_gives_the_record_an_end(tmp_path, monkeypatch, broken):
+def test_an_error_at_the_end_of_the_run_still_gives_the_record_an_end(tmp_path, monkeypatch, broken):
     original, calls = RunRecord.to_json, []
 
     def raises(*_, **__):

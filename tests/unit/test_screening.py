@@ -350,7 +350,7 @@ def test_the_secret_members_of_a_known_json_object_are_known():
     assert clean.cells[0].outputs[0].text == f"admin [redacted: {RULE}] [redacted: {RULE}]"
 
 
-def test_what_is_too_short_to_be_told_from_text_is_left():
+def test_a_known_value_that_is_too_short_is_not_redacted():
     clean, redactions = screened(printed(stream("five5 and more")), known="five5")
     assert clean.cells[0].outputs[0].text == "five5 and more"
     assert redactions == ()
@@ -498,7 +498,7 @@ def test_the_second_time_says_the_same_and_gives_another_notebook():
     assert screener.notebook(content) == second
 
 
-def test_what_was_cleaned_stays_as_it_is():
+def test_a_cleaned_notebook_does_not_change_again():
     content = notebook(new_code_cell(f'{NAME} = "blue.horse"', outputs=[stream(f"{VALUE} {GITHUB}"), stream(HALF), stream(REST, "stderr")]))
     screener = Screener({RULE: VALUE})
     clean, _ = screener.notebook(content)
@@ -553,7 +553,7 @@ def test_a_record_is_cleaned_in_names_and_values_and_stays_a_record():
     assert set(redactions) == {Redaction(rule=rule, place="record", cell_number=None) for rule in (RULE, "Secret Keyword")}
 
 
-def test_what_the_notebook_gave_away_is_known_in_the_record():
+def test_a_secret_of_the_notebook_is_redacted_in_the_record():
     screener = Screener()
     screener.notebook(notebook(new_code_cell(f'{NAME} = "blue.horse"')))
     assert screener.document({"evalue": "no blue.horse"}, "record")[0] == {"evalue": "no [redacted: Secret Keyword]"}

@@ -88,7 +88,7 @@ def test_the_password_in_a_url_is_secret():
     assert secret_variables(environ) == {"HTTPS_PROXY in the environment": "blue!horse", "NO_USER in the environment": "green-horse"}
 
 
-def test_what_is_found_is_what_the_screener_takes():
+def test_the_screener_redacts_the_values_of_secret_variables():
     screener = Screener(secret_variables({"DB_PASSWORD": VALUE}))
     assert screener.text(f"is {VALUE}", "log")[0] == "is [redacted: DB_PASSWORD in the environment]"
 

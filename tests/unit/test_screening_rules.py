@@ -239,5 +239,5 @@ def test_every_place_of_a_word_is_looked_at_not_only_the_first():
     assert found(f"eyJhbGc {token}") == [("JSON Web Token", token)]
 
 
-def test_what_begins_inside_of_another_token_is_part_of_it():
+def test_a_token_inside_of_another_token_is_not_a_finding():
     assert found(f"eyJhbGc{jwt()} and more") == []

@@ -60,7 +60,7 @@ def kept(project: Project, place: LocalPlace, started: str = STARTED) -> None:
     keep_run(place, step_of(project), record, executed_of(project).read_bytes(), project.root)
 
 
-def test_nothing_changed_is_the_same_key(project: Project) -> None:
+def test_an_unchanged_step_has_the_same_key(project: Project) -> None:
     assert step_of(project).key == step_of(project).key
     assert step_of(project).differences(step_of(project)) == []
 
@@ -115,7 +115,7 @@ def test_the_library_that_is_imported_from_elsewhere_is_in_the_key(project: Proj
     assert "imported mlkit/reuse/finished_steps.py" not in identify(root / "notebooks" / "01_prep.ipynb", {}, root).code
 
 
-def test_what_runs_leave_behind_is_not_in_the_key(project: Project) -> None:
+def test_files_that_runs_write_are_not_in_the_key(project: Project) -> None:
     before = step_of(project).key
     activity(project)
     (project.root / "mlkit/__pycache__").mkdir()
@@ -154,7 +154,7 @@ def test_a_copy_that_was_changed_is_not_given_back(project: Project, place: Loca
     kept(project, place)
     (run,) = kept_runs(place, "notebooks/train.ipynb")
     Path(place.address(run.folder, f"files/{name}")).write_text("model 2\n")
-    with pytest.raises(InvalidData, match=f"{name} is not what the run left"):
+    with pytest.raises(InvalidData, match=f"{name} was changed after the run"):
         run.outputs()
 
 
@@ -168,7 +168,7 @@ def test_a_step_that_cannot_be_read_is_damaged_and_named(project: Project, place
         _ = run.step
 
 
-def test_a_folder_that_is_no_runs_is_passed_over(project: Project, place: LocalPlace) -> None:
+def test_a_folder_with_another_name_than_a_runs_is_ignored(project: Project, place: LocalPlace) -> None:
     kept(project, place)
     for name in ("notes", "20260101T000000.000000Z-0", f"20260101T000000Z-{'0' * 64}", f"20260101T000000.000000Z-{'0' * 64}x", ".partial"):
         (place.path / "train" / name).mkdir()
@@ -179,11 +179,11 @@ def test_a_folder_that_is_no_runs_is_passed_over(project: Project, place: LocalP
 def test_a_run_whose_result_was_changed_since_is_not_kept(project: Project, place: LocalPlace, name: str) -> None:
     record = finished(project)
     (project.root / name).write_text("model 2\n")
-    with pytest.raises(InvalidData, match=f"{name} is no longer what the run left") as raised:
+    with pytest.raises(InvalidData, match=f"{name} has changed since the run") as raised:
         keep_run(place, step_of(project), record, b"", project.root)
     assert raised.value.cure == "Run the notebook again."
     (project.root / name).unlink()
-    with pytest.raises(InvalidData, match=f"{name} is no longer what the run left"):
+    with pytest.raises(InvalidData, match=f"{name} has changed since the run"):
         keep_run(place, step_of(project), record, b"", project.root)
     assert place.folders("train") == []
 
@@ -197,7 +197,7 @@ def test_a_run_that_did_not_complete_is_never_kept(project: Project, status: Sta
     assert reason(finished(project, status=status)) == f"its status is {status}"
 
 
-NOT_WHOLE = "its evidence is not whole: something was taken out of it, or it could not be stored"
+NOT_WHOLE = "its evidence is incomplete: a secret was redacted, or a file could not be stored"
 
 
 @pytest.mark.parametrize(
@@ -205,12 +205,12 @@ NOT_WHOLE = "its evidence is not whole: something was taken out of it, or it cou
     [
         ({"redactions": (Redaction(rule="a secret", place="output"),)}, NOT_WHOLE),
         ({"not_kept": (Failure(cell_number=None, heading="", ename="SaveFailed", evalue="disk"),)}, NOT_WHOLE),
-        ({"reused": Earlier(record="r", started=STARTED)}, "it was taken over itself"),
-        ({"activity": None}, "its kernel could not tell what it read and wrote"),
+        ({"reused": Earlier(record="r", started=STARTED)}, "it was taken over from an earlier run"),
+        ({"activity": None}, "its kernel did not report what it read and wrote"),
         ({"activity": used("handoff/model.json", "/elsewhere/model.json")}, "it used /elsewhere/model.json, which is not in the project"),
         ({"activity": used("handoff/model.json", "../model.json")}, "it used ../model.json, which is not in the project"),
-        ({"activity": asked(f'SELECT 1 FROM "{TABLE}"')}, f"it queried {TABLE} without telling it as an input"),
-        ({"activity": asked("SELECT 1 FROM b", "SELECT 1 FROM a")}, "it queried a and 1 more without telling it as an input"),
+        ({"activity": asked(f'SELECT 1 FROM "{TABLE}"')}, f"it queried {TABLE} without reporting it as an input"),
+        ({"activity": asked("SELECT 1 FROM b", "SELECT 1 FROM a")}, "it queried a and 1 more without reporting it as an input"),
     ],
     ids=["redacted", "not stored", "taken over", "deaf", "absolute", "outside", "untold table", "untold tables"],
 )
@@ -218,7 +218,7 @@ def test_a_run_that_cannot_be_repeated_from_what_is_known_is_not_kept(project: P
     assert reason(dataclasses.replace(finished(project), **change)) == told
 
 
-def test_an_input_that_changed_or_went_is_named_and_an_own_result_is_none(project: Project) -> None:
+def test_a_changed_or_missing_input_is_named_but_not_a_file_that_the_run_wrote(project: Project) -> None:
     record = finished(project)
     assert changed_files(record, project.root) == []
     (project.root / "handoff/model.json").unlink()
@@ -259,7 +259,7 @@ def test_a_file_that_a_run_read_and_left_is_an_input_only_as_it_was_before(proje
 @pytest.mark.parametrize("path", ["../outside.json", "/outside.json", "link/outside.json"])
 def test_nothing_is_written_outside_of_the_project(project: Project, path: str) -> None:
     (project.root / "link").symlink_to(project.root.parent)
-    with pytest.raises(InvalidData, match="not in the project"):
+    with pytest.raises(InvalidData, match="outside of the project"):
         in_project({"handoff/fine.json": b"", path: b""}, project.root)
 
 
@@ -307,7 +307,7 @@ def test_the_tables_of_our_own_queries_are_told() -> None:
         ("select * from b, c", "several tables at once"),
     ],
 )
-def test_a_table_that_nobody_told_of_is_found(sql: str, unknown: str) -> None:
+def test_a_queried_table_that_was_not_reported_is_found(sql: str, unknown: str) -> None:
     assert unknown in untold_tables(queried(sql))
 
 

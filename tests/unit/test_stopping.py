@@ -200,7 +200,7 @@ def test_an_answer_that_does_not_come_in_time_is_named(aws, sagemaker, log, monk
     assert line.startswith("Could not stop training job fm-1: no answer within 0.05 s")
 
 
-def test_what_a_stopped_run_may_take_is_within_the_documented_seconds():
+def test_a_stopped_run_ends_within_the_documented_seconds():
     """Each wait ends by its own limit, so their sum is what the documents promise, whatever the machine's speed."""
     waits = (run_state.INTERRUPT_GRACE_S, notebook_run.STOP_JOBS_S, notebook_run.STOP_SAVING_S, evidence_writer.LAST_STORE_S)
     promised = (ROOT / "docs" / "other-ci.md").read_text(), (ROOT / "README.md").read_text()
@@ -218,7 +218,7 @@ def test_aws_out_of_reach_is_no_exception(aws, log, monkeypatch):
     assert "Connect timeout" in line
 
 
-def test_nothing_left_running_asks_nobody(aws, log):
+def test_without_running_jobs_no_call_is_made(aws, log):
     assert stop_started(aws, log, HANG_S) == []
 
 

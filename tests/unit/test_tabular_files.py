@@ -49,7 +49,7 @@ def test_rows_are_counted_and_an_empty_value_is_a_null(tmp_path):
         "header in other letters", "quotes", "columns in another order", "whole numbers as decimals", "gzip",
     ],
 )  # fmt: skip
-def test_what_other_programs_write_becomes_the_same_table(tmp_path, text):
+def test_files_in_the_dialects_of_other_programs_become_the_same_table(tmp_path, text):
     found = converted(tmp_path, text)
     assert (found.rows, found.notes) == (3, ())
     assert table(tmp_path) == GOOD
@@ -81,7 +81,7 @@ def test_latin_1_is_read_and_said(tmp_path):
     assert found.notes == (f"{tmp_path}/mine.csv is not UTF-8, so mlkit read it as Latin-1",)
 
 
-def test_what_is_no_finite_number_has_the_spelling_that_athena_knows(tmp_path):
+def test_nan_and_infinity_have_athenas_spelling(tmp_path):
     converted(tmp_path, HEAD + "1,good,nan\n2,good,inf\n3,bad,-INF\n4,bad,+1.5\n")
     assert [line.split(",")[2] for line in table(tmp_path).splitlines()[1:]] == ["NaN", "Infinity", "-Infinity", "+1.5"]
 
@@ -106,7 +106,7 @@ def test_what_is_no_finite_number_has_the_spelling_that_athena_knows(tmp_path):
         (HEAD + '1,"good, or bad",1\n', "line 2: outcome is 'good, or bad', text with a comma", "without a comma"),
     ],
 )
-def test_what_the_table_would_read_wrongly_is_told_with_its_line_and_what_is_accepted(tmp_path, text, told, accepted):
+def test_a_value_that_the_table_would_misread_is_refused_with_its_line_and_the_accepted_form(tmp_path, text, told, accepted):
     with pytest.raises(InvalidData) as raised:
         converted(tmp_path, text)
     assert told in str(raised.value)

@@ -29,7 +29,7 @@ WRONG = [None, 1, True, "text", [], [1], {"x": "1"}, {"x": True}, {"x": 1, "z": 
         (Point | None, {"x": 1}, Point(x=1)),
     ],
 )
-def test_what_fits_becomes_the_annotated_type(kind: Any, value: Any, expected: Any) -> None:
+def test_a_fitting_value_becomes_the_annotated_type(kind: Any, value: Any, expected: Any) -> None:
     assert build(kind, value) == expected
 
 

@@ -253,7 +253,7 @@ def test_a_job_is_told_before_its_call_goes_out(client, told):
     assert jobs()["fm-1"].status == "InProgress"
 
 
-def test_what_describing_says_is_added(client, told):
+def test_details_from_describe_are_added(client, told):
     sagemaker = client("sagemaker")
     sagemaker.stubber.add_response("create_training_job", {"TrainingJobArn": f"{ARN}:training-job/fm-1"})
     sagemaker.create_training_job(**TRAINING)

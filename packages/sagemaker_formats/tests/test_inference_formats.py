@@ -70,7 +70,7 @@ def test_a_broken_recordio_answer_is_refused_with_its_place() -> None:
         decode_recordio_predictions(good + answer({"score": 0.5, "predicted_label": 1}))
 
 
-def test_what_else_an_answer_holds_is_passed_over() -> None:
+def test_other_fields_of_an_answer_are_ignored() -> None:
     (payload,) = payloads(answer({"score": 0.5, "other": 7.0}))
     varint, text = b"\x38\x05", b"\x1a\x03uid"
     assert decode_recordio_predictions(frame(varint + text + payload + varint)).scores.tolist() == [0.5]

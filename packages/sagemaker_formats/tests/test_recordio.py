@@ -217,7 +217,7 @@ GOOD = frame(record([1.0], [1], [10]).SerializeToString())
         (record([1.0], [1], [10], 1.0), "some have none"),
     ],
 )
-def test_what_is_not_honoured_is_refused_with_its_place(message: Any, reason: str) -> None:
+def test_a_record_that_is_not_honoured_is_refused_with_its_place(message: Any, reason: str) -> None:
     data = GOOD * 2 + frame(message.SerializeToString()) + GOOD
     with pytest.raises(InvalidData, match=f"record at byte {2 * len(GOOD)}: .*{reason}"):
         decode(data)
@@ -347,12 +347,12 @@ def test_float64_and_integers_become_float32_by_rule() -> None:
     ("labels", "reason"),
     [
         (np.array([2**24 + 1]), "exactly"),
-        (np.array([1e300]), "beyond"),
+        (np.array([1e300]), "too large"),
         (np.array(["1"]), "cannot become"),
         (np.array([1j]), "cannot become"),
     ],
 )
-def test_what_float32_cannot_hold_is_refused(labels: Any, reason: str) -> None:
+def test_a_value_that_float32_cannot_represent_is_refused(labels: Any, reason: str) -> None:
     with pytest.raises(InvalidData, match=reason):
         from_csr(csr_array(np.array([[1.0]])), labels)
 

@@ -1,8 +1,8 @@
-"""The errors that the command line prints without a stack trace: what happened, and in `cure` what to type next."""
+"""The errors that the command line prints without a stack trace: the message says what happened, `cure` what to type next."""
 
 
 class LocalAwsError(Exception):
-    """Base of the errors that starting, stopping and asking the local AWS raise. A traceback ends with the cure."""
+    """Base of the errors that `lifecycle` raises. A traceback ends with the cure."""
 
     cure = ""
 
@@ -16,10 +16,10 @@ class LocalAwsError(Exception):
 class LocalAwsFailed(LocalAwsError):
     """The local AWS cannot start, or does not answer."""
 
-    cure = "Read `localaws logs`; `localaws reset` starts from nothing."
+    cure = "Read `localaws logs`. `localaws reset --yes` deletes all data and starts afresh."
 
 
 class DiskFull(LocalAwsError):
     """The disk of the home has too little space for a start."""
 
-    cure = "Look at the space (`df -h .`) and at who may write there."
+    cure = "Check the free space (`df -h .`) and the permissions."

@@ -1,4 +1,4 @@
-"""The folder that holds everything of one local AWS: credentials, state, log, and who is serving it."""
+"""The folder of one local AWS: credentials, state, log, and the lock of the process that serves it."""
 
 import contextlib
 import fcntl
@@ -16,14 +16,14 @@ from localaws.kit.service import Credentials
 
 @dataclass(frozen=True, kw_only=True)
 class Home:
-    """Readable by its owner only: the folder is made with mode 0700, files in it with 0600."""
+    """Only the owner can read it: the folder has mode 0700, its files have 0600."""
 
     path: Path
 
     def folder(self, name: str = "") -> Path:
-        """A folder of its own below the home, made on first use."""
+        """A folder below the home for one part, created on first use."""
         self.path.mkdir(parents=True, exist_ok=True)
-        self.path.chmod(0o700)  # of the folders above it, none is ours to close
+        self.path.chmod(0o700)  # do not change the mode of the folders above it: they are not ours
         found = self.path / name
         found.mkdir(parents=True, exist_ok=True, mode=0o700)
         return found
@@ -48,14 +48,14 @@ class Home:
         self.write_text(name, json.dumps(record))
 
     def write_text(self, name: str, text: str) -> None:
-        """Replace a file at once."""
+        """Replace a file atomically."""
         target = self.path / name
         self.folder(str(target.parent.relative_to(self.path)))
         write_whole(target, text)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the folder while serving it. Raises LocalAwsFailed when another process does; a kill releases it."""
+        """Lock the folder while serving it; a kill releases the lock. Raises LocalAwsFailed when another process holds it."""
         with self._open_lock() as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""Start, stop, look at and wipe the local AWS of a folder; the environment that makes any AWS tool use it."""
+"""Start, stop, inspect and delete the local AWS of a folder; the environment variables that point AWS tools to it."""
 
 import http.client
 import os
@@ -14,7 +14,7 @@ from localaws.errors import DiskFull, LocalAwsFailed
 from localaws.front.disk_space import RESERVE_BYTES
 from localaws.home import Home
 
-# Only what hangs takes this long. A slow machine is given the time: a server that is killed before its time has saved nothing.
+# Only a process that hangs takes this long. The limits suit a slow machine, because a server that is killed early has saved nothing.
 _START_TIMEOUT_S = 300.0
 _STOP_TIMEOUT_S = 300.0
 _ANSWER_TIMEOUT_S = 60.0
@@ -22,7 +22,7 @@ _ANSWER_TIMEOUT_S = 60.0
 
 @dataclass(frozen=True, kw_only=True)
 class Running:
-    """One local AWS that answers."""
+    """A local AWS that answers requests."""
 
     endpoint_url: str
     pid: int
@@ -40,10 +40,10 @@ class Status:
 
 
 def up(home: Path, port: int | None = None, *, account: str = "123456789012", region: str = "us-east-1") -> Running:
-    """Start it in the background unless it runs, and wait until it answers.
+    """Start the local AWS in the background if it does not run yet, and wait until it answers.
 
-    0 takes a free port; None the usual one, or a free one when that is taken. Raises LocalAwsFailed when a named port is taken, or with
-    the end of its log.
+    Port 0 takes a free port; None takes `ports.PORT`, or a free port if that is taken. Raises LocalAwsFailed if a named port is taken,
+    and with the end of the log if the start fails.
     """
     place = Home(path=home.resolve())
     if (found := _running(place)) is not None:
@@ -65,21 +65,21 @@ def up(home: Path, port: int | None = None, *, account: str = "123456789012", re
 
 def _not_started(place: Home) -> LocalAwsFailed | DiskFull:
     if (free := shutil.disk_usage(place.path).free) < RESERVE_BYTES:
-        return DiskFull(f"The local AWS did not start: the disk of {place.path} has {free / 1e6:.1f} MB left.")
+        return DiskFull(f"The local AWS did not start: the disk of {place.path} has only {free / 1e6:.1f} MB left.")
     return LocalAwsFailed(f"The local AWS did not start: {_last_line(place.log)}")
 
 
 def _port_is_taken(port: int) -> LocalAwsFailed:
     holder = ports.holder(port)
-    stop = f"`localaws down` in {holder.folder}" if holder.home else "stop what holds it"
+    stop = f"`localaws down` in {holder.folder}" if holder.home else "stop that process"
     return LocalAwsFailed(f"Port {port} on 127.0.0.1 is taken by {holder}.", cure=f"Leave out --port to get a free one, or {stop}.")
 
 
 def _spawn(place: Home, options: list[str]) -> int:
-    """The process id of a server that outlives this process, and its terminal."""
+    """Start a server that outlives this process and its terminal. Returns its process id."""
     place.folder()
-    (place.path / "server.json").unlink(missing_ok=True)  # left by a kill, it would pass for the new server's
-    # -P: the installed package, not whatever lies in the current folder
+    (place.path / "server.json").unlink(missing_ok=True)  # after a kill, the old file would look like the new server's
+    # -P imports the installed package, and no module of the same name in the current folder
     command = [sys.executable, "-P", "-m", "localaws.server", "--background", "--home", str(place.path), *options]
     log = os.open(place.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     nothing = os.open(os.devnull, os.O_RDONLY)
@@ -92,7 +92,7 @@ def _spawn(place: Home, options: list[str]) -> int:
 
 
 def _has_ended(pid: int) -> bool:
-    """Whether our child ended; it is then reaped. False for a process that is not our child."""
+    """Whether our child process ended; if so, reap it. False for a process that is not our child."""
     try:
         return os.waitpid(pid, os.WNOHANG)[0] == pid
     except ChildProcessError:
@@ -100,7 +100,7 @@ def _has_ended(pid: int) -> bool:
 
 
 def down(home: Path) -> bool:
-    """Stop it and wait until its state is saved. False when it did not run."""
+    """Stop the local AWS and wait until it has saved its state. False if it did not run."""
     place = Home(path=home.resolve())
     record = place.read("server.json")
     if record is None or not place.is_locked():
@@ -117,22 +117,22 @@ def down(home: Path) -> bool:
 
 
 def status(home: Path) -> Status:
-    """Whether it runs, and where."""
+    """Whether the local AWS runs, and its address."""
     place = Home(path=home.resolve())
     return Status(home=place.path, log=place.log, running=_running(place))
 
 
 def reset(home: Path) -> None:
-    """Stop it and delete everything that it holds. Asks nothing."""
+    """Stop the local AWS and delete its folder, without asking."""
     down(home)
     shutil.rmtree(home.resolve(), ignore_errors=True)
 
 
 def environment(home: Path) -> dict[str, str]:
-    """The variables that make boto3, the SDKs and the AWS CLI use it, whatever the user's own settings say.
+    """The variables that make boto3, the SDKs and the AWS CLI use the local AWS, despite the user's own settings.
 
-    Profiles and credentials come from files of this home; a proxy, an endpoint of a single service, or the order to ignore endpoints
-    would send calls elsewhere and is overruled. Raises LocalAwsFailed when it does not run.
+    Profiles and credentials come from files in this home. A proxy, an endpoint for one service or the setting to ignore endpoints would
+    send calls elsewhere, so the variables override them. Raises LocalAwsFailed if the local AWS does not run.
     """
     place = Home(path=home.resolve())
     running, credentials = _running(place), place.credentials()
@@ -162,7 +162,7 @@ def environment(home: Path) -> dict[str, str]:
 
 
 def _without_proxy() -> str:
-    """The hosts that a proxy is not asked about: those of the user, and ours."""
+    """The hosts that clients reach without a proxy: the user's list and 127.0.0.1."""
     known = os.environ.get("NO_PROXY") or os.environ.get("no_proxy") or ""
     return ",".join(dict.fromkeys([*filter(None, known.split(",")), "127.0.0.1"]))
 
@@ -179,7 +179,7 @@ def _running(place: Home) -> Running | None:
 
 
 def _answers(port: int) -> bool:
-    """Whether an HTTP server is there: a refusal is an answer too."""
+    """Whether our server listens on the port: it refuses an unsigned request with 403."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_ANSWER_TIMEOUT_S)
     try:
         connection.request("GET", "/")

@@ -1,4 +1,4 @@
-"""Which port the local AWS takes, and who has it when it is taken."""
+"""The port of the local AWS, and the process that holds it if it is taken."""
 
 import socket
 from dataclasses import dataclass
@@ -6,13 +6,13 @@ from pathlib import Path
 
 import psutil
 
-PORT = 4566  # taken where it is free, unless another is asked for
+PORT = 4566  # the default; a free port if it is taken
 _SERVER = "localaws.server"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Holder:
-    """A process that listens on the port; without `pid` it is another user's. `home` is set when it is a local AWS."""
+    """A process that listens on the port. `pid` is None for another user's process; `home` is set for a local AWS."""
 
     pid: int | None = None
     name: str = ""
@@ -20,7 +20,7 @@ class Holder:
 
     @property
     def folder(self) -> Path | None:
-        """The folder to name to a person: the one around a hidden home such as `.localaws` or `.NAME/local`, else the home itself."""
+        """The folder to show to a user: the parent of a hidden home such as `.localaws` or `.NAME/local`, otherwise the home."""
         if self.home is None:
             return None
         hidden = next((path for path in (self.home, self.home.parent) if path.name.startswith(".")), None)
@@ -33,8 +33,8 @@ class Holder:
 
 
 def bind(port: int) -> socket.socket:
-    """A socket on 127.0.0.1, not listening yet; 0 takes a free port. Raises OSError when the port is taken."""
-    # With the protocol named, asyncio sends without delay; otherwise every answer waits 40 ms for the client's acknowledgement.
+    """A socket on 127.0.0.1, not listening yet; port 0 takes a free port. Raises OSError if the port is taken."""
+    # asyncio sets TCP_NODELAY only if the protocol is named. Without it, every answer waits 40 ms for the client's acknowledgement.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -54,7 +54,7 @@ def is_free(port: int) -> bool:
 
 
 def holder(port: int) -> Holder:
-    """Who listens there. The system tells only of one's own processes, so whatever is not found is taken for another user's."""
+    """The process that listens on the port. The system shows only our own processes, so any other counts as another user's."""
     for process in psutil.process_iter(["name"]):
         try:
             if any(item.status == psutil.CONN_LISTEN and item.laddr.port == port for item in process.net_connections("tcp")):

@@ -109,7 +109,7 @@ def test_nothing_else_of_this_repository_is_installed(programs: Path, tmp_path: 
     assert names
 
 
-def test_somebodys_template_and_buildspec_run(started: Mapping[str, str], tmp_path: Path) -> None:
+def test_a_template_and_a_buildspec_run_without_mlkit(started: Mapping[str, str], tmp_path: Path) -> None:
     (tmp_path / "template.yaml").write_text(TEMPLATE)
     stack = ["--stack-name", "mine"]
     aws(started, tmp_path, "cloudformation", "deploy", *stack, "--template-file", "template.yaml", "--capabilities", "CAPABILITY_IAM")

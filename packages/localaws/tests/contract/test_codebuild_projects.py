@@ -75,7 +75,7 @@ def test_a_name_is_free_or_the_project_exists_already(builder):
         ({"timeoutInMinutes": 5000}, "timeoutInMinutes"),
     ],
 )
-def test_what_is_not_honoured_is_refused_by_its_name(builder, changes, named):
+def test_a_setting_that_is_not_honoured_is_refused_by_name(builder, changes, named):
     error = refused(builder.codebuild.create_project, **builder.request(spec(), **changes))
     assert error["Code"] == "InvalidInputException"
     assert named in error["Message"]

@@ -315,7 +315,7 @@ def test_the_same_request_token_starts_one_execution(lab: Lab) -> None:
     lab.client("codepipeline").delete_pipeline(name=lab.name)
 
 
-def test_what_is_not_honoured_is_refused_by_name(lab: Lab) -> None:
+def test_a_request_that_is_not_honoured_is_refused_by_name(lab: Lab) -> None:
     client = lab.client("codepipeline")
     with pytest.raises(ClientError, match="Provider: 'Lambda'"):
         lab.create(lab.source(), stage("Gate", action("Call", "Invoke", "Lambda", {"FunctionName": "f"})))

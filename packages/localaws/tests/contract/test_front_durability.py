@@ -35,7 +35,7 @@ def settle(cloudformation, name):
     return wait_for_stack(cloudformation, name)["StackStatus"]
 
 
-def test_what_was_answered_survives_a_kill(home):
+def test_state_that_was_answered_survives_a_kill(home):
     local = start_local_aws(home)
     s3, kms, iam, cloudformation = map(local.client, ("s3", "kms", "iam", "cloudformation"))
     s3.create_bucket(Bucket="kept", ObjectLockEnabledForBucket=True)

@@ -121,7 +121,7 @@ def test_a_signed_request_by_hand_is_answered(local_aws):
 
 @pytest.mark.parametrize("key", ["test", "123456789012", "AKIAUNKNOWNUNKNOWN00"])
 @pytest.mark.parametrize("service", ["s3", "iam", "glue", "sagemaker"])
-def test_nobody_is_let_in_by_a_well_known_or_unknown_key(local_aws, service, key):
+def test_well_known_and_unknown_keys_are_refused(local_aws, service, key):
     headers, body = target("AWSGlue.GetDatabases") if service == "glue" else target("SageMaker.ListTrainingJobs")
     method = "GET" if service == "s3" else "POST"
     if service == "iam":

@@ -179,7 +179,7 @@ def test_a_request_that_is_no_json_is_a_serialization_error(local_aws):
     assert refusal(client.list_models).startswith("SerializationException")
 
 
-def test_an_operation_that_nobody_knows_is_named(local_aws):
+def test_an_unknown_operation_is_named(local_aws):
     client = local_aws.client("sagemaker")
 
     def rename(request, **_):

@@ -125,7 +125,7 @@ def test_variants_share_the_traffic_by_weight_and_a_caller_may_name_one(sagemake
         call(sagemaker, "UpdateEndpointWeightsAndCapacities", EndpointName=name, DesiredWeightsAndCapacities=unknown)
 
 
-def test_what_the_algorithm_refuses_is_a_model_error_with_the_original_text_and_it_is_logged(sagemaker, runtime, aws, make_endpoint):
+def test_a_refusal_of_the_algorithm_is_a_logged_model_error_with_the_original_text(sagemaker, runtime, aws, make_endpoint):
     name = make_endpoint(2.0)["EndpointName"]
     with pytest.raises(AwsError) as error:
         ask(runtime, name, ContentType="image/png")
@@ -321,7 +321,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("operation", "named", "members"), REFUSED, ids=[row[1] for row in REFUSED])
-def test_what_is_not_honoured_is_refused_by_name(sagemaker, operation, named, members):
+def test_a_request_that_is_not_honoured_is_refused_by_name(sagemaker, operation, named, members):
     role = "arn:aws:iam::123456789012:role/some"
     variants = [{"VariantName": "v", "ModelName": "m", "InitialInstanceCount": 1, "InstanceType": "ml.t2.medium"}]
     needed: dict[str, dict[str, Any]] = {

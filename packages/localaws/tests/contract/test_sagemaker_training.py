@@ -282,7 +282,7 @@ REFUSED: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("named", REFUSED)
-def test_what_is_not_honoured_is_refused_by_name(sagemaker, bucket, role, named):
+def test_a_request_that_is_not_honoured_is_refused_by_name(sagemaker, bucket, role, named):
     request = training_request(bucket, role, **REFUSED[named])
     with pytest.raises(AwsError) as error:
         call(sagemaker, "CreateTrainingJob", **request)

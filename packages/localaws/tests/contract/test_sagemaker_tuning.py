@@ -174,7 +174,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("named", "config"), REFUSED, ids=[row[0] for row in REFUSED])
-def test_what_is_not_honoured_is_refused_by_name(sagemaker, bucket, role, named, config):
+def test_a_request_that_is_not_honoured_is_refused_by_name(sagemaker, bucket, role, named, config):
     with pytest.raises(AwsError) as error:
         call(sagemaker, "CreateHyperParameterTuningJob", **tuning_request(bucket, role, **config))
     assert error.value.code == "ValidationException"

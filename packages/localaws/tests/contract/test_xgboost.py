@@ -195,7 +195,7 @@ def test_a_tuning_job_maximises_validation_auc(aws, bucket, role):
         (HYPERPARAMETERS, {"channels": ["validation"]}, "ClientError: Missing required channel: train"),
     ],
 )
-def test_what_cannot_be_trained_says_so_in_its_failure_reason(aws, bucket, role, hyperparameters, more, reason):
+def test_a_job_that_cannot_train_has_a_failure_reason(aws, bucket, role, hyperparameters, more, reason):
     job = train(aws("sagemaker"), bucket, role, hyperparameters, **more)
     assert job["TrainingJobStatus"] == "Failed"
     assert job["FailureReason"].startswith(reason)

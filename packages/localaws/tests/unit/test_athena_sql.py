@@ -276,7 +276,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize("sql", REFUSED)
-def test_what_cannot_be_run_like_trino_is_refused_by_name(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
+def test_a_query_that_would_differ_from_trino_is_refused_by_name(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
     with pytest.raises((QueryError, InvalidStatement), match=r"is not supported by the local Athena|not registered|mismatched input"):
         rows(connection, sql)
 
@@ -306,7 +306,7 @@ def test_parameters_are_literals_and_nothing_else() -> None:
 
 
 @pytest.mark.parametrize("sql", ["SELECT", "SELECT FROM t", "SELECT 'a", "SELECT 1; SELECT 2", "DROP TABLE t", "SELECT 1 1"])
-def test_what_is_no_query_is_no_query(sql: str) -> None:
+def test_text_that_is_no_query_is_refused(sql: str) -> None:
     with pytest.raises(InvalidStatement):
         parse_query(sql)
 

@@ -53,7 +53,7 @@ def test_a_kill_ends_the_grandchildren_too(tmp_path):
     wait_until_ended(grandchild)
 
 
-def test_what_a_command_leaves_running_is_ended_with_it(tmp_path):
+def test_processes_that_a_command_leaves_running_are_ended(tmp_path):
     child = start(tmp_path, PARENT.replace('time.sleep(99999)"', '0"').rpartition(";")[0])
     assert child.wait(HANG_S) == 0
     grandchild = int(read(tmp_path / "log"))

@@ -127,7 +127,7 @@ def test_a_variable_is_the_text_as_it_is_written(written):
         ("\tversion: 0.2", "line 1"),
     ],
 )
-def test_what_would_not_be_executed_as_written_is_refused_by_name(text, named):
+def test_a_buildspec_that_would_not_run_as_written_is_refused_by_name(text, named):
     assert named in refusal(text)
 
 

@@ -275,7 +275,7 @@ REFERENCES = [
     ({"parameter-store": {"A": "/known", "B": "/absent"}}, "parameter does not exist: /absent"),
     ({"parameter-store": {"A": "/absent", "B": "/known"}}, "parameter does not exist: /absent"),
     ({"secrets-manager": {"A": "name:a", "B": "name:b"}}, "has no key b"),
-    ({"secrets-manager": {"A": "name:a", "B": "bytes"}}, "holds no text"),
+    ({"secrets-manager": {"A": "name:a", "B": "bytes"}}, "has no text value"),
 ]
 
 

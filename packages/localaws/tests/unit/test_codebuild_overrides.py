@@ -20,7 +20,7 @@ def project(**changes):
     }
 
 
-def test_nothing_overridden_is_the_project():
+def test_without_overrides_the_settings_are_the_projects():
     settings = overrides.settings_of(project(), {})
     assert settings["source"] == project()["source"]
     assert settings["timeoutInMinutes"] == 60
@@ -67,7 +67,7 @@ def test_a_pipelines_build_takes_its_artifacts_and_keeps_the_projects_buildspec(
         ({}, {"cacheOverride": {"type": "LOCAL", "modes": ["LOCAL_DOCKER_LAYER_CACHE"]}}, "LOCAL_DOCKER_LAYER_CACHE"),
     ],
 )
-def test_what_cannot_be_built_is_refused_before_anything_starts(changes, request_members, named):
+def test_settings_that_cannot_build_are_refused_before_the_start(changes, request_members, named):
     with pytest.raises(AwsError) as error:
         overrides.settings_of(project(**changes), request_members)
     assert error.value.code == "InvalidInputException"

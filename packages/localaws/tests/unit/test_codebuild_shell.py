@@ -89,7 +89,7 @@ def test_the_environment_is_what_was_given_and_nothing_of_the_servers(tmp_path, 
     assert lines[-2:] == ["a 'quoted' $value", "0022"]
 
 
-def test_what_runs_in_the_background_outlives_its_command_and_dies_with_the_shell(tmp_path, start):
+def test_a_background_process_outlives_its_command_and_ends_with_the_shell(tmp_path, start):
     run, shell = start()
     assert run("sleep 100000 & echo $!") == 0
     assert run("exit 3") == 3

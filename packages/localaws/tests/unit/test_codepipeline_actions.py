@@ -133,7 +133,7 @@ def test_one_of_several_output_artifacts_that_is_not_there_fails_the_action(miss
         ({"start_build": client_error("ResourceNotFoundException")}, "startBuild", "JobFailed"),
         ({"start_build": STARTED, "batch_get_builds": client_error("AccessDeniedException")}, "batchGetBuilds", "PermissionError"),
         ({"start_build": STARTED, "batch_get_builds": [builds("IN_PROGRESS"), client_error("Throttling")]}, "batchGetBuilds", "JobFailed"),
-        ({"start_build": STARTED, "batch_get_builds": {"builds": []}}, "does not exist any more", "JobFailed"),
+        ({"start_build": STARTED, "batch_get_builds": {"builds": []}}, "no longer exists", "JobFailed"),
     ],
 )
 def test_a_build_that_cannot_be_started_or_followed_fails_the_action(answers: dict[str, Any], text: str, code: str) -> None:

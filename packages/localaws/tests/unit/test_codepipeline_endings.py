@@ -87,7 +87,7 @@ def test_an_outcome_without_a_summary_leaves_the_one_that_is_there() -> None:
     assert [world.run(execution, name).summary for name in "ab"] == ["was there", "newer"]
 
 
-def test_an_action_that_is_forgotten_is_let_go_of() -> None:
+def test_a_forgotten_action_is_dropped() -> None:
     world = World(("One", [manual("ask")]), ("Two", [stack("b")]))
     execution = world.begin("x")
     world.engine.forget(world.run(execution, "ask"))
@@ -123,7 +123,7 @@ def test_artifacts_reach_the_actions_that_name_them_and_only_those() -> None:
     assert len(key) == len("p/Src/") + 7
 
 
-def test_what_a_failed_action_would_have_left_is_not_there() -> None:
+def test_a_failed_action_has_no_artifacts_and_variables() -> None:
     world = World(("One", [source("a", namespace="A"), stack("b")]), ("Two", [stack("c")]))
     execution = world.begin("x")
     world.fail(execution, "a")
@@ -331,7 +331,7 @@ def test_a_retry_of_everything_runs_what_succeeded_as_well() -> None:
 # --- several executions
 
 
-def test_an_execution_in_another_stage_is_in_nobodys_way() -> None:
+def test_an_execution_in_another_stage_does_not_block() -> None:
     world = World(("One", [stack("a")]), ("Two", [stack("b")]), ("Three", [stack("c")]))
     first = world.begin("1")
     world.succeed(first, "a")
@@ -353,7 +353,7 @@ def test_an_execution_is_superseded_by_a_newer_one_alone() -> None:
     assert world.started == ["1:a", "1:b", "3:a"]
 
 
-def test_in_a_queue_nobody_is_superseded() -> None:
+def test_in_mode_queued_no_execution_is_superseded() -> None:
     world = World(("One", [stack("a")]), ("Two", [stack("b")]), mode="QUEUED")
     executions = [world.begin(name) for name in "123"]
     assert [one.status for one in executions] == ["InProgress"] * 3
@@ -370,7 +370,7 @@ def test_one_waiting_beside_one_inside_keeps_a_third_from_entering() -> None:
     assert world.started == ["1:a"]
 
 
-def test_a_disabled_first_stage_lets_nobody_begin() -> None:
+def test_no_execution_begins_while_the_first_stage_is_disabled() -> None:
     world = World(("One", [stack("a")]), ("Two", [stack("b")]))
     world.pipeline.disabled["One"] = {}
     execution = world.begin("x")

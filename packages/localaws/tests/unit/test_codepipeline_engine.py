@@ -109,7 +109,7 @@ def test_an_execution_that_waits_is_stopped_at_once() -> None:
     assert second.status == "Stopped"
 
 
-def test_a_disabled_transition_lets_nobody_in() -> None:
+def test_no_execution_passes_a_disabled_transition() -> None:
     world = World(("One", [stack("a")]), ("Two", [stack("b")]))
     world.pipeline.disabled["Two"] = {}
     execution = world.begin("x")

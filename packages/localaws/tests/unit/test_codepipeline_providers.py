@@ -123,13 +123,13 @@ def test_parameters_come_from_the_file_and_overrides_win() -> None:
 @pytest.mark.parametrize(
     ("configuration", "overrides", "text"),
     [
-        ("{", "{}", "Code::c.json is no JSON"),
-        ("[]", "{}", "Code::c.json is no JSON object"),
-        ('{"parameters": {}}', "{}", "knows no parameters"),
+        ("{", "{}", "Code::c.json is not JSON"),
+        ("[]", "{}", "Code::c.json is not a JSON object"),
+        ('{"parameters": {}}', "{}", "has unknown keys: parameters"),
         ('{"Parameters": {"A": 1}}', "{}", "The value of parameter A must be a text"),
         ("{}", '{"A": {"Fn::GetParam": ["Code", "c.json", "none"]}}', "Code::c.json has no none"),
-        ("{}", '{"A": {"Fn::GetParam": ["Other", "c.json", "none"]}}', "reads the artifact [Other], which is no input artifact"),
-        ("{}", '{"A": {"Fn::GetArtifactAtt": ["Code", "Size"]}}', "Size is none of BucketName, ObjectKey, URL"),
+        ("{}", '{"A": {"Fn::GetParam": ["Other", "c.json", "none"]}}', "reads the artifact [Other], which is not an input artifact"),
+        ("{}", '{"A": {"Fn::GetArtifactAtt": ["Code", "Size"]}}', "Size is not one of BucketName, ObjectKey, URL"),
     ],
 )
 def test_a_setting_that_cannot_be_understood_is_named(configuration: str, overrides: str, text: str) -> None:

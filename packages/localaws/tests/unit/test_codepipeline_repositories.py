@@ -33,7 +33,7 @@ def files(archive: bytes) -> dict[str, str]:
         return {name: opened.read(name).decode() for name in opened.namelist()}
 
 
-def test_what_is_registered_is_read_back_and_replaced_by_name(tmp_path: Path, folder: Path) -> None:
+def test_a_registered_repository_is_read_back_and_replaced_by_name(tmp_path: Path, folder: Path) -> None:
     home = tmp_path / "home"
     register(home, "Owner/Repo", tmp_path)
     register(home, "owner/repo", folder, worktree=True)

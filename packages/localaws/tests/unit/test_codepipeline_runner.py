@@ -54,10 +54,10 @@ def test_an_approval_whose_time_is_over_fails(tmp_path: Path) -> None:
     world.runner.start(world.pipeline, world.execution, world.run)
     assert world.settled.wait(HANG_S)
     assert isinstance(world.results[0], ActionFailed)
-    assert "not given in time" in world.results[0].message
+    assert "without a decision" in world.results[0].message
 
 
-def test_an_approval_that_was_let_go_of_does_not_expire(tmp_path: Path) -> None:
+def test_a_dropped_approval_does_not_expire(tmp_path: Path) -> None:
     world = World(tmp_path, expires=1e12)
     world.runner.start(world.pipeline, world.execution, world.run)
     timer = wait_until(lambda: world.runner._timers.get("r"), "a timer counts", ok=lambda timer: timer and timer.is_alive())

@@ -170,7 +170,7 @@ def sparse(**changes: Any) -> bytes:
         (b'{"instances": [{"features": [1, 2, 3, 4, 5, "6"]}]}', JSON, 400, "is not a number"),
         (b'{"instances": [{"features": [1, 2, 3, 4, 5, null]}]}', JSON, 400, "is not a number"),
         (b'{"instances": [{"features": [1, 2, 3, 4, 5, NaN]}]}', JSON, 400, "not finite"),
-        (b'{"instances": [{"features": [1, 2, 3, 4, 5, 1e300]}]}', JSON, 400, "beyond float32"),
+        (b'{"instances": [{"features": [1, 2, 3, 4, 5, 1e300]}]}', JSON, 400, "too large for float32"),
         (b'{"instances": [{"features": [1, 2, 3, 4, 5, 1' + b"0" * 400 + b"]}]}", JSON, 400, "feature_dim 6"),
         (b'{"instances": ' + b"[" * 100_000, JSON, 400, "recursion"),
         (sparse(keys=[[0], 1]), JSON, 400, r"the key \[0\] is not an integer"),

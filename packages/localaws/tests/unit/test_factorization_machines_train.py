@@ -183,7 +183,7 @@ NOT_FINITE = Rows(
         ({"feature_dim": "2147483648"}, {"train/a": LABELLED}, {}, "AlgorithmError: .*below 2147483648"),
     ],
 )
-def test_what_cannot_be_trained_fails_with_a_reason(
+def test_a_job_that_cannot_train_fails_with_a_reason(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     hyperparameters: dict[str, str],

@@ -101,7 +101,7 @@ def test_an_older_presigned_url_names_no_region_and_reaches_s3() -> None:
         (403, b"InvalidClientTokenId", {"authorization": None, "query": f"AWSAccessKeyId={ROOT}&Signature=abc&Expires=1".encode()}),
     ],
 )
-def test_each_reason_is_enough_to_let_nobody_see_the_request(status: int, text: bytes, asked: dict[str, Any]) -> None:
+def test_each_reason_alone_refuses_the_request(status: int, text: bytes, asked: dict[str, Any]) -> None:
     found, body, services = ask(**asked)
     assert (found, services) == (status, [])
     assert text in body
@@ -118,7 +118,7 @@ def test_a_service_that_fails_answers_with_an_error(failure: Exception, status: 
     assert b"unforeseen" not in body
 
 
-def test_what_is_no_http_is_closed() -> None:
+def test_a_websocket_is_closed() -> None:
     sent: list[Any] = []
 
     async def send(message: Any) -> None:

@@ -50,7 +50,7 @@ def test_the_service_is_the_one_that_the_request_is_signed_for():
         HEADER.format("s3/../iam"),
     ],
 )
-def test_what_is_no_signature_of_version_four_is_refused(header):
+def test_a_header_that_is_no_version_four_signature_is_refused(header):
     with pytest.raises(AwsError, match="Signature Version 4"):
         signature_of(request(headers={"authorization": header}))
 
@@ -59,7 +59,7 @@ def test_what_is_no_signature_of_version_four_is_refused(header):
 def test_only_s3_takes_a_signature_in_the_query(service):
     scope = f"AKIAEXAMPLEEXAMPLE00/20260101/us-east-1/{service}/aws4_request"
     query = f"X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Signature=a&X-Amz-Credential={scope}"
-    with pytest.raises(AwsError, match="Only Amazon S3"):
+    with pytest.raises(AwsError, match="for Amazon S3 only"):
         signature_of(request(query=query))
 
 

@@ -17,7 +17,7 @@ def test_folders_and_files_are_their_owners_only(tmp_path):
     assert modes == [0o700, 0o700, 0o600]
 
 
-def test_what_was_not_written_is_none(tmp_path):
+def test_a_file_that_was_never_written_is_none(tmp_path):
     assert Home(path=tmp_path / "home").read("a.json") is None
     assert Home(path=tmp_path / "home").credentials() is None
 

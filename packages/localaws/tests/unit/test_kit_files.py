@@ -28,7 +28,7 @@ def fail_half_way(target, *, is_folder):
 
 
 @pytest.mark.parametrize("is_folder", [True, False])
-def test_what_fails_half_way_leaves_the_old_one_and_nothing_else(tmp_path, is_folder):
+def test_a_failure_half_way_leaves_the_old_target_only(tmp_path, is_folder):
     target = tmp_path / "target"
     target.write_text("old")
     with pytest.raises(RuntimeError, match="half way"):

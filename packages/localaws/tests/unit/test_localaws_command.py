@@ -59,7 +59,7 @@ def test_an_error_is_two_lines_with_the_next_command(capsys: pytest.CaptureFixtu
 def test_logs_and_down_of_what_never_ran_say_so(capsys: pytest.CaptureFixture[str]) -> None:
     cli.main(["logs"])
     cli.main(["down"])
-    assert re.fullmatch(r".*server\.log does not exist yet\nIt did not run\.\n", capsys.readouterr().out)
+    assert re.fullmatch(r".*server\.log does not exist yet\nThe local AWS did not run\.\n", capsys.readouterr().out)
 
 
 def test_a_folder_stands_for_a_repository(tmp_path: Path) -> None:

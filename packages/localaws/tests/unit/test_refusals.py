@@ -23,7 +23,7 @@ def test_the_first_member_that_is_not_honoured_is_named(request_, text):
 
 
 @pytest.mark.parametrize("request_", [{}, {"Name": {"any": 1}}, {"Other": {}}, {"Other": []}, {"Items": [{"Mode": "b", "Size": 1}]}])
-def test_what_asks_for_nothing_more_passes(request_):
+def test_honoured_and_empty_members_pass(request_):
     refuse_unhonoured(request_, HONOURED)
 
 

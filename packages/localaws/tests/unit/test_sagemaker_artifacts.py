@@ -24,7 +24,7 @@ def link(name, target, kind):
     return entry
 
 
-def test_what_is_packed_is_unpacked(tmp_path):
+def test_packed_files_are_unpacked(tmp_path):
     (tmp_path / "in/deep").mkdir(parents=True)
     (tmp_path / "in/a").write_bytes(b"1")
     (tmp_path / "in/deep/b").write_bytes(b"2")
@@ -69,7 +69,7 @@ def test_an_archive_that_reaches_outside_of_its_folder_is_refused(tmp_path, entr
 
 @settings(max_examples=30)
 @given(st.binary(max_size=200))
-def test_what_is_no_archive_is_a_value_error(tmp_path_factory, data):
+def test_bytes_that_are_no_archive_are_a_value_error(tmp_path_factory, data):
     folder = tmp_path_factory.mktemp("no-archive")
     (folder / "model.tar.gz").write_bytes(data)
     with pytest.raises(ValueError, match="not a readable tar archive"):

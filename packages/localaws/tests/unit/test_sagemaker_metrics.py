@@ -11,7 +11,7 @@ def test_the_last_value_of_each_metric_counts():
     assert reader.final() == [{"MetricName": "test:loss", "Value": 0.001, "Timestamp": 5.0}]
 
 
-def test_what_is_no_finite_number_is_no_value():
+def test_metrics_that_are_not_finite_are_ignored():
     reader = MetricReader([LOSS], clock=lambda: 5.0)
     reader.read(["loss <score>=nan", "loss <score>=inf", "loss <score>=none"])
     assert reader.final() == []

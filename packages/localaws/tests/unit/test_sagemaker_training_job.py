@@ -45,7 +45,7 @@ def test_a_job_that_is_being_stopped_can_only_end():
     assert statuses(made)[-2:] == ["Stopping", "Stopped"]
 
 
-def test_what_is_not_set_is_left_out():
+def test_members_without_a_value_are_left_out():
     described = job().describe()
     absent = {"FailureReason", "FinalMetricDataList", "TrainingStartTime", "TrainingEndTime", "HyperParameters", "TuningJobArn"}
     assert not absent & described.keys()

@@ -42,7 +42,7 @@ def test_an_action_is_asked_once_for_each_resource_with_the_tags_of_resource_and
     ]
 
 
-def test_what_is_made_with_tags_asks_for_the_tagging_action_too():
+def test_a_creation_with_tags_needs_the_tagging_action_too():
     asked = on("x:Create", named("Arn"), tagging="x:TagResource", context=lambda request: {"x:Kind": "k"})
     assert [(permission.action, permission.resource) for permission in asked(CALLER, {"Arn": "a", **UPPER})] == [
         ("x:Create", "a"),
@@ -51,7 +51,7 @@ def test_what_is_made_with_tags_asks_for_the_tagging_action_too():
     assert asked(CALLER, {"Arn": "a"}) == [Permission(action="x:Create", resource="a", context={"x:Kind": "k"})]
 
 
-def test_what_is_passed_on_is_asked_last():
+def test_passed_roles_are_checked_last():
     role = Permission(action="iam:PassRole", resource="r")
     assert on("x:Create", named("Arn"), passed=lambda caller, request: [role])(CALLER, {"Arn": "a"})[-1] == role
 

@@ -46,7 +46,7 @@ def test_a_good_resource_passes(kind, properties):
         ),
     ],
 )
-def test_what_is_wrong_is_named(kind, properties, named):
+def test_an_error_in_a_template_is_named(kind, properties, named):
     with pytest.raises(ValueError, match=named):
         check(kind, properties)
 

@@ -10,7 +10,7 @@ def test_it_gives_what_was_seen_when_the_answer_is_yes() -> None:
     assert wait_until(lambda: next(states), "the job ends", ok=lambda state: state == "Completed", every_s=0) == "Completed"
 
 
-def test_what_hangs_is_told_with_the_last_state(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wait_that_hangs_reports_the_last_state(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting, "HANG_S", 0)
     with pytest.raises(AssertionError, match=r"Waited 0 s for this: the job ends\. Last seen: 'Training'"):
         wait_until(lambda: "Training", "the job ends", ok=lambda state: state == "Completed")

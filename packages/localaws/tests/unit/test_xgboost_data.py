@@ -125,7 +125,7 @@ HEADER = "Non-numeric value 'label' found in the header line 'label,a...' of fil
         ("parquet", {"a": "1,2\n"}, "Failed to load parquet data with exception:\na: "),
     ],
 )
-def test_what_cannot_be_read_is_the_users_error(tmp_path: Path, kind: str, files: dict[str, Any], reason: str) -> None:
+def test_an_unreadable_file_is_the_users_error(tmp_path: Path, kind: str, files: dict[str, Any], reason: str) -> None:
     with pytest.raises(ValueError, match=f"(?s)^ClientError: .*{reason}"):
         read(tmp_path, kind, **files)
 

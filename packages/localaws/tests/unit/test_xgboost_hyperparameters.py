@@ -71,7 +71,7 @@ def test_ranges_are_those_of_the_container(name: str, good: list[str], bad: list
         ("interaction_constraints", "__import__('os')"),
     ],
 )
-def test_what_is_no_value_of_its_kind_is_refused(name: str, value: str) -> None:
+def test_a_value_of_another_type_is_refused(name: str, value: str) -> None:
     assert refusal(tree_method="hist", **{name: value}).startswith(f"Hyperparameter {name}: could not parse value (caused by ")
 
 
@@ -86,7 +86,7 @@ def test_choices_are_listed(name: str) -> None:
     + [("objective", value) for value in ("rank:pairwise", "rank:ndcg", "rank:map", "survival:aft", "survival:cox")]
     + [("tree_method", "gpu_hist"), ("predictor", "gpu_predictor"), ("use_dask_gpu_training", "true")],
 )
-def test_what_the_local_aws_does_not_honour_is_refused_by_name(name: str, value: str) -> None:
+def test_a_value_that_is_not_honoured_is_refused_by_name(name: str, value: str) -> None:
     text = refusal(**{name: value})
     assert text.startswith(f"Hyperparameter {name}")
     assert "not honoured by the local AWS" in text

@@ -98,7 +98,7 @@ def test_a_job_writes_the_librarys_model_and_the_containers_log(tmp_path: Path) 
     assert re.search(r"INFO\] Validation matrix has 200 rows$", log, re.M)
 
 
-def test_what_the_library_does_not_use_is_in_the_log(tmp_path: Path) -> None:
+def test_an_unused_hyperparameter_is_in_the_log(tmp_path: Path) -> None:
     code, log = run(make_job(tmp_path / "ml", {"sketch_eps": "0.1"}, {"train/a": csv(TRAIN)}))
     assert code == 0
     assert re.search(r':WARNING\] Parameters: { "sketch_eps" } are not used\.$', log, re.M)
@@ -233,7 +233,7 @@ def test_the_class_of_a_prediction_is_the_objectives() -> None:
         ),
     ],
 )
-def test_what_cannot_be_trained_fails_with_a_reason(
+def test_a_job_that_cannot_train_fails_with_a_reason(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     hyperparameters: dict[str, str],

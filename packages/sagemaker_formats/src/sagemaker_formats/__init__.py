@@ -1,4 +1,4 @@
-"""The bytes that SageMaker's built-in algorithms read and write.
+"""The formats that SageMaker's built-in algorithms read and write.
 
 recordio    RecordIO-protobuf files of training rows: `Rows`, `encode`, `decode`, `read`, `write_shard`
 inference   an endpoint's requests and answers in RecordIO-protobuf

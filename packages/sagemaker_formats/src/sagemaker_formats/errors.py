@@ -2,7 +2,7 @@
 
 
 class InvalidData(ValueError):
-    """Bytes or arrays are not what the format allows. `cure` says what to do next; a traceback ends with it."""
+    """Bytes or arrays do not fit the format. `cure` says what to do next; a traceback ends with it."""
 
     def __init__(self, message: str, *, cure: str) -> None:
         super().__init__(message)

@@ -1,4 +1,4 @@
-"""What an endpoint of a built-in algorithm is sent and what it answers, as bytes.
+"""Writes requests to an endpoint of a built-in algorithm, and reads and writes its answers.
 
 The codecs are for RecordIO-protobuf, the fastest of the formats that AWS documents under "Common Data Formats for Inference" and
 "Factorization Machines Response Formats".
@@ -15,14 +15,14 @@ from sagemaker_formats.recordio import Rows, encode, wire
 from sagemaker_formats.recordio.wire import PREDICTED_LABEL, SCORE
 
 RECORDIO, JSON, JSONLINES = "application/x-recordio-protobuf", "application/json", "application/jsonlines"
-CURE = "The endpoint did not answer as a built-in algorithm does: look at its model and at the Accept header."
+CURE = "The answer is not that of a built-in algorithm: check the endpoint's model and the Accept header."
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Predictions:
-    """The answers for a batch, in the order of its rows: (n_rows,) float32 each.
+    """The answers for a batch, in the order of its rows. Both arrays are (n_rows,) float32.
 
-    scores: for a classifier the probability of label 1, for a regressor the value. labels: 0 or 1 from a classifier, None from a regressor.
+    scores: a classifier's probabilities of label 1, a regressor's values. labels: 0 or 1 from a classifier, None from a regressor.
     """
 
     scores: NDArray[np.float32]
@@ -42,12 +42,12 @@ class Predictions:
 
 
 def encode_request(rows: Rows) -> bytes:
-    """The rows' features as RecordIO-protobuf; labels are left out, a request has none."""
+    """The rows' features as RecordIO-protobuf, without labels, because a request has none."""
     return encode(Rows(indptr=rows.indptr, keys=rows.keys, values=rows.values, labels=None, feature_dim=rows.feature_dim))
 
 
 def encode_recordio_predictions(predictions: Predictions) -> bytes:
-    """One record for each row, with `score` and, from a classifier, `predicted_label` among its labels."""
+    """One record for each row. Its labels are `score` and, for a classifier, `predicted_label`."""
     from sagemaker_formats.recordio import writer
 
     has_labels = predictions.labels is not None

@@ -1,4 +1,4 @@
-"""The data catalog as Athena's own calls show it: databases and tables of AwsDataCatalog, through Glue as the caller."""
+"""Athena's operations on the data catalog: databases and tables of AwsDataCatalog, read from Glue as the caller."""
 
 import contextlib
 import re
@@ -12,7 +12,7 @@ CATALOG = "AwsDataCatalog"
 
 
 def matches(pattern: str | None, name: str) -> bool:
-    """Hive's pattern: * for anything, | for or."""
+    """Whether the name matches Hive's pattern: * stands for any text, | separates alternatives."""
     if pattern is None:
         return True
     choices = (re.escape(one).replace(r"\*", ".*") for one in pattern.replace("%", "*").split("|"))
@@ -85,7 +85,7 @@ def _column(column: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _storage(descriptor: Mapping[str, Any]) -> dict[str, str]:
-    """Athena adds the storage to the parameters."""
+    """The storage as table parameters. Athena adds them to the parameters that Glue has."""
     serde = descriptor.get("SerdeInfo") or {}
     named = {
         "location": descriptor.get("Location"),

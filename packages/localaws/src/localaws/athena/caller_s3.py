@@ -1,4 +1,4 @@
-"""S3 as a query sees it: everything is done with the caller's credentials, and every refusal names action and resource."""
+"""S3 access of a query, with the caller's credentials. Every refusal names action and resource."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +17,7 @@ _TRANSFERS = 4
 
 
 def split_uri(uri: str) -> tuple[str, str]:
-    """Bucket and key of s3://bucket/key. Raises QueryError for anything else."""
+    """Bucket and key of s3://bucket/key. Raises QueryError for any other text."""
     try:
         location = parse_uri(uri, schemes=("s3", "s3a", "s3n"))
     except ValueError as error:
@@ -30,13 +30,13 @@ def folder_uri(uri: str) -> str:
 
 
 class Lake:
-    """`check` raises when the query was cancelled; it is called between transfers."""
+    """S3 for one query. It calls `check` between transfers, which raises if the query was cancelled."""
 
     def __init__(self, client: "S3Client", *, cache: ObjectCache, hold: Callable[[S3Object], None], check: Callable[[], None]) -> None:
         self._client, self._cache, self._hold, self._check = client, cache, hold, check
 
     def list(self, uri: str, *, at_most: int | None = None) -> list[S3Object]:
-        """The objects below a folder, without those that Hive hides (names that begin with _ or .) and folder marks."""
+        """The objects below a folder, without folder markers and without those that Hive hides (names that begin with _ or .)."""
         bucket, prefix = split_uri(folder_uri(uri))
         found: list[S3Object] = []
         self._check()
@@ -58,7 +58,7 @@ class Lake:
             return not self._client.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1).get("Contents")
 
     def fetch(self, objects: Sequence[S3Object]) -> Sequence[Path]:
-        """Local files with the objects' contents. What is here is not sent again, but S3 is asked whether the caller may read it."""
+        """Local files with the objects' contents. A cached object is not transferred again, but S3 checks the caller's permission."""
         if len(objects) <= 1:
             return [self._fetch(item) for item in objects]
         with ThreadPoolExecutor(max_workers=_TRANSFERS) as pool:
@@ -104,7 +104,7 @@ class Lake:
             try:
                 self._client.upload_file(str(path), bucket, key, ExtraArgs={**encryption})
             except S3UploadFailedError as error:
-                if isinstance(error.__context__, ClientError):
+                if isinstance(error.__context__, ClientError):  # boto3's error has no code; the one behind it has
                     raise error.__context__ from error
                 raise
 

@@ -38,6 +38,7 @@ def _create(request: ResourceRequest) -> Provisioned:
 
 
 def _update(request: ResourceRequest) -> Provisioned:
+    # UpdateWorkGroup keeps what it is not given. A property that was removed from the template goes back to its default.
     client, properties, name = request.client("athena"), request.properties, request.properties["Name"]
     configuration = _configuration(client, properties)
     updates: dict[str, Any] = {key: configuration[key] for key in configuration if key != "ResultConfiguration"}

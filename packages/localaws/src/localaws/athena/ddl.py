@@ -1,4 +1,4 @@
-"""Statements about the catalog: CREATE, DROP, SHOW, DESCRIBE, MSCK REPAIR, ADD PARTITION. Each is Glue calls as the caller."""
+"""Statements about the catalog: CREATE, DROP, SHOW, DESCRIBE, MSCK REPAIR, ADD PARTITION. Each calls Glue as the caller."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ Answer = tuple[Sequence[str], Sequence[Mapping[str, Any]]]
 
 
 def run(statement: Statement, *, catalog: GlueCatalog, lake: Lake, glue: Any) -> Answer:
-    """Do it. Raises QueryError."""
+    """Run the statement. Raises QueryError."""
     match statement:
         case kinds.CreateTable():
             return _create_table(statement, catalog, glue)
@@ -60,7 +60,7 @@ def _text_column(*names: str) -> list[dict[str, Any]]:
 
 
 def _failed(text: str) -> QueryError:
-    """How Athena reports what Hive's DDL could not do."""
+    """Athena's error for a DDL statement that Hive could not carry out."""
     return QueryError("", f"FAILED: Execution Error, return code 1 from org.apache.hadoop.hive.ql.exec.DDLTask. {text}")
 
 
@@ -68,6 +68,7 @@ def _create_table(statement: kinds.CreateTable, catalog: GlueCatalog, glue: Any)
     database = catalog.database_of(statement.name.database)
     split_uri(statement.location)
     descriptor = _declared_storage(statement)
+    # Refuse now a storage that no query could read.
     read_storage(descriptor, statement.table_properties, f"Table {statement.name.table}")
     table = {
         "Name": statement.name.table,
@@ -88,7 +89,7 @@ def _create_table(statement: kinds.CreateTable, catalog: GlueCatalog, glue: Any)
 
 
 def _declared_storage(statement: kinds.CreateTable) -> dict[str, Any]:
-    """Glue's StorageDescriptor of what the statement declares."""
+    """Glue's StorageDescriptor for the storage that the statement declares."""
     formats = {"TEXTFILE": TEXT, "PARQUET": PARQUET, "JSONFILE": JSON}
     if statement.stored_as not in formats:
         raise unsupported(f"STORED AS {statement.stored_as}")
@@ -169,7 +170,7 @@ def _add_partitions(statement: kinds.AddPartitions, catalog: GlueCatalog, glue: 
 
 
 def _repair(statement: kinds.RepairTable, catalog: GlueCatalog, lake: Lake, glue: Any) -> Answer:
-    """Partitions that the folders below the table name (key=value/) and Glue does not know."""
+    """Add the partitions whose folders (key=value/) exist below the table, and which Glue does not know yet."""
     database, name = catalog.database_of(statement.name.database), statement.name.table
     keys, descriptor = _partition_keys(catalog, database, name)
     _, prefix = split_uri(folder_uri(descriptor["Location"]))

@@ -1,4 +1,4 @@
-"""The DuckDB behind the engine: an isolated connection per query, Trino's missing functions, and its errors in Trino's words."""
+"""DuckDB for one query: an isolated connection, the functions of Trino that DuckDB lacks, and its errors in Trino's words."""
 
 import hashlib
 import math
@@ -20,11 +20,11 @@ from localaws.athena.trino.query_errors import QueryError
 
 THREADS = 2
 _MEMORY_SHARE = 0.2
-"""Of the machine's memory, per running query; what does not fit is spilled to the scratch folder."""
+"""Share of the machine's memory for each running query. DuckDB spills the rest to the scratch folder."""
 
 
 def _java_number(value: float, shortest: str) -> str:
-    """A double outside 0.001 ... 10,000,000 as Java prints it: 1.0E7, Infinity."""
+    """A double as Java prints it outside of 0.001 ... 10,000,000: 1.0E7, Infinity. `shortest` is Python's text for it."""
     if math.isnan(value):
         return "NaN"
     if math.isinf(value):
@@ -46,6 +46,7 @@ def _java_double(column: Any) -> pa.Array:
 
 
 def _java_real(column: Any) -> pa.Array:
+    # to_pylist() makes Python floats, whose repr has the digits of a double: 0.1 as real would become 0.10000000149011612.
     shown = (None if value is None else (value, str(np.float32(value))) for value in column.to_pylist())
     return pa.array([None if pair is None else _java_number(*pair) for pair in shown], pa.string())
 
@@ -91,7 +92,7 @@ _FUNCTIONS: Mapping[str, tuple[Callable[..., pa.Array], Sequence[str], str]] = {
 
 
 def connect(scratch: Path, readable: Iterable[Path] = ()) -> duckdb.DuckDBPyConnection:
-    """A DuckDB of its own: it may touch only `scratch` and the `readable` folders, and no setting can be changed any more."""
+    """A DuckDB that can access only `scratch` and the `readable` folders, and whose settings cannot be changed."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     limit = max(256, int(memory * _MEMORY_SHARE) >> 20)
     config: dict[str, str | bool | int | float | list[str]] = {
@@ -105,6 +106,7 @@ def connect(scratch: Path, readable: Iterable[Path] = ()) -> duckdb.DuckDBPyConn
         connection.execute(f"SET {setting}")
     for name, (function, takes, gives) in _FUNCTIONS.items():
         connection.create_function(name, function, list(takes), gives, type=PythonUDFType.ARROW, null_handling=FunctionNullHandling.SPECIAL)
+    # Last, because afterwards no setting can be changed. DuckDB can then open files in the allowed directories only.
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
     return connection
@@ -120,8 +122,9 @@ _CODES = (
 
 
 def translate_error(error: duckdb.Error, names: Mapping[str, str]) -> QueryError:
-    """DuckDB's error as Athena would name it. `names` are the columns' names in the query by their DuckDB names."""
+    """DuckDB's error in Athena's words. `names` maps a column's DuckDB name to its name in the query."""
     text = str(error)
+    # The compiler's own failures (casts.fail) arrive inside of DuckDB's text.
     marked = re.search(f"{FAILURE_MARK}(\\w+): (.*?){FAILURE_MARK}", text, re.DOTALL)
     if marked:
         return QueryError(marked[1], marked[2])

@@ -1,4 +1,4 @@
-"""Rows out: result files of SELECT, and the data files of UNLOAD, CREATE TABLE AS and INSERT."""
+"""Writes the result files of SELECT and the data files of UNLOAD, CREATE TABLE AS and INSERT."""
 
 import random
 import shutil
@@ -31,7 +31,7 @@ _HIVE_ESCAPED = set("\"#%'*/:=?\\\x7f{[]^") | {chr(code) for code in range(1, 32
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """How data files are written."""
+    """Format of data files. `delimiter` separates the fields of a text file."""
 
     format: str
     compression: str
@@ -41,7 +41,7 @@ class Layout:
 
 @dataclass(frozen=True, kw_only=True)
 class DataFile:
-    """A file on disk; `partition` are the values of the partition keys, `folder` the part of the key that says so."""
+    """A file on disk. `partition` has the values of the partition keys, `folder` is their part of the object's key: key=value/."""
 
     path: Path
     partition: Sequence[str]
@@ -50,7 +50,7 @@ class DataFile:
 
 
 def layout_of(properties: Mapping[str, str | Sequence[str]], *, default_format: str, known: Sequence[str] = ()) -> Layout:
-    """What WITH (...) asks for. Raises QueryError for formats, compressions and properties that are not honoured."""
+    """The layout that WITH (...) declares. Raises QueryError for formats, compressions and properties that are not honoured."""
     honoured = {"format", "compression", "write_compression", "parquet_compression", "partitioned_by", "field_delimiter", *known}
     for name in properties:
         if name not in honoured:
@@ -80,7 +80,8 @@ def _as_text(column: Column) -> str:
 
 
 def write_csv(connection: duckdb.DuckDBPyConnection, relation: Relation, path: Path) -> None:
-    """Athena's result file: every value in double quotes, NULL as nothing, the names first."""
+    """Write Athena's result file: a header, every value in double quotes, NULL as an empty field without quotes."""
+    # Two columns may have the same name, and DuckDB would rename one of them in the header. So the header is written here.
     body = path.with_suffix(".body")
     items = ", ".join(f"{_as_text(column)} AS c{place}" for place, column in enumerate(relation.columns))
     options = "FORMAT csv, HEADER false, FORCE_QUOTE *, NULLSTR ''"
@@ -94,7 +95,7 @@ def write_csv(connection: duckdb.DuckDBPyConnection, relation: Relation, path: P
 
 
 def check_columns(columns: Sequence[Column], partitioned_by: Sequence[str]) -> None:
-    """Raises QueryError unless names differ and the partition keys come last, in their order."""
+    """Raises QueryError unless the names differ and the partition keys are the last columns, in the order of the property."""
     names = [column.name.lower() for column in columns]
     for name in names:
         if names.count(name) > 1:
@@ -111,7 +112,7 @@ def check_columns(columns: Sequence[Column], partitioned_by: Sequence[str]) -> N
 
 
 def write_data(connection: duckdb.DuckDBPyConnection, relation: Relation, layout: Layout, folder: Path) -> tuple[int, Sequence[DataFile]]:
-    """Number of rows and the files that hold them. No row, no file."""
+    """Write the rows. Returns their number and the files; without rows there are no files."""
     check_columns(relation.columns, layout.partitioned_by)
     folder.mkdir(parents=True)
     columns = relation.columns[: len(relation.columns) - len(layout.partitioned_by)]
@@ -128,6 +129,7 @@ def write_data(connection: duckdb.DuckDBPyConnection, relation: Relation, layout
     command = f"COPY (SELECT {', '.join(items)} FROM ({relation.sql}) AS q) TO {quote(str(target))} ({', '.join(options)})"
     row = connection.execute(command).fetchone()
     rows = int(row[0]) if row is not None else 0
+    # DuckDB writes a file also for no rows.
     files = [_data_file(path, folder, layout) for path in sorted(folder.rglob("*")) if path.is_file()] if rows else []
     if len({file.folder for file in files}) > MAX_PARTITIONS:
         raise QueryError("HIVE_TOO_MANY_OPEN_PARTITIONS", f"Exceeded limit of {MAX_PARTITIONS} open writers for partitions/buckets")
@@ -141,6 +143,7 @@ def _name(column: Column) -> str:
 def _data_items(columns: Sequence[Column], layout: Layout) -> list[str]:
     if layout.format != TEXT:
         return [f"CAST(q.{column.sql} AS {duckdb_name(column.kind)}) AS {_name(column)}" for column in columns]
+    # \N is LazySimpleSerDe's default text for NULL.
     fields = (f"coalesce({_as_text(column)}, '\\N')" for column in columns)
     return [f" || {quote(layout.delimiter)} || ".join(fields) + " AS line"]
 
@@ -159,6 +162,7 @@ def _extension(layout: Layout) -> str:
 
 def _data_file(path: Path, folder: Path, layout: Layout) -> DataFile:
     parts = path.relative_to(folder).parts[:-1] if layout.partitioned_by else ()
+    # DuckDB's folders are URL-encoded (x%2Fy%20z). Hive escapes other characters, and Glue gets the plain values.
     values = [unquote(part.partition("=")[2]) for part in parts]
     keys = zip(layout.partitioned_by, values, strict=True) if layout.partitioned_by else []
     shown = "".join(f"{key}={_hive_escaped(value)}/" for key, value in keys)
@@ -170,6 +174,6 @@ def _hive_escaped(value: str) -> str:
 
 
 def file_name(now: datetime, suffix: str) -> str:
-    """A name as Trino gives its data files."""
+    """A new name in the form of Trino's data files."""
     mark = "".join(random.choices(string.ascii_lowercase + string.digits, k=5))
     return f"{now:%Y%m%d_%H%M%S}_{random.randrange(100000):05d}_{mark}_{uuid.uuid4()}{suffix}"

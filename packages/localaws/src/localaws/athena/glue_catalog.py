@@ -1,4 +1,4 @@
-"""Glue as a query sees it: tables and partitions, asked for with the caller's credentials."""
+"""The tables and partitions of one query, read from Glue with the caller's credentials."""
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,14 +24,14 @@ class Partition:
 
 @dataclass(frozen=True, kw_only=True)
 class Scan:
-    """A table that the query reads, under the name and the column names that DuckDB is told."""
+    """A table that the query reads. `relation` has its name and column names in DuckDB."""
 
     relation: Relation
     table: Table
 
 
 class GlueCatalog:
-    """The tables of one query. `scans` collects those that it named."""
+    """The tables of one query. `scans` collects the tables that the query names."""
 
     def __init__(self, client: "GlueClient", *, database: str | None) -> None:
         self._client, self._database = client, database
@@ -43,7 +43,7 @@ class GlueCatalog:
         return (database or self._database or "default").lower()
 
     def table(self, database: str | None, name: str, *, where: str) -> Relation:
-        """What the compiler asks. Raises QueryError: SCHEMA_NOT_FOUND, TABLE_NOT_FOUND, or Glue's refusal."""
+        """The table as a relation, for the compiler. Raises QueryError: SCHEMA_NOT_FOUND, TABLE_NOT_FOUND, or Glue's refusal."""
         key = (self.database_of(database), name)
         if key not in self.scans:
             table = self.describe(*key, where=f"{where}: ")
@@ -55,7 +55,7 @@ class GlueCatalog:
         self._columns += 1
         try:
             resolved = types.from_hive(kind)
-        except QueryError:
+        except QueryError:  # a query may read the table's other columns
             resolved = types.unreadable(kind)
         return Column(name=name, kind=resolved, sql=f"k{self._columns}")
 
@@ -63,7 +63,7 @@ class GlueCatalog:
         return read_table(database, self.get_table(database, name, where=where))
 
     def get_table(self, database: str, name: str, *, where: str = "") -> Mapping[str, Any]:
-        """Glue's own description of the table."""
+        """The table in the answer of Glue's GetTable. A missing database has its own error, so it is checked first."""
         self.check_database(database, where=where)
         with glue_errors():
             try:

@@ -1,4 +1,4 @@
-"""A statement's text read into its kind. What is not here is refused before it becomes a query execution, as Athena does."""
+"""Parses a statement into its kind. An unknown statement is refused before it becomes a query execution, as Athena does."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -22,7 +22,7 @@ from localaws.athena.trino.query_errors import InvalidStatement
 
 
 def parse(sql: str) -> Statement:
-    """The statement. Raises InvalidStatement for what cannot be read or is not run here."""
+    """The statement. Raises InvalidStatement for text that is no statement, and for statements that the local Athena does not run."""
     reader = Reader(sql)
     first = reader.peek()
     if first is None:
@@ -38,7 +38,7 @@ def parse(sql: str) -> Statement:
 
 
 def _end(sql: str) -> int:
-    """Length of the text without the semicolon behind it."""
+    """Length of the text without semicolons at its end."""
     return len(sql.rstrip().rstrip(";"))
 
 
@@ -83,8 +83,9 @@ def _create(reader: Reader) -> Statement:
     properties = _properties(reader) if reader.take("WITH") else {}
     if not reader.take("AS"):
         raise InvalidStatement(
-            "CREATE TABLE needs AS SELECT here, or CREATE EXTERNAL TABLE; Iceberg tables are not supported by the local Athena"
+            "The local Athena runs CREATE TABLE ... AS SELECT and CREATE EXTERNAL TABLE; Iceberg tables are not supported by it"
         )
+    # WITH [NO] DATA comes after the query but belongs to CREATE TABLE, so it is cut from the query's text.
     start, end, sql = reader.rest(), _end(reader.sql), reader.sql
     tail, with_data = sql[start:end].split(), True
     if [word.upper() for word in tail[-3:]] == ["WITH", "NO", "DATA"]:

@@ -47,7 +47,7 @@ def _stripes(data: NDArray[np.uint8]) -> tuple[_Words, int]:
 
 
 def xxhash64_words(data: NDArray[np.uint8]) -> _Words:
-    """XXH64 with seed 0 of each row of (n, length) bytes."""
+    """XXH64 with seed 0 of each row of an (n, length) array of bytes."""
     with np.errstate(over="ignore"):
         hashed, at = _stripes(data)
         length = data.shape[1]
@@ -87,7 +87,7 @@ def _fixed(words: _Words, missing: pa.Array) -> pa.Array:
 
 
 def xxhash64(column: Any) -> pa.Array:
-    """Each value's XXH64 as 8 big-endian bytes: what Trino's xxhash64(varbinary) gives."""
+    """Each value's XXH64 as 8 big-endian bytes, the result of Trino's xxhash64(varbinary)."""
     values, bounds, data = _parts(column)
     lengths = np.diff(bounds)
     hashed = np.zeros(len(values), np.uint64)
@@ -98,7 +98,7 @@ def xxhash64(column: Any) -> pa.Array:
 
 
 def from_big_endian_64(column: Any) -> pa.Array:
-    """The bigint that 8 big-endian bytes hold. Raises ValueError for any other length, as Trino does."""
+    """The bigint of 8 big-endian bytes. Raises ValueError for any other length, as Trino does."""
     values, bounds, data = _parts(column)
     missing = values.is_null()
     lengths, present = np.diff(bounds), ~missing.to_numpy(zero_copy_only=False)

@@ -1,4 +1,4 @@
-"""Hive's DDL as Athena takes it: names, CREATE EXTERNAL TABLE and CREATE DATABASE."""
+"""Parses the Hive DDL that Athena accepts: names, CREATE EXTERNAL TABLE and CREATE DATABASE."""
 
 from collections.abc import Mapping
 
@@ -110,7 +110,7 @@ def _delimited(reader: Reader) -> dict[str, str]:
 
 
 def _stored_as(reader: Reader) -> str:
-    """PARQUET, TEXTFILE, ORC ... ; an INPUTFORMAT is named by its class."""
+    """The format: PARQUET, TEXTFILE, ORC and so on. For an INPUTFORMAT, the format that its class name contains."""
     if not reader.take("STORED", "AS"):
         return "TEXTFILE"
     if not reader.take("INPUTFORMAT"):

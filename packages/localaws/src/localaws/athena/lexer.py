@@ -1,4 +1,4 @@
-"""Words of a statement around its query: UNLOAD, CREATE, SHOW ... The query itself is left to the Trino parser."""
+"""Tokens of a statement around its query: UNLOAD, CREATE, SHOW and so on. The Trino parser reads the query itself."""
 
 import re
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _TOKEN = re.compile(
 
 @dataclass(frozen=True, kw_only=True)
 class Token:
-    """`kind` is text, name (quoted), word, number or sign; `value` is without quotes."""
+    """`kind` is text, name (quoted), word, number or sign. `value` has no quotes."""
 
     kind: str
     value: str
@@ -42,7 +42,7 @@ def tokens(sql: str) -> list[Token]:
 
 
 class Reader:
-    """Reads a statement from left to right. Every method that wants something raises InvalidStatement with its place."""
+    """Reads a statement from left to right. If the expected token is missing, a method raises InvalidStatement with the position."""
 
     def __init__(self, sql: str) -> None:
         self.sql = sql
@@ -61,7 +61,7 @@ class Reader:
         return token
 
     def is_next(self, *words: str) -> bool:
-        """Whether these words or signs come next; nothing is taken."""
+        """Whether these words or signs come next. The position stays."""
         following = [self.peek(ahead) for ahead in range(len(words))]
         return all(
             token is not None and token.kind in ("word", "sign") and token.value.upper() == word.upper()
@@ -69,7 +69,7 @@ class Reader:
         )
 
     def take(self, *words: str) -> bool:
-        """Take these words or signs if they come next."""
+        """Whether these words or signs come next. If so, move behind them."""
         if not self.is_next(*words):
             return False
         self._at += len(words)
@@ -102,14 +102,14 @@ class Reader:
         return self.next().value
 
     def qualified_name(self) -> list[str]:
-        """A dotted name in lower case, as Glue keeps it."""
+        """A dotted name in lower case, because Glue stores names in lower case."""
         parts = [self.name()]
         while self.take("."):
             parts.append(self.name())
         return [part.lower() for part in parts]
 
     def bracketed(self) -> tuple[int, int]:
-        """Start and end of the text between the bracket that comes next and its partner."""
+        """Start and end of the text between the next opening bracket and its closing bracket. Move behind it."""
         self.expect("(")
         start, depth = self._tokens[self._at - 1].end, 1
         while depth:
@@ -119,7 +119,7 @@ class Reader:
         return start, self._tokens[self._at - 1].start
 
     def rest(self) -> int:
-        """Where the rest begins; it is taken."""
+        """The start of the remaining text. Move to the end."""
         token = self.peek()
         if token is None:
             raise self.mismatch("<query>")
@@ -131,6 +131,6 @@ class Reader:
             raise self.mismatch("<EOF>")
 
     def only(self, start: int, end: int) -> str:
-        """The statement's text with everything outside the range blanked, so that places in errors stay right."""
+        """The statement's text with blanks outside of the range, so that errors name the right line and column."""
         blank = re.compile(r"[^\n]")
         return blank.sub(" ", self.sql[:start]) + self.sql[start:end]

@@ -1,4 +1,4 @@
-"""Copies of S3 objects on disk, one per content, bounded in size. Files that a running query reads are never removed."""
+"""A cache of S3 objects on disk with a maximum size. It never removes a file that a running query reads."""
 
 import contextlib
 import hashlib
@@ -25,7 +25,7 @@ class S3Object:
 
 
 class ObjectCache:
-    """`folder` holds one file per (bucket, key, ETag, size); the least recently used go when `limit_bytes` is passed."""
+    """`folder` holds one file per (bucket, key, ETag, size). Above `limit_bytes`, the least recently used files are removed."""
 
     def __init__(self, folder: Path, *, limit_bytes: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -35,7 +35,7 @@ class ObjectCache:
             left_over.unlink(missing_ok=True)
 
     def _name(self, item: S3Object) -> str:
-        """Keeps the key's ending: DuckDB and readers of the folder see what kind of file it is."""
+        """The file's name. It keeps the ending .gz, by which `scans` chooses the compression."""
         digest = hashlib.sha256(f"{item.bucket}\0{item.key}\0{item.etag}\0{item.size_bytes}".encode()).hexdigest()[:40]
         return digest + (".gz" if item.key.endswith(".gz") else "")
 
@@ -44,7 +44,7 @@ class ObjectCache:
 
     @contextlib.contextmanager
     def held(self) -> Iterator[Callable[[S3Object], None]]:
-        """Gives a function that keeps an object's file from removal until the block ends."""
+        """Yields a function that protects an object's file from removal until the block ends."""
         names: list[str] = []
 
         def hold(item: S3Object) -> None:
@@ -57,17 +57,17 @@ class ObjectCache:
         finally:
             with self._lock:
                 self._in_use.subtract(names)
-                self._in_use += Counter()  # forget zeros
+                self._in_use += Counter()  # drops the counts that are zero
 
     def path(self, item: S3Object) -> Path:
-        """The object's file, marked as used now."""
+        """The object's file. Its modification time is set to now, which marks it as used."""
         path = self.folder / self._name(item)
         with contextlib.suppress(FileNotFoundError):
             os.utime(path)
         return path
 
     def add(self, item: S3Object, write: Callable[[Path], None]) -> None:
-        """Let `write` make the file, then put it in its place at once, and make room."""
+        """Let `write` create the file, move it into the cache atomically, and remove old files."""
         with made_whole(self.folder / self._name(item)) as incoming:
             write(incoming)
         self._make_room()

@@ -1,4 +1,4 @@
-"""Query executions: what a call submitted, how it went, and the bounded history of them."""
+"""Query executions: the submitted query, its state and statistics, and a history of limited length."""
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,7 +9,7 @@ from localaws.kit.service import AwsError
 from localaws.kit.timestamps import moment
 
 HISTORY = 300
-"""Executions that are remembered; AWS keeps 45 days."""
+"""Number of executions that are kept. AWS keeps them for 45 days."""
 
 ENGINE_VERSION = {"SelectedEngineVersion": "AUTO", "EffectiveEngineVersion": "Athena engine version 3"}
 STOPPED = "The local AWS was stopped before the query had ended."
@@ -90,7 +90,7 @@ class QueryExecution:
 
 
 class History:
-    """Query executions, oldest first, safe for several threads. The oldest that have ended are forgotten."""
+    """Query executions, oldest first, safe for several threads. Beyond HISTORY, the oldest ended executions are dropped."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -104,7 +104,7 @@ class History:
                 del self._executions[old]
 
     def get(self, execution_id: str) -> QueryExecution:
-        """Raises AwsError as Athena does for an unknown id."""
+        """The execution. Raises AwsError with Athena's text for an unknown id."""
         with self._lock:
             execution = self._executions.get(execution_id)
         if execution is None:
@@ -116,7 +116,7 @@ class History:
             return execution_id in self._executions
 
     def forget(self, workgroup: str) -> None:
-        """Drop what a deleted workgroup ran."""
+        """Drop the executions of a deleted workgroup."""
         with self._lock:
             self._executions = {name: one for name, one in self._executions.items() if one.workgroup != workgroup}
 
@@ -136,7 +136,7 @@ class History:
         return [dict(vars(execution)) for execution in self]
 
     def load_state(self, state: Sequence[Mapping[str, Any]]) -> None:
-        """A query that was waiting or running when the process ended has failed."""
+        """Load the executions. Those that were waiting or running when the process ended become FAILED."""
         for members in state:
             execution = QueryExecution(**members)
             if not execution.ended:

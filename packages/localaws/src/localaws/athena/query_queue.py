@@ -1,4 +1,4 @@
-"""Queries wait their turn, run on threads of their own, and are stopped."""
+"""The queue of queries: they wait, run in threads, and can be stopped."""
 
 import logging
 import shutil
@@ -19,13 +19,13 @@ _log = logging.getLogger("localaws.athena")
 
 
 class Queue:
-    """Runs queries, a few at once; `changed` is called whenever an execution's state changes."""
+    """Runs up to RUNNING_AT_ONCE queries at a time. It calls `changed` when an execution's state changes."""
 
     def __init__(self, host: Host, changed: Callable[[], None]) -> None:
         self._host, self._changed = host, changed
         home = host.home("athena")
         self._cache, self._scratch = ObjectCache(home / "objects", limit_bytes=_CACHE_BYTES), home / "scratch"
-        shutil.rmtree(self._scratch, ignore_errors=True)  # what a killed process left
+        shutil.rmtree(self._scratch, ignore_errors=True)  # files of a process that was killed
         self._pool = ThreadPoolExecutor(max_workers=RUNNING_AT_ONCE, thread_name_prefix="athena")
         self._lock, self._runs = threading.Lock(), dict[str, tuple[QueryExecution, StatementRun]]()
 
@@ -41,7 +41,7 @@ class Queue:
         self._pool.submit(self._work, execution, run)
 
     def stop(self, execution: QueryExecution) -> None:
-        """Cancel a query that waits or runs; one that has ended stays as it is."""
+        """Cancel a query that waits or runs. A query that has ended does not change."""
         with self._lock:
             _, run = self._runs.get(execution.id, (None, None))
             self._end(execution, "CANCELLED", "Query cancelled by user")
@@ -49,7 +49,7 @@ class Queue:
             run.stop()
 
     def close(self) -> None:
-        """Stop everything; what was waiting or running has failed."""
+        """Stop all queries. Those that were waiting or running become FAILED."""
         with self._lock:
             left = list(self._runs.values())
             for execution, _ in left:
@@ -60,7 +60,7 @@ class Queue:
 
     def _work(self, execution: QueryExecution, run: StatementRun) -> None:
         with self._lock:
-            if execution.ended:
+            if execution.ended:  # stopped while it waited
                 self._runs.pop(execution.id, None)
                 return
             execution.state, execution.started_s = "RUNNING", time.time()
@@ -78,7 +78,7 @@ class Queue:
         self._changed()
 
     def _outcome(self, run: StatementRun) -> tuple[str, str | None, int | None]:
-        """State, reason and AWS's error category (1 system, 2 user)."""
+        """Run the query. Returns its state, the reason and AWS's error category (1 system, 2 user)."""
         try:
             run.execute()
         except Cancelled as error:

@@ -1,4 +1,4 @@
-"""GetQueryResults: pages read from the result file in S3, with a token that says where the next page begins."""
+"""GetQueryResults: pages of the result file in S3. A page's token holds the offset of the next page in the file."""
 
 import base64
 import binascii
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 MAX_ROWS = 1000
 _CHUNK_BYTES = 1 << 18
+# One record of the result file: quoted or empty fields, a line end outside of quotes.
 _RECORD = re.compile(rb'(?:(?:"(?:[^"]|"")*")?(?:,|\n))*?(?:"(?:[^"]|"")*")?\n')
 _FIELD = re.compile(rb'("(?:[^"]|"")*")?(?:,|\n)')
 
@@ -56,6 +57,7 @@ def _read(client: "S3Client", uri: str, offset: int, max_rows: int, split: _Spli
     while True:
         start = offset + len(data)
         if size is None or start < size:
+            # Double the range each time: `split` starts again with all data, so small steps would be quadratic for long rows.
             more, size = _range(client, bucket, key, start, max(_CHUNK_BYTES, len(data)))
             data += more
         complete = offset + len(data) >= size
@@ -80,7 +82,7 @@ def _range(client: "S3Client", bucket: str, key: str, start: int, length: int) -
 
 
 def _csv_rows(data: bytes, max_rows: int, complete: bool) -> tuple[list[Mapping[str, Any]], int]:
-    """Values stand in double quotes, NULL is nothing at all."""
+    """Complete CSV records, and the number of bytes they have. A value is in double quotes; an empty field is NULL."""
     rows: list[Mapping[str, Any]] = []
     at = 0
     while len(rows) < max_rows and (match := _RECORD.match(data, at)):
@@ -90,7 +92,7 @@ def _csv_rows(data: bytes, max_rows: int, complete: bool) -> tuple[list[Mapping[
 
 
 def _datum(field: bytes) -> Mapping[str, str]:
-    return {"VarCharValue": field[1:-1].replace(b'""', b'"').decode()} if field else {}
+    return {"VarCharValue": field[1:-1].replace(b'""', b'"').decode()} if field else {}  # a Datum without value is NULL
 
 
 def _text_rows(data: bytes, max_rows: int, complete: bool) -> tuple[list[Mapping[str, Any]], int]:

@@ -1,4 +1,4 @@
-"""A table's files as a DuckDB relation, read the way the table's SerDe reads them."""
+"""A table's files as a DuckDB relation, with the rules of the table's SerDe."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +11,8 @@ from localaws.athena.trino.query_errors import QueryError, unsupported
 from localaws.athena.trino.scope import Column
 from localaws.athena.trino.types import INTEGERS, VARCHAR, Type, coerces, duckdb_name
 
-_NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
+_NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"  # Hive's folder name for a partition key that is NULL
+# DuckDB's casts accept more than the SerDes: '1e2', ' 5', '0x10' and '1_000' are integers to it. So these patterns check the text first.
 _PATTERNS = {
     **{kind.name: "[+-]?[0-9]+" for kind in INTEGERS},
     "real": r"[+-]?(NaN|Infinity|([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?)",
@@ -38,7 +39,7 @@ _PARQUET_TYPES = {
 
 
 def scan_sql(connection: duckdb.DuckDBPyConnection, storage: Storage, files: Sequence[Path], columns: Sequence[Column]) -> str:
-    """A SELECT with the given columns (of the files, not of partitions), each under its `sql` name and of its type."""
+    """A SELECT of the given columns, each with its `sql` name and its type. They are columns of the files, not partition keys."""
     if not files:
         empty = ", ".join(f"CAST(NULL AS {_stored(column)}) AS {column.sql}" for column in columns)
         return f"SELECT {empty} WHERE false"
@@ -59,7 +60,7 @@ def _is_unreadable(column: Column) -> bool:
 
 
 def partition_value(value: str, column: Column) -> str:
-    """The constant of a partition key."""
+    """The partition key's value as a constant column."""
     if value == _NULL_PARTITION or _is_unreadable(column):
         return f"CAST(NULL AS {_stored(column)}) AS {column.sql}"
     text = Typed(sql=quote(value), kind=VARCHAR)
@@ -71,7 +72,8 @@ def _list(files: Sequence[Path]) -> str:
 
 
 def _lines(files: Sequence[Path], skip: int) -> str:
-    """One row per line, empty ones included, as Hive reads text: DuckDB's own splitting drops empty lines and refuses ragged ones."""
+    """One row per line, empty lines included, as Hive reads text. DuckDB's own columns would lose empty lines and refuse short ones."""
+    # A delimiter that no line holds makes each line one column. An empty line is read as NULL, hence the coalesce.
     parts = []
     for compression in ("gzip", "none"):
         chosen = [file for file in files if (file.suffix == ".gz") == (compression == "gzip")]
@@ -82,7 +84,7 @@ def _lines(files: Sequence[Path], skip: int) -> str:
 
 
 def delimiter_of(storage: Storage) -> str:
-    """Hive takes a number as the character's code and of anything longer the first character: only the clear cases are honoured."""
+    """The field delimiter: one character, or the code of one. Hive takes the first character of a longer text; that is refused here."""
     text = storage.properties.get("field.delim") or storage.properties.get("serialization.format") or "\x01"
     if text.isdigit() and int(text) < 128:
         return chr(int(text))
@@ -98,7 +100,7 @@ def _delimited(lines: str, storage: Storage, columns: Sequence[Column]) -> str:
 
 
 def _lenient(text: str, column: Column) -> str:
-    """The text as the column's type, NULL where it is none: what LazySimpleSerDe does."""
+    """The text as the column's type, or NULL if it does not fit, as LazySimpleSerDe reads it."""
     kind = column.kind
     if _is_unreadable(column):
         return f"CAST(NULL AS {_stored(column)})"
@@ -111,12 +113,12 @@ def _lenient(text: str, column: Column) -> str:
 
 
 def _milliseconds(value: str, kind: Type) -> str:
-    """Athena's table timestamps have three fractional digits."""
+    """The value with three fractional digits, as timestamps of tables have in Athena."""
     return f"date_trunc('millisecond', {value})" if kind.name == "timestamp" else value
 
 
 def _strict(text: str, column: Column) -> str:
-    """The text as the column's type; anything else fails the query, as OpenCSVSerde and the JSON SerDes do."""
+    """The text as the column's type. Text that does not fit fails the query, as with OpenCSVSerde and the JSON SerDes."""
     kind = column.kind
     if kind.name in ("varchar",) or _is_unreadable(column):
         return _lenient(text, column)
@@ -137,7 +139,7 @@ def _csv(lines: str, storage: Storage, columns: Sequence[Column]) -> str:
 
 
 def _json(lines: str, storage: Storage, columns: Sequence[Column]) -> str:
-    """One JSON object per line; keys match column names whatever their case."""
+    """One JSON object per line. Keys match column names in any case."""
     lenient = storage.properties.get("ignore.malformed.json", "false").lower() == "true"
     wrong = fail("HIVE_CURSOR_ERROR", "'Row is not a valid JSON Object: ', line", VARCHAR)
     parsed = "CASE WHEN json_valid(line) THEN line" + (" END" if lenient else f" ELSE {wrong} END")
@@ -150,7 +152,8 @@ def _json(lines: str, storage: Storage, columns: Sequence[Column]) -> str:
 
 
 def _parquet(connection: duckdb.DuckDBPyConnection, files: Sequence[Path], columns: Sequence[Column]) -> str:
-    """Columns by name, whatever their case; one that the files lack is NULL, one of another type fails the query as in Athena."""
+    """Columns by name, in any case. A column that the files lack is NULL. A column of another type fails the query, as in Athena."""
+    # hive_partitioning would add columns from folder names like key=value; the partition keys come from Glue.
     source = f"read_parquet({_list(files)}, union_by_name=true, hive_partitioning=false)"
     described = connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()
     stored = {str(row[0]).lower(): (str(row[0]), str(row[1])) for row in described}

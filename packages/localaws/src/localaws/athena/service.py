@@ -1,4 +1,4 @@
-"""Athena's operations: who may call them, and what they answer."""
+"""Athena's operations, with the permissions that they need and their answers."""
 
 import threading
 import time

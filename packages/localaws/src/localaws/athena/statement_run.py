@@ -1,4 +1,4 @@
-"""Runs one statement from its text to files in S3, as the caller."""
+"""Runs one statement as the caller, from its text to the result files in S3."""
 
 import contextlib
 import shutil
@@ -28,7 +28,7 @@ _INTERRUPT_S = 0.05
 
 
 class Cancelled(Exception):
-    """The query was stopped, or passed its workgroup's limit of bytes (then the text says so)."""
+    """The query was stopped, or it exceeded its workgroup's limit of bytes (the text then says so)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +46,7 @@ class Order:
 
 @dataclass(kw_only=True)
 class StatementResult:
-    """What came of it; filled as the query goes on, so that a failed one has its statistics too."""
+    """Result and statistics. The run fills them step by step, so that a failed query has its statistics too."""
 
     columns: Sequence[Mapping[str, Any]] = field(default_factory=list)
     scanned_bytes: int = 0
@@ -57,7 +57,7 @@ class StatementResult:
 
 
 class StatementRun:
-    """One run of one order; `stop` may be called from any thread."""
+    """One run of one order. Any thread may call `stop`."""
 
     def __init__(self, order: Order, *, clients: Callable[[str], Any], cache: ObjectCache, scratch: Path) -> None:
         self.order, self.outcome = order, StatementResult()
@@ -67,12 +67,12 @@ class StatementRun:
         self._now = datetime.now(UTC)
 
     def stop(self) -> None:
-        """End the query as soon as possible, DuckDB's work included."""
+        """End the query as soon as possible; interrupts DuckDB."""
         self._stopped.set()
         threading.Thread(target=self._interrupt, daemon=True).start()
 
     def _interrupt(self) -> None:
-        """Again and again, since an interruption between two of DuckDB's statements is lost."""
+        """Interrupt repeatedly, because an interruption between two of DuckDB's statements has no effect."""
         with contextlib.suppress(duckdb.Error):
             while (connection := self._connection) is not None:
                 connection.interrupt()
@@ -83,7 +83,7 @@ class StatementRun:
             raise Cancelled
 
     def execute(self) -> None:
-        """Raises QueryError, InvalidStatement or Cancelled."""
+        """Run the statement. Raises QueryError, InvalidStatement or Cancelled."""
         try:
             with self._cache.held() as hold:
                 lake = Lake(self._clients("s3"), cache=self._cache, hold=hold, check=self.check)
@@ -112,7 +112,7 @@ class StatementRun:
 
     @contextlib.contextmanager
     def _compiled(self, sql: str, lake: Lake, catalog: GlueCatalog) -> Iterator[tuple[duckdb.DuckDBPyConnection, Relation]]:
-        """The query ready to run on a DuckDB that sees its tables and nothing else."""
+        """The compiled query and a DuckDB that has only the query's tables."""
         started = time.monotonic()
         if self.order.parameters:
             sql = bind_parameters(sql, self.order.parameters)
@@ -137,7 +137,7 @@ class StatementRun:
             connection.close()
 
     def _make_views(self, connection: duckdb.DuckDBPyConnection, lake: Lake, catalog: GlueCatalog) -> None:
-        """One view per table; all objects are listed and weighed before the first is fetched."""
+        """Create a view for each table. List all objects and check the limit of bytes before the first transfer."""
         parts = [(scan, self._parts(scan, lake, catalog)) for scan in catalog.scans.values()]
         for _, found in parts:
             self.outcome.scanned_bytes += sum(item.size_bytes for _, objects, _ in found for item in objects)
@@ -150,12 +150,12 @@ class StatementRun:
             for storage, objects, values in found:
                 select = scans.scan_sql(connection, storage, lake.fetch(objects), columns)
                 selects.append(f"SELECT *{values} FROM ({select})" if values else select)
-            if not selects:
+            if not selects:  # a partitioned table without partitions
                 selects = [scans.scan_sql(connection, scan.table.storage, [], scan.relation.columns)]
             connection.execute(f"CREATE TEMP VIEW {scan.relation.sql} AS {' UNION ALL '.join(selects)}")
 
     def _parts(self, scan: Scan, lake: Lake, catalog: GlueCatalog) -> list[tuple[Any, list[S3Object], str]]:
-        """(storage, objects, constants of the partition keys) of the table or of each partition."""
+        """(storage, objects, constant columns of the partition keys) of the table, or of each partition."""
         table = scan.table
         if not table.partition_keys:
             return [(table.storage, lake.list(table.storage.location), "")]
@@ -200,7 +200,7 @@ class StatementRun:
         return Loader(lake=lake, glue=self._clients("glue"), encryption=self.order.encryption, now=self._now)
 
     def _stored(self, rows: int, uris: Sequence[str], lake: Lake) -> None:
-        """The manifest, and the answer of a statement that writes: how many rows."""
+        """Write the manifest, and set the answer of a statement that writes: the number of rows."""
         self.outcome.manifest_location = f"{self.order.base}{self.order.id}-manifest.csv"
         lake.put("".join(f"{uri}\n" for uri in uris).encode(), self.outcome.manifest_location, self.order.encryption)
         self.outcome.update_count = rows

@@ -1,4 +1,4 @@
-"""What a statement asks for: one class per kind that is run here."""
+"""The kinds of statements that the local Athena runs, one class each."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class TableName:
-    """`database` is None where the statement leaves it to the query's context."""
+    """`database` is None if the statement does not name it; the query's context then decides."""
 
     database: str | None
     table: str
@@ -124,7 +124,7 @@ Statement = (
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
-    """What GetQueryExecution says of a statement."""
+    """The statement's types in GetQueryExecution."""
 
     statement_type: str
     substatement_type: str

@@ -1,4 +1,4 @@
-"""StartQueryExecution's checks: what Athena refuses before there is a query execution."""
+"""StartQueryExecution's checks. A query that fails them never becomes a query execution, as on Athena."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -35,7 +35,7 @@ def check(members: Mapping[str, Any], group: WorkGroup, account: str) -> None:
 
 
 def kind_of(sql: str) -> "Kind":
-    """What kind of statement this is. Raises AwsError where the text cannot be read or the kind is not run here."""
+    """The statement's kind. Raises AwsError for text that is no statement, and for kinds that the local Athena does not run."""
     from localaws.athena import grammar, statements
     from localaws.athena.trino.parsing import parse_query
 

@@ -1,4 +1,4 @@
-"""Glue's description of a table, and what of it this engine honours."""
+"""Reads Glue's description of a table and refuses settings that the local Athena does not honour."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ _STORAGE = {
 
 @dataclass(frozen=True, kw_only=True)
 class Storage:
-    """Where and how rows are stored; a partition has one of its own."""
+    """Location and format of rows. Each partition has its own."""
 
     location: str
     format: str
@@ -52,7 +52,7 @@ class Table:
 
 
 def read_table(database: str, glue: Mapping[str, Any]) -> Table:
-    """The table that Glue's GetTable describes. Raises QueryError naming what is not honoured: views, Iceberg, projection, SerDes."""
+    """The table in the answer of Glue's GetTable. Raises QueryError for views, Iceberg, partition projection and unknown SerDes."""
     parameters = glue.get("Parameters") or {}
     shown = f"Table {database}.{glue['Name']}"
     if glue.get("TableType") == "VIRTUAL_VIEW":
@@ -93,6 +93,6 @@ def read_storage(descriptor: Mapping[str, Any], parameters: Mapping[str, str], s
 
 
 def serde_of(format_: str) -> tuple[str, str, str]:
-    """SerDe, input format and output format that Athena writes into Glue for a format."""
+    """SerDe, input format and output format for Glue's description of a new table."""
     library = next(name for name, kind in _SERDES.items() if kind == format_)
     return library, *_STORAGE[PARQUET if format_ == PARQUET else TEXT]

@@ -1,4 +1,4 @@
-"""Workgroups: their settings, what of them is honoured, and how they and a call together decide where a query's result goes."""
+"""Workgroups: their settings, checks of the settings, and the output location of a query from the workgroup and the call."""
 
 import threading
 from collections.abc import Mapping
@@ -51,7 +51,10 @@ class WorkGroup:
         return {**members, "EngineVersion": self.configuration["EngineVersion"]}
 
     def result_configuration(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        """Where and how the result is stored: the workgroup's settings when it enforces them or the call has none."""
+        """The result configuration of a query: the workgroup's if it enforces its settings, otherwise the call's.
+
+        A call without an output location uses the workgroup's.
+        """
         own = self.configuration.get("ResultConfiguration", {})
         if self.configuration["EnforceWorkGroupConfiguration"] and own.get("OutputLocation"):
             return deepcopy(dict(own))
@@ -63,7 +66,7 @@ class WorkGroup:
 
 
 def check_result_configuration(result: Mapping[str, Any], account: str) -> None:
-    """Raises AwsError for members that are not honoured."""
+    """Raises AwsError for members or values that are not honoured."""
     for name in result:
         if name not in _RESULT:
             raise refuse(f"The local Athena does not honour ResultConfiguration.{name}.")
@@ -81,9 +84,9 @@ def check_result_configuration(result: Mapping[str, Any], account: str) -> None:
 
 
 def configuration_of(asked: Mapping[str, Any], account: str) -> dict[str, Any]:
-    """A new workgroup's settings. Raises AwsError naming the first that is not honoured."""
+    """The settings of a new workgroup. Raises AwsError for the first one that is not honoured."""
     for name, value in asked.items():
-        off = value is False or (isinstance(value, Mapping) and value.get("Enabled") is False)
+        off = value is False or (isinstance(value, Mapping) and value.get("Enabled") is False)  # e.g. {"Enabled": False}
         if name not in _CONFIGURATION and not off:
             raise refuse(f"The local Athena does not honour WorkGroupConfiguration.{name}.")
     for name in ("PublishCloudWatchMetricsEnabled", "RequesterPaysEnabled"):
@@ -111,7 +114,7 @@ def _engine_version(asked: Mapping[str, str]) -> dict[str, str]:
 
 
 def updated(configuration: Mapping[str, Any], updates: Mapping[str, Any], account: str) -> dict[str, Any]:
-    """The settings after UpdateWorkGroup's ConfigurationUpdates. Raises AwsError naming what is not honoured."""
+    """The settings after UpdateWorkGroup's ConfigurationUpdates. Raises AwsError for settings that are not honoured."""
     asked = dict(deepcopy(dict(configuration)))
     changes = dict(updates)
     result = dict(asked.get("ResultConfiguration", {}))
@@ -130,12 +133,12 @@ def updated(configuration: Mapping[str, Any], updates: Mapping[str, Any], accoun
 
 
 class WorkGroups:
-    """All workgroups, `primary` always among them; safe for several threads."""
+    """All workgroups; `primary` always exists. Safe for several threads."""
 
     def __init__(self, account: str, region: str) -> None:
         self._account, self._region = account, region
         self._lock = threading.Lock()
-        configuration = configuration_of({"EnforceWorkGroupConfiguration": False}, account)
+        configuration = configuration_of({"EnforceWorkGroupConfiguration": False}, account)  # a call may name its own output location
         self._groups = {PRIMARY: WorkGroup(name=PRIMARY, created_s=0, configuration=configuration)}
 
     def arn(self, name: str) -> str:
@@ -156,7 +159,7 @@ class WorkGroups:
         return group
 
     def tags_of(self, arn: str) -> dict[str, str]:
-        """The workgroup's tags; none when there is no such workgroup."""
+        """The workgroup's tags; empty if the workgroup does not exist."""
         with self._lock:
             return next((dict(group.tags) for name, group in self._groups.items() if self.arn(name) == arn), {})
 

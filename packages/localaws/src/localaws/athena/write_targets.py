@@ -1,4 +1,4 @@
-"""Where UNLOAD, CREATE TABLE AS and INSERT put their files, and the Glue tables that they make or extend."""
+"""The files of UNLOAD, CREATE TABLE AS and INSERT, and the Glue tables that they create or extend."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from localaws.kit.s3 import Encryption
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """A table that is written to. `expected` are the columns of an existing table and `descriptor` its storage, None for a new one."""
+    """A table to write. `expected` has the columns of an existing table and `descriptor` its storage; both are None for a new table."""
 
     database: str
     table: str
@@ -41,20 +41,20 @@ class Loader:
     now: datetime
 
     def check_empty(self, location: str, shown: str) -> None:
-        """Raises QueryError in Athena's words when anything lies below the location."""
+        """Raises QueryError in Athena's words if the location is not empty."""
         if not self.lake.is_empty(location):
             where = location.rstrip("/")
             text = f"Target directory for table '{shown}' already exists: {where}. You may need to manually clean the data at location "
             raise QueryError("HIVE_PATH_ALREADY_EXISTS", f"{text}'{where}' before retrying. Athena will not delete data in your account.")
 
     def store(self, files: Sequence[DataFile], location: str) -> list[str]:
-        """The URIs of the files, each under a new name."""
+        """Upload the files under new names. Returns their URIs."""
         placed = [(file.path, f"{location}{file.folder}{file_name(self.now, file.suffix)}") for file in files]
         self.lake.upload(placed, self.encryption)
         return [uri for _, uri in placed]
 
     def target(self, statement: CreateTableAs | Insert, catalog: GlueCatalog, *, default_base: str) -> Target | None:
-        """The table to write, checked; None when it exists and IF NOT EXISTS was said."""
+        """The table to write, after the checks. None if it exists and the statement has IF NOT EXISTS."""
         database, name = catalog.database_of(statement.name.database), statement.name.table
         if isinstance(statement, Insert):
             return self._existing(statement, catalog, database)
@@ -97,7 +97,7 @@ class Loader:
         )
 
     def fitted(self, target: Target, relation: Relation) -> Relation:
-        """The query's columns as the table wants them; a new table takes them as they are."""
+        """The query's columns with the names and types of an existing table. For a new table, the columns stay as they are."""
         if target.expected is None:
             for column in relation.columns:
                 if column.name.startswith("_col") or not column.name:
@@ -117,7 +117,7 @@ class Loader:
         return Relation(sql=f"SELECT {items} FROM ({relation.sql}) AS q", columns=columns)
 
     def register(self, target: Target, relation: Relation, files: Sequence[DataFile]) -> None:
-        """Make the new table in Glue, and add the partitions that were written."""
+        """Create the new table in Glue, and add the partitions that were written."""
         keys = len(target.layout.partitioned_by)
         columns = [{"Name": column.name.lower(), "Type": to_hive(column.kind)} for column in relation.columns]
         data, partition_keys = columns[: len(columns) - keys], columns[len(columns) - keys :]
@@ -150,7 +150,7 @@ def storage_descriptor(columns: Sequence[Mapping[str, str]], location: str, layo
 
 
 def add_partitions(glue: Any, database: str, table: str, descriptor: Mapping[str, Any], folders: Mapping[tuple[str, ...], str]) -> int:
-    """Partitions by their values, each in its folder below the table (or at a URI); those that exist stay. The number added."""
+    """Add partitions, given by their values and folders below the table (or URIs). Existing ones stay. Returns the number added."""
     inputs = []
     for values, folder in sorted(folders.items()):
         location = folder if "://" in folder else f"{folder_uri(descriptor['Location'])}{folder}"

@@ -1,6 +1,6 @@
-"""The resource types of the emulated services: each is made by calls to the service's own API, under the deployment's credentials.
+"""The resource types of the emulated services. CloudFormation calls each service's own API, with the deployment's credentials.
 
-So a permission that the stack's role lacks is missing here as it is on AWS, and a template's property that no call carries is not honoured.
+So a permission that the stack's role lacks fails the resource, as on AWS. A property that no call can carry is not honoured.
 """
 
 from collections.abc import Mapping

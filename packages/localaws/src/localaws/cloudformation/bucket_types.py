@@ -41,13 +41,13 @@ def _logging(value: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _object_lock(value: Any) -> dict[str, Any]:
-    """Days and years come as text when a parameter gives them."""
+    """The setting with numbers for days and years, because a template's parameter passes them as text."""
     rule = value.get("Rule", {}).get("DefaultRetention", {})
     periods = {name: int(rule[name]) for name in ("Days", "Years") if name in rule}
     return {**value, **({"Rule": {"DefaultRetention": {**rule, **periods}}} if rule else {})}
 
 
-# property -> the call that sets it, its argument, the argument's value, and the call that takes it back (None: the empty argument)
+# property -> the call that sets it, its argument, the argument's value, and the call that removes it (None: the first call, with {})
 _SETTINGS: Mapping[str, tuple[str, str, Callable[[Any], Any], str | None]] = {
     "VersioningConfiguration": ("put_bucket_versioning", "VersioningConfiguration", dict, None),
     "OwnershipControls": ("put_bucket_ownership_controls", "OwnershipControls", dict, "delete_bucket_ownership_controls"),
@@ -72,7 +72,7 @@ def _create_bucket(request: ResourceRequest) -> Provisioned:
         more["ObjectLockEnabledForBucket"] = True
     if (region := s3.meta.region_name) != "us-east-1":
         more["CreateBucketConfiguration"] = {"LocationConstraint": region}
-    if _exists(s3, name):  # S3 in us-east-1 would answer the owner's second CreateBucket with success
+    if _exists(s3, name):  # in us-east-1, a second CreateBucket by the owner succeeds
         raise ValueError(f"{name} already exists")
     s3.create_bucket(Bucket=name, **more)
     with undone_on_failure(lambda: s3.delete_bucket(Bucket=name)):

@@ -1,4 +1,4 @@
-"""Stacks are deployed with the right credentials: the stack's role, or the caller's own, for every single resource."""
+"""Deploys every resource of a stack with the stack's role, or with the caller's credentials if the stack has no role."""
 
 import asyncio
 import contextvars
@@ -24,7 +24,7 @@ _STARTING = {
 
 @dataclass(frozen=True, kw_only=True)
 class Deployment:
-    """One operation on one stack, and the credentials that it acts with."""
+    """One operation on one stack, and its credentials."""
 
     stack_name: str
     credentials: Credentials
@@ -36,7 +36,10 @@ class Deployment:
         return lambda service: self.host.client(service, self.credentials)
 
     def check_reference(self, reference: str) -> None:
-        """IAM is asked in place: this runs on the event loop, where a call to ourselves would wait for itself."""
+        """Check that the credentials may read the reference. Raises ValueError.
+
+        The check asks IAM directly, because it runs on the event loop: a request to this server would wait for itself.
+        """
         service, _, name = reference.strip("{}").removeprefix("resolve:").partition(":")
         if service == "secretsmanager":
             permission = Permission(action="secretsmanager:GetSecretValue", resource=self.emulator.secret_arn(name))
@@ -54,7 +57,7 @@ _CURRENT: contextvars.ContextVar[Deployment] = contextvars.ContextVar("deploymen
 
 
 class Deployments:
-    """What the front asks about CloudFormation requests. Its state is which stack and change set has which role."""
+    """The front's checks of CloudFormation requests. Its state is the role of each stack and change set."""
 
     def __init__(self, *, host: LocalHost, emulator: Emulator, types: Mapping[str, ResourceType], changed: Callable[[], None]) -> None:
         self._host, self._emulator, self._types, self._changed = host, emulator, types, changed
@@ -70,7 +73,7 @@ class Deployments:
         self._roles, self._callers = dict(state["roles"]), dict(state["callers"])
 
     def install(self) -> None:
-        """Put the resource types in place. Importing CloudFormation takes a moment, so it waits for the first request."""
+        """Install the resource types. It happens with the first request, because importing CloudFormation takes time."""
         if not self._installed:
             stack_engine.install(
                 types=self._types,
@@ -83,7 +86,7 @@ class Deployments:
             self._installed = True
 
     def recover(self) -> None:
-        """Take up the operations that a kill cut short, with the credentials that they had. Call it on the event loop."""
+        """Resume the operations that a kill interrupted, with their old credentials. Call it on the event loop."""
         if not self._emulator.has_stacks():
             return
         self.install()
@@ -99,7 +102,7 @@ class Deployments:
         task.add_done_callback(self._tasks.discard)
 
     def admit(self, body: bytes, caller: Caller, check: Callable[[Permission], None]) -> Callable[[], None]:
-        """Check what the emulator does not, and set the credentials for this operation; call the result when it was accepted."""
+        """Check what the emulator does not check, and set the operation's credentials. Call the result once it was accepted."""
         self.install()
         members = {name: value for name, value in form_of(body).items() if value}
         action = members.get("Action", "")
@@ -122,9 +125,9 @@ class Deployments:
         _CURRENT.set(Deployment(stack_name=stack_name, credentials=credentials, host=self._host, emulator=self._emulator))
 
     async def settle(self) -> None:
-        """Wait a moment for the operation that was just accepted: small stacks are ready when their caller first looks.
+        """Wait up to _SETTLE_S for the operation that was just accepted, so that a small stack is ready before the answer.
 
-        The AWS CLI looks at once, and then only every half minute.
+        The AWS CLI checks a stack at once, and then only every half minute.
         """
         current = _CURRENT.get(None)
         deadline = asyncio.get_running_loop().time() + _SETTLE_S
@@ -142,14 +145,14 @@ class Deployments:
 
     def _remember(self, action: str, stack_name: str, change_set: str, role: str | None, caller: Caller, *, is_new: bool) -> None:
         self._callers[stack_name] = caller.credentials.access_key_id
-        if is_new:  # nothing is left of a deleted stack of that name
+        if is_new:  # forget the roles of a deleted stack of the same name
             for name in [name for name in self._roles if name.split("/")[0] == stack_name]:
                 del self._roles[name]
         if role is not None:
             self._roles[f"{stack_name}/{change_set}" if action == "CreateChangeSet" else stack_name] = role
 
     def _names(self, members: Mapping[str, str]) -> tuple[str, str]:
-        """The names of the stack and of the change set, which callers may also give as ARNs."""
+        """The names of the stack and of the change set. A request may give them as ARNs."""
         change_set, stack = members.get("ChangeSetName", ""), members.get("StackName", "")
         if change_set.startswith("arn:"):
             stack = stack or self._emulator.stack_of_change_set(change_set)

@@ -48,7 +48,7 @@ def _update_role(request: ResourceRequest) -> Provisioned:
 
 
 def _set_policies(iam: Any, name: str, request: ResourceRequest) -> None:
-    """Bring inline and managed policies from the old properties to the new ones; those added by hand stay."""
+    """Change inline and managed policies from the old properties to the new ones. Policies that were added by hand stay."""
     old, new = ({policy["PolicyName"]: policy["PolicyDocument"] for policy in p.get("Policies", ())} for p in _both(request))
     for policy in old.keys() - new.keys():
         with gone_is_fine(_GONE):
@@ -73,7 +73,7 @@ def _delete_role(request: ResourceRequest) -> None:
 
 
 def _remove_role(iam: Any, name: str, properties: Mapping[str, Any]) -> None:
-    """Delete the role and what this template put on it; a policy from elsewhere makes IAM refuse, as it does on AWS."""
+    """Delete the role with the template's policies. If it has other policies, IAM refuses the deletion, as on AWS."""
     for policy in properties.get("Policies", ()):
         with gone_is_fine(_GONE):
             iam.delete_role_policy(RoleName=name, PolicyName=policy["PolicyName"])
@@ -133,7 +133,7 @@ def _update_managed_policy(request: ResourceRequest) -> Provisioned:
 
 
 def _drop_old_versions(iam: Any, arn: str, *, keep: int) -> None:
-    """IAM holds five versions at most; the default one stays whatever its age."""
+    """Delete the oldest versions, because IAM keeps five at most. The default version stays."""
     versions = [version for version in iam.list_policy_versions(PolicyArn=arn)["Versions"] if not version["IsDefaultVersion"]]
     for version in sorted(versions, key=lambda version: int(version["VersionId"][1:]), reverse=True)[keep:]:
         iam.delete_policy_version(PolicyArn=arn, VersionId=version["VersionId"])

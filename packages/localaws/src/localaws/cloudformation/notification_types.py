@@ -93,7 +93,7 @@ def _put_topic_policy(request: ResourceRequest) -> Provisioned:
 
 
 def _delete_topic_policy(request: ResourceRequest) -> None:
-    """Give the topics back the policy that SNS gives a new one: its owner's account alone."""
+    """Restore the default policy of a new topic, which allows only the owner's account."""
     for topic in request.properties["Topics"]:
         owner = {"StringEquals": {"AWS:SourceOwner": topic.split(":")[4]}}
         actions = [f"SNS:{name}" for name in ("Publish", "Subscribe", "GetTopicAttributes", "SetTopicAttributes", "DeleteTopic")]

@@ -98,7 +98,7 @@ def _delete_secret(request: ResourceRequest) -> None:
 def _put_parameter(request: ResourceRequest) -> Provisioned:
     properties, is_new = request.properties, request.physical_id is None
     if properties["Type"] not in ("String", "StringList"):
-        raise ValueError(f"CloudFormation makes no parameters of type {properties['Type']}.")
+        raise ValueError(f"CloudFormation cannot create parameters of type {properties['Type']}.")
     name = name_of(request, properties.get("Name"), longest=255)
     more = picked(properties, "Type", "Value", "Description", "Tier", "AllowedPattern", "DataType")
     ssm = request.client("ssm")

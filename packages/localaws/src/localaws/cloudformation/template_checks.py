@@ -1,4 +1,4 @@
-"""What a template asks for is known before anything is made: types, and every property, also nested ones, by name."""
+"""Checks a template before anything is created: resource types and all properties, also nested ones, by name."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -9,13 +9,13 @@ from typing import Any
 
 from localaws.kit.service import ResourceType
 
-_REGION = "us-east-1"  # the schemas of types that exist in every region are filed once, under this one's index
+_REGION = "us-east-1"  # cfn-lint keeps the schemas of all regions' common types under this region
 
 _ATTRIBUTES = ("CreationPolicy", "UpdatePolicy")
 
 
 def check_source(template: Mapping[str, Any]) -> None:
-    """Refuse what would be looked up or rewritten before `check_template` sees the template. Raises ValueError."""
+    """Refuse transforms and SSM parameters, which would change the template before `check_template` sees it. Raises ValueError."""
     transform = template.get("Transform")
     if transform not in (None, "AWS::LanguageExtensions", ["AWS::LanguageExtensions"]):
         raise ValueError(f"the local AWS does not honour the transform {transform}")
@@ -25,7 +25,7 @@ def check_source(template: Mapping[str, Any]) -> None:
 
 
 def check_template(template: Mapping[str, Any], conditions: Mapping[str, bool], types: Mapping[str, ResourceType]) -> None:
-    """Refuse what is not honoured. Raises ValueError that names resource and property."""
+    """Refuse types and properties that are not honoured. Raises ValueError with the resource and the property."""
     found: list[str] = []
     for logical_id, resource in (template.get("Resources") or {}).items():
         if conditions.get(resource.get("Condition", ""), True):
@@ -71,7 +71,7 @@ def _walk(schema: Mapping[str, Any], root: Mapping[str, Any], value: Any, where:
 
 
 def _branches(schema: Mapping[str, Any], root: Mapping[str, Any], value: Mapping[str, Any], where: str) -> Iterator[str]:
-    """Both sides of an Fn::If are checked; what any other function gives is not known yet."""
+    """The values to check: both branches of an Fn::If, and none for another function, whose result is not known yet."""
     for branch in value.get("Fn::If", [])[1:] if isinstance(value.get("Fn::If"), list) else []:
         if branch != {"Ref": "AWS::NoValue"}:
             yield from _walk(schema, root, branch, where)
@@ -88,7 +88,7 @@ def _resolved(schema: Mapping[str, Any], root: Mapping[str, Any]) -> Mapping[str
 
 @cache
 def resource_schema(kind: str) -> Mapping[str, Any] | None:
-    """The registry's schema of a type as cfn-lint carries it, or None for a type that it does not know."""
+    """The registry's schema of a type, from cfn-lint. None for a type that cfn-lint does not know."""
     folder = _schemas()
     digest = _index().get(kind)
     if digest is None:
@@ -104,7 +104,7 @@ def _index() -> Mapping[str, str]:
 
 
 def _schemas() -> Path:
-    """cfn-lint's folder of schemas, found without importing cfn-lint, which takes a second."""
+    """cfn-lint's folder of schemas. It is found without importing cfn-lint, because the import takes a second."""
     spec = find_spec("cfnlint")
     if spec is None or not spec.submodule_search_locations:
         raise ModuleNotFoundError("cfn-lint is needed for its schemas of resource types: install sagemaker-localaws with its dependencies")

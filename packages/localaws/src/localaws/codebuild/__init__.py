@@ -1,4 +1,4 @@
-"""CodeBuild of the local AWS: projects and builds whose commands really run, on this machine and under the project's role."""
+"""CodeBuild of the local AWS: projects, and builds whose commands run on this machine under the project's role."""
 
 from localaws.codebuild.service import CodeBuild
 

@@ -1,7 +1,8 @@
-"""A project's cache: an archive in S3, or folders on this machine that the builds of the project share.
+"""A project's cache: an archive in S3, or folders on this machine that the project's builds share.
 
-S3 as on AWS: restored before INSTALL, stored after POST_BUILD. LOCAL_CUSTOM_CACHE as on AWS: the folders are links into the cache, so
-whatever a build writes there is cached. On AWS such a cache lives as long as its host, here until the project is deleted.
+As on AWS, an S3 cache is restored before INSTALL and stored after POST_BUILD. As on AWS, the folders of a LOCAL_CUSTOM_CACHE are links
+into the cache, so the cache contains all files that a build writes there. On AWS a local cache exists as long as its host; here it exists
+until the project is deleted.
 """
 
 import hashlib
@@ -20,11 +21,11 @@ from localaws.kit.s3 import Encryption, Location
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
-_CONTAINER_HOME = "/root"  # the home of every container on AWS, which templates name as it is
+_CONTAINER_HOME = "/root"  # the home folder of a container on AWS; buildspecs name it literally
 
 
 class Cache:
-    """`settings` are the project's; `paths` the buildspec's, below the sources or below the home (also written as /root)."""
+    """`settings` are the project's. `paths` are the buildspec's, below the sources or below the home (also written as /root)."""
 
     def __init__(self, settings: Mapping[str, Any], paths: Sequence[str], *, project: str, source: Path, home: Path, shared: Path) -> None:
         self._kind, self._settings = settings.get("type", "NO_CACHE"), settings
@@ -75,7 +76,7 @@ class Cache:
                 yield from (Entry(path=root / found, name=f"{name}/{found}") for found in globs.matching(root, [pattern]))
 
     def _resolved(self, path: str) -> tuple[Path | None, str]:
-        """Where the path is on this machine. None for one elsewhere: a build must not cache what is the machine's own."""
+        """Root folder and pattern of the path. The root is None for other places: a build must not cache the machine's files."""
         for written in (_CONTAINER_HOME, "~", "$HOME", "${HOME}", str(self._home)):
             if path == written or path.startswith(f"{written}/"):
                 return self._home, path[len(written) :].lstrip("/") or "**/*"
@@ -84,7 +85,7 @@ class Cache:
         return (None, path) if path.startswith("/") or ".." in Path(path).parts else (self._source, path)
 
     def _link(self, path: str) -> bool:
-        """AWS caches folders only; a glob's fixed beginning is the folder."""
+        """Link the path's folder into the cache. AWS caches folders only, so a glob stands for its part before the first `*`."""
         root, pattern = self._resolved(path)
         folder = pattern.split("*")[0].rstrip("/")
         if root is None or not folder:
@@ -105,7 +106,7 @@ def _is_missing(error: PhaseFailed) -> bool:
 
 
 def _move(content: Path, root: Path) -> int:
-    """Moves restored files to where nothing is yet; a source's own file is never replaced."""
+    """Move restored files into `root`, but never replace a file of the source. Returns their number."""
     count = 0
     for path in sorted(content.rglob("*")):
         target = root / path.relative_to(content)

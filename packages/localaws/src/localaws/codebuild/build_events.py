@@ -1,4 +1,4 @@
-"""The events that CodeBuild puts on the default bus: a build changed its state, a phase ended.
+"""Puts CodeBuild's events on the default bus: a changed build state, an ended phase.
 
 Source: AWS CodeBuild User Guide, "Build notifications input format reference".
 """
@@ -26,7 +26,7 @@ def publish_state(host: Host, build: Build) -> None:
 
 
 def publish_phase(host: Host, build: Build) -> None:
-    """About the phase that has just ended."""
+    """Publish the event of the phase that has just ended."""
     phase = build.phases[-1]
     detail = {
         "completed-phase": phase["phaseType"],
@@ -44,7 +44,7 @@ def publish_phase(host: Host, build: Build) -> None:
 
 
 def _information(build: Build) -> dict[str, Any]:
-    """Without the values of environment variables, which an event would carry to everybody."""
+    """The build's details, without the values of environment variables, because every reader of the bus sees them."""
     settings = build.settings
     return {
         "initiator": build.initiator,

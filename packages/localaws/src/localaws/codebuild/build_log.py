@@ -1,4 +1,4 @@
-"""A build's log: the commands' output and the container's own lines in one order, secrets masked, in CloudWatch Logs."""
+"""A build's log in CloudWatch Logs: the commands' output and CodeBuild's own lines in one order, with secrets masked."""
 
 import re
 import time
@@ -12,7 +12,7 @@ _ACCESS_KEY_ID = re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b")
 
 
 class BuildLog:
-    """`stream` is None when the project wants no CloudWatch Logs."""
+    """`stream` is None if the project has CloudWatch Logs switched off."""
 
     def __init__(self, output: OutputFile, stream: LogStream | None) -> None:
         self.stream = stream
@@ -20,7 +20,7 @@ class BuildLog:
         self._secrets: re.Pattern[str] | None = None
 
     def hide(self, values: Iterable[str]) -> None:
-        """From now on these are shown as ***; of a value of several lines, each line."""
+        """Show these values as *** from now on. Each line of a value is masked."""
         pieces = {piece for value in values for piece in (value, *value.splitlines()) if piece.strip()}
         if pieces:
             self._secrets = re.compile("|".join(re.escape(piece) for piece in sorted(pieces, key=len, reverse=True)))
@@ -30,14 +30,14 @@ class BuildLog:
         return _ACCESS_KEY_ID.sub("***", line)
 
     def container(self, text: str) -> None:
-        """A line of the build's own, after all that the commands have written so far."""
+        """Add a line of CodeBuild itself, after the output that the commands have written so far."""
         self.read(ended=True)
         moment = datetime.now(UTC).strftime("%Y/%m/%d %H:%M:%S.%f")
         first, *rest = text.split("\n")
         self._lines += [self.mask(line) for line in (f"[Container] {moment} {first}", *rest)]
 
     def read(self, *, ended: bool = False) -> None:
-        """Takes in what the commands have written; sends it now and then."""
+        """Read new output of the commands, and send it from time to time."""
         self._lines += [self.mask(line) for line in self._output.new_lines(ended=ended)]
         if time.monotonic() - self._flushed >= _FLUSH_S:
             self.flush()

@@ -1,6 +1,6 @@
-"""What a build finds on this machine instead of a container: a Python of its own, a few tools, a home of its own, the machine's network.
+"""The environment of a build, which on AWS would be a container: its own Python and home, a few tools, the machine's network.
 
-Nothing else of the server's environment reaches it. A build is not caged: it runs as the user who runs the local AWS.
+A build gets no other part of the server's environment. It is not isolated: it runs as the user who runs the local AWS.
 """
 
 import os
@@ -15,11 +15,11 @@ from pathlib import Path
 from localaws.codebuild.phase_failures import PhaseFailed
 from localaws.kit.files import made_whole
 
-# Tools that images for CodeBuild have and that may lie anywhere on a machine; what is in the system's own folders is there as well.
+# Tools of CodeBuild's images that may be in any folder of the machine. Tools in the system's folders are available anyway.
 _TOOLS = ("git", "make", "uv", "uvx", "aws")
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-# How this machine reaches package indexes: without it a build behind a proxy or a mirror could install nothing.
+# Variables for package indexes and proxies. Without them, a build behind a proxy or a mirror could not install packages.
 _NETWORK = (
     *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"),
     *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO", "NODE_EXTRA_CA_CERTS"),
@@ -33,7 +33,7 @@ def python_version() -> str:
 
 
 def runtime_difference(wanted: str) -> str | None:
-    """What to say when the buildspec asks for another Python than this machine's; None when they agree as far as the wish goes."""
+    """A note for the log if the buildspec names another Python version than this machine's; None if they match."""
     here = python_version()
     if wanted == "latest" or here == wanted or here.startswith(f"{wanted.removesuffix('.x').removesuffix('.')}."):
         return None
@@ -41,7 +41,7 @@ def runtime_difference(wanted: str) -> str | None:
 
 
 def shell(program: str) -> str:
-    """The shell's path. Raises PhaseFailed when this machine has none."""
+    """The shell's path. Raises PhaseFailed if this machine does not have it."""
     if program == "/bin/sh":
         return program
     if (found := shutil.which(program, path=_SYSTEM_PATH)) is None:
@@ -50,12 +50,12 @@ def shell(program: str) -> str:
 
 
 def prepare(folder: Path, *, shared: Path) -> None:
-    """Makes the build's home, temporary folder, tools and Python below `folder`. `shared` keeps what all builds have in common."""
+    """Create the build's home, temporary folder, tools and Python below `folder`. `shared` keeps files for all builds."""
     for name in ("home", "src", "bin"):
         (folder / name).mkdir(parents=True)
-    # Outside, because sockets need short paths; `clean` finds it by the link.
+    # It is outside of `folder`, because sockets need short paths. `clean` finds it by the link.
     (folder / "tmp").symlink_to(tempfile.mkdtemp(prefix="codebuild-"))
-    # uv and pip look for a .venv in all folders above the sources: this one ends the search before it comes to the user's own.
+    # uv and pip look for a .venv in all folders above the sources. This one ends the search before they find the user's.
     (folder / ".venv").mkdir()
     search = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", _SYSTEM_PATH)))
     for tool in _TOOLS:
@@ -65,14 +65,14 @@ def prepare(folder: Path, *, shared: Path) -> None:
 
 
 def clean(folder: Path) -> None:
-    """Removes everything that `prepare` and the build put there."""
+    """Remove all files of `prepare` and of the build."""
     if (link := folder / "tmp").is_symlink():
         shutil.rmtree(os.readlink(link), ignore_errors=True)
     shutil.rmtree(folder, ignore_errors=True)
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """The variables that describe the machine. No credentials, nothing of the user's shell."""
+    """The variables that describe the machine, without credentials and without the user's shell settings."""
     found = {name: os.environ[name] for name in _NETWORK if name in os.environ}
     if any(name.lower().endswith("proxy") for name in found):
         loopback = ",".join(filter(None, (os.environ.get("NO_PROXY", os.environ.get("no_proxy", "")), "127.0.0.1,localhost")))
@@ -84,13 +84,13 @@ def environment(folder: Path) -> dict[str, str]:
         "HOME": str(folder / "home"),
         "TMPDIR": os.readlink(folder / "tmp"),
         "LANG": "C.UTF-8",
-        # The sources may lie inside of a repository of the user's, which is none of the build's business.
+        # The build's folder may be inside of the user's repository. git must not use that repository.
         "GIT_CEILING_DIRECTORIES": str(folder),
     }
 
 
 def _make_python(target: Path, shared: Path) -> None:
-    """An environment of the base interpreter with pip: what a build installs stays in it, as in a container that is thrown away."""
+    """Create a virtual environment with pip. Packages that a build installs stay in it, as they would in a container."""
     venv.EnvBuilder(with_pip=False, symlinks=True).create(target)
     if (pip := _pip(shared)) is None:
         return
@@ -103,7 +103,7 @@ def _make_python(target: Path, shared: Path) -> None:
 
 
 def _pip(shared: Path) -> Path | None:
-    """pip unpacked from the interpreter's own wheel, once; None for an interpreter without one."""
+    """The folder with pip, unpacked once from the interpreter's wheel; None if the interpreter has no such wheel."""
     try:
         import ensurepip
     except ImportError:
@@ -118,6 +118,6 @@ def _pip(shared: Path) -> Path | None:
             with made_whole(unpacked) as incoming, zipfile.ZipFile(wheel) as file:
                 file.extractall(incoming)
         except OSError:
-            if not unpacked.is_dir():  # else another build was quicker
+            if not unpacked.is_dir():  # otherwise another build has just unpacked it
                 raise
     return unpacked

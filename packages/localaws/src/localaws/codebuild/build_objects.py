@@ -1,4 +1,4 @@
-"""S3 as a build uses it: the place of a source or an artifact, fetched and stored under the build's role."""
+"""S3 access of a build under its role: locations of sources and artifacts, download and upload."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ CLIENT_ERROR = "CLIENT_ERROR"
 
 
 def parse_location(location: str) -> Location:
-    """`bucket/key`, also as an ARN. Raises ValueError when there is no key."""
+    """The location of `bucket/key`, also as an ARN. Raises ValueError if the key is missing."""
     bucket, _, key = location.removeprefix("arn:aws:s3:::").partition("/")
     if not bucket or not key:
         raise ValueError(f"{location!r} is not of the form bucket/key")

@@ -1,4 +1,4 @@
-"""Builds: started, queued, stopped, listed, and brought to an end after a kill."""
+"""The operations on builds: start, queue, stop, list; and the end of builds that ran when the local AWS was killed."""
 
 import shutil
 import time
@@ -20,11 +20,11 @@ from localaws.kit.service import AwsError, Caller, Host, Members
 
 _AT_ONCE = 2
 _HISTORY = 300
-_TOKEN_S = 300  # how long an idempotency token is good for
+_TOKEN_S = 300  # an idempotency token is valid for this long
 
 
 class Builds:
-    """`grace_s` is what a command gets between SIGTERM and SIGKILL; `minute_s` is how long a minute of the time limits is."""
+    """`grace_s` is the time between SIGTERM and SIGKILL; `minute_s` is the length of a minute of the time limits (tests shorten it)."""
 
     def __init__(self, host: Host, projects: Projects, reports: Reports, *, lock: RLock, grace_s: float, minute_s: float) -> None:
         self._host, self._projects, self._reports, self._lock = host, projects, reports, lock
@@ -40,7 +40,7 @@ class Builds:
         return {"build": self._shown(self._start(caller, request))}
 
     def retry(self, caller: Caller, request: Members) -> Members:
-        """A new build with what the old one was started with, of the project as it is now."""
+        """Start a new build of the current project with the old build's overrides."""
         old = self._get(request.get("id", ""))
         again = {name: value for name, value in old.request.items() if name != "idempotencyToken"}
         token = {"idempotencyToken": request["idempotencyToken"]} if "idempotencyToken" in request else {}
@@ -85,7 +85,7 @@ class Builds:
             return [build.to_json() for build in self._builds.values()]
 
     def load_state(self, rows: list[Mapping[str, Any]]) -> None:
-        """Queued builds wait again; what ran when the local AWS was killed is ended (its processes died with it) and says so."""
+        """Load the builds. Queued builds wait again. Builds that ran when the local AWS was killed are ended: their processes are gone."""
         folders = self._home / "builds"
         for folder in folders.iterdir() if folders.is_dir() else ():
             build_machine.clean(folder)
@@ -100,7 +100,7 @@ class Builds:
                     self._abandon(build)
 
     def shut_down(self) -> None:
-        """Ends every running build's processes before it returns; what is queued stays queued."""
+        """End the processes of all running builds before returning. Queued builds stay queued."""
         self._shutdown.set()
         self._turns.wake()
         for thread in list(self._threads.values()):
@@ -148,7 +148,7 @@ class Builds:
         return build
 
     def _of_token(self, request: Members) -> Build | None:
-        """The build that the same token has started already."""
+        """The build that was started with the same token."""
         token = request.get("idempotencyToken")
         for build in self._builds.values() if token else ():
             if build.request.get("idempotencyToken") == token and time.time() - build.started < _TOKEN_S:
@@ -236,5 +236,5 @@ class Builds:
 
 
 def _build_id(given: str) -> str:
-    """Of an id or an ARN."""
+    """The build's id, from an id or an ARN."""
     return given.rpartition("/")[2]

@@ -1,4 +1,4 @@
-"""Build projects: created, changed, shown as AWS shows them."""
+"""Build projects: create, update, delete and describe."""
 
 import time
 from collections.abc import Mapping
@@ -22,12 +22,12 @@ def project_arn(name: str, *, account: str, region: str) -> str:
 
 
 def role_arn(role: str, account: str) -> str:
-    """A service role may be given by name."""
+    """The role's ARN. A request may give the role by name."""
     return role if role.startswith("arn:") else f"arn:aws:iam::{account}:role/{role}"
 
 
 class Projects:
-    """Projects by name, as CreateProject gives them back, but with times in seconds. `builds` is how many builds each has had."""
+    """Projects by name, in the form of CreateProject's answer, but with times in seconds. `builds` counts the builds of each project."""
 
     def __init__(self, host: Host, lock: RLock) -> None:
         self._host, self._lock = host, lock
@@ -56,7 +56,7 @@ class Projects:
         return {"project": self._shown(project)}
 
     def delete(self, caller: Caller, request: Members) -> Members:
-        """Its builds stay. A project that does not exist is no error on AWS either."""
+        """Delete the project; its builds stay. A missing project is no error, as on AWS."""
         with self._lock:
             self._projects.pop(self.name_of(request["name"]), None)
         return {}
@@ -78,7 +78,7 @@ class Projects:
         return {"projects": [project["name"] for project in ordered]}
 
     def get(self, name: str) -> Members:
-        """The project, which is given by name or ARN. Raises AwsError."""
+        """The project with this name or ARN. Raises AwsError."""
         with self._lock:
             if (project := self._projects.get(self.name_of(name))) is None:
                 raise AwsError("ResourceNotFoundException", f"Project cannot be found: {self.arn(self.name_of(name))}")
@@ -109,7 +109,7 @@ class Projects:
             self._builds = dict(state.get("builds", {}))
 
     def _completed(self, project: Members) -> Members:
-        """The checked project with AWS's defaults. Raises AwsError, also when CodeBuild may not take the role."""
+        """The project with AWS's defaults, after the checks. Raises AwsError, also if CodeBuild may not assume the role."""
         project = {name: value for name, value in project.items() if name not in ("badgeEnabled", "autoRetryLimit")}
         refusals.check_project(project)
         if project.get("concurrentBuildLimit", 1) < 1:
@@ -138,7 +138,7 @@ class Projects:
 
 
 def default_key(host: Host) -> str:
-    """The key that AWS shows for a project without one: S3's own of the account."""
+    """The key that AWS shows for a project without a key: the account's key for S3."""
     return f"arn:aws:kms:{host.region}:{host.account}:alias/aws/s3"
 
 

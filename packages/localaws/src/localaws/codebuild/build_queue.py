@@ -1,4 +1,4 @@
-"""Whose turn it is: builds run a few at a time, in the order in which they came."""
+"""The queue of builds: a few run at a time, in the order of their start requests."""
 
 import time
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from threading import Condition
 
 
 class Turns:
-    """At most `at_once` have the turn."""
+    """A queue in which at most `at_once` builds run."""
 
     def __init__(self, at_once: int) -> None:
         self._at_once, self._running = at_once, 0
@@ -14,12 +14,12 @@ class Turns:
         self._changed = Condition()
 
     def join(self, name: str) -> None:
-        """Takes the place at the end of the queue."""
+        """Add the build to the end of the queue."""
         with self._changed:
             self._waiting.append(name)
 
     def wait(self, name: str, *, timeout_s: float, given_up: Callable[[], bool]) -> bool:
-        """True when the turn has come, False after the time or when `given_up` says so; then the place in the queue is free."""
+        """Wait for the build's turn. False if the time is over or `given_up` returns true; the build then leaves the queue."""
         deadline = time.monotonic() + timeout_s
         with self._changed:
             while self._running >= self._at_once or self._waiting[0] != name:
@@ -39,6 +39,6 @@ class Turns:
             self._changed.notify_all()
 
     def wake(self) -> None:
-        """Somebody may have given up."""
+        """Make all waiting builds call `given_up` again, because one may have been stopped."""
         with self._changed:
             self._changed.notify_all()

@@ -1,4 +1,4 @@
-"""A build's record: how it moves from phase to phase, and how BatchGetBuilds shows it."""
+"""A build's record: its way through the phases, and its description in BatchGetBuilds."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from localaws.codebuild import phases
 from localaws.codebuild.phases import IN_PROGRESS, SUCCEEDED
 from localaws.kit.timestamps import moment
 
-# Settings of the build that are shown as the project has them.
+# Settings that BatchGetBuilds shows as the project has them.
 _SHOWN = (
     "source",
     "secondarySources",
@@ -36,10 +36,10 @@ class BuildPhase(TypedDict):
 
 @dataclass(kw_only=True)
 class Build:
-    """JSON values throughout; times are seconds since the epoch. `settings` is the project as StartBuild's `request` overrode it.
+    """All values are JSON values; times are seconds since the epoch. `settings` is the project with the overrides of `request`.
 
-    `source_version` is what StartBuild gave. For a pipeline's build it is the revision (a commit), and the source is the archive that
-    the pipeline made of it.
+    `source_version` comes from StartBuild. For a pipeline's build it is the revision (a commit), and the source is the archive that the
+    pipeline made of that revision.
     """
 
     uuid: str
@@ -86,18 +86,18 @@ class Build:
             self.ended = now
 
     def leave(self, status: str, now: float, contexts: Sequence[tuple[str, str]] = ()) -> None:
-        """Ends the current phase. Without contexts it gets the empty one that AWS gives every phase that ran."""
+        """End the current phase. Without contexts it gets an empty one, as AWS gives every phase that ran."""
         phase = self.phases[-1]
         phase["phaseStatus"], phase["endTime"] = status, now
         phase["durationInSeconds"] = max(0, int(now - phase["startTime"]))
         phase["contexts"] = [{"statusCode": code, "message": message} for code, message in contexts or (("", ""),)]
 
     def to_json(self) -> dict[str, Any]:
-        """The record as it is now. What never changes after StartBuild is shared with it."""
+        """The record as JSON values. Values that never change after StartBuild are shared, not copied."""
         return {**vars(self), "phases": [dict(phase) for phase in self.phases], "report_arns": list(self.report_arns)}
 
     def describe(self, *, region: str, account: str) -> dict[str, Any]:
-        """One of BatchGetBuilds' builds."""
+        """The build in BatchGetBuilds' answer."""
         answer: dict[str, Any] = {
             "id": self.id,
             "arn": self.arn,

@@ -1,4 +1,4 @@
-"""What is kept of a build: its test reports, its artifacts, its log stream."""
+"""The results of a build: test reports and artifacts."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from localaws.kit.service import AwsError, Permission
 
 @dataclass(frozen=True, kw_only=True)
 class Results:
-    """`environment` is the shell's at its end; `say` puts a line into the log; `client` and `authorize` act as the role."""
+    """`environment` is the shell's at its end. `say` adds a line to the log. `client` and `authorize` act as the role."""
 
     build: Build
     spec: Buildspec
@@ -31,7 +31,7 @@ class Results:
     authorize: Callable[[Permission], None]
 
     def store_artifacts(self, name_of: Callable[[str], str]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-        """What the build shows of its primary and secondary artifacts. Raises PhaseFailed."""
+        """Store the artifacts. Returns the build's descriptions of its primary and secondary artifacts. Raises PhaseFailed."""
         settings = self.build.settings
         primary = self._store(settings["artifacts"], self.spec.artifacts, name_of)
         secondary = [
@@ -41,7 +41,7 @@ class Results:
         return primary, secondary
 
     def store_reports(self) -> PhaseFailed | None:
-        """Makes the reports; gives the failure of those that could not be made, after all have been tried."""
+        """Create the reports. After trying all, returns the failure of those that could not be created."""
         problems = [problem for item in self.spec.reports if (problem := self._store_report(item)) is not None]
         if not problems:
             return None
@@ -90,7 +90,7 @@ class Results:
         return None
 
     def _admit(self, group: str, *, is_named: bool) -> None:
-        """Asks what AWS asks of the role for a report, and makes the group of a name. Raises AwsError."""
+        """Check the role's permissions for a report, and create the report group if it is given by name. Raises AwsError."""
         exists = self.reports.has_group(group)
         if not exists and not is_named:
             raise AwsError("ResourceNotFoundException", f"Report group does not exist: {group}")

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(kw_only=True)
 class BuildRun:
-    """What runs a build whose turn has come. `stop` and `shutdown` may be set at any time; `minute_s` is how long a minute of limits is."""
+    """Runs one build. `stop` and `shutdown` may be set at any time; `minute_s` is the length of a minute of the time limits."""
 
     build: Build
     host: Host
@@ -46,7 +46,7 @@ class BuildRun:
     stop: Event = field(default_factory=Event)
 
     def run(self) -> None:
-        """Never raises: whatever goes wrong is in the build's phases."""
+        """Run the build. Never raises: a failure is recorded in the build's phases."""
         self._deadline = time.monotonic() + self.build.settings["timeoutInMinutes"] * self.minute_s
         self._space = Workspace(self.folder)
         self._commands: Commands | None = None
@@ -75,7 +75,7 @@ class BuildRun:
         return steps.get(phase, lambda: self._run_commands(phase.lower()))
 
     def _phase(self, name: str, step: Callable[[], list[tuple[str, str]]]) -> str:
-        """The status in which the phase ended; its contexts are in the build."""
+        """Run a phase and return its status. Its contexts are in the build's record."""
         with self.lock:
             self.build.enter(name, time.time())
         self.host.changed()
@@ -148,7 +148,7 @@ class BuildRun:
         return []
 
     def _resolved_environment(self, fetched: list[build_sources.Fetched]) -> dict[str, str]:
-        """The shell's variables. Secrets among them are masked from here on. Raises PhaseFailed."""
+        """The shell's variables. From now on the log masks the secrets among them. Raises PhaseFailed."""
         self._log.container("Processing environment variables")
         declared = environment_variables.declared(self._spec, self.build.settings["environment"]["environmentVariables"])
         given = environment_variables.resolve(declared, self._client)
@@ -173,7 +173,7 @@ class BuildRun:
         return differences
 
     def _run_commands(self, name: str) -> list[tuple[str, str]]:
-        """Exported variables stay as the last phase that ran left them."""
+        """Run the commands of a phase. Afterwards the exported variables have their values at the end of the phase."""
         commands = self._commands
         assert commands is not None
         try:
@@ -218,7 +218,7 @@ class BuildRun:
         return [("ACCESS_DENIED", f"the log is not complete: {refused}")] if refused else []
 
     def _check(self) -> None:
-        """Raises Halted when the build is to end before its time."""
+        """Raises Halted if the build must end early."""
         if self.shutdown.is_set():
             raise Halted(FAULT, "INTERNAL_SERVICE_ERROR", "The local AWS was stopped while the build ran")
         if self.stop.is_set():
@@ -246,7 +246,7 @@ class BuildRun:
         return build_sources.fetch_source(s3, source, self._space.source_folder(index), version_id=version)
 
     def _differences(self) -> list[tuple[str, str]]:
-        """What is not as the buildspec asks, beside the phase: it is shown, and the build goes on."""
+        """Differences from the buildspec's settings, as contexts of the phase. They do not stop the build."""
         wanted = self._spec.runtimes.get("python")
         if wanted is None:
             return []
@@ -257,7 +257,7 @@ class BuildRun:
         return [("LOCAL_DIFFERENCE", difference)]
 
     def _open_log(self) -> None:
-        """Makes the log stream as the role. Raises PhaseFailed, with AWS's text, for a role that may not."""
+        """Create the log stream as the role. Raises PhaseFailed with AWS's text if the role may not."""
         build = self.build
         config = build.settings.get("logsConfig", {}).get("cloudWatchLogs", {})
         if config.get("status", "ENABLED") == "DISABLED":

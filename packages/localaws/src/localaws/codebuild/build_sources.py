@@ -1,4 +1,4 @@
-"""A build's sources: fetched from S3, unpacked each into a folder of its own."""
+"""Downloads a build's sources from S3 and unpacks each into its own folder."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _YAML_FILE_ERROR = "YAML_FILE_ERROR"
 
 @dataclass(frozen=True, kw_only=True)
 class Fetched:
-    """`version_id` is S3's version of the archive, None where the bucket keeps none; `identifier` is "" for the primary source."""
+    """`version_id` is the archive's version in S3, None if the bucket keeps no versions. `identifier` is "" for the primary source."""
 
     identifier: str
     folder: Path
@@ -56,7 +56,7 @@ def buildspec_text(s3: "S3Client", buildspec: str | None, source: Path, scratch:
         return buildspec, scratch.read_text(errors="replace")
     path = source / (buildspec or DEFAULT_NAME)
     if not path.resolve().is_relative_to(source.resolve()):
-        raise PhaseFailed(_YAML_FILE_ERROR, f"the buildspec {buildspec} lies outside of the source")
+        raise PhaseFailed(_YAML_FILE_ERROR, f"the buildspec {buildspec} is outside of the source")
     if not path.is_file():
         raise PhaseFailed(_YAML_FILE_ERROR, f"stat {path}: no such file or directory")
     return str(path), path.read_text(errors="replace")

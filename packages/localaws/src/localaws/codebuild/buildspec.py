@@ -1,4 +1,4 @@
-"""A buildspec, version 0.2, as a value: everything that a build will do is known, and every key understood, before a command runs.
+"""Parses a buildspec of version 0.2. Every key is checked before a command runs.
 
 Source of the keys: AWS CodeBuild User Guide, "Build specification reference".
 """
@@ -20,7 +20,7 @@ _NO_USERS = "commands run as the user who runs the local AWS"
 _TOP_REASONS = {
     "run-as": _NO_USERS,
     "batch": "it runs single builds only",
-    "proxy": "a proxy of the machine's is used as it is",
+    "proxy": "builds use the machine's proxy settings",
 }
 _ENV = ("shell", "variables", "parameter-store", "secrets-manager", "exported-variables", "git-credential-helper")
 _ARTIFACT = ("files", "name", "discard-paths", "base-directory", "exclude-paths", "enable-symlinks", "s3-prefix")
@@ -34,7 +34,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 @dataclass(frozen=True, kw_only=True)
 class Phase:
-    """`on_failure` is None where the buildspec leaves it to the rules of phase transitions."""
+    """`on_failure` is None if the buildspec does not set it; the rules of phase transitions then apply."""
 
     commands: tuple[str, ...] = ()
     finally_commands: tuple[str, ...] = ()
@@ -43,7 +43,7 @@ class Phase:
 
 @dataclass(frozen=True, kw_only=True)
 class Artifact:
-    """Which files of the build are kept; globs are relative to each folder that `base_directory` matches."""
+    """The files to store. Globs are relative to each folder that `base_directory` matches."""
 
     files: tuple[str, ...]
     name: str | None = None
@@ -56,7 +56,7 @@ class Artifact:
 
 @dataclass(frozen=True, kw_only=True)
 class ReportFiles:
-    """Test results for a report group, which is named or given by its ARN."""
+    """Test results for a report group, which has a name or an ARN."""
 
     group: str
     files: tuple[str, ...]
@@ -65,7 +65,7 @@ class ReportFiles:
 
 @dataclass(frozen=True, kw_only=True)
 class Buildspec:
-    """`runtimes` are the versions that phases.install.runtime-versions asks for, by language."""
+    """`runtimes` are the versions in phases.install.runtime-versions, by language."""
 
     shell: str = "/bin/sh"
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -81,7 +81,7 @@ class Buildspec:
 
 
 def is_inline(buildspec: str) -> bool:
-    """Whether a project's buildspec is the text itself, and not the place of a file."""
+    """Whether a project's buildspec is the text itself, and not the path of a file."""
     if "\n" in buildspec.strip():
         return True
     try:
@@ -91,7 +91,7 @@ def is_inline(buildspec: str) -> bool:
 
 
 def parse(text: str) -> Buildspec:
-    """Raises BuildspecError for anything that would not be executed as it is written."""
+    """The buildspec. Raises BuildspecError for anything that the local AWS would not run as it is written."""
     top = buildspec_yaml.mapping(buildspec_yaml.compose(text), "", _TOP, _TOP_REASONS)
     _check_version(top.get("version"))
     env = _section(top, "env", _ENV)
@@ -127,7 +127,7 @@ def _section(
 def _check_version(node: yaml.Node | None) -> None:
     version = "" if node is None else buildspec_yaml.text(node, "version")
     if version == "0.1":
-        raise BuildspecError("version 0.1 is not honoured by the local AWS: it gives each command a shell of its own; write version: 0.2")
+        raise BuildspecError("version 0.1 is not honoured by the local AWS: in it, each command has its own shell. Write version: 0.2")
     if version != "0.2":
         raise BuildspecError(f"Invalid buildspec version {version!r}: the local AWS honours 0.2")
 
@@ -152,7 +152,7 @@ def _exported(env: Mapping[str, yaml.Node]) -> tuple[str, ...]:
 def _check_names(names: Mapping[str, str] | tuple[str, ...], where: str) -> None:
     for name in names:
         if not _NAME.fullmatch(name):
-            raise BuildspecError(f"{where}: {name!r} is no name of an environment variable")
+            raise BuildspecError(f"{where}: {name!r} is not a valid name for an environment variable")
 
 
 def _phase(node: yaml.Node, name: str) -> Phase:
@@ -196,13 +196,13 @@ def _artifacts(top: Mapping[str, yaml.Node]) -> tuple[Artifact | None, dict[str,
         for identifier, item in buildspec_yaml.mapping(secondary, "artifacts.secondary-artifacts").items():
             where = f"artifacts.secondary-artifacts.{identifier}"
             found[identifier] = _artifact(buildspec_yaml.mapping(item, where, _ARTIFACT), where)
-    if not entries and found:  # a common form although AWS's page asks for files always
+    if not entries and found:  # a common form, although AWS's documentation requires `files`
         return None, found
     return _artifact(entries, "artifacts"), found
 
 
 def _artifact(entries: Mapping[str, yaml.Node], where: str) -> Artifact:
-    files = buildspec_yaml.texts(entries.get("files"), f"{where}.files", or_one=True)  # AWS's tutorials write one file without a list
+    files = buildspec_yaml.texts(entries.get("files"), f"{where}.files", or_one=True)  # AWS's tutorials give one file without a list
     if not files:
         raise BuildspecError(f"{where} has no files")
     return Artifact(
@@ -230,7 +230,9 @@ def _reports(top: Mapping[str, yaml.Node]) -> tuple[ReportFiles, ...]:
         file_format = _optional(entries, "file-format", where) or "JUNITXML"
         if file_format.upper() != "JUNITXML":
             raise BuildspecError(f"{where}.file-format {file_format} is not honoured by the local AWS: it reads JUNITXML")
-        buildspec_yaml.flag(entries.get("discard-paths"), f"{where}.discard-paths")  # it only says where raw data would be stored
+        buildspec_yaml.flag(
+            entries.get("discard-paths"), f"{where}.discard-paths"
+        )  # it has no effect here: it names the place for raw data
         found.append(ReportFiles(group=group, files=files, base_directory=_optional(entries, "base-directory", where) or "."))
     return tuple(found)
 

@@ -1,4 +1,4 @@
-"""YAML as CodeBuild reads it: every scalar is its own text (`yes`, `1.10` stay what they are), every complaint names key and line."""
+"""Reads YAML as CodeBuild does: every scalar stays text (also `yes` and `1.10`), and every error names the key and the line."""
 
 from collections.abc import Collection, Mapping
 
@@ -6,11 +6,11 @@ import yaml
 
 
 class BuildspecError(ValueError):
-    """The buildspec cannot be executed as it is; the text is what the build's DOWNLOAD_SOURCE phase says under YAML_FILE_ERROR."""
+    """The buildspec cannot be executed. The build's DOWNLOAD_SOURCE phase shows the text with the code YAML_FILE_ERROR."""
 
 
 def compose(text: str) -> yaml.Node:
-    """The document's root. Raises BuildspecError for what is not YAML, or not one document."""
+    """The document's root. Raises BuildspecError for text that is not exactly one YAML document."""
     loader = yaml.SafeLoader(text)
     try:
         root = loader.get_single_node()
@@ -28,7 +28,7 @@ def compose(text: str) -> yaml.Node:
 
 
 def _flatten(loader: yaml.SafeLoader, node: yaml.Node, seen: set[int]) -> None:
-    """Replace merge keys (`<<: *anchor`) by what they stand for."""
+    """Replace merge keys (`<<: *anchor`) by the entries of the anchor."""
     if id(node) in seen or isinstance(node, yaml.ScalarNode):
         return
     seen.add(id(node))
@@ -47,7 +47,7 @@ def is_empty(node: yaml.Node | None) -> bool:
 def mapping(
     node: yaml.Node, where: str, known: Collection[str] | None = None, reasons: Mapping[str, str] | None = None
 ) -> dict[str, yaml.Node]:
-    """The node's entries. Raises BuildspecError for a key that is not `known`, naming it, with the reason for it if there is one."""
+    """The node's entries. Raises BuildspecError for a key that is not in `known`, with the reason from `reasons` if there is one."""
     if not isinstance(node, yaml.MappingNode):
         raise BuildspecError(f"Expected {where or 'the buildspec'} to be a mapping at line {_line(node)}")
     found: dict[str, yaml.Node] = {}
@@ -66,7 +66,7 @@ def mapping(
 
 
 def _merged(node: yaml.MappingNode, name: str, value: yaml.Node) -> bool:
-    """Whether an earlier entry came from a merge key, which the mapping's own key replaces: it was written elsewhere."""
+    """Whether an earlier entry came from a merge key. It may be replaced: the key was not written twice in this mapping."""
     first = next(item for key, item in node.value if key.value == name)
     return not (node.start_mark.index <= first.start_mark.index <= node.end_mark.index)
 
@@ -78,7 +78,7 @@ def text(node: yaml.Node, where: str) -> str:
 
 
 def texts(node: yaml.Node | None, where: str, *, or_one: bool = False) -> tuple[str, ...]:
-    """A sequence of texts, empty when the key has no value; with `or_one` also a text alone."""
+    """A sequence of texts, empty if the key has no value. With `or_one`, a single text is a sequence of one."""
     if node is None or is_empty(node):
         return ()
     if or_one and isinstance(node, yaml.ScalarNode):
@@ -89,7 +89,7 @@ def texts(node: yaml.Node | None, where: str, *, or_one: bool = False) -> tuple[
 
 
 def flag(node: yaml.Node | None, where: str) -> bool:
-    """yes or no; no when the key is absent."""
+    """yes or no; no if the key is absent."""
     if node is None or is_empty(node):
         return False
     value = text(node, where).lower()

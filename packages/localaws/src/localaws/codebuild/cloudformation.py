@@ -29,7 +29,7 @@ _PROPERTIES = frozenset(
         "ConcurrentBuildLimit",
     }
 )
-# What a property becomes that was taken out of the template: UpdateProject leaves alone what it is not given.
+# The value of a property that was removed from the template. UpdateProject keeps settings that it does not receive.
 _ABSENT: Mapping[str, Any] = {
     "description": "",
     "secondaryArtifacts": [],

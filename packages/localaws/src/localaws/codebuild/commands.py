@@ -1,4 +1,4 @@
-"""The buildspec's commands, phase by phase, in the build's one shell."""
+"""Runs the buildspec's commands, phase by phase, in the build's shell."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,7 +14,7 @@ _KILLED = 128 + 9
 
 
 class Commands:
-    """`check` raises Halted when the build is to end; the running command then gets `grace_s()` before everything is killed."""
+    """`check` raises Halted if the build must end. The running command then has `grace_s()` to end before it is killed."""
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class Commands:
         )
 
     def run(self, name: str) -> None:
-        """The commands of a phase up to the first that fails, then all of its `finally`. Raises PhaseFailed for the first failure."""
+        """Run the commands of a phase up to the first failure, then all of its `finally`. Raises PhaseFailed for the first failure."""
         self._log.container(f"Entering phase {name.upper()}")
         phase, failure = self._spec.phases.get(name, Phase()), None
         for command in phase.commands:
@@ -48,12 +48,12 @@ class Commands:
             raise failure
 
     def export(self, names: list[str]) -> list[dict[str, str]]:
-        """What these variables are now; those that are not set are left out. The whole environment is kept for `final_environment`."""
+        """The current values of these variables, without those that are not set. Saves the environment for `final_environment`."""
         self._quietly(self._space.exporting(names))
         return self._space.exported(names)
 
     def evaluated(self, text: str) -> str:
-        """The text as the shell makes it, for example `site-$(date +%F)`."""
+        """The text after the shell's expansion, for example of `site-$(date +%F)`."""
         path = self._space.folder / "evaluated"
         path.unlink(missing_ok=True)
         escaped = text.replace("\\", "\\\\").replace('"', '\\"')
@@ -61,11 +61,11 @@ class Commands:
         return path.read_text() if path.exists() else text
 
     def end(self) -> None:
-        """Kills whatever the commands left running. The second time nothing happens."""
+        """Kill all processes that the commands left running. A second call has no effect."""
         self._shell.end()
 
     def _command(self, command: str) -> PhaseFailed | None:
-        """None if the command succeeds. Raises Halted when the build is ended while it runs."""
+        """Run one command. Returns its failure, or None if it succeeds. Raises Halted if the build ends while it runs."""
         self._log.container(f"Running command {command}")
         try:
             code = self._shell.run(command, self._watch)
@@ -89,7 +89,7 @@ class Commands:
             raise
 
     def _quietly(self, script: str) -> None:
-        """Runs lines of the engine's own in the build's shell, unless that is gone."""
+        """Run CodeBuild's own lines in the build's shell, if the shell still exists."""
         try:
             self._shell.run(f"{{ {script}\n}} 2>/dev/null", self._watch)
         except ShellEnded:

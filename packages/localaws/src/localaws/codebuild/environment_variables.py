@@ -1,4 +1,4 @@
-"""A build's environment variables: which declaration wins, what the references stand for, what must not be shown.
+"""A build's environment variables: the order of declarations, the values of references, and the secrets to mask.
 
 Source: AWS CodeBuild User Guide, "Environment variables in build environments" and `env` in the buildspec reference.
 """
@@ -15,7 +15,7 @@ from localaws.codebuild.phase_failures import PhaseFailed, described
 
 PLAINTEXT, PARAMETER_STORE, SECRETS_MANAGER = "PLAINTEXT", "PARAMETER_STORE", "SECRETS_MANAGER"
 
-# Only the engine sets these; a user's value would be a lie about the build.
+# Only CodeBuild sets these. A user's value would give wrong information about the build.
 RESERVED = frozenset(
     {
         "CODEBUILD_BUILD_ARN",
@@ -38,7 +38,7 @@ _PARAMETER_ERROR, _SECRET_ERROR = "Decrypted Variables Error", "Secrets Manager 
 
 @dataclass(frozen=True, kw_only=True)
 class Declared:
-    """A variable before it is looked up: `value` is the text itself or the reference to it."""
+    """A declared variable. `value` is the text itself, or a reference to a parameter or a secret."""
 
     name: str
     kind: str
@@ -47,7 +47,7 @@ class Declared:
 
 @dataclass(frozen=True, kw_only=True)
 class Secret:
-    """`secret-id:json-key:version-stage:version-id`, where the id may be an ARN and the rest may be left out."""
+    """`secret-id:json-key:version-stage:version-id`. The id may be an ARN; the other parts are optional."""
 
     secret_id: str
     json_key: str
@@ -56,7 +56,7 @@ class Secret:
 
 
 def declared(buildspec: Buildspec, given: Sequence[Mapping[str, str]]) -> list[Declared]:
-    """The declarations that win: `given` (the project's, overridden by StartBuild's) before the buildspec's."""
+    """The effective declarations: `given` (the project's with StartBuild's overrides) before the buildspec's."""
     groups = ((PLAINTEXT, buildspec.variables), (PARAMETER_STORE, buildspec.parameter_store), (SECRETS_MANAGER, buildspec.secrets_manager))
     found = {name: Declared(name=name, kind=kind, value=value) for kind, group in groups for name, value in group.items()}
     found |= {item["name"]: Declared(name=item["name"], kind=item.get("type", PLAINTEXT), value=item["value"]) for item in given}
@@ -64,13 +64,13 @@ def declared(buildspec: Buildspec, given: Sequence[Mapping[str, str]]) -> list[D
 
 
 def merged(project: Sequence[Mapping[str, str]], override: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
-    """The project's variables with StartBuild's put over them, each with its type."""
+    """The project's variables with StartBuild's overrides, each with its type."""
     found = {item["name"]: {"type": PLAINTEXT, **item} for item in (*project, *override)}
     return list(found.values())
 
 
 def resolve(variables: Sequence[Declared], client: Callable[[str], Any]) -> dict[str, str]:
-    """The values, fetched under the build's role. Raises PhaseFailed with AWS's text and the name of what could not be had."""
+    """The values, read under the build's role. Raises PhaseFailed with AWS's text and the name of the parameter or secret."""
     return {variable.name: _value(variable, client) for variable in variables}
 
 
@@ -106,7 +106,7 @@ def _secret(secretsmanager: Any, reference: str) -> str:
     version = {"VersionStage": secret.version_stage, "VersionId": secret.version_id}
     answer = secretsmanager.get_secret_value(SecretId=secret.secret_id, **{name: value for name, value in version.items() if value})
     if "SecretString" not in answer:
-        raise PhaseFailed(_SECRET_ERROR, f"the secret {secret.secret_id} holds no text")
+        raise PhaseFailed(_SECRET_ERROR, f"the secret {secret.secret_id} has no text value")
     text = str(answer["SecretString"])
     if not secret.json_key:
         return text

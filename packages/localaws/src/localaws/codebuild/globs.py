@@ -1,4 +1,4 @@
-"""The paths that a buildspec's globs choose: `*` within one name, `**` over any number of folders, hidden files included."""
+"""Matches a buildspec's globs: `*` within one name, `**` for any number of folders, hidden files included."""
 
 import os
 import re
@@ -7,16 +7,16 @@ from pathlib import Path, PurePosixPath
 
 
 class NothingMatches(ValueError):
-    """No folder or file is there; the text is AWS's."""
+    """No folder or file matches. The text is AWS's."""
 
 
 def expand(pattern: str, variables: Mapping[str, str]) -> str:
-    """$NAME and ${NAME} replaced by the build's environment; what is not set becomes nothing, as in a shell."""
+    """The text with $NAME and ${NAME} replaced by the build's environment. A variable that is not set becomes empty, as in a shell."""
     return re.sub(r"\$(?:\{(\w+)\}|(\w+))", lambda match: variables.get(match[1] or match[2], ""), pattern)
 
 
 def base_directories(root: Path, pattern: str) -> list[Path]:
-    """The folders below `root` that the pattern names. Raises NothingMatches."""
+    """The folders below `root` that the pattern matches. Raises NothingMatches."""
     relative = _relative(root, pattern)
     if relative == ".":
         return [root]
@@ -28,7 +28,7 @@ def base_directories(root: Path, pattern: str) -> list[Path]:
 
 
 def matching(base: Path, patterns: Sequence[str], exclude: Sequence[str] = ()) -> list[str]:
-    """The files below `base`, as sorted relative POSIX paths, that a pattern chooses and none excludes."""
+    """The files below `base` that one of the patterns matches and none excludes, as sorted relative POSIX paths."""
     wanted = [_compiled(_relative(base, pattern)) for pattern in patterns]
     unwanted = [_compiled(_relative(base, pattern)) for pattern in exclude]
     return sorted(
@@ -39,7 +39,7 @@ def matching(base: Path, patterns: Sequence[str], exclude: Sequence[str] = ()) -
 
 
 def _relative(root: Path, pattern: str) -> str:
-    """The pattern relative to the root; one that leads elsewhere stays as it is and matches nothing."""
+    """The pattern relative to the root. A pattern for another place stays as it is and matches nothing."""
     if pattern.startswith("/"):
         for known in {str(root), str(root.resolve())}:
             if pattern == known or pattern.startswith(f"{known}/"):
@@ -61,7 +61,7 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 
 
 def _name(part: str) -> str:
-    """One name's pattern: `*`, `?`, `[...]` and `{a,b}`."""
+    """The regular expression for one name: `*`, `?`, `[...]` and `{a,b}`."""
     written, index = "", 0
     while index < len(part):
         letter = part[index]
@@ -89,7 +89,7 @@ def _folders(root: Path) -> Iterator[str]:
 
 
 def _files(root: Path) -> Iterator[str]:
-    """Files and links; what a link to a folder holds is not looked into."""
+    """All files and links. Links to folders are not followed."""
     for folder, folders, names in os.walk(root):
         links = [name for name in folders if (Path(folder) / name).is_symlink()]
         yield from ((Path(folder) / name).relative_to(root).as_posix() for name in (*names, *links))

@@ -1,4 +1,4 @@
-"""JUnit's XML as CodeBuild's test cases.
+"""Reads JUnit XML into CodeBuild's test cases.
 
 Source: the JUnit XML format as pytest and Surefire write it; the statuses are those of CodeBuild's API reference, TestCase.
 """
@@ -26,7 +26,7 @@ class TestCase(TypedDict):
 def read(path: Path, shown_path: str) -> list[TestCase]:
     """The file's test cases. Raises ValueError for a file that is no JUnit XML."""
     data = path.read_bytes()
-    if b"<!DOCTYPE" in data or b"<!ENTITY" in data:  # entities can grow without bounds
+    if b"<!DOCTYPE" in data or b"<!ENTITY" in data:  # entities of a document type can expand without limit
         raise ValueError(f"{shown_path}: a document type is not allowed")
     try:
         return _cases(ElementTree.fromstring(data), shown_path)

@@ -1,4 +1,4 @@
-"""A build's output artifacts: chosen by the buildspec, stored where the project (or the pipeline) says.
+"""A build's output artifacts: the buildspec chooses the files, the project (or the pipeline) the location.
 
 Source: AWS CodeBuild API reference, ProjectArtifacts, for how name, path and namespace make the key.
 """
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def chosen(artifact: Artifact, root: Path, variables: Mapping[str, str]) -> list[Entry]:
-    """The files of an artifact with their names in it. Raises NothingMatches with AWS's text."""
+    """The files of an artifact, with their names in it. Raises NothingMatches with AWS's text."""
     found: dict[str, Path] = {}
     for base in globs.base_directories(root, globs.expand(artifact.base_directory, variables)):
         patterns, excluded = ([globs.expand(item, variables) for item in items] for items in (artifact.files, artifact.exclude_paths))
@@ -31,7 +31,7 @@ def chosen(artifact: Artifact, root: Path, variables: Mapping[str, str]) -> list
 
 
 def place_of(settings: Mapping[str, Any], *, build_uuid: str, name: str | None, s3_prefix: str | None) -> Location:
-    """Where an S3 artifact goes: path, build id and name of the settings, of which `name` and `s3_prefix` may come from the buildspec."""
+    """The location of an S3 artifact, from path, build id and name. `name` and `s3_prefix` of the buildspec override the settings."""
     given = name if settings.get("overrideArtifactName") and name else settings.get("name", "")
     in_namespace = settings.get("namespaceType", "NONE") == "BUILD_ID"
     parts = [s3_prefix if in_namespace and s3_prefix else "", settings.get("path", ""), build_uuid if in_namespace else "", given]
@@ -49,7 +49,7 @@ def upload(
     scratch: Path,
     encryption: Encryption,
 ) -> dict[str, Any]:
-    """Stores the files, zipped or one by one; gives what the build shows of the artifact. Raises PhaseFailed."""
+    """Store the files, as a zip archive or one by one. Returns the build's description of the artifact. Raises PhaseFailed."""
     encryption = {} if settings.get("encryptionDisabled") else encryption
     shown: dict[str, Any] = {"location": place.arn, "encryptionDisabled": bool(settings.get("encryptionDisabled"))}
     if "artifactIdentifier" in settings:

@@ -1,9 +1,9 @@
-"""A build's settings: the project's, with what StartBuild puts in their place.
+"""A build's settings: the project's, with StartBuild's overrides.
 
-CodePipeline hands its artifacts to a project of source type CODEPIPELINE this way, since the real service's own way is not public:
+CodePipeline passes its artifacts to a project of source type CODEPIPELINE by overrides, because AWS does not document its own way:
 `sourceTypeOverride` S3 with `sourceLocationOverride` bucket/key, `secondarySourcesOverride`, `artifactsOverride` of type S3 (location,
 path, name, packaging ZIP) or NO_ARTIFACTS, `secondaryArtifactsOverride`, `encryptionKeyOverride`, and `sourceVersion` for the revision.
-Its role session is named `codepipeline-<pipeline>`, and `rule-<rule>` when an event started it: the build's initiator is made from it.
+The build's initiator comes from the name of the role session: `codepipeline-<pipeline>`, or `rule-<rule>` if an event started the build.
 """
 
 import re
@@ -39,13 +39,13 @@ def is_from_pipeline(project: Mapping[str, Any]) -> bool:
 
 
 def settings_of(project: Mapping[str, Any], request: Mapping[str, Any]) -> dict[str, Any]:
-    """Everything that the build is. Raises AwsError for a combination that cannot run."""
+    """All settings of the build. Raises AwsError for a combination that cannot run."""
     settings = {name: project[name] for name in _COPIED if name in project}
     settings |= {name: request[member] for member, name in _REPLACED.items() if member in request}
     if is_from_pipeline(project) and request.get("secondarySourcesVersionOverride"):
         raise invalid("secondarySourcesVersionOverride is not honoured for a project with source type CODEPIPELINE")
     settings["source"] = _source(project["source"], request)
-    if settings["artifacts"]["type"] == "CODEPIPELINE":  # an action without output artifacts
+    if settings["artifacts"]["type"] == "CODEPIPELINE":  # the pipeline's action has no output artifacts
         settings["artifacts"] = {"type": "NO_ARTIFACTS"}
     environment = dict(project["environment"])
     environment |= {name: request[member] for member, name in _ENVIRONMENT.items() if member in request}
@@ -77,7 +77,9 @@ def _source(source: Mapping[str, Any], request: Mapping[str, Any]) -> dict[str, 
     if "buildspecOverride" in request:
         found["buildspec"] = request["buildspecOverride"]
     if found["type"] == "CODEPIPELINE":
-        raise invalid("Cannot start a build of a project with source type CODEPIPELINE: its pipeline does, or give sourceTypeOverride")
+        raise invalid(
+            "A project with source type CODEPIPELINE is built by its pipeline. To start a build yourself, give sourceTypeOverride"
+        )
     return found
 
 

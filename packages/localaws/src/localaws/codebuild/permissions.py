@@ -1,4 +1,4 @@
-"""CodeBuild's projects and report groups in what its operations ask of IAM."""
+"""The permissions that CodeBuild's operations need on projects and report groups."""
 
 from collections.abc import Callable, Iterable
 
@@ -13,7 +13,7 @@ def anywhere(action: str) -> Asked:
 
 
 def on_projects(action: str, names: Callable[[Members], Iterable[str]], *, tags_of: TagsOf, role: str | None = None) -> Asked:
-    """The action on projects; PassRole when the request's member `role` gives the build a role."""
+    """The action on projects, and iam:PassRole if the request's member `role` gives the build a role."""
 
     def arns(caller: Caller, request: Members) -> list[str]:
         return [project_arn(project_name(given), account=caller.account, region=caller.region) for given in names(request)]
@@ -25,7 +25,7 @@ def on_projects(action: str, names: Callable[[Members], Iterable[str]], *, tags_
 
 
 def on_report_groups(action: str, groups: Callable[[Members], Iterable[str]]) -> Asked:
-    """The action on report groups, which are given by name or ARN, or by the ARN of one of their reports."""
+    """The action on report groups. A request gives their names or ARNs, or the ARN of one of their reports."""
 
     def arns(caller: Caller, request: Members) -> list[str]:
         return [report_group_arn(given, account=caller.account, region=caller.region) for given in groups(request)]
@@ -34,7 +34,7 @@ def on_report_groups(action: str, groups: Callable[[Members], Iterable[str]]) ->
 
 
 def project_name(given: str) -> str:
-    """Of a project's name or ARN, or of a build's id or ARN."""
+    """The project's name, from a project's name or ARN, or from a build's id or ARN."""
     return given.rpartition("/")[2].partition(":")[0]
 
 

@@ -1,4 +1,4 @@
-"""How a phase ends badly."""
+"""The exceptions that end a phase."""
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -6,7 +6,7 @@ from localaws.codebuild.phases import FAILED
 
 
 class PhaseFailed(Exception):
-    """The phase failed; `status_code` and the text become its context, as BatchGetBuilds shows them."""
+    """The phase failed. `status_code` and the text become its context in BatchGetBuilds."""
 
     status = FAILED
 
@@ -16,7 +16,7 @@ class PhaseFailed(Exception):
 
 
 class Halted(PhaseFailed):
-    """The build was ended from outside: stopped, timed out, or the local AWS goes down."""
+    """The build must end: it was stopped, it timed out, or the local AWS shuts down."""
 
     def __init__(self, status: str, status_code: str, message: str) -> None:
         super().__init__(status_code, message)
@@ -24,7 +24,7 @@ class Halted(PhaseFailed):
 
 
 def described(error: ClientError | BotoCoreError) -> str:
-    """AWS's code and text as CodeBuild quotes them."""
+    """An AWS error's code and text, as CodeBuild quotes them."""
     if isinstance(error, ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         return f"{error.response['Error']['Code']}: {error.response['Error']['Message']} status code: {status}"

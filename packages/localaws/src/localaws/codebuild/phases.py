@@ -1,4 +1,4 @@
-"""Which phase follows which, and whether the build succeeds: AWS's phase transitions as one table.
+"""AWS's phase transitions as a table, and the build's status from the statuses of its phases.
 
 Source: AWS CodeBuild User Guide, "Build phase transitions" and `on-failure` in the buildspec reference.
 """
@@ -21,12 +21,12 @@ ORDER = (
     "COMPLETED",
 )
 
-# Where a failed phase leads. A phase that is not here leads to FINALIZING, because nothing after it could work.
+# The phase after a failed one. For all others it is FINALIZING, because no later phase could work.
 _AFTER_FAILURE: Mapping[str, str] = {"BUILD": "POST_BUILD", "POST_BUILD": "UPLOAD_ARTIFACTS", "FINALIZING": "COMPLETED"}
 
 
 def following(phase: str, *, failed: bool, on_failure: str | None = None) -> str:
-    """The phase after this one. `on_failure` is what the buildspec says about a phase with commands."""
+    """The phase after this one. `on_failure` is the buildspec's setting for a phase with commands."""
     if not failed or on_failure == "CONTINUE":
         return ORDER[ORDER.index(phase) + 1]
     if on_failure == "ABORT":
@@ -35,9 +35,9 @@ def following(phase: str, *, failed: bool, on_failure: str | None = None) -> str
 
 
 def outcome(phases: Sequence[tuple[str, str]]) -> str:
-    """The build's status from (phase, status) of all its phases: what stopped it, else FAILED if any phase failed.
+    """The build's status from (phase, status) of all its phases: the status that stopped it, or FAILED if a phase failed.
 
-    CONTINUE lets later phases run; it does not make a failed phase good.
+    CONTINUE only lets later phases run. The build still fails.
     """
     statuses = [status for _, status in phases]
     return next((status for status in (FAULT, STOPPED, TIMED_OUT, FAILED) if status in statuses), SUCCEEDED)

@@ -1,4 +1,4 @@
-"""What of a project and of StartBuild is honoured. Everything else is refused by its name, before anything is made."""
+"""Refuses settings of a project and of StartBuild that are not honoured, by name, before anything is created."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -12,7 +12,7 @@ from localaws.kit.service import AwsError
 
 INVALID = "InvalidInputException"
 
-# Images whose tools a build may expect here: Amazon's own general ones. No image is run; a build runs on this machine.
+# Amazon's general images, whose usual tools a build finds here. The local AWS runs no image: a build runs on this machine.
 _IMAGE = re.compile(r"aws/codebuild/(standard|amazonlinux2?-x86_64-standard|amazonlinux2?-aarch64-standard):\d+\.\d+(-\d\d\.\d\d\.\d\d)?")
 _COMPUTE = only("BUILD_GENERAL1_SMALL", "BUILD_GENERAL1_MEDIUM", "BUILD_GENERAL1_LARGE", "BUILD_GENERAL1_XLARGE", "BUILD_GENERAL1_2XLARGE")
 
@@ -62,7 +62,7 @@ PROJECT: Mapping[str, Honoured] = {
     "environment": {
         "type": only("LINUX_CONTAINER"),
         "image": ANY,  # see check_image
-        "computeType": _COMPUTE,  # recorded only: the build has this machine
+        "computeType": _COMPUTE,  # recorded only: the build runs on this machine
         "environmentVariables": _VARIABLES,
         "privilegedMode": only(False),
         "imagePullCredentialsType": only("CODEBUILD"),
@@ -117,7 +117,7 @@ def check_members(request: Mapping[str, Any], honoured: Mapping[str, Honoured]) 
 
 
 def check_project(project: Mapping[str, Any]) -> None:
-    """What makes a project that cannot build. Raises AwsError."""
+    """Check a project. Raises AwsError for settings with which it could not build."""
     check_source(project["source"])
     _check_identified(project.get("secondarySources", []), "sourceIdentifier", "secondary source")
     for source in project.get("secondarySources", []):
@@ -163,7 +163,7 @@ def check_variables(variables: Iterable[Mapping[str, str]]) -> None:
 
 
 def _check_identified(items: Iterable[Mapping[str, Any]], member: str, what: str) -> None:
-    """A pipeline names them by its artifacts, which may have hyphens."""
+    """Check the identifiers. They may contain hyphens, because a pipeline uses the names of its artifacts."""
     seen: set[str] = set()
     for item in items:
         identifier = item.get(member, "")

@@ -1,4 +1,4 @@
-"""Report groups and test reports: what JUnit files of builds said."""
+"""Report groups and test reports from the JUnit files of builds."""
 
 import time
 import uuid
@@ -25,7 +25,7 @@ _MAX_REPORTS = 500
 
 
 class Reports:
-    """Groups and reports by ARN; times in seconds."""
+    """Report groups and reports by ARN. Times are in seconds."""
 
     def __init__(self, host: Host, lock: RLock) -> None:
         self._host, self._lock = host, lock
@@ -41,7 +41,7 @@ class Reports:
             return {"reportGroup": _timed(self.add_group(**request))}
 
     def add_group(self, name: str, **members: Any) -> Members:
-        """A new group for tests, or the one of this name."""
+        """The group of this name; a new group for tests if there is none."""
         arn, now = self.group_arn(name), time.time()
         given = {"type": "TEST", "exportConfig": {"exportConfigType": "NO_EXPORT"}, **members}
         with self._lock:
@@ -159,7 +159,7 @@ class Reports:
 
 
 def _directed(items: list[str], request: Members, default: str) -> list[str]:
-    """Items that are in ascending order, in the order that the request asks for."""
+    """The items, which are in ascending order, in the request's order."""
     return items[::-1] if request.get("sortOrder", default) == "DESCENDING" else items
 
 

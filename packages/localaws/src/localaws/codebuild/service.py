@@ -10,13 +10,12 @@ from localaws.codebuild.permissions import anywhere, on_projects, on_report_grou
 from localaws.codebuild.reports import Reports
 from localaws.kit.service import Caller, Host, Members, Operation
 
-# What a command gets between SIGTERM and SIGKILL when its build is stopped or runs out of time. AWS documents no signal at all:
-# a build must not depend on it.
+# The time between SIGTERM and SIGKILL when a build is stopped or times out. AWS documents no signal, so builds must not depend on it.
 _GRACE_S = 10.0
 
 
 class CodeBuild:
-    """`name` is botocore's. `minute_s` is how long a minute of the projects' time limits is."""
+    """`name` is botocore's. `minute_s` is the length of a minute of the projects' time limits."""
 
     name = "codebuild"
 

@@ -1,7 +1,7 @@
-"""The one shell of a build: all commands of all phases run in it, so that folder, variables and functions last.
+"""The shell of a build. All commands of all phases run in it, so they share folder, variables and functions.
 
-A command may end the shell (`exit`, `set -e`). Then that is the command's exit code, and the next command finds a new shell with the old
-one's folder, variables and (in bash) functions: processes left in the background live on, as they do in a container.
+If a command ends the shell (`exit`, `set -e`), the shell's exit code is the command's. The next command runs in a new shell with the
+folder, variables and (in bash) functions of the old one. Background processes continue, as in a container.
 """
 
 import os
@@ -15,7 +15,7 @@ from localaws.kit.child_process import Child
 
 _POLL_S = 0.05
 
-# Starts shell after shell. It outlives SIGTERM, so that the running command may take its time to end.
+# Starts one shell after the other. It ignores SIGTERM, so that the running command can end by itself.
 _LOOP = """\
 trap : TERM
 umask 022
@@ -25,8 +25,8 @@ while :; do
 done
 """
 
-# Takes the names of scripts from one pipe and gives their exit codes to another. Its own doings are kept out of `set -x`.
-# On SIGTERM it lets the running program end, and nothing follows.
+# Reads the paths of scripts from one pipe and writes their exit codes to another. `set -x` does not show its own commands.
+# On SIGTERM it waits for the running program and then exits.
 _DRIVER = """\
 {{
   _codebuild=$1; shift
@@ -40,7 +40,7 @@ while {{ IFS= read -r _codebuild_script <"$_codebuild/scripts"; }} 2>/dev/null; 
   {{ echo "$?" >"$_codebuild/results"; }} 2>/dev/null
 done
 """
-# Everything but the shell's constants, which it would refuse to take back.
+# Saves everything except read-only variables, which a shell cannot set again.
 _SAVE = {
     "bash": r"""{ declare -p | grep -v "^declare -[A-Za-z]*r"; declare -f; } >"$_codebuild/state" 2>/dev/null""",
     "sh": r"""{ export -p; set | grep -vE "^(BASHOPTS|BASH_VERSINFO|EUID|PPID|SHELLOPTS|UID)="; } >"$_codebuild/state" 2>/dev/null""",
@@ -48,11 +48,11 @@ _SAVE = {
 
 
 class ShellEnded(Exception):
-    """The shell and its guard are gone: somebody killed them, or the machine had no memory left."""
+    """The shell's processes no longer exist: they were killed, by a user or for lack of memory."""
 
 
 class Shell:
-    """`program` is the path of bash or of sh. `folder` (made here) holds pipes and scripts; what commands print is appended to `output`."""
+    """`program` is the path of bash or sh. `folder` is created for pipes and scripts. The commands' output is appended to `output`."""
 
     def __init__(self, program: str, *, folder: Path, cwd: Path, environment: Mapping[str, str], output: Path) -> None:
         self._folder, self._count, self._ended = folder, 0, False
@@ -63,16 +63,16 @@ class Shell:
         (folder / "cwd").write_text(f"{cwd}\n")
         for name in ("scripts", "results"):
             os.mkfifo(folder / name)
-        # Both ends are held open, so that neither side ever waits for the other to open its own.
+        # Opening both ends here keeps both sides from waiting for the other to open its end.
         self._scripts = os.open(folder / "scripts", os.O_RDWR)
         self._results = os.open(folder / "results", os.O_RDWR)
         command = ["/bin/sh", "-c", _LOOP, "codebuild", program, str(folder)]
         self._child = Child(command, cwd=folder, output=output, pidfile=folder / "pid", environment={})
 
     def run(self, command: str, watch: Callable[[], None]) -> int:
-        """The exit code. `watch` is called often while the command runs; what it raises goes to the caller, and the command goes on.
+        """Run a command and return its exit code. `watch` is called often while it runs. Raises ShellEnded.
 
-        Raises ShellEnded.
+        An exception of `watch` reaches the caller; the command continues.
         """
         if self._ended:
             raise ShellEnded
@@ -86,7 +86,7 @@ class Shell:
         return code
 
     def end(self, grace_s: float = 0.0) -> None:
-        """Asks the running command to end and gives it `grace_s`; then kills everything that the build started. It may be called again."""
+        """Send SIGTERM to the running command, wait up to `grace_s`, then kill all processes of the build. A second call has no effect."""
         if grace_s > 0 and not self._ended and self._child.wait(0) is None:
             self._child.terminate()
             deadline = time.monotonic() + grace_s
@@ -107,7 +107,7 @@ class Shell:
             os.close(self._results)
 
     def _result(self) -> int | None:
-        """The exit code of the running command, or None after a moment's wait."""
+        """The exit code of the running command, or None if it still runs after _POLL_S."""
         if select.select([self._results], [], [], _POLL_S)[0]:
             return int(os.read(self._results, 64).split()[0])
         if self._child.wait(0) is not None:

@@ -1,4 +1,4 @@
-"""The folder of one build, and what its shell finds there: sources, variables, files to be kept."""
+"""The folder of one build: sources, environment variables, files to store."""
 
 import shlex
 import sys
@@ -13,7 +13,7 @@ from localaws.kit.service import Credentials
 
 
 class Workspace:
-    """Everything below `folder` is gone after the build."""
+    """The folder of one build. It is deleted after the build."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -24,11 +24,11 @@ class Workspace:
         return self.folder / "src" / f"{index:02}"
 
     def environment(self, build: Build, sources: Sequence[Fetched], given: Mapping[str, str], *, aws: Mapping[str, str]) -> dict[str, str]:
-        """The shell's variables: the machine's, then AWS's, then the user's, then those that CodeBuild alone sets."""
+        """The shell's variables: the machine's, then AWS's, then the user's, then those that only CodeBuild sets."""
         return {**build_machine.environment(self.folder), **aws, **given, **_own(build, sources)}
 
     def exporting(self, names: Sequence[str]) -> str:
-        """A script that writes down what the shell's variables are at its end; those that are not set leave no file."""
+        """A script that writes each variable's value to a file. A variable that is not set gets no file."""
         self.exports.mkdir(exist_ok=True)
         lines = [f'if [ "${{{name}+x}}" ]; then printf %s "${name}" >{shlex.quote(str(self.exports / name))}; fi' for name in names]
         dump = "import os, sys; sys.stdout.buffer.write(b'\\0'.join(k + b'=' + v for k, v in os.environb.items()))"
@@ -40,7 +40,7 @@ class Workspace:
         return [{"name": name, "value": path.read_text(errors="replace")} for name, path in paths.items() if path.exists()]
 
     def final_environment(self) -> dict[str, str]:
-        """The environment that the last command left."""
+        """The shell's environment after the last command."""
         path = self.folder / "environment"
         if not path.exists():
             return {}
@@ -49,7 +49,7 @@ class Workspace:
 
 
 def aws_variables(endpoint_url: str, region: str, credentials: Credentials) -> dict[str, str]:
-    """What makes any AWS tool in the build use the local AWS as the project's role. The role's session lasts for twelve hours."""
+    """The variables that point AWS tools to the local AWS, as the project's role. The role's session lasts twelve hours."""
     return {
         "AWS_ENDPOINT_URL": endpoint_url,
         "AWS_REGION": region,
@@ -78,7 +78,7 @@ def _own(build: Build, sources: Sequence[Fetched]) -> dict[str, str]:
         found["CODEBUILD_RESOLVED_SOURCE_VERSION"] = build.resolved_source_version
     for source in sources:
         suffix = f"_{source.identifier}" if source.identifier else ""
-        if "-" in suffix:  # no shell has variables with such names
+        if "-" in suffix:  # a shell cannot have variables with such names
             continue
         found[f"CODEBUILD_SRC_DIR{suffix}"] = str(source.folder)
         if source.location:

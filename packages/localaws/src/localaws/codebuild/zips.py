@@ -1,4 +1,4 @@
-"""Zip archives of sources, artifacts and caches: file modes and links are kept, nothing leaves the target folder."""
+"""Packs and unpacks zip archives of sources, artifacts and caches. File modes and links are kept; no entry can leave the target folder."""
 
 import hashlib
 import os
@@ -18,7 +18,7 @@ class Entry:
 
 
 def pack(entries: Iterable[Entry], archive: Path, *, keep_symlinks: bool = False, compress: bool = True) -> None:
-    """Writes the archive. Links are stored as links or as what they point to; a link to a folder is left out unless links are kept."""
+    """Write the archive. With `keep_symlinks` a link stays a link. Otherwise it is stored as its target; links to folders are left out."""
     method = zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED
     with zipfile.ZipFile(archive, "w", method, compresslevel=1 if compress else None, strict_timestamps=False) as file:
         for entry in entries:
@@ -31,14 +31,14 @@ def pack(entries: Iterable[Entry], archive: Path, *, keep_symlinks: bool = False
 
 
 def unpack(archive: Path, target: Path) -> None:
-    """Raises ValueError for what is no zip archive, or has an entry that would lie outside of the target."""
+    """Unpack the archive. Raises ValueError if it is not a zip archive, or if an entry would leave the target folder."""
     root = target.resolve()
     try:
         with zipfile.ZipFile(archive) as file:
             for info in file.infolist():
                 place = target / info.filename
                 if not place.resolve().is_relative_to(root):
-                    raise ValueError(f"the archive's entry {info.filename!r} lies outside of it")
+                    raise ValueError(f"the archive's entry {info.filename!r} would be outside of the target folder")
                 _extract(file, info, place, root)
     except zipfile.BadZipFile as error:
         raise ValueError(f"not a zip archive: {error}") from error
@@ -53,7 +53,7 @@ def _extract(file: zipfile.ZipFile, info: zipfile.ZipInfo, place: Path, root: Pa
     if stat.S_ISLNK(mode):
         destination = file.read(info).decode()
         if not (place.parent / destination).resolve().is_relative_to(root):
-            raise ValueError(f"the archive's link {info.filename!r} leads outside of it")
+            raise ValueError(f"the archive's link {info.filename!r} would point outside of the target folder")
         place.symlink_to(destination)
         return
     with file.open(info) as source, place.open("wb") as copy:
@@ -64,7 +64,7 @@ def _extract(file: zipfile.ZipFile, info: zipfile.ZipInfo, place: Path, root: Pa
 
 
 def digests(path: Path) -> dict[str, str]:
-    """The digests that a build shows of its artifact."""
+    """The digests of an artifact in the build's description."""
     sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
     with path.open("rb") as file:
         while block := file.read(1 << 20):

@@ -1,6 +1,6 @@
-"""CodeConnections of the local AWS: connections, whose handshake is simulated, and the folders that stand for repositories.
+"""CodeConnections of the local AWS: connections with a simulated handshake, and local folders in place of repositories.
 
-`repositories.register` says which folder is which repository.
+`repositories.register` assigns a folder to a repository.
 """
 
 from typing import TYPE_CHECKING, Any

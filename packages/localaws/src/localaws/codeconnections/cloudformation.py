@@ -8,7 +8,7 @@ from localaws.kit.tags import as_list, tags_in
 
 
 def _connection(service: str) -> ResourceType:
-    """The type of the service's new or old name."""
+    """The resource type for the service's new or old name."""
 
     def described(request: ResourceRequest, arn: str) -> Provisioned:
         found = request.client(service).get_connection(ConnectionArn=arn)["Connection"]
@@ -41,7 +41,7 @@ def _connection(service: str) -> ResourceType:
     )
 
 
-# One service under two names, each with a resource type of its own.
+# The service has two names, each with its own resource type.
 RESOURCE_TYPES: Mapping[str, ResourceType] = {
     "AWS::CodeConnections::Connection": _connection("codeconnections"),
     "AWS::CodeStarConnections::Connection": _connection("codestar-connections"),

@@ -1,4 +1,4 @@
-"""Connections to providers of repositories. There is no console here, so the handshake with the provider is simulated."""
+"""Connections to providers of repositories. The handshake with the provider is simulated, because it needs AWS's console."""
 
 import uuid
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ _MAX_TAGS = 200
 
 @dataclass(kw_only=True)
 class Connection:
-    """It is AVAILABLE from the start, where AWS has PENDING until somebody has completed the handshake in the console."""
+    """A connection. It is AVAILABLE at once; on AWS it is PENDING until a user completes the handshake in the console."""
 
     arn: str
     name: str
@@ -28,7 +28,7 @@ class Connection:
 
 
 class Connections:
-    """All connections; both names of the service see the same ones."""
+    """All connections. The service's two names share them."""
 
     def __init__(self, account: str, region: str) -> None:
         self._account, self._region = account, region
@@ -36,7 +36,7 @@ class Connections:
         self._lock = RLock()
 
     def create(self, service: str, name: str, provider: str, tags: Mapping[str, str]) -> Connection:
-        """A new connection; `service` is the name that its ARN begins with. Two may have the same name, as on AWS."""
+        """Create a connection. `service` is the service's name in its ARN. Two connections may have the same name, as on AWS."""
         arn = f"arn:aws:{service}:{self._region}:{self._account}:connection/{uuid.uuid4()}"
         connection = Connection(arn=arn, name=name, provider=provider, tags=dict(tags))
         with self._lock:
@@ -44,7 +44,7 @@ class Connections:
         return connection
 
     def get(self, arn: str) -> Connection:
-        """Raises ResourceNotFoundException."""
+        """The connection. Raises AwsError (ResourceNotFoundException)."""
         with self._lock:
             connection = self._by_id.get(arn.rpartition("/")[2])
         if connection is None or connection.arn.split(":")[3:] != arn.split(":")[3:]:

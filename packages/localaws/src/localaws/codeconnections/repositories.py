@@ -1,4 +1,4 @@
-"""Which folder stands for which repository, and what a commit of it holds. Nothing is fetched, nothing in the folder is changed."""
+"""The local folders that replace repositories, and the content of their commits. Nothing is fetched; the folders are only read."""
 
 import json
 import os
@@ -12,17 +12,17 @@ from pathlib import Path
 from localaws.kit.files import write_whole
 
 _FILE = "repositories.json"
-_TIMEOUT_S = 600  # only a git that hangs takes this long
+_TIMEOUT_S = 600  # only a git process that hangs takes this long
 _UNCOMMITTED = "Uncommitted files of the working tree"
 
 
 class RepositoryProblem(Exception):
-    """There is no such repository, branch or commit; the text says what to do."""
+    """The repository, branch or commit does not exist. The text says what to do."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Repository:
-    """A folder with a git repository; `worktree` takes what is not committed too (but for what git ignores)."""
+    """A folder with a git repository. With `worktree`, uncommitted files are included, except those that git ignores."""
 
     folder: Path
     worktree: bool = False
@@ -30,7 +30,7 @@ class Repository:
 
 @dataclass(frozen=True, kw_only=True)
 class Commit:
-    """Dates as AWS writes them; `archive` is a zip file of the commit's files, without history."""
+    """A commit. Dates have AWS's form; `archive` is a zip file of the commit's files, without history."""
 
     id: str
     message: str
@@ -41,7 +41,7 @@ class Commit:
 
 
 def register(home: Path, full_name: str, folder: Path, *, worktree: bool = False) -> None:
-    """Let `folder` stand for "owner/repository". `home` is the folder `codeconnections` of the local AWS's home; it need not run."""
+    """Use `folder` for "owner/repository". `home` is the folder `codeconnections` in the local AWS's home. The local AWS need not run."""
     known = {name: repository for name, repository in read(home).items() if name.lower() != full_name.lower()}
     known[full_name] = Repository(folder=folder.resolve(), worktree=worktree)
     record = {name: {"path": str(repository.folder), "worktree": repository.worktree} for name, repository in known.items()}
@@ -50,7 +50,7 @@ def register(home: Path, full_name: str, folder: Path, *, worktree: bool = False
 
 
 def read(home: Path) -> dict[str, Repository]:
-    """The folders by "owner/repository". A value in the file is a path, or an object with `path` and `worktree`."""
+    """The folders by "owner/repository". In the file, a value is a path, or an object with `path` and `worktree`."""
     try:
         record: Mapping[str, str | Mapping[str, object]] = json.loads((home / _FILE).read_text())
     except FileNotFoundError:
@@ -62,13 +62,13 @@ def read(home: Path) -> dict[str, Repository]:
 
 
 class Repositories:
-    """What source actions take their commits from. The file is read each time: it may change while the server runs."""
+    """The repositories of source actions. The file is read each time, because it may change while the server runs."""
 
     def __init__(self, home: Path) -> None:
         self._home = home
 
     def commit(self, full_name: str, branch: str, *, revision: str | None = None) -> Commit:
-        """The branch's last commit, or the one that `revision` names. Raises RepositoryProblem."""
+        """The branch's last commit, or the commit `revision`. Raises RepositoryProblem."""
         known = {name.lower(): repository for name, repository in read(self._home).items()}
         repository = known.get(full_name.lower())
         if repository is None:
@@ -99,7 +99,7 @@ def _resolve(folder: Path, full_name: str, branch: str, revision: str | None) ->
 
 
 def _uncommitted(folder: Path, scratch: Path) -> Commit:
-    """A commit of the working tree on top of HEAD, in an object store of its own: the same files give the same commit."""
+    """A commit of the working tree on top of HEAD, in a separate object store. The same files give the same commit."""
     objects = Path(_git(folder, "rev-parse", "--git-path", "objects").decode().strip())
     environment = {
         "GIT_INDEX_FILE": str(scratch / "index"),
@@ -151,7 +151,7 @@ class _GitFailed(Exception):
 
 
 def _git(folder: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> bytes:
-    """What git prints. The caller's own GIT_ variables (a hook sets them) would point to another repository."""
+    """git's output. It runs without the caller's GIT_ variables, because a hook sets them for another repository."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     command = ["git", "-C", str(folder), "-c", "core.fsmonitor=false", "-c", "gc.auto=0", *arguments]
     ran = subprocess.run(command, capture_output=True, env={**clean, **(environment or {})}, timeout=_TIMEOUT_S, stdin=subprocess.DEVNULL)

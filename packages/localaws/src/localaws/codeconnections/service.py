@@ -1,4 +1,4 @@
-"""The services codeconnections and codestar-connections: one and the same, under its new name and its old one."""
+"""The service CodeConnections, under its new name (codeconnections) and its old name (codestar-connections)."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ from localaws.kit.tags import as_list, tags_of_request
 
 
 class CodeConnections:
-    """`connections` is given for the second name, so that both see the same ones; the first saves them."""
+    """One name of the service. The second name gets the `connections` of the first, so that both share them; the first saves them."""
 
     def __init__(self, host: Host, *, name: str = "codeconnections", connections: Connections | None = None) -> None:
         self.name = name
@@ -44,11 +44,13 @@ class CodeConnections:
             self.connections.load_json(state.get("connections", []))
 
     def stop(self) -> None:
-        """Nothing runs."""
+        """The service has no processes or threads."""
 
     def _create(self, caller: Caller, request: Members) -> Members:
         if "HostArn" in request:
-            raise AwsError("ResourceUnavailableException", "The local AWS does not honour HostArn: it knows no installed providers.")
+            raise AwsError(
+                "ResourceUnavailableException", "The local AWS does not honour HostArn: it has no hosts for self-managed providers."
+            )
         if request.get("ProviderType") != "GitHub":
             raise AwsError(
                 "ResourceUnavailableException", f"The local AWS does not honour ProviderType {request.get('ProviderType')}, only GitHub."

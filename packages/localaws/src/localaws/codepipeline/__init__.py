@@ -1,6 +1,7 @@
-"""CodePipeline of the local AWS: executes a pipeline's own stages.
+"""CodePipeline of the local AWS: runs the stages of a pipeline.
 
-`structure` checks a declaration, `engine` moves executions, `runner` runs actions: `source`, `build`, `stacks` and `approval`.
+`structure` checks a declaration, `scheduler` moves executions through the stages, and `action_runner` runs actions: `source_action`,
+`build_action`, `cloudformation_action` and `approval_action`.
 """
 
 from typing import TYPE_CHECKING, Any

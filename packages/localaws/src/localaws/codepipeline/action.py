@@ -1,4 +1,4 @@
-"""What a provider gets when one of its actions runs, and how it answers."""
+"""The interface between the runner and a provider: an action's job, its result and its failure."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ _DENIED = "The provided role does not have permissions to perform this action. U
 
 
 class ActionFailed(Exception):
-    """The action failed; `code` is one of AWS's failure types."""
+    """The action failed. `code` is one of AWS's failure types."""
 
     def __init__(self, message: str, *, code: str = JOB_FAILED) -> None:
         super().__init__(message)
@@ -27,12 +27,12 @@ class ActionFailed(Exception):
 
 
 class Ended(Exception):
-    """The action was abandoned or the server goes down: nothing more is to be said about it here."""
+    """The action was abandoned, or the server shuts down. The provider must record nothing more."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ActionResult:
-    """How an action succeeded."""
+    """The result of an action that succeeded."""
 
     variables: Mapping[str, str] = field(default_factory=dict)
     summary: str | None = None
@@ -43,8 +43,8 @@ class ActionResult:
 class Job:
     """One run of an action.
 
-    `configuration` is resolved; `client` makes clients under the action's role; `work` is what `remember` kept before a restart.
-    `remember(work=..., external_id=..., ...)` puts fields of the action's run on record while it goes on.
+    `configuration` has its variables resolved. `client` creates clients under the action's role. `remember(work=..., external_id=..., ...)`
+    records fields of the action's run while it continues; after a restart, `work` has the recorded value.
     """
 
     pipeline: str
@@ -64,18 +64,18 @@ class Job:
     ended: Event
 
     def pause(self) -> None:
-        """Wait until it is time to ask again. Raises Ended."""
+        """Wait between two status calls. Raises Ended."""
         if self.ended.wait(POLL_S):
             raise Ended
 
     def read(self, reference: str) -> bytes:
-        """The file that "Artifact::path" names. Raises MissingFile."""
+        """The content of the file "Artifact::path". Raises MissingFile."""
         artifact, _, path = reference.partition("::")
         return self.artifacts.read(self.inputs[artifact], artifact, path)
 
 
 def failure(error: Exception) -> ActionFailed:
-    """What went wrong, as an action's error; AWS's own texts stay readable, with service and code."""
+    """The exception as an action's failure. AWS's own texts stay, with service and code."""
     if isinstance(error, ActionFailed):
         return error
     if isinstance(error, ClientError):
@@ -93,6 +93,6 @@ def failure(error: Exception) -> ActionFailed:
 
 
 def describe(error: ClientError) -> str:
-    """The text with what CodePipeline appends to it: "... (Service: S3; Status Code: 403; Error Code: AccessDenied)"."""
+    """The error's text with CodePipeline's addition: "... (Service: S3; Status Code: 403; Error Code: AccessDenied)"."""
     found, status = error.response["Error"], error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     return f"{found['Message']} ({error.operation_name}; Status Code: {status}; Error Code: {found['Code']})"

@@ -1,4 +1,4 @@
-"""Acting as the pipeline's role, or as an action's own role, which the pipeline's role assumes."""
+"""Sessions of the pipeline's role, and of an action's own role, which the pipeline's role assumes."""
 
 import re
 from typing import Any
@@ -18,7 +18,7 @@ class Sessions:
         self._sessions = RoleSessions(host, principal=PRINCIPAL)
 
     def client(self, service: str, *, pipeline: str, pipeline_arn: str, role: str, action_role: str | None = None) -> Any:
-        """A client of the role. Raises AwsError when it does not trust CodePipeline, or the pipeline's role."""
+        """A client of the role. Raises AwsError if the role does not trust CodePipeline, or the pipeline's role."""
         found = self.credentials(pipeline=pipeline, pipeline_arn=pipeline_arn, role=role, action_role=action_role)
         return self._sessions.client(service, found)
 
@@ -26,7 +26,7 @@ class Sessions:
         return self._sessions.get(role, source_arn=pipeline_arn, session_name=session_name(pipeline), then=action_role)
 
     def check(self, *, pipeline: str, pipeline_arn: str, role: str, action_roles: list[str]) -> None:
-        """Raises the InvalidStructureException with which CreatePipeline refuses roles that cannot be assumed."""
+        """Check that the roles can be assumed. Raises CreatePipeline's InvalidStructureException if not."""
         try:
             self._sessions.assume(role, source_arn=pipeline_arn, session_name=session_name(pipeline))
         except AwsError as error:
@@ -40,5 +40,5 @@ class Sessions:
 
 
 def session_name(pipeline: str) -> str:
-    """CodeBuild tells from it which pipeline started a build."""
+    """The session's name. CodeBuild reads from it which pipeline started a build."""
     return re.sub(r"[^\w+=,.@-]", "-", f"codepipeline-{pipeline}")[:64]

@@ -1,4 +1,4 @@
-"""Runs actions: a thread for each that is at work, a timer for each approval that waits."""
+"""Runs actions: one thread for each running action, one timer for each pending approval."""
 
 import logging
 import threading
@@ -21,7 +21,7 @@ _log = logging.getLogger("localaws")
 
 
 class Runner:
-    """`settle` takes the end of a run. `lock` guards the records."""
+    """Runs actions. It calls `settle` when a run ends; `lock` protects the records."""
 
     def __init__(self, host: Host, sessions: Sessions, connections: Connections, *, lock: threading.RLock, settle: Settle) -> None:
         self._host, self._sessions, self._connections = host, sessions, connections
@@ -31,13 +31,13 @@ class Runner:
         self._timers: dict[str, threading.Timer] = {}
 
     def start(self, pipeline: Pipeline, execution: PipelineExecution, run: ActionRun) -> None:
-        """Begin, or after a restart go on with, a run of an action."""
+        """Start a run of an action, or continue it after a restart."""
         ended = self._ended[run.id] = threading.Event()
         arguments = (pipeline, execution, run, ended)
         threading.Thread(target=self._run, args=arguments, name=f"action-{run.action}", daemon=True).start()
 
     def end(self, run: ActionRun) -> None:
-        """Let go of a run: its thread says nothing more, its timer does not fire."""
+        """Drop a run: its thread records nothing more, its timer does not fire."""
         if (ended := self._ended.pop(run.id, None)) is not None:
             ended.set()
         if (timer := self._timers.pop(run.id, None)) is not None:
@@ -129,7 +129,7 @@ class Runner:
         self._host.changed()
 
     def _check_connection(self, pipeline: Pipeline, role: str, action_role: str | None, arn: str, context: Any) -> None:
-        """UseConnection under either of the service's names, as AWS takes both. Raises ActionFailed."""
+        """Check UseConnection under both names of the service; AWS accepts either. Raises ActionFailed."""
         credentials = self._sessions.credentials(pipeline=pipeline.name, pipeline_arn=pipeline.arn, role=role, action_role=action_role)
         keys = {f"{prefix}:{name}": value for prefix in _PREFIXES for name, value in context.items()}
         denied = None
@@ -148,5 +148,5 @@ class Runner:
 
 
 def expired(run: ActionRun) -> ActionFailed:
-    """How an approval ends that nobody answered."""
-    return ActionFailed(f"The approval was not given in time: it expired after {round(((run.expires or 0) - run.started) / 60)} minutes.")
+    """The failure of an approval that expired without a decision."""
+    return ActionFailed(f"The approval expired after {round(((run.expires or 0) - run.started) / 60)} minutes without a decision.")

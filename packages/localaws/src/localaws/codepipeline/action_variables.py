@@ -1,4 +1,4 @@
-"""Variables of an execution: `#{namespace.key}` in the values of an action's configuration, and nowhere else."""
+"""Resolves variables, `#{namespace.key}`, in the values of an action's configuration. CodePipeline has them nowhere else."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 _REFERENCE = re.compile(r"#\{([^{}]*)\}")
 
-EXECUTION = "codepipeline"  # reserved: what every execution has
-PIPELINE = "variables"  # reserved: the pipeline's own variables
+EXECUTION = "codepipeline"  # reserved for values that every execution has
+PIPELINE = "variables"  # reserved for the pipeline's own variables
 EXECUTION_KEYS = frozenset({"PipelineExecutionId"})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reference:
-    """`text` is what stands between the braces, `setting` the configuration key that holds it."""
+    """A reference to a variable. `text` is the part between the braces, `setting` the configuration key with the reference."""
 
     setting: str
     text: str
@@ -28,7 +28,7 @@ class Reference:
 
 
 class Unresolved(Exception):
-    """A variable that no action has produced; the text names it and what there is."""
+    """No action has produced the variable. The text names it and the variables that exist."""
 
 
 def references(configuration: Mapping[str, str]) -> Iterator[Reference]:
@@ -38,7 +38,7 @@ def references(configuration: Mapping[str, str]) -> Iterator[Reference]:
 
 
 def resolve(configuration: Mapping[str, str], namespaces: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
-    """The configuration with every reference replaced by its value. Raises Unresolved. Values are not searched again."""
+    """The configuration with every reference replaced by its value. References inside of values are not replaced. Raises Unresolved."""
 
     def value_of(match: re.Match[str]) -> str:
         namespace, _, key = match[1].partition(".")

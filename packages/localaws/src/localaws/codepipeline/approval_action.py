@@ -1,4 +1,4 @@
-"""Manual approval: a token, a message to the topic, and then somebody's decision or the end of the time."""
+"""Manual approval: creates a token, notifies the topic, and waits for a decision or the time limit."""
 
 import json
 from typing import Any
@@ -8,7 +8,10 @@ from localaws.kit.timestamps import moment
 
 
 def ask(job: Job) -> None:
-    """Publish the request, once, and show its token: nobody answers what nobody could be asked. PutApprovalResult ends the action."""
+    """Publish the request once, then record its token. PutApprovalResult ends the action.
+
+    The order matters: an approval cannot be answered before its notification was sent.
+    """
     topic = job.configuration.get("NotificationArn")
     if topic is not None and not job.work.get("notified"):
         subject = f"APPROVAL NEEDED: AWS CodePipeline {job.pipeline} for action {job.action['name']}"
@@ -17,7 +20,7 @@ def ask(job: Job) -> None:
 
 
 def message(job: Job) -> dict[str, Any]:
-    """What the topic's subscribers get."""
+    """The message to the topic's subscribers."""
     console = f"https://console.aws.amazon.com/codepipeline/home?region={job.region}#/view/{job.pipeline}"
     token = job.work["token"]
     return {

@@ -1,4 +1,4 @@
-"""The artifact store: zip files in S3, under generated keys, read and written as the pipeline's role."""
+"""The artifact store: zip files in S3 with generated keys, read and written as the pipeline's role."""
 
 import io
 import zipfile
@@ -12,16 +12,16 @@ _MISSING = ("NoSuchKey", "404", "NotFound")
 
 
 class MissingFile(Exception):
-    """The artifact, or the file in it, is not there; the text names both."""
+    """The artifact, or the file in it, does not exist. The text names both."""
 
 
 def artifact_key(pipeline: str, artifact: str, suffix: str) -> str:
-    """Where an output artifact goes: shortened names, then seven characters that make it unique."""
+    """The key of an output artifact: shortened names, then seven characters that make it unique."""
     return f"{pipeline[:20]}/{artifact[:10]}/{suffix}"
 
 
 def zipped(files: Mapping[str, bytes]) -> bytes:
-    """An archive of these files; the same files give the same bytes."""
+    """A zip archive of these files. The same files give the same bytes."""
     body = io.BytesIO()
     with zipfile.ZipFile(body, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in sorted(files.items()):
@@ -31,7 +31,7 @@ def zipped(files: Mapping[str, bytes]) -> bytes:
 
 @dataclass(frozen=True, kw_only=True)
 class Artifacts:
-    """One pipeline's store. `kms_key` encrypts what is written; `client` makes the pipeline role's S3 client."""
+    """The artifact store of one pipeline. `kms_key` encrypts the artifacts; `client` creates the pipeline role's S3 client."""
 
     bucket: str
     kms_key: str | None
@@ -42,25 +42,25 @@ class Artifacts:
         self.client().put_object(Bucket=self.bucket, Key=key, Body=body, ContentType="application/zip", **encryption)
 
     def read(self, key: str, artifact: str, path: str) -> bytes:
-        """One file of an artifact. Raises MissingFile."""
+        """The content of one file of an artifact. Raises MissingFile."""
         from botocore.exceptions import ClientError
 
         try:
             body = self.client().get_object(Bucket=self.bucket, Key=key)["Body"].read()
         except ClientError as error:
             if error.response["Error"]["Code"] in _MISSING:
-                raise MissingFile(f"The artifact [{artifact}] does not exist: there is no s3://{self.bucket}/{key}") from error
+                raise MissingFile(f"The artifact [{artifact}] does not exist: s3://{self.bucket}/{key} is missing") from error
             raise
         try:
             with zipfile.ZipFile(io.BytesIO(body)) as archive:
                 return archive.read(path.removeprefix("./"))
         except zipfile.BadZipFile as error:
-            raise MissingFile(f"The artifact [{artifact}] is no zip file") from error
+            raise MissingFile(f"The artifact [{artifact}] is not a zip file") from error
         except KeyError as error:
             raise MissingFile(f"File [{path}] does not exist in artifact [{artifact}]") from error
 
     def is_missing(self, key: str) -> bool:
-        """Whether nobody wrote the artifact; not known to be missing where the role may not look."""
+        """Whether the artifact is missing. False if the role may not see it."""
         from botocore.exceptions import ClientError
 
         try:

@@ -1,4 +1,4 @@
-"""Build and Test actions: a CodeBuild build of the input artifacts, started and followed with the action's role."""
+"""Build and Test actions: start a CodeBuild build of the input artifacts and follow it, with the action's role."""
 
 import json
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from localaws.codepipeline.pipeline_records import names
 
 
 def run(job: Job) -> ActionResult:
-    """Start the build, or find the one that was started before a restart, and wait for its end."""
+    """Start the build, or find the build that was started before a restart, and wait for its end."""
     codebuild = job.client("codebuild")
     build_id = job.work.get("build") or _start(job, codebuild)
     while (build := _describe(codebuild, build_id))["buildStatus"] == "IN_PROGRESS":
@@ -26,7 +26,7 @@ def run(job: Job) -> ActionResult:
 
 
 def start_request(job: Job) -> dict[str, Any]:
-    """StartBuild's members: sources and artifacts of the project are overridden by the pipeline's own."""
+    """StartBuild's members. They override the project's sources and artifacts by the pipeline's."""
     inputs, wanted = names(job.action.get("inputArtifacts")), job.configuration
     primary = wanted.get("PrimarySource", inputs[0])
     bucket = job.artifacts.bucket
@@ -49,7 +49,10 @@ def start_request(job: Job) -> dict[str, Any]:
 
 
 def failure_text(build: Mapping[str, Any]) -> str:
-    """ "Build terminated with state: FAILED. Phase: BUILD, Code: COMMAND_EXECUTION_ERROR, Message: ...", by the first phase that failed."""
+    """The failure text for the first failed phase.
+
+    "Build terminated with state: FAILED. Phase: BUILD, Code: COMMAND_EXECUTION_ERROR, Message: ..."
+    """
     text = f"Build terminated with state: {build['buildStatus']}"
     for phase in build.get("phases", ()):
         if phase.get("phaseStatus", "SUCCEEDED") not in ("SUCCEEDED", "IN_PROGRESS"):
@@ -60,7 +63,7 @@ def failure_text(build: Mapping[str, Any]) -> str:
 
 
 def _artifacts(job: Job) -> dict[str, Any]:
-    """One output artifact is the build's own, several are its secondary ones by name, as buildspecs have it."""
+    """A single output artifact is the build's primary one. Several are its secondary artifacts by name, as in buildspecs."""
     declared = names(job.action.get("outputArtifacts"))
     if not declared:
         return {"artifactsOverride": {"type": "NO_ARTIFACTS"}}
@@ -94,6 +97,6 @@ def _describe(codebuild: Any, build_id: str) -> dict[str, Any]:
     except ClientError as error:
         raise ActionFailed(f"Error calling batchGetBuilds: {describe(error)}", code=failure(error).code) from error
     if not found:
-        raise ActionFailed(f"The build {build_id} does not exist any more")
+        raise ActionFailed(f"The build {build_id} no longer exists")
     build: dict[str, Any] = found[0]
     return build

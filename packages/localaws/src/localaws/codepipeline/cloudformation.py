@@ -13,7 +13,7 @@ _RECORDED = words("DisableInboundStageTransitions RestartExecutionOnUpdate Tags"
 
 
 def _declaration(client: Any, name: str, properties: Mapping[str, Any]) -> dict[str, Any]:
-    """The pipeline as its API has it. Raises ValueError for a configuration value that is neither text, number nor boolean."""
+    """The pipeline in the API's form. Raises ValueError for a configuration value that is not text, a number or a boolean."""
     shape = input_shape(client, "CreatePipeline").members["pipeline"]
     return {"name": name, **as_api(shape, {key: value for key, value in properties.items() if key in _PIPELINE})}
 

@@ -1,4 +1,4 @@
-"""Deploy actions with CloudFormation: the stack operations of each ActionMode, with the action's role."""
+"""Deploy actions with CloudFormation: run the stack operations of each ActionMode with the action's role."""
 
 import json
 import time
@@ -19,13 +19,13 @@ _NOTHING_TO_DO = ("No updates are to be performed", "didn't contain changes")
 
 
 def run(job: Job) -> ActionResult:
-    """Do what ActionMode says and wait for the stack."""
+    """Run the operations of the ActionMode and wait for the stack."""
     return _MODES[job.configuration["ActionMode"]](Stack(job=job, client=job.client("cloudformation")))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stack:
-    """One stack, by the job's configuration. An operation that was begun before a restart is only followed."""
+    """The stack of the job's configuration. After a restart, an operation that was started before is only followed."""
 
     job: Job
     client: Any
@@ -40,7 +40,7 @@ class Stack:
         return {"RoleARN": role} if role else {}
 
     def describe(self, name: str | None = None) -> dict[str, Any] | None:
-        """The stack, or None when there is none."""
+        """The stack's description, or None if the stack does not exist."""
         try:
             found: dict[str, Any] = self.client.describe_stacks(StackName=name or self.name)["Stacks"][0]
         except ClientError as error:
@@ -50,7 +50,7 @@ class Stack:
         return found
 
     def begin(self, verb: str, start: Callable[[], str]) -> None:
-        """Start an operation, which answers with the stack's id, and put on record that it has been."""
+        """Start an operation, which returns the stack's id, and record that it was started."""
         started = time.time()
         stack_id = start()
         work = {**self.job.work, "stack": stack_id, "verb": verb, "started": started}
@@ -71,7 +71,7 @@ class Stack:
             )
 
     def _first_failure(self, work: Mapping[str, Any]) -> str:
-        """The first failed resource since the operation began; nothing when the role may not read the stack's events."""
+        """A text for the first failed resource since the operation began; empty if the role may not read the stack's events."""
         try:
             pages = self.client.get_paginator("describe_stack_events").paginate(StackName=work["stack"])
             events = [event for page in pages for event in page["StackEvents"] if event["Timestamp"].timestamp() >= work["started"] - 1]
@@ -137,7 +137,7 @@ def _delete_only(stack: Stack) -> ActionResult:
 
 
 def _replace_change_set(stack: Stack) -> ActionResult:
-    """Create the change set anew. One without changes is a success, as on AWS."""
+    """Delete the change set and create it again. A change set without changes is a success, as on AWS."""
     name, known = stack.job.configuration["ChangeSetName"], stack.describe()
     settings = stack_settings(stack.job)
     kind = "CREATE" if known is None or known["StackStatus"] == "REVIEW_IN_PROGRESS" else "UPDATE"
@@ -187,7 +187,7 @@ def _is_missing_stack(error: ClientError) -> bool:
 
 
 def _result(stack: Stack, summary: str | None = None) -> ActionResult:
-    """The stack's outputs, as variables and, when a file name is given, as an artifact."""
+    """The stack's outputs as variables and, with OutputFileName, also as an artifact."""
     found = stack.describe() or {}
     outputs = {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", ())}
     file = stack.job.configuration.get("OutputFileName")

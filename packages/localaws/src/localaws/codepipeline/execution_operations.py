@@ -1,4 +1,4 @@
-"""Executions: start, stop, retry, approve, transitions, and what there is to see of them."""
+"""Operations on executions: start, stop, retry, approve, transitions, and descriptions."""
 
 import time
 import uuid
@@ -182,7 +182,7 @@ def _declared(pipeline: Pipeline, name: str) -> Mapping[str, Any]:
 
 
 def _variables(pipeline: Pipeline, given: Any) -> dict[str, str]:
-    """The values of the pipeline's variables: those given, then their defaults."""
+    """The values of the pipeline's variables: the given values, otherwise the defaults."""
     declared = {variable["name"]: variable.get("defaultValue") for variable in pipeline.declaration.get("variables", ())}
     values = {item["name"]: item["value"] for item in given}
     if unknown := sorted(values.keys() - declared.keys()):

@@ -1,4 +1,4 @@
-"""CodePipeline's pipelines, stages, actions, webhooks and roles in what its operations ask of IAM."""
+"""The permissions that CodePipeline's operations need on pipelines, stages, actions, webhooks and roles."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ from localaws.kit.service import Caller, Members, Permission, pass_role
 
 
 def pipeline_arn(caller: Caller, *path: str) -> str:
-    """The ARN of a pipeline, a stage or an action, by their names."""
+    """The ARN of a pipeline, a stage or an action, from their names."""
     return f"arn:aws:codepipeline:{caller.region}:{caller.account}:{'/'.join(path)}"
 
 
@@ -35,7 +35,7 @@ def on_webhook(action: str, name: Callable[[Members], str], *, tags_of: TagsOf) 
 
 
 def saving(action: str, *, tags_of: TagsOf) -> Asked:
-    """CreatePipeline and UpdatePipeline: PassRole for the roles, PassConnection for the connections."""
+    """For CreatePipeline and UpdatePipeline: PassRole for the roles, PassConnection for the connections."""
 
     def passed(caller: Caller, request: Members) -> list[Permission]:
         declaration = request["pipeline"]
@@ -54,7 +54,7 @@ def saving(action: str, *, tags_of: TagsOf) -> Asked:
 
 
 def tagging(action: str, *, tags_of: TagsOf) -> Asked:
-    """A tag operation on the pipeline or webhook that resourceArn names."""
+    """For a tag operation: the action on the pipeline or webhook that resourceArn names."""
     return permissions.on(f"codepipeline:{action}", named("resourceArn"), tags_of=tags_of)
 
 

@@ -1,4 +1,4 @@
-"""The events of pipelines, stages and actions, in AWS's shapes."""
+"""Publishes the events of pipelines, stages and actions, in AWS's shapes."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -18,7 +18,7 @@ class Publish(Protocol):
 
 
 class Events:
-    """What is said about one execution, by domain verbs. `state` is in AWS's capitals."""
+    """The events of one execution. `state` is in AWS's capitals."""
 
     def __init__(self, publish: Publish, region: str) -> None:
         self._publish, self._region = publish, region

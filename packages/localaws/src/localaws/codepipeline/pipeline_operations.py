@@ -1,4 +1,4 @@
-"""Pipelines as a whole: create, show, change, delete, list, tag."""
+"""Operations on pipelines: create, get, update, delete, list, tag."""
 
 import copy
 import time
@@ -20,7 +20,7 @@ _SECRETS = ("OAuthToken",)
 
 
 class Pipelines:
-    """The pipelines by name, and the operations on them."""
+    """All pipelines by name, and the operations on them."""
 
     def __init__(self, sessions: Sessions, engine: Scheduler, lock: RLock) -> None:
         self._sessions, self._engine, self._lock = sessions, engine, lock
@@ -45,12 +45,12 @@ class Pipelines:
             return self._by_name.get(name)
 
     def tags_of(self, arn: str) -> dict[str, str]:
-        """The tags of the pipeline, also by the ARN of its stage or action; none when there is no such pipeline."""
+        """The tags of the pipeline, also for the ARN of a stage or action; empty if the pipeline does not exist."""
         pipeline = self.find(arn.rpartition(":")[2].partition("/")[0])
         return dict(pipeline.tags) if pipeline is not None else {}
 
     def create(self, caller: Caller, request: Members) -> Members:
-        """Nothing is started: an execution begins when somebody asks for it, since no push can be seen here."""
+        """Create a pipeline. On AWS this starts an execution. Here it does not, because the caller starts one for a certain commit."""
         declaration, name = request["pipeline"], request["pipeline"]["name"]
         arn = self._check(caller, declaration)
         _check_tags(request)
@@ -68,7 +68,7 @@ class Pipelines:
         return {**shown, "tags": request["tags"]} if tags else shown
 
     def update(self, caller: Caller, request: Members) -> Members:
-        """A new version. When it has other stages, what is in progress is cancelled."""
+        """Create a new version. If its stages differ, executions in progress are cancelled."""
         declaration = request["pipeline"]
         pipeline = self.get(declaration["name"], caller)
         self._check(caller, declaration)
@@ -127,7 +127,7 @@ def _check_tags(request: Members) -> None:
 
 
 def _completed(declaration: Mapping[str, Any], version: int) -> Members:
-    """The declaration with AWS's defaults, and without secrets: a local folder needs no token, so none is kept."""
+    """The declaration with AWS's defaults and without tokens. A local folder needs no token, so none is stored."""
     made: Members = copy.deepcopy(dict(declaration))
     made["version"] = version
     made.setdefault("pipelineType", "V1")

@@ -1,15 +1,15 @@
-"""What a pipeline and its executions are made of. Every record is JSON as it is; times are seconds since the epoch."""
+"""The records of pipelines and executions. All values are JSON values; times are seconds since the epoch."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-KEPT_EXECUTIONS = 100  # of each pipeline; AWS keeps twelve months
+KEPT_EXECUTIONS = 100  # executions kept for each pipeline; AWS keeps them for twelve months
 
 
 @dataclass(kw_only=True)
 class ActionRun:
-    """One run of one action. `work` is where its provider left off, so that a restart can go on from there."""
+    """One run of one action. `work` is the provider's progress, so that it can continue after a restart."""
 
     id: str
     stage: str
@@ -36,7 +36,7 @@ class ActionRun:
 
 @dataclass(kw_only=True)
 class StageRun:
-    """An execution's passage through one stage; `retries` counts RetryStageExecution."""
+    """An execution in one stage. `retries` counts RetryStageExecution."""
 
     started: float
     status: str = "InProgress"
@@ -45,7 +45,7 @@ class StageRun:
 
 @dataclass(kw_only=True)
 class Revision:
-    """What a source action took: `revision_id` is the commit."""
+    """The revision that a source action read. `revision_id` is the commit."""
 
     action: str
     artifact: str
@@ -57,7 +57,7 @@ class Revision:
 
 @dataclass(kw_only=True)
 class PipelineExecution:
-    """`stage` is the index of the stage that it is in (`entered`) or waits for. `stop` is "wait" or "abandon"."""
+    """`stage` is the index of the stage in which the execution is (`entered`) or for which it waits. `stop` is "wait" or "abandon"."""
 
     id: str
     version: int
@@ -87,13 +87,13 @@ class PipelineExecution:
         return self.status in ("InProgress", "Stopping")
 
     def live_runs(self, stage: str) -> list[ActionRun]:
-        """The stage's runs that count: those that a retry replaced are history."""
+        """The stage's current runs, without those that a retry replaced."""
         return [run for run in self.runs if run.stage == stage and not run.retried]
 
 
 @dataclass(kw_only=True)
 class Pipeline:
-    """`declarations` by version, as CreatePipeline took them; executions go on with the version that they began with."""
+    """`declarations` has the versions as CreatePipeline received them. An execution keeps the version with which it began."""
 
     name: str
     arn: str
@@ -120,12 +120,12 @@ class Pipeline:
         return next((execution for execution in self.executions if execution.id == execution_id), None)
 
     def latest_in(self, stage: str) -> PipelineExecution | None:
-        """The execution that was the last one to enter the stage."""
+        """The execution that entered the stage last."""
         entered = [execution for execution in self.executions if stage in execution.stages]
         return max(entered, key=lambda execution: execution.stages[stage].started, default=None)
 
     def forget_old(self) -> None:
-        """Drop what is beyond the number that is kept; what is open stays."""
+        """Drop the oldest executions beyond the number that is kept, except open ones."""
         surplus = len(self.executions) - KEPT_EXECUTIONS
         for execution in [execution for execution in self.executions if not execution.is_open][: max(0, surplus)]:
             self.executions.remove(execution)
@@ -138,7 +138,7 @@ def run_order(action: Mapping[str, Any]) -> int:
 
 
 def names(artifacts: Any) -> list[str]:
-    """The artifacts' names, in the declaration's order."""
+    """The names of the artifacts, in the declaration's order."""
     return [artifact["name"] for artifact in artifacts or ()]
 
 

@@ -1,4 +1,4 @@
-"""The action types that are honoured, with what their configuration may hold and how many artifacts they take and give."""
+"""The action types that are honoured, with the keys of their configuration and the numbers of their artifacts."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -21,9 +21,9 @@ _VARIABLE_TYPES = ("PLAINTEXT", "PARAMETER_STORE", "SECRETS_MANAGER")
 
 @dataclass(frozen=True, kw_only=True)
 class Provider:
-    """`inputs` and `outputs` are the fewest and the most artifacts. `variables` is None where the user's own work decides.
+    """`inputs` and `outputs` are the minimum and maximum numbers of artifacts. `variables` is None if a build or a stack defines them.
 
-    `problems` finds what a set of keys cannot say, in the action's declaration.
+    `problems` finds errors in the action's declaration that the sets of keys cannot express.
     """
 
     required: frozenset[str]
@@ -35,7 +35,7 @@ class Provider:
 
 
 def provider_of(action: Mapping[str, Any]) -> Provider | None:
-    """The action's provider, or None for one that is not honoured."""
+    """The action's provider, or None if it is not honoured."""
     kind = action["actionTypeId"]
     if kind["version"] != "1":
         return None
@@ -57,7 +57,7 @@ def _build_problems(action: Mapping[str, Any]) -> list[str]:
     if len(inputs) > 1 and primary is None:
         found.append("PrimarySource is required when there is more than one input artifact")
     if primary is not None and primary not in inputs:
-        found.append(f"PrimarySource {primary} is none of the input artifacts")
+        found.append(f"PrimarySource {primary} is not one of the input artifacts")
     if configuration.get("BatchEnabled", "false").lower() != "false":
         found.append("the local AWS does not honour BatchEnabled")
     if "EnvironmentVariables" in configuration:
@@ -69,25 +69,27 @@ def _environment_problems(text: str) -> list[str]:
     try:
         variables = json.loads(text)
     except ValueError:
-        return ["EnvironmentVariables is no JSON"]
+        return ["EnvironmentVariables is not JSON"]
     if not isinstance(variables, list) or not all(isinstance(item, dict) and {"name", "value"} <= item.keys() for item in variables):
-        return ["EnvironmentVariables is no list of objects with name and value"]
-    found = [f"EnvironmentVariables knows no {key}" for item in variables for key in item if key not in ("name", "value", "type")]
+        return ["EnvironmentVariables is not a list of objects with name and value"]
+    found = [
+        f"EnvironmentVariables has the unknown key {key}" for item in variables for key in item if key not in ("name", "value", "type")
+    ]
     kinds = [item.get("type", "PLAINTEXT") for item in variables]
-    return found + [f"EnvironmentVariables knows no type {kind}" for kind in kinds if kind not in _VARIABLE_TYPES]
+    return found + [f"EnvironmentVariables has the unknown type {kind}" for kind in kinds if kind not in _VARIABLE_TYPES]
 
 
 def _stack_problems(action: Mapping[str, Any]) -> list[str]:
     configuration, found = action.get("configuration", {}), []
     mode = configuration.get("ActionMode", "")
     if mode not in _STACK_MODES:
-        return [f"ActionMode {mode} is none of {', '.join(_STACK_MODES)}"]
+        return [f"ActionMode {mode} is not one of {', '.join(_STACK_MODES)}"]
     found += [f"ActionMode {mode} requires {key}" for key in sorted(_STACK_MODES[mode] - configuration.keys())]
     inputs = names(action.get("inputArtifacts"))
     for key in ("TemplatePath", "TemplateConfiguration"):
         artifact, separator, file = configuration.get(key, "").partition("::")
         if key in configuration and (not separator or not file or artifact not in inputs):
-            found.append(f"{key} {configuration[key]} is no file of an input artifact (Artifact::file)")
+            found.append(f"{key} {configuration[key]} is not a file of an input artifact (Artifact::file)")
     if action.get("outputArtifacts") and "OutputFileName" not in configuration:
         found.append("an output artifact needs OutputFileName")
     return found
@@ -115,7 +117,7 @@ _BUILD = Provider(
 PROVIDERS: Mapping[tuple[str, str, str], Provider] = {
     ("Source", "AWS", "CodeStarSourceConnection"): Provider(
         required=frozenset({"ConnectionArn", "FullRepositoryId", "BranchName"}),
-        # Recorded only: nobody pushes to a folder.
+        # Recorded only: a local folder receives no pushes.
         optional=frozenset({"OutputArtifactFormat", "DetectChanges"}),
         inputs=(0, 0),
         outputs=(1, 1),

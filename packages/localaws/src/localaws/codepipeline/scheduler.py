@@ -1,6 +1,6 @@
-"""How executions move: one execution in a stage at a time, run orders within it, the newer one first in mode SUPERSEDED.
+"""Moves executions through the stages: one execution in a stage at a time, run orders within it, newer ones first in mode SUPERSEDED.
 
-Everything here happens under one lock and blocks nowhere; actions are handed to `start_action` and answered by `settle`.
+All methods run under one lock and never block. `start_action` starts an action; `settle` receives its end.
 """
 
 import secrets
@@ -20,32 +20,32 @@ from localaws.codepipeline.providers import provider_of
 StartAction = Callable[[Pipeline, PipelineExecution, ActionRun], None]
 EndAction = Callable[[ActionRun], None]
 _SUFFIX = string.ascii_letters + string.digits
-_MINUTES = 7 * 24 * 60  # what AWS gives an approval that says nothing else
+_MINUTES = 7 * 24 * 60  # AWS's default for an approval
 
 
 class Scheduler:
-    """Moves executions. `start_action` begins a run of an action, `end_action` lets go of one that was abandoned."""
+    """Moves executions. `start_action` starts a run of an action, `end_action` drops one that was abandoned."""
 
     def __init__(self, *, events: Events, lock: RLock, now: Callable[[], float], start_action: StartAction, end_action: EndAction) -> None:
         self._events, self.lock, self._now = events, lock, now
         self._start_action, self._end_action = start_action, end_action
 
     def begin(self, pipeline: Pipeline, execution: PipelineExecution) -> None:
-        """Let a new execution wait before the first stage, and go on from there."""
+        """Put a new execution in front of the first stage and move it as far as possible."""
         pipeline.executions.append(execution)
         pipeline.forget_old()
         self._events.pipeline(pipeline, execution, "STARTED")
         self.advance(pipeline)
 
     def advance(self, pipeline: Pipeline) -> None:
-        """Move whatever can move, always the oldest first, until nothing does: so a queue keeps its order."""
+        """Move executions until none can move. The oldest is always tried first, so that a queue keeps its order."""
         while any(self._move(pipeline, execution) for execution in pipeline.open_executions()):
             pass
 
     def settle(
         self, pipeline: Pipeline, execution: PipelineExecution, run: ActionRun, result: ActionResult | Exception, *, by: str | None = None
     ) -> bool:
-        """An action ended. False when nobody waits for it any more: it was abandoned or is over."""
+        """Record the end of an action. False if the run was abandoned or has already ended."""
         if run.status != "InProgress":
             return False
         self._conclude(pipeline, execution, run, result, by)
@@ -67,11 +67,11 @@ class Scheduler:
         self._events.action(pipeline, execution, run, declaration, run.status.upper())
 
     def forget(self, run: ActionRun) -> None:
-        """Nothing more is to be done for this run: its timer, if it has one, need not fire."""
+        """Drop the run's timer, if it has one."""
         self._end_action(run)
 
     def stop(self, pipeline: Pipeline, execution: PipelineExecution, *, abandon: bool, reason: str | None) -> None:
-        """Stop after the actions in progress, or leave them alone and stop at once. AWS ends neither builds nor deployments."""
+        """Stop after the actions in progress, or abandon them and stop at once. As on AWS, their builds and deployments continue."""
         execution.stop, execution.stop_reason = "abandon" if abandon else "wait", reason or execution.stop_reason
         execution.status, execution.updated = "Stopping", self._now()
         self._events.pipeline(pipeline, execution, "STOPPING")
@@ -82,14 +82,14 @@ class Scheduler:
         self.advance(pipeline)
 
     def cancel(self, pipeline: Pipeline, execution: PipelineExecution) -> None:
-        """The pipeline has another structure now, or none: the execution ends where it is."""
+        """Cancel the execution, because the pipeline was deleted or its structure changed."""
         self._drop_runs(pipeline, execution, "CANCELED")
         if execution.entered:
             self._end_stage(pipeline, execution, "Cancelled")
         self._end(pipeline, execution, "Cancelled")
 
     def retry(self, pipeline: Pipeline, execution: PipelineExecution, stage: str, *, everything: bool) -> None:
-        """Run the stage's failed actions again, or all of them. What earlier stages made is still there."""
+        """Run the stage's failed actions again, or all of its actions. The artifacts of earlier stages still exist."""
         for run in execution.live_runs(stage):
             if everything or run.status != "Succeeded":
                 run.retried = True
@@ -102,7 +102,7 @@ class Scheduler:
         self.advance(pipeline)
 
     def _move(self, pipeline: Pipeline, execution: PipelineExecution) -> bool:
-        """One step of one execution; False when it has to wait or is over."""
+        """One step of one execution. False if it must wait or has ended."""
         if not execution.is_open:
             return False
         if not execution.entered:
@@ -161,7 +161,7 @@ class Scheduler:
         run.outputs = {name: artifact_key(store, name, _suffix()) for name in names(action.get("outputArtifacts"))}
         if action["actionTypeId"]["category"] == "Approval":
             run.expires = now + 60 * int(action.get("timeoutInMinutes", _MINUTES))
-            run.work = {"token": str(uuid.uuid4()), "expires": run.expires}  # shown once people were asked
+            run.work = {"token": str(uuid.uuid4()), "expires": run.expires}  # shown once the notification was sent
         execution.runs.append(run)
         execution.updated = now
         self._events.action(pipeline, execution, run, action, "STARTED")
@@ -174,7 +174,7 @@ class Scheduler:
         self._start_action(pipeline, execution, run)
 
     def _check_resolved(self, action: Mapping[str, Any], resolved: dict[str, str]) -> None:
-        """What the values of variables make of the configuration is checked like the configuration itself."""
+        """Check the configuration again after its variables were resolved."""
         provider = provider_of(action)
         found = provider.problems({**action, "configuration": resolved}) if provider else ()
         if found:
@@ -218,7 +218,7 @@ class Scheduler:
 
 
 def _state(status: str) -> str:
-    """AWS writes it with two l in its API, with one in its events."""
+    """The state in the events' spelling: AWS writes "Cancelled" in its API and "CANCELED" in its events."""
     return status.upper().replace("CANCELLED", "CANCELED")
 
 

@@ -23,7 +23,7 @@ Handler = Callable[[Caller, Members], Members]
 
 
 class CodePipeline:
-    """`name` is botocore's. `connections` are those that source actions may name."""
+    """`name` is botocore's. `connections` are the connections that source actions may name."""
 
     name = "codepipeline"
 
@@ -49,7 +49,7 @@ class CodePipeline:
             return {"pipelines": [to_json(pipeline) for pipeline in self.pipelines], "webhooks": self.webhooks.to_json()}
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Actions in progress go on where they were: builds and stacks are followed, approvals wait with their tokens."""
+        """Load the state and continue actions in progress: builds and stacks are followed, approvals keep their tokens."""
         with self.lock:
             self.pipelines.load([from_json(row) for row in state.get("pipelines", [])])
             self.webhooks.load_json(state.get("webhooks", []))

@@ -1,4 +1,4 @@
-"""Pipelines and executions as CodePipeline's operations show them."""
+"""Descriptions of pipelines and executions for CodePipeline's answers."""
 
 from collections.abc import Mapping
 from typing import Any

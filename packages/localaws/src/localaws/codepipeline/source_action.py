@@ -1,4 +1,4 @@
-"""Source actions: the commit of a local folder that stands for the repository, as a zip file without its history."""
+"""Source actions: store a commit of the local folder that replaces the repository, as a zip file without history."""
 
 import json
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from localaws.codepipeline.pipeline_records import Revision, names
 
 
 def from_connection(job: Job, repositories: Repositories) -> ActionResult:
-    """CodeStarSourceConnection. The pipeline's role must be allowed to use the connection."""
+    """Run CodeStarSourceConnection. The pipeline's role needs the permission to use the connection."""
     wanted = job.configuration
     name, branch, arn = wanted["FullRepositoryId"], wanted["BranchName"], wanted["ConnectionArn"]
     job.check_connection(arn, {"FullRepositoryId": name, "BranchName": branch, "ProviderAction": "GetBranch"})
@@ -28,7 +28,7 @@ def from_connection(job: Job, repositories: Repositories) -> ActionResult:
 
 
 def from_token(job: Job, repositories: Repositories) -> ActionResult:
-    """GitHub, version 1. No token is asked for: a folder needs none."""
+    """Run GitHub, version 1. A local folder needs no token, so the token is not checked."""
     wanted = job.configuration
     name, branch = f"{wanted['Owner']}/{wanted['Repo']}", wanted["Branch"]
     commit = _commit(job, repositories, name, branch)
@@ -64,5 +64,5 @@ def _outcome(job: Job, commit: Commit, variables: Mapping[str, str], url: str, s
         url=url[:2048],
         created=commit.committed,
     )
-    # A commit may have no message; a variable may not be without a value.
+    # A commit may have an empty message, but a variable needs a value.
     return ActionResult(variables={key: value or "-" for key, value in variables.items()}, summary=summary, revision=revision)

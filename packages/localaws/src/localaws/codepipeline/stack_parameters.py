@@ -1,4 +1,4 @@
-"""What a stack is made from: the template, the configuration file and the parameter overrides, all read before the stack is touched."""
+"""A stack's template, configuration file and parameter overrides. All are read before the stack is changed."""
 
 import json
 from collections.abc import Mapping
@@ -13,20 +13,20 @@ _ATTRIBUTES = ("BucketName", "ObjectKey", "URL")
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """`members` are those of CreateStack, UpdateStack and CreateChangeSet."""
+    """`members` are members of CreateStack, UpdateStack and CreateChangeSet."""
 
     members: Mapping[str, Any]
 
 
 def stack_settings(job: Job) -> Settings:
-    """Raises ActionFailed or MissingFile for what cannot be read or understood. Overrides win over the configuration file."""
+    """The stack's settings. Overrides replace values of the configuration file. Raises ActionFailed or MissingFile."""
     wanted = job.configuration
     members: dict[str, Any] = {"TemplateBody": job.read(wanted["TemplatePath"]).decode()}
     parameters: dict[str, str] = {}
     if "TemplateConfiguration" in wanted:
         configuration = _object(job.read(wanted["TemplateConfiguration"]), wanted["TemplateConfiguration"])
         if unknown := sorted(configuration.keys() - _CONFIGURATION_KEYS):
-            raise _problem(f"The template configuration {wanted['TemplateConfiguration']} knows no {', '.join(unknown)}")
+            raise _problem(f"The template configuration {wanted['TemplateConfiguration']} has unknown keys: {', '.join(unknown)}")
         parameters = {name: _text(job, name, value) for name, value in configuration.get("Parameters", {}).items()}
         if tags := configuration.get("Tags"):
             members["Tags"] = [{"Key": key, "Value": value} for key, value in tags.items()]
@@ -42,7 +42,7 @@ def stack_settings(job: Job) -> Settings:
 
 
 def _text(job: Job, name: str, value: Any) -> str:
-    """A parameter's value: a text, a list of texts, Fn::GetParam or Fn::GetArtifactAtt."""
+    """The text of a parameter's value: a text, a list of texts, Fn::GetParam or Fn::GetArtifactAtt."""
     if isinstance(value, str):
         return value
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
@@ -67,23 +67,23 @@ def _parameter(job: Job, name: str, artifact: str, file: str, key: str) -> str:
 def _attribute(job: Job, name: str, artifact: str, attribute: str) -> str:
     _check_input(job, name, artifact)
     if attribute not in _ATTRIBUTES:
-        raise _problem(f"Fn::GetArtifactAtt of parameter {name}: {attribute} is none of {', '.join(_ATTRIBUTES)}")
+        raise _problem(f"Fn::GetArtifactAtt of parameter {name}: {attribute} is not one of {', '.join(_ATTRIBUTES)}")
     bucket, key = job.artifacts.bucket, job.inputs[artifact]
     return {"BucketName": bucket, "ObjectKey": key, "URL": f"https://s3.amazonaws.com/{bucket}/{key}"}[attribute]
 
 
 def _check_input(job: Job, name: str, artifact: str) -> None:
     if artifact not in job.inputs:
-        raise _problem(f"Parameter {name} reads the artifact [{artifact}], which is no input artifact of action {job.action['name']}")
+        raise _problem(f"Parameter {name} reads the artifact [{artifact}], which is not an input artifact of action {job.action['name']}")
 
 
 def _object(body: bytes, where: str) -> dict[str, Any]:
     try:
         value = json.loads(body)
     except ValueError as error:
-        raise _problem(f"{where} is no JSON: {error}") from error
+        raise _problem(f"{where} is not JSON: {error}") from error
     if not isinstance(value, dict):
-        raise _problem(f"{where} is no JSON object")
+        raise _problem(f"{where} is not a JSON object")
     return value
 
 

@@ -1,4 +1,4 @@
-"""A pipeline's declaration is checked as CreatePipeline does it: whatever can be known is known before anything is spent."""
+"""Checks a pipeline's declaration as CreatePipeline does, so that errors are found before an execution costs money."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -32,7 +32,7 @@ _PIPELINE: Mapping[str, Honoured] = {
     "executionMode": only("QUEUED", "SUPERSEDED"),
     "pipelineType": only("V1", "V2"),
     "variables": ANY,
-    # Recorded only: nobody pushes to a folder.
+    # Recorded only: a local folder receives no pushes.
     "triggers": ANY,
 }
 _FORMAT = (
@@ -43,7 +43,7 @@ _FORMAT = (
 
 
 def check(pipeline: Mapping[str, Any], *, region: str) -> None:
-    """Raises AwsError for the first thing that is wrong, or that is not honoured, by its name."""
+    """Raises AwsError for the first error, or for the first setting that is not honoured."""
     refuse_unhonoured(pipeline, _PIPELINE)
     stages = pipeline["stages"]
     _check_stages(stages)
@@ -83,7 +83,7 @@ def _check_type(pipeline: Mapping[str, Any]) -> None:
         for trigger in pipeline.get("triggers", ()):
             name = trigger["gitConfiguration"]["sourceActionName"]
             if sources.get(name) != "CodeStarSourceConnection":
-                raise _structure(f"The trigger's source action {name} is no source action with a connection")
+                raise _structure(f"The trigger's source action {name} is not a source action with a connection")
         return
     for member, given in (("variables", declared), ("triggers", pipeline.get("triggers"))):
         if given:

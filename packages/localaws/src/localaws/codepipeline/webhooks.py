@@ -1,4 +1,4 @@
-"""Webhooks: recorded only, since nothing outside this machine can call one."""
+"""Webhooks. They are recorded only, because nothing outside of this machine can call one."""
 
 from collections.abc import Callable, Mapping
 from threading import RLock
@@ -13,7 +13,7 @@ _MASK = "****"
 
 
 class Webhooks:
-    """Their operations. `target_exists(pipeline, action)` says whether there is such a source action."""
+    """Operations on webhooks. `target_exists(pipeline, action)` tells whether the source action exists."""
 
     def __init__(self, lock: RLock, target_exists: Callable[[str, str], bool]) -> None:
         self._lock, self._target_exists = lock, target_exists
@@ -33,7 +33,7 @@ class Webhooks:
         }
 
     def tags_of(self, arn: str) -> dict[str, str] | None:
-        """The tags of the webhook, which may be changed in place; None when there is none."""
+        """The webhook's tags, as a dictionary to change in place; None if the webhook does not exist."""
         with self._lock:
             return next((webhook["tags"] for webhook in self._webhooks.values() if webhook["arn"] == arn), None)
 

@@ -1,7 +1,7 @@
-"""MiniStack, the emulator under the local AWS. This package is the only place that imports it or touches what is private to it.
+"""MiniStack, the emulator below the local AWS. Only this package imports it and uses its private names.
 
-`settings` is what it reads from the environment, `repairs` closes the gaps between it and AWS, `hooks` lists what we rely on,
-`core` is the rest of the local AWS's way in.
+`core` is the interface for the rest of the local AWS. `emulator_settings` sets the environment variables that MiniStack reads.
+`repairs` corrects its differences from AWS.
 """
 
 from localaws.emulator.core import Emulator

@@ -1,4 +1,4 @@
-"""An alarm looks at its own metric alone, period by period; the emulator mixes all dimensions of a name, and all periods."""
+"""Evaluates an alarm on its own metric, period by period. The emulator mixes all dimensions of a metric and all periods."""
 
 import operator
 import time
@@ -14,7 +14,7 @@ _COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
 
 
 def evaluate_by_period() -> None:
-    """Alarms are evaluated when data comes in, and when they are made or changed; the current period counts as soon as it has data."""
+    """Evaluate alarms when data arrives and when an alarm is created or changed. The current period counts once it has data."""
     from ministack.services import cloudwatch
 
     def evaluate(alarm: dict[str, Any]) -> None:
@@ -31,7 +31,7 @@ def evaluate_by_period() -> None:
 
 
 def _state(cloudwatch: Any, alarm: Mapping[str, Any], now: float) -> tuple[str, str]:
-    """The state and its reason, by the table "How alarm state is evaluated when data is missing" of CloudWatch's guide."""
+    """The state and its reason, as in the table "How alarm state is evaluated when data is missing" of CloudWatch's guide."""
     periods, missing = int(alarm.get("EvaluationPeriods", 1)), alarm.get("TreatMissingData") or "missing"
     needed = int(alarm.get("DatapointsToAlarm") or periods)
     values = _values(cloudwatch, alarm, now, periods)
@@ -56,7 +56,7 @@ def _state(cloudwatch: Any, alarm: Mapping[str, Any], now: float) -> tuple[str, 
 
 
 def _values(cloudwatch: Any, alarm: Mapping[str, Any], now: float, periods: int) -> list[float | None]:
-    """The statistic of each of the last periods, the newest last; None where nothing was recorded."""
+    """The statistic of each of the last periods, the newest last; None for a period without data."""
     dimensions = cloudwatch._dims_key({item["Name"]: item["Value"] for item in alarm.get("Dimensions") or ()})
     points = cloudwatch._metrics.get((alarm["Namespace"], alarm["MetricName"], dimensions)) or []
     length = int(alarm.get("Period", 60))

@@ -1,4 +1,4 @@
-"""The emulator as the rest of the local AWS sees it: who calls, what may they, answer, save."""
+"""The interface of the emulator: it identifies callers, checks permissions, answers requests and saves state."""
 
 import asyncio
 import contextlib
@@ -19,7 +19,7 @@ from localaws.kit.service import AwsError, Caller, Credentials, Permission
 
 
 class Emulator:
-    """One MiniStack in this process. Make only one: it keeps its state in its own modules."""
+    """The MiniStack of this process. Create only one, because it keeps its state in its own modules."""
 
     def __init__(self, settings: Settings) -> None:
         settings.apply()
@@ -33,22 +33,22 @@ class Emulator:
     # --- life ---------------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Take the saved state back. Call it on the event loop that will serve."""
+        """Load the saved state. Call it on the event loop that will serve."""
         self._ms._MAIN_LOOP = asyncio.get_running_loop()
         self._ms._load_persisted_state()
         if "eventbridge" in self._ms._loaded_modules:
             self.start_schedules()
 
     def start_schedules(self) -> None:
-        """Let rules fire from now on, and reach their targets as on AWS. Once is enough, more does no harm."""
+        """Let rules fire from now on and reach their targets. Calling it again has no effect."""
         deliveries.install(self.module("eventbridge"), self._start_build)
         deliveries.install_mail(self.module("sns"), self._record_mail)
         self.module("eventbridge").start_scheduler()
 
     def save(self, services: Iterable[str]) -> None:
-        """Write the state of these services, by signing name, as far as they were used; each file is replaced at once.
+        """Write the state of these services, by signing name, if they were used. Each file is replaced atomically.
 
-        Call it on the event loop, where no handler is at work.
+        Call it on the event loop, where no handler can run at the same time.
         """
         from ministack.core import persistence
 
@@ -62,7 +62,7 @@ class Emulator:
             write_whole(self.settings.emulator_dir / f"{key}.json", text)
 
     def scope(self) -> AbstractContextManager[None]:
-        """The account and region for work that no request started."""
+        """The account and region for work that has no request."""
         from ministack.core.responses import request_scope
 
         scope: AbstractContextManager[None] = request_scope(self.settings.account, self.settings.region)
@@ -73,11 +73,11 @@ class Emulator:
         return self._ms._get_module(name)
 
     def deliver_by(self, *, start_build: deliveries.StartBuild, record_mail: deliveries.RecordMail) -> None:
-        """Say how a build is started that is the target of a rule, and where e-mail is put on record."""
+        """Set the functions that start a rule's build and that record an e-mail."""
         self._start_build, self._record_mail = start_build, record_mail
 
     def publish(self, *, source: str, detail_type: str, detail: Mapping[str, Any], resources: Sequence[str]) -> None:
-        """Put an event of an AWS service on the default bus. Any thread may; the event loop does it."""
+        """Put an event of an AWS service on the default bus. Any thread may call it; the event loop puts the event."""
 
         def put() -> None:
             self.start_schedules()
@@ -95,14 +95,14 @@ class Emulator:
         await self._ms.app(scope, receive, send)
 
     def target_of(self, request: Request, body: bytes) -> tuple[str, str | None]:
-        """Which of its services the emulator would take the request for, and the IAM action it would ask for."""
+        """The service to which the emulator would route the request, and the IAM action that it would check."""
         params = self._ms._routing_params(request.method, request.path, request.headers, body, request.query)
         service = self._ms.detect_service(request.method, request.path, request.headers, params)
         action = self._ia.extract_iam_action(service, request.method, request.path, request.headers, body, params)
         return service, action
 
     def pin(self, request: Request, signature: Signature, body: bytes) -> None:
-        """Make this request the one that the checks below are about, and verify its signature. Raises AwsError."""
+        """Verify the request's signature and make it the subject of the checks below. Raises AwsError."""
         self._ev.pin_request_origin(request.client, True)
         self._ms.set_request_account_id(self._ms._request_account_scope(signature.access_key_id))
         self._ms.set_request_region(signature.region)
@@ -114,7 +114,7 @@ class Emulator:
             raise self._authentication_error(signature.service, failure)
 
     def check(self, access_key_id: str, permission: Permission) -> None:
-        """Ask IAM whether the key's owner may do this. Raises AwsError with AWS's text when not."""
+        """Ask IAM whether the key's owner has the permission. Raises AwsError with AWS's text if not."""
         service = permission.action.partition(":")[0]
         denied = self._ev.enforce(
             access_key_id,
@@ -133,7 +133,7 @@ class Emulator:
         raise AwsError("AccessDeniedException", text)
 
     def caller(self, access_key_id: str) -> Caller:
-        """Whose key this is. Raises AwsError for a key that is unknown, inactive or expired."""
+        """The owner of the key. Raises AwsError for a key that is unknown, inactive or expired."""
         with self.scope():
             found = self._ev.resolve_credential(access_key_id, self.settings.account)
         if isinstance(found, self._ev.CredentialResolutionError):
@@ -160,19 +160,19 @@ class Emulator:
         return name in self.module("s3")._buckets
 
     def secret_arn(self, reference: str) -> str:
-        """The ARN of the secret that a dynamic reference begins with; a made-up one when there is no such secret."""
+        """The ARN of the secret that a dynamic reference names; an invented ARN if the secret does not exist."""
         name = ":".join(reference.split(":")[:7]) if reference.startswith("arn:") else reference.partition(":")[0]
         _, secret = self.module("secretsmanager")._resolve(name)
         prefix = f"arn:aws:secretsmanager:{self.settings.region}:{self.settings.account}:secret"
         return str(secret["ARN"]) if secret else f"{prefix}:{name}-??????"
 
     def is_deploying(self, stack_name: str) -> bool:
-        """Whether an operation on the stack goes on. Call it within a request, or within `scope`."""
+        """Whether an operation on the stack is in progress. Call it within a request, or within `scope`."""
         stack = self.module("cloudformation")._stacks.get(stack_name)
         return stack is not None and stack["StackStatus"].endswith("_IN_PROGRESS") and stack["StackStatus"] != "REVIEW_IN_PROGRESS"
 
     def has_stacks(self) -> bool:
-        """Whether CloudFormation has state; it is not imported to find out."""
+        """Whether CloudFormation has state. The check does not import CloudFormation."""
         return "cloudformation" in self._ms._loaded_modules
 
     def stack_of_change_set(self, arn: str) -> str:
@@ -187,7 +187,7 @@ class Emulator:
     # --- identities ---------------------------------------------------------------------------------------------------
 
     async def iam(self, action: str, **parameters: str) -> bytes:
-        """Call the emulator's IAM as itself: for the first user only."""
+        """Call the emulator's IAM without a signature. Only for creating the first user."""
         body = urlencode({"Action": action, "Version": "2010-05-08", **parameters}).encode()
         headers = {"content-type": "application/x-www-form-urlencoded"}
         with self.scope():

@@ -1,6 +1,6 @@
-"""Events: AWS services put them on the default bus, and targets get them as AWS would deliver them. E-mail is put on record.
+"""Delivers events from the default bus to their targets as AWS does, and records e-mail.
 
-The emulator delivers to SNS without asking the topic's policy, knows no builds, and keeps no message: that is put right here.
+The emulator ignores a topic's policy when it delivers an event to SNS, cannot start builds, and does not keep messages.
 """
 
 import json
@@ -15,7 +15,10 @@ _log = logging.getLogger("localaws")
 
 
 def install(eventbridge: Any, start_build: StartBuild) -> None:
-    """`start_build(project_arn, role_arn, rule_arn, overrides)` is called on the event loop, so it must not block."""
+    """Deliver events through our code. It calls `start_build(project_arn, role_arn, rule_arn, overrides)` on the event loop.
+
+    So `start_build` must not block.
+    """
     invoke = eventbridge._invoke_target
     if getattr(invoke, "is_ours", False):
         return
@@ -23,7 +26,7 @@ def install(eventbridge: Any, start_build: StartBuild) -> None:
     def invoke_target(target: Mapping[str, Any], event: Mapping[str, Any], rule: Mapping[str, Any], view: Any = None) -> None:
         service = target.get("Arn", "").split(":")[2:3]
         if service == ["sns"] and not _topic_lets_in(target["Arn"], rule):
-            _log.warning("events: %s is not delivered, its policy does not let %s publish", target["Arn"], PRINCIPAL)
+            _log.warning("events: nothing was delivered to %s: its policy does not let %s publish", target["Arn"], PRINCIPAL)
         elif service == ["codebuild"]:
             overrides = _overrides(eventbridge, target, event, rule, view)
             if overrides is not None:
@@ -36,7 +39,7 @@ def install(eventbridge: Any, start_build: StartBuild) -> None:
 
 
 def install_mail(sns: Any, record: RecordMail) -> None:
-    """`record` gets what an e-mail subscriber would have got; it is called on the event loop, so it must be quick."""
+    """Pass each e-mail to `record`, on the event loop, so `record` must be quick."""
     fan_out = sns._fanout
     if getattr(fan_out, "is_ours", False):
         return
@@ -61,7 +64,7 @@ def put(eventbridge: Any, *, source: str, detail_type: str, detail: Mapping[str,
 
 
 def _topic_lets_in(topic_arn: str, rule: Mapping[str, Any]) -> bool:
-    """Whether the topic's policy names EventBridge: the policy of a new topic, which speaks of its owner, does not."""
+    """Whether the topic's policy lets EventBridge publish. The default policy of a new topic names only the topic's owner."""
     from ministack.core.iam_evaluator import EvalContext, evaluate_resource_policy
     from ministack.services import sns
 
@@ -83,7 +86,7 @@ def _topic_lets_in(topic_arn: str, rule: Mapping[str, Any]) -> bool:
 
 
 def _overrides(eventbridge: Any, target: Mapping[str, Any], event: Any, rule: Any, view: Any) -> Mapping[str, Any] | None:
-    """StartBuild's members in the target's input; none when it is the event itself. None when it is no JSON object."""
+    """StartBuild's members from the target's input: empty if the input is the event itself, None if it is not a JSON object."""
     if target.get("InputTransformer"):
         text = eventbridge._apply_input_transformer(target["InputTransformer"], rule, view or eventbridge._pattern_event_view(event))
     elif target.get("Input"):
@@ -95,6 +98,6 @@ def _overrides(eventbridge: Any, target: Mapping[str, Any], event: Any, rule: An
     except ValueError:
         members = None
     if not isinstance(members, dict):
-        _log.warning("events: %s starts no build, its input is no JSON object: %s", rule["Arn"], text)
+        _log.warning("events: %s started no build: its input is not a JSON object: %s", rule["Arn"], text)
         return None
     return members

@@ -1,4 +1,4 @@
-"""What MiniStack reads from the environment when it is imported: set here, and nowhere else."""
+"""Sets the environment variables that MiniStack reads when it is imported. No other module sets them."""
 
 import os
 import secrets
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-# Signing name of a request -> the emulator's name for the service. Only these are switched on; all others are refused by name.
+# Signing name of a request -> the emulator's name for the service. Only these services are enabled; the front refuses all others by name.
 SERVICES: Mapping[str, str] = {
     "cloudformation": "cloudformation",
     "events": "events",
@@ -22,13 +22,13 @@ SERVICES: Mapping[str, str] = {
     "sts": "sts",
 }
 
-# Signing name -> the emulator's module, which its state file is named after, where they differ.
+# Signing name -> the emulator's module, if the names differ. The state file has the module's name.
 STATE_KEYS: Mapping[str, str] = {"events": "eventbridge", "logs": "cloudwatch_logs", "monitoring": "cloudwatch"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Where the emulator keeps its state and what it calls itself."""
+    """The emulator's state folder, account, region and port."""
 
     state_dir: Path
     account: str
@@ -40,7 +40,7 @@ class Settings:
         return self.state_dir / "emulator"
 
     def environment(self) -> dict[str, str]:
-        """The variables that the emulator needs; its root key is random and is never handed out."""
+        """The variables that the emulator needs. Its root key is random and no caller gets it."""
         return {
             "AUTH": "true",
             "PERSIST_STATE": "1",
@@ -61,7 +61,7 @@ class Settings:
         }
 
     def apply(self) -> None:
-        """Set them in this process, in place of whatever the user's own shell says about AWS or the emulator."""
+        """Set them in this process. They replace the shell's settings for AWS and the emulator."""
         foreign = ("AWS_", "MINISTACK_", "LOCALSTACK_", "S3_", "EDGE_PORT", "USE_SSL")
         for name in [name for name in os.environ if name.startswith(foreign)]:
             del os.environ[name]

@@ -1,6 +1,6 @@
-"""SSE-KMS asks for the key: who writes needs kms:GenerateDataKey, who reads needs kms:Decrypt, both through S3.
+"""Checks the key permissions of SSE-KMS: writing needs kms:GenerateDataKey, reading needs kms:Decrypt, both through S3.
 
-Objects are kept as they are (encryption at rest is recorded, not done); the permissions are the ones that AWS asks for.
+The permissions are AWS's. The objects themselves are not encrypted: encryption at rest is recorded only.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ _KEY_ID = "x-amz-server-side-encryption-aws-kms-key-id"
 
 
 def ask_for_key_permissions(ia: Any, ev: Any) -> None:
-    """Add the checks to those that S3 makes; the emulator would ask S3's policies about them, so they are sent to KMS's."""
+    """Add the checks to S3's own. The emulator would evaluate them by S3's policies, so `enforce` sends them to KMS's."""
     original_checks, original_enforce = ia.s3_additional_checks, ev.enforce
 
     def checks(method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -66,7 +66,7 @@ def _writing(bucket: str, headers: Mapping[str, str]) -> list[tuple[str, str]]:
 
 
 def _reading(bucket: str, key: str, version: str | None) -> list[tuple[str, str]]:
-    """Only an object that was written with a key asks for it; which one is kept with each version."""
+    """The check for reading an object that was written with a key. The emulator stores the key with each version."""
     from ministack.services import s3
 
     record = (s3._buckets.get(bucket) or {"objects": {}})["objects"].get(key)

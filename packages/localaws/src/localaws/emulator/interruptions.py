@@ -1,4 +1,4 @@
-"""A stack operation that a kill cut short is rolled back after the restart, where AWS would have carried on."""
+"""Rolls back a stack operation that a kill interrupted, after the restart. AWS would have continued it."""
 
 import copy
 import inspect
@@ -10,7 +10,7 @@ _REASON = "The local AWS was stopped during the operation."
 
 
 def remember(handlers: Any, changesets: Any) -> None:
-    """Keep with every stack what its running operation would need to be rolled back; it is saved with the stack."""
+    """Store with every stack what the rollback of its running operation would need. It is saved with the stack."""
     original = handlers._deploy_stack_async
     signature = inspect.signature(original)
 
@@ -38,13 +38,13 @@ def interrupted() -> list[str]:
     """The names of stacks that were in the middle of an operation when the state was saved."""
     from ministack.services import cloudformation
 
-    waiting = ("REVIEW_IN_PROGRESS",)  # a change set that nobody has executed yet
+    waiting = ("REVIEW_IN_PROGRESS",)  # the stack's first change set was not executed yet
     records = cloudformation._stacks.items()
     return [name for name, stack in records if stack["StackStatus"].endswith("_IN_PROGRESS") and stack["StackStatus"] not in waiting]
 
 
 def recover(stack_name: str, changed: Callable[[], None]) -> Coroutine[Any, Any, None]:
-    """Roll back what was being made or changed; go on deleting what was being deleted."""
+    """Roll back an interrupted creation or update; continue an interrupted deletion."""
     from ministack.services import cloudformation
     from ministack.services.cloudformation import stacks
 

@@ -1,4 +1,4 @@
-"""Where the emulator differs from AWS in a way that matters here, it is put right: each function is one difference."""
+"""Corrects differences between the emulator and AWS. Each function corrects one."""
 
 import contextvars
 import json
@@ -36,7 +36,7 @@ def apply() -> tuple[Any, Any, Any]:
 
 
 def close_everything_but_the_api(ms: Any) -> None:
-    """No admin paths, no data planes of other services, no virtual hosts: only what is dispatched as a signed call."""
+    """Close admin paths, data planes of other services and virtual hosts. Only signed API calls remain."""
 
     async def nothing(*_: Any, **__: Any) -> None:
         return None
@@ -47,17 +47,17 @@ def close_everything_but_the_api(ms: Any) -> None:
 
 
 def leave_docker_alone(ms: Any) -> None:
-    """MiniStack would look for containers of earlier runs and remove them; we start none."""
+    """Stop MiniStack from looking for containers of earlier runs and removing them. The local AWS starts none."""
     ms._docker_socket_present = lambda: False
 
 
 def take_loopback_for_secure(ms: Any, ev: Any) -> None:
-    """aws:SecureTransport is true, since nothing leaves the machine: a policy that demands TLS must not deny every call."""
+    """Set aws:SecureTransport to true, because no request leaves the machine. A policy that demands TLS would deny every call."""
     ms.pin_request_origin = lambda address, _secure: ev.pin_request_origin(address, True)
 
 
 def name_the_denied_resource(ia: Any, ev: Any) -> None:
-    """Every denial says on which resource, as AWS's do; a request that is checked on several names the one that failed."""
+    """Name the resource in every denial, as AWS does. If several resources are checked, name the one that was denied."""
     original_enforce, original_response = ev.enforce, ia.access_denied_response
 
     def enforce(key: str, action: str, service: str, region: str, resource_arn: str = "*", service_context: Any = None) -> Any:
@@ -69,8 +69,8 @@ def name_the_denied_resource(ia: Any, ev: Any) -> None:
     def response(service: str, action: str, principal_arn: str, request_id: str, **more: Any) -> Any:
         if not more.get("error_code") and not more.get("message") and not more.get("resource_policy_arn"):
             denied_action, resource = _DENIED.get()
-            action = denied_action if denied_action.startswith("kms:") else action  # asked for on the way to the service's own
-            more["resource_arn"] = resource  # SSM and logs make their texts of it
+            action = denied_action if denied_action.startswith("kms:") else action  # the key's check came before the service's own
+            more["resource_arn"] = resource  # the texts of SSM and Logs contain it
             resource = f'"{resource}"' if service == "s3" and resource.startswith("arn:aws:s3:") else resource
             more["message"] = ia.identity_denial_message(action, principal_arn, resource, bool(more.get("explicit_deny")))
         return original_response(service, action, principal_arn, request_id, **more)
@@ -79,7 +79,7 @@ def name_the_denied_resource(ia: Any, ev: Any) -> None:
 
 
 def resolve_key_aliases(ia: Any) -> None:
-    """IAM and key policies speak of key ARNs: a request that names an alias is a request for the key behind it."""
+    """Replace an alias in a request by its key's ARN, because IAM and key policies name keys."""
     original = ia.extract_resource_arn
 
     def extract(service: str, method: str, path: str, headers: Mapping[str, str], *more: Any) -> str:
@@ -92,7 +92,7 @@ def resolve_key_aliases(ia: Any) -> None:
 
 
 def name_log_streams(ia: Any) -> None:
-    """AWS asks for rights on a stream, `log-group:NAME:log-stream:STREAM`, which is why policies end in `log-group:NAME:*`."""
+    """Check rights on the stream, `log-group:NAME:log-stream:STREAM`, as AWS does. So policies end in `log-group:NAME:*`."""
     original = ia.extract_resource_arn
 
     def extract(service: str, method: str, path: str, headers: Mapping[str, str], body: bytes, *more: Any) -> str:
@@ -107,7 +107,7 @@ def name_log_streams(ia: Any) -> None:
 
 
 def name_glue_resources(ia: Any) -> None:
-    """Databases and tables by their own ARNs: `database/DB`, and `table/DB/TABLE` for a table and its partitions."""
+    """Check databases and tables by their ARNs: `database/DB`, and `table/DB/TABLE` for a table and its partitions."""
     original = ia.extract_resource_arn
 
     def extract(service: str, method: str, path: str, headers: Mapping[str, str], body: bytes, *more: Any) -> str:
@@ -128,7 +128,7 @@ def name_glue_resources(ia: Any) -> None:
 
 
 def name_alarms(ia: Any) -> None:
-    """Alarms that are deleted or tagged, by their ARNs; of several, the first stands for all."""
+    """Check alarms that are deleted or tagged by their ARNs. Of several alarms, only the first is checked."""
     original = ia.extract_resource_arn
 
     def extract(
@@ -147,7 +147,7 @@ def name_alarms(ia: Any) -> None:
 
 
 def tell_condition_keys(ia: Any) -> None:
-    """The condition keys of PutMetricData and PutEvents, which policies for them cannot do without."""
+    """Add the condition keys of PutMetricData and PutEvents. Policies can restrict these operations only by them."""
     original = ia.request_tag_context
 
     def context(service: str, action: str, body: bytes, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -160,14 +160,14 @@ def tell_condition_keys(ia: Any) -> None:
             entries = json.loads(body).get("Entries", [])
             for key, member in (("events:source", "Source"), ("events:detail-type", "DetailType")):
                 values = {entry.get(member, "") for entry in entries}
-                found[key] = values.pop() if len(values) == 1 else "(several)"  # of several, none is the one that a policy names
+                found[key] = values.pop() if len(values) == 1 else "(several)"  # matches no policy
         return found
 
     ia.request_tag_context = context
 
 
 def tell_checksums_of_what_was_put() -> None:
-    """PutObject answers with the checksums that it has verified."""
+    """Return the checksums that PutObject has verified, as AWS does."""
     from ministack.services import s3
 
     original = s3._put_object
@@ -183,7 +183,7 @@ def tell_checksums_of_what_was_put() -> None:
 
 
 def keep_sessions() -> None:
-    """Sessions of roles survive a restart, as they do on AWS."""
+    """Save the sessions of roles, so that they survive a restart."""
     from ministack.services import sts
 
     sts.get_state = lambda: {"sessions": dict(sts._sessions)}
@@ -191,6 +191,6 @@ def keep_sessions() -> None:
 
 
 def keep_only_our_services(ms: Any) -> None:
-    """Only the services that are switched on have state, though CloudFormation imports them all."""
+    """Save the state of enabled services only. CloudFormation imports the modules of all services."""
     modules = {STATE_KEYS.get(name, name) for name in SERVICES}
     ms._state_map = {name: name for name in modules}

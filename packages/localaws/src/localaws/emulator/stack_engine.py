@@ -1,6 +1,6 @@
-"""CloudFormation in the emulator: its own resource types are taken out, and ours put in their place.
+"""Replaces the resource types of the emulator's CloudFormation by ours.
 
-What the emulator keeps is the engine: templates, parameters, order, events, rollback, change sets, drift.
+The emulator's engine remains: templates, parameters, order, events, rollback, change sets, drift.
 """
 
 import re
@@ -15,7 +15,7 @@ _TAGS_AS_MAP = ("AWS::SSM::Parameter", "AWS::Glue::Crawler")
 
 
 class StackDeployment(Protocol):
-    """Who deploys which stack: what the handlers act with."""
+    """The stack and the credentials with which the handlers act."""
 
     @property
     def stack_name(self) -> str: ...
@@ -37,7 +37,7 @@ def install(
     role_of: Callable[[str], str | None],
     changed: Callable[[], None],
 ) -> None:
-    """Make these the only resource types. The checks raise ValueError, which the caller of the operation sees."""
+    """Make `types` the only resource types. The checks raise ValueError; its text becomes the operation's error."""
     from ministack.services.cloudformation import changesets, handlers, provisioners, stacks
 
     provisioners._RESOURCE_HANDLERS = {name: _handlers(name, kind, deployment, provisioners) for name, kind in types.items()}
@@ -76,7 +76,7 @@ def _check_templates(check_source: Callable[..., None], check_template: Callable
 
 
 def _check_imports(template: Mapping[str, Any], conditions: Mapping[str, bool], params: Mapping[str, Any] | None) -> None:
-    """Refuse imports of what no stack exports before anything is made. Without parameters, as in ValidateTemplate, names are unknown."""
+    """Refuse an import that no stack exports, before anything is created. ValidateTemplate has no parameters, so it skips this check."""
     from ministack.services.cloudformation import engine
 
     def resolve(node: Any) -> Any:
@@ -111,7 +111,7 @@ def _handlers(name: str, kind: ResourceType, deployment: Callable[[], StackDeplo
         )
 
     def create(logical_id: str, properties: Mapping[str, Any], stack_name: str) -> tuple[str, dict[str, Any]]:
-        if not provisioners._NAME_SEED.get():  # a stack that is made again gets other names than the one before it
+        if not provisioners._NAME_SEED.get():  # without a seed, a stack that is created again would get the old names
             provisioners._NAME_SEED.set(uuid.uuid4().hex[:8])
         return _answer(kind.create, request(logical_id, properties, stack_name))
 
@@ -137,7 +137,7 @@ def _answer(handler: Callable[[ResourceRequest], Provisioned], request: Resource
 
 
 def _call(handler: Callable[[ResourceRequest], Any], request: ResourceRequest) -> Any:
-    """The handler's result; an AWS error is told as CloudFormation tells it, with the code, action and resource."""
+    """The handler's result. An AWS error becomes CloudFormation's text for it, with the service's message and code."""
     from botocore.exceptions import ClientError
 
     try:
@@ -150,7 +150,7 @@ def _call(handler: Callable[[ResourceRequest], Any], request: ResourceRequest) -
 
 
 def _generated_name(resource_type: str, stack_name: str, logical_id: str, provisioners: Any) -> str:
-    """stack-logical-SUFFIX as CloudFormation names most things; SageMaker's begin with the logical id."""
+    """stack-logical-SUFFIX, as CloudFormation names most resources. SageMaker's resources begin with the logical id."""
     name: str = provisioners._physical_name(stack_name, logical_id)
     if resource_type.startswith("AWS::SageMaker::"):
         name = f"{logical_id}-{name.rpartition('-')[2]}"
@@ -158,7 +158,7 @@ def _generated_name(resource_type: str, stack_name: str, logical_id: str, provis
 
 
 def _without_system_tags(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """The emulator adds CloudFormation's own `aws:` tags, which no service accepts from a caller."""
+    """Remove the `aws:` tags that the emulator adds, because no service accepts them from a caller."""
     found = dict(properties)
     tags = found.pop("Tags", None)
     if isinstance(tags, Mapping):
@@ -169,7 +169,7 @@ def _without_system_tags(properties: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _guard_references(stacks: Any, deployment: Callable[[], StackDeployment]) -> None:
-    """A dynamic reference is read with the deployment's rights, as on AWS."""
+    """Read dynamic references with the deployment's rights, as AWS does."""
     from ministack.services.cloudformation import engine
 
     original = stacks._resolve_dynamic_references
@@ -185,7 +185,7 @@ def _guard_references(stacks: Any, deployment: Callable[[], StackDeployment]) ->
 
 
 def _announce(stacks: Any, changed: Callable[[], None]) -> None:
-    """Every stack event says that state changed: a deployment goes on after its request was answered."""
+    """Report a changed state with every stack event, because a deployment continues after its request was answered."""
     original = stacks._add_event
 
     def add_event(*arguments: Any, **named: Any) -> None:
@@ -196,7 +196,7 @@ def _announce(stacks: Any, changed: Callable[[], None]) -> None:
 
 
 def _show_roles(handlers: Any, role_of: Callable[[str], str | None]) -> None:
-    """DescribeStacks tells which role a stack has."""
+    """Add the stack's role to the answer of DescribeStacks."""
     original = handlers._ACTION_HANDLERS["DescribeStacks"]
 
     def describe(parameters: Any) -> tuple[int, Any, bytes]:

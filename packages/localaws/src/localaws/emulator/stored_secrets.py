@@ -1,8 +1,8 @@
-"""Parameters and secrets as IAM sees them: each parameter by its own ARN, and the key that a value is encrypted with asked for.
+"""Permission checks for parameters and secrets: each parameter by its ARN, and the key that encrypts the value.
 
-A customer's key asks for kms:Decrypt of who reads a SecureString or a secret, kms:Encrypt of who writes a SecureString, kms:GenerateDataKey
-and kms:Decrypt of who writes a secret. AWS's own keys (`aws/ssm`, `aws/secretsmanager`) allow all that to whoever may call the service.
-Values are kept as they are: encryption at rest is recorded, not done.
+With a customer's key, reading a SecureString or a secret needs kms:Decrypt, writing a SecureString needs kms:Encrypt, and writing a
+secret needs kms:GenerateDataKey and kms:Decrypt. AWS's own keys (`aws/ssm`, `aws/secretsmanager`) need no permission. The values
+themselves are not encrypted: encryption at rest is recorded only.
 """
 
 import json
@@ -13,11 +13,11 @@ from localaws.emulator.encryption import key_arn
 
 _READS = ("GetParameter", "GetParameters", "GetParametersByPath", "GetParameterHistory")
 _TARGETS = {"ssm": "AmazonSSM", "secretsmanager": "secretsmanager"}
-_Checks = Iterator[tuple[str, str]]  # pairs of an action and the resource that it is about
+_Checks = Iterator[tuple[str, str]]  # pairs of an action and its resource
 
 
 def ask_for_parameters_and_keys(ev: Any) -> None:
-    """Apply it last: the denials of these checks are told by those who wrapped the evaluator before."""
+    """Add the checks to IAM's evaluation. Apply it last: the earlier wrappers of the evaluator write the texts of its denials."""
     original = ev.enforce
 
     def enforce(key: str, action: str, service: str, region: str, resource_arn: str = "*", service_context: Any = None) -> Any:
@@ -38,7 +38,7 @@ def ask_for_parameters_and_keys(ev: Any) -> None:
 
 
 def _asked(ev: Any, service: str, action: str) -> Mapping[str, Any] | None:
-    """The request's members, when it is a call of just this operation; its policies may also be asked about on behalf of others."""
+    """The request's members if the request calls this operation; None if another service's call asks about this action."""
     request = ev._signed_request.get()
     if service not in _TARGETS or request is None:
         return None

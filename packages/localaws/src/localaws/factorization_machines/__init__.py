@@ -1,13 +1,13 @@
 """The built-in algorithm Factorization Machines, for the local AWS.
 
-    algorithm.py        what SageMaker's engine calls: FactorizationMachines
+    algorithm.py        FactorizationMachines, the interface for SageMaker
     hyperparameters.py  names, valid values, defaults
     train.py            the training container's process; data.py reads its channels, trainer.py trains, metrics.py writes its log
-    kernel.py           the arithmetic, compiled
+    compiled_loops.py   the arithmetic, compiled
     model.py            the model artifact
     serve.py            the endpoint's answers; payloads.py reads and writes their formats
 
-docs/factorization-machines.md says what is known of the container and what is assumed.
+docs/factorization-machines.md says what is known about the container and what is assumed.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ __all__ = ["FactorizationMachines"]
 
 
 def __getattr__(name: str) -> Any:
-    # the training process runs a module of this package and needs nothing of the engine
+    # the training process runs a module of this package and does not need SageMaker's engine
     if name == "FactorizationMachines":
         from localaws.factorization_machines.algorithm import FactorizationMachines
 

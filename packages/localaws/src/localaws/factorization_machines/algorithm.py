@@ -1,4 +1,4 @@
-"""Factorization Machines behind the seam of localaws/sagemaker/algorithm_images.py."""
+"""Factorization Machines as an Algorithm of localaws/sagemaker/algorithm_images.py."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ class FactorizationMachines:
         return [MetricDefinition(name=name, regex=regex) for name, regex in definitions()]
 
     def training_command(self, ml_root: Path) -> list[str]:
-        # -P keeps the job's folder, in which it runs, out of the import path
+        # -P keeps the working folder, which is the job's, out of the import path
         return [sys.executable, "-P", "-m", "localaws.factorization_machines.train", str(ml_root)]
 
     def check(self, hyperparameters: Mapping[str, str], channels: Sequence[str]) -> None:
@@ -36,7 +36,7 @@ class FactorizationMachines:
 
 
 def check_channels(channels: Sequence[str]) -> None:
-    """Raises ValueError with the container's text unless there is a channel `train` and at most `test` beside it."""
+    """Raises ValueError with the container's text unless the channels are `train`, or `train` and `test`."""
     problem = "Unable to initialize the algorithm. Failed to validate input data configuration. (caused by ValidationError)\n\nCaused by: "
     if "train" not in channels:
         raise ValueError(f"ClientError: {problem}'train' is a required property")

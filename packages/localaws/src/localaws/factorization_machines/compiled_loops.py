@@ -9,7 +9,7 @@ not depend on the number of threads, to the last bit.
 The optimiser is Adam as MXNet documents it (`adam_update`: weight decay is added to the gradient, then clipped; `lazy_update`: a feature's
 weights and moments change only in batches where it occurs). That the container uses Adam by those rules is believed, not confirmed.
 
-Compiled functions here call nothing compiled from other files: numba's cache would not notice a change there.
+Compiled functions here call no compiled function of another file, because numba's cache would not notice a change there.
 """
 
 from typing import NamedTuple
@@ -28,7 +28,7 @@ BETA1, BETA2 = np.float32(0.9), np.float32(0.999)
 ROWS_PER_TASK = 16
 FEATURES_PER_TASK = 16
 
-# what a tally counts
+# the entries of a tally
 ROWS, LOSS, ABSOLUTE, TRUE_POSITIVE, FALSE_POSITIVE, FALSE_NEGATIVE = range(6)
 
 

@@ -1,4 +1,4 @@
-"""The rows of a training channel, in memory."""
+"""Reads the rows of a training channel into memory."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from sagemaker_formats.recordio import Rows, read
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Dataset:
-    """CSR arrays as the kernel takes them: indptr int64 (n_rows + 1,), keys int32, values float32, labels float32 (n_rows,)."""
+    """CSR arrays for the compiled loops: indptr int64 (n_rows + 1,), keys int32, values float32, labels float32 (n_rows,)."""
 
     indptr: NDArray[np.int64]
     keys: NDArray[np.int32]
@@ -68,11 +68,11 @@ def _check(rows: Rows, feature_dim: int, is_classifier: bool) -> Dataset:
 
 
 def check_unique_keys(rows: Rows) -> None:
-    """Raises ValueError if a row names a feature twice: such a row has no meaning as a vector."""
+    """Raises ValueError if a row names a feature twice, because such a row is not a vector."""
     steps = np.diff(rows.keys)
     starts = rows.indptr[1:-1]
     falling = steps <= 0
-    falling[starts[(starts > 0) & (starts < rows.keys.size)] - 1] = False  # from one row to the next keys may fall
+    falling[starts[(starts > 0) & (starts < rows.keys.size)] - 1] = False  # keys must grow within a row, but not from one row to the next
     if not falling.any():
         return
     row_of_key = np.repeat(np.arange(len(rows)), np.diff(rows.indptr))

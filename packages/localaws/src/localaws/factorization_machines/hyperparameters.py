@@ -1,6 +1,6 @@
 """The built-in algorithm's hyperparameters, as AWS documents them: names, valid values, defaults.
 
-https://docs.aws.amazon.com/sagemaker/latest/dg/fact-machines-hyperparameters.html; ranges that the page merely suggests are not enforced.
+https://docs.aws.amazon.com/sagemaker/latest/dg/fact-machines-hyperparameters.html; ranges that the page only suggests are not enforced.
 """
 
 import math
@@ -11,13 +11,13 @@ from typing import Any
 
 REQUIRED = ("feature_dim", "num_factors", "predictor_type")
 METHODS = ("normal", "uniform", "constant")
-# SageMaker's tuning adds it to the hyperparameters of its training jobs
+# SageMaker's tuning jobs add it to the hyperparameters of their training jobs
 IGNORED = ("_tuning_objective_metric",)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Hyperparameters:
-    """None is the documented default "None". It means here, as in MXNet: no clipping, eps 1e-8, rescale_grad 1 / rows of the batch."""
+    """None is the documented default "None". As in MXNet, it means: no clipping, eps 1e-8, rescale_grad 1 / rows of the batch."""
 
     feature_dim: int
     num_factors: int
@@ -63,7 +63,7 @@ _CHOICES = {
 
 
 def parse(hyperparameters: Mapping[str, str]) -> Hyperparameters:
-    """The typed values. Raises ValueError with the text that the job's FailureReason has."""
+    """The typed values. Raises ValueError with the text for the job's FailureReason."""
     given = {name: value for name, value in hyperparameters.items() if name not in IGNORED}
     unknown = [name for name in given if name not in NAMES]
     if unknown:

@@ -1,7 +1,7 @@
-"""The metrics of Factorization Machines, and the lines in the job's log that SageMaker reads them from.
+"""The metrics of Factorization Machines, and the lines of the job's log from which SageMaker reads them.
 
-`train:NAME` is of the mini-batches since the last such line of the epoch (every 500 batches), `train:NAME:epoch` of the whole epoch, both
-as the rows scored before the model learned from them; `test:NAME` is of the finished model.
+`train:NAME` covers the mini-batches since the last such line of the epoch (every 500 batches), `train:NAME:epoch` the whole epoch. Both
+use the scores that rows had before the model learned from them. `test:NAME` uses the finished model.
 """
 
 import math
@@ -22,7 +22,7 @@ REGRESSOR = (("rmse", "rmse", "loss"), ("mse", "mse", "loss"), ("absolute_loss",
 
 
 def definitions() -> list[tuple[str, str]]:
-    """(name, regular expression) of every metric, written like those that SageMaker shows for its algorithms."""
+    """(name, regular expression) of every metric, in the form that SageMaker shows for its algorithms."""
     found = []
     for metric, spelling, kind in CLASSIFIER + REGRESSOR:
         pattern = rf"{'binary_f_[^ ]+' if metric == 'binary_f_beta' else spelling} <{kind}>=(\S+)"
@@ -35,7 +35,7 @@ def definitions() -> list[tuple[str, str]]:
 
 
 def values(tally: Tally, *, is_classifier: bool) -> dict[str, float]:
-    """The metrics of the rows in a tally (kernel.py says what it counts), by their spelling in the log."""
+    """The metrics of the rows in a tally, by their spelling in the log. compiled_loops.py names the tally's entries."""
     rows, loss, absolute, true_positive, false_positive, false_negative = tally.tolist()
     if not is_classifier:
         mse = 2 * loss / rows
@@ -49,7 +49,7 @@ def values(tally: Tally, *, is_classifier: bool) -> dict[str, float]:
 
 
 def quality_lines(tally: Tally, where: str, *, is_classifier: bool) -> list[str]:
-    """The log's lines for a tally. `where` is for example "epoch=0, train" or "test"."""
+    """The log lines of a tally. `where` is for example "epoch=0, train" or "test"."""
     kinds: Sequence[tuple[str, str, str]] = CLASSIFIER if is_classifier else REGRESSOR
     found = values(tally, is_classifier=is_classifier)
     return [f"#quality_metric: host=algo-1, {where} {spelling} <{kind}>={found[spelling]!r}" for _, spelling, kind in kinds]

@@ -1,4 +1,4 @@
-"""The model artifact: `model.json` (what it is) and `model.npz` (its weights). A format of our own, not the container's MXNet files."""
+"""The model artifact: `model.json` (its description) and `model.npz` (its weights). The format is ours, not the container's MXNet files."""
 
 import json
 import zipfile
@@ -28,7 +28,7 @@ class Model:
 
 
 def save(model: Model, folder: Path) -> None:
-    """Write both files; the same model gives the same bytes."""
+    """Write both files. The same model gives the same bytes."""
     folder.mkdir(parents=True, exist_ok=True)
     bias, linear, factors = model.weights
     np.savez(folder / "model.npz", bias=bias, linear=linear, factors=factors)
@@ -43,7 +43,7 @@ def save(model: Model, folder: Path) -> None:
 
 
 def load(folder: Path) -> Model:
-    """The model in the folder. Raises ValueError if it is not one that save() wrote, complete and finite."""
+    """The model in the folder. Raises ValueError unless save() wrote it and all weights are finite."""
     try:
         about = json.loads((folder / "model.json").read_text())
         with (folder / "model.npz").open("rb") as file, np.load(file, allow_pickle=False) as arrays:
@@ -51,7 +51,7 @@ def load(folder: Path) -> Model:
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise ValueError(f"not a model of the local Factorization Machines: {error}") from error
     if not isinstance(about, dict) or not _is_ours(about.get("format"), about.get("version")):
-        raise ValueError(f"model.json does not say format {FORMAT}, version {VERSION}")
+        raise ValueError(f"model.json does not have format {FORMAT}, version {VERSION}")
     if about.get("predictor_type") not in ("binary_classifier", "regressor"):
         raise ValueError(f"model.json has the unknown predictor_type {about.get('predictor_type')!r}")
     shapes = [(1,), (about.get("feature_dim"),), (about.get("feature_dim"), about.get("num_factors"))]
@@ -63,5 +63,5 @@ def load(folder: Path) -> Model:
 
 
 def _is_ours(name: object, version: object) -> bool:
-    """Homes made before this package had a name of its own hold models whose format begins with another word."""
+    """Whether the format is ours. Models from before this package had its own name have another prefix."""
     return str(name).endswith(FORMAT) and version == VERSION

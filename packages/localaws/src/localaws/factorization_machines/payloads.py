@@ -1,4 +1,4 @@
-"""Requests to the endpoint as rows, predictions as answers, in the formats of the built-in algorithm."""
+"""Reads requests to the endpoint and writes its answers, in the formats of the built-in algorithm."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ TYPES = (JSON, JSONLINES, RECORDIO)
 
 
 def read_rows(body: bytes, content_type: str, feature_dim: int) -> Rows:
-    """The request's rows. Raises InvalidPayload: 415 for another content type, 400 for a body that is not what the model takes."""
+    """The request's rows. Raises InvalidPayload: 415 for an unknown content type, 400 for a body that does not fit the model."""
     kind = content_type.split(";")[0].strip().lower()
     if kind not in TYPES:
         raise InvalidPayload(415, f"Content type {content_type!r} is not supported. Supported content types: {', '.join(TYPES)}")
@@ -28,7 +28,7 @@ def read_rows(body: bytes, content_type: str, feature_dim: int) -> Rows:
 
 
 def write_predictions(predictions: Predictions, kind: str) -> bytes:
-    """The answer's body. Scores are written as float64, which holds a float32 exactly."""
+    """The answer's body. Scores are written as float64, which represents a float32 exactly."""
     if kind == RECORDIO:
         return encode_recordio_predictions(predictions)
     scores = predictions.scores.astype(np.float64).tolist()

@@ -1,7 +1,7 @@
-"""Fill numba's cache: `python -m localaws.factorization_machines.precompile`.
+"""Fills numba's cache: `python -m localaws.factorization_machines.precompile`.
 
-The first training job and the first endpoint on a machine would otherwise wait for the compiler, ten seconds or more; four jobs of a tuning
-job, begun together, would all compile the same.
+Otherwise the first training job and the first endpoint on a machine wait for the compiler for ten seconds or more, and the parallel jobs of
+a tuning job all compile the same functions.
 """
 
 import tempfile
@@ -18,7 +18,7 @@ from sagemaker_formats.recordio import Rows, encode
 
 
 def main() -> None:
-    """Do once, on two rows, whatever training and serving do with compiled functions."""
+    """Call each compiled function of training and serving once, on two rows."""
     indptr, keys, values = np.array([0, 1, 2]), np.array([0, 1]), np.ones(2, np.float32)
     rows = Rows(indptr=indptr, keys=keys, values=values, labels=np.array([0, 1], np.float32), feature_dim=2)
     params = Hyperparameters(feature_dim=2, num_factors=2, predictor_type="binary_classifier")

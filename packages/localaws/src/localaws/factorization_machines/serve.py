@@ -1,4 +1,4 @@
-"""The endpoint's side: a loaded model that answers requests."""
+"""The endpoint's part: a loaded model that answers requests."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ class FactorizationMachinesPredictor:
         return write_predictions(self.score(read_rows(body, content_type, self._model.feature_dim)), kind), kind
 
     def score(self, rows: Rows) -> Predictions:
-        """For a classifier the probability of label 1, and label 1 from 0.5 on; for a regressor the value. Raises InvalidPayload."""
+        """A classifier's probability of label 1, with label 1 from 0.5 on; a regressor's value. Raises InvalidPayload."""
         try:
             check_unique_keys(rows)
         except ValueError as error:
@@ -44,7 +44,7 @@ class FactorizationMachinesPredictor:
         return Predictions(scores=_logistic(raw), labels=(raw >= 0).astype(np.float32))
 
     def _warm_up(self) -> None:
-        """Compile, or load from the cache, all that a request needs: the endpoint is not in service before."""
+        """Compile all functions that a request needs, or load them from the cache. The endpoint is in service only afterwards."""
         one = Rows(
             indptr=np.array([0, 1]),
             keys=np.zeros(1, np.int64),
@@ -56,7 +56,7 @@ class FactorizationMachinesPredictor:
 
 
 def _logistic(raw: NDArray[np.float32]) -> NDArray[np.float32]:
-    # exp() of what is never positive cannot overflow
+    # exp() of a value that is never positive cannot overflow
     power = np.exp(-np.abs(raw.astype(np.float64)))
     scores: NDArray[np.float32] = (np.where(raw >= 0, 1, power) / (1 + power)).astype(np.float32)
     return scores

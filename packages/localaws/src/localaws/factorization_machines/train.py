@@ -1,6 +1,6 @@
-"""The training container's process: `python -m localaws.factorization_machines.train ML_ROOT`.
+"""The process of a training job: `python -m localaws.factorization_machines.train ML_ROOT`.
 
-It finds below ML_ROOT what a container finds in /opt/ml, writes model/, and exits with 1 and output/failure if it cannot train.
+ML_ROOT has the layout of a container's /opt/ml. The process writes model/. If it cannot train, it writes output/failure and exits with 1.
 """
 
 import json
@@ -26,7 +26,7 @@ def main(arguments: list[str]) -> int:
 
 
 def run(root: Path) -> None:
-    """Train on what is below `root` and write the model. Raises ValueError with the text for the job's FailureReason."""
+    """Train on the channels below `root` and write the model. Raises ValueError with the text for the job's FailureReason."""
     stopping = container.Stopping()
     hyperparameters, channels, resources = container.configuration(root)
     log(f"Reading provided configuration: {json.dumps(hyperparameters, sort_keys=True)}")
@@ -85,7 +85,7 @@ def report_lines(report: "Report", params: "Hyperparameters") -> list[str]:
 
 
 def check_environment(channels: dict[str, Any], resources: dict[str, Any]) -> None:
-    """Raises ValueError for what a container would do and this process does not, or what a container too refuses."""
+    """Raises ValueError for settings that this process does not honour, or that a container refuses too."""
     if len(resources.get("hosts", ["algo-1"])) > 1:
         raise ValueError("AlgorithmError: Factorization Machines of the local AWS trains on one host only; set InstanceCount to 1")
     for name, channel in channels.items():
@@ -98,7 +98,7 @@ def check_environment(channels: dict[str, Any], resources: dict[str, Any]) -> No
 
 
 def log(*messages: str, level: str = "INFO") -> None:
-    """Print lines as the built-in algorithms' log has them; metrics in JSON stand alone."""
+    """Print lines in the form of the built-in algorithms' log. Metrics in JSON have no prefix."""
     prefix = f"[{datetime.now(UTC):%m/%d/%Y %H:%M:%S} {level} {os.getpid()}]"
     print("\n".join(message if message.startswith("#metrics") else f"{prefix} {message}" for message in messages), flush=True)
 

@@ -14,7 +14,7 @@ from localaws.factorization_machines.data import Dataset
 from localaws.factorization_machines.hyperparameters import Hyperparameters
 from localaws.factorization_machines.metrics import Tally
 
-# The container has no seed and its jobs differ from run to run. Ours are reproducible: all jobs draw from this one.
+# The container has no seed, so its jobs differ from run to run. Ours are reproducible: all jobs use this seed.
 SEED = 2010
 BATCHES_PER_REPORT = 500
 TALLY_SIZE = 6
@@ -23,12 +23,12 @@ WEIGHTS_FOR_THREADS = 4_000_000
 
 
 class Diverged(Exception):
-    """The loss is no longer a finite number."""
+    """The loss is not a finite number any more."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Report:
-    """A part of an epoch: up to which batch (counted from 0), what its rows scored, and the same of the epoch so far."""
+    """A part of an epoch: its last batch (counted from 0), the tally of its rows, and the tally of the epoch so far."""
 
     epoch: int
     batch: int
@@ -39,7 +39,7 @@ class Report:
 
 
 def initial_weights(params: Hyperparameters, *, seed: int = SEED) -> Weights:
-    """Weights by the three init methods. They depend on the seed, feature_dim, num_factors and the *_init_* settings alone."""
+    """Weights by the three init methods. They depend only on the seed, feature_dim, num_factors and the *_init_* settings."""
     draw = np.random.default_rng(seed)
     shapes: dict[str, tuple[int, ...]] = {
         "bias": (1,),
@@ -67,9 +67,9 @@ def train(
     should_stop: Callable[[], bool] = lambda: False,
     threads: int | None = None,
 ) -> Iterator[Report]:
-    """Train `weights` in place on the rows in their order; a report after the first batch of an epoch, every 500 batches and at its end.
+    """Train `weights` in place on the rows in their order. Yields a report after an epoch's first batch, every 500 batches and its end.
 
-    Without `threads`, as many as choose_threads() says. Raises Diverged.
+    Without `threads`, choose_threads() decides. Raises Diverged.
     """
     numba.set_num_threads(threads or choose_threads(params))
     means, variances = (Weights(*(np.zeros_like(array) for array in weights)) for _ in range(2))
@@ -98,9 +98,9 @@ def train(
 
 
 def choose_threads(params: Hyperparameters) -> int:
-    """All that NUMBA_NUM_THREADS allows if a batch is much work or the weights are too many for a core's cache, else one.
+    """NUMBA_NUM_THREADS if a batch is much work or the weights do not fit a core's cache, otherwise 1.
 
-    Where neither holds, threads gain little on an idle machine and lose much on a busy one. The result is the same, to the bit.
+    For smaller jobs, threads gain little on an idle machine and lose much on a busy one. The result is bit for bit the same.
     """
     work, weights = (size * params.num_factors for size in (params.mini_batch_size, params.feature_dim))
     if work < WORK_FOR_THREADS and weights < WEIGHTS_FOR_THREADS:
@@ -136,21 +136,21 @@ def _settings(params: Hyperparameters) -> Step:
         linear_wd=np.float32(params.linear_wd),
         factors_wd=np.float32(params.factors_wd),
         rescale_grad=single(params.rescale_grad, np.nan),
-        # MXNet too takes a negative limit for none
+        # a negative limit means no clipping, as in MXNet
         clip_gradient=single(None if (params.clip_gradient or 0) < 0 else params.clip_gradient, np.inf),
         eps=single(params.eps, 1e-8),
     )
 
 
 def raw_scores(data: Dataset, weights: Weights) -> NDArray[np.float32]:
-    """The score of every row before the logistic function, (n_rows,)."""
+    """The score of every row, before the logistic function, (n_rows,)."""
     out = np.empty(len(data), np.float32)
     compiled_loops.score_rows(data.indptr, data.keys, data.values, weights, out)
     return out
 
 
 def tally_scores(scores: NDArray[np.float32], labels: NDArray[np.float32], *, is_classifier: bool) -> Tally:
-    """The tally of raw scores against labels, in the order in which kernel.py counts."""
+    """The tally of raw scores against labels, with the entries in the order of compiled_loops.py."""
     score, label = scores.astype(np.float64), labels.astype(np.float64)
     if not is_classifier:
         error = score - label

@@ -19,7 +19,7 @@ _GLOBAL = ("iam", "sts")
 
 
 class Front:
-    """Guards and hands on."""
+    """Checks each request with the guard, then passes it on."""
 
     def __init__(self, *, emulator: Emulator, engines: EngineCalls, emulated: EmulatedCalls) -> None:
         self._emulator, self._engines, self._emulated = emulator, engines, emulated
@@ -39,11 +39,11 @@ class Front:
             await send_answer(send, error_answer(error, request), head=request.method == "HEAD")
         except Exception:
             _log.exception("%s %s failed", request.method, request.path)
-            failure = AwsError("InternalFailure", "The local AWS failed; its log says where.", status=500)
+            failure = AwsError("InternalFailure", "The local AWS failed. Its log has the stack trace.", status=500)
             await send_answer(send, error_answer(failure, request), head=request.method == "HEAD")
 
     def _admit(self, request: Request) -> Signature:
-        """Who claims to call, when nothing speaks against answering at all. Raises AwsError."""
+        """The signature of a request that the guard accepts; nothing is verified yet. Raises AwsError."""
         guard.check_caller_is_local(request, self._emulator.settings.port)
         signature = guard.signature_of(request)
         if signature.service not in SERVICES and signature.service not in self._engines.signing_names():

@@ -12,7 +12,7 @@ _MAX_BODY_BYTES = 64 * 2**20
 
 
 async def read(receive: Receive) -> bytes:
-    """The whole body. Raises AwsError when it is too large, or when the client goes away."""
+    """The whole body. Raises AwsError if it is too large or the client disconnects."""
     parts, size, more = [], 0, True
     while more:
         message = await receive()
@@ -28,7 +28,7 @@ async def read(receive: Receive) -> bytes:
 
 
 def replay(body: bytes, receive: Receive) -> Receive:
-    """Give a body that was read already once more, to the next in line."""
+    """A `receive` that returns the body again, for the next application."""
     pending = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def again() -> MutableMapping[str, Any]:
@@ -38,7 +38,7 @@ def replay(body: bytes, receive: Receive) -> Receive:
 
 
 async def send_answer(send: Send, answer: Answer, *, head: bool = False) -> None:
-    """Send it whole; a HEAD request gets the headers alone."""
+    """Send the whole answer; for a HEAD request only the headers."""
     headers = [(name.encode(), value.encode("latin-1", "replace")) for name, value in answer.headers.items()]
     headers.append((b"content-length", str(len(answer.body)).encode()))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})

@@ -1,4 +1,4 @@
-"""A full disk: what changes something is refused before it does, since what was answered and not saved is gone after a restart."""
+"""Refuses write requests while the disk is nearly full, because a restart loses what could not be saved."""
 
 import shutil
 from pathlib import Path
@@ -6,16 +6,16 @@ from pathlib import Path
 from localaws.front.honoured_operations import reads_only
 from localaws.kit.service import AwsError
 
-# Kept for the state of what goes on by itself: builds, jobs, executions.
+# Reserved for the state of running builds, jobs and executions.
 RESERVE_BYTES = 4 * 2**20
 _FREEING = ("Abort", "Cancel", "Delete", "Stop")
 
 
 def check_room(folder: Path, operation: str, size_bytes: int) -> None:
-    """Raises AwsError when `folder`'s disk could not take what the operation brings. `operation` is its name, without the service's."""
+    """Raises AwsError if the operation writes and the disk of `folder` has too little space. `operation` has no service prefix."""
     if reads_only(operation) or operation.startswith(_FREEING):
         return
     free = shutil.disk_usage(folder).free
     if free < RESERVE_BYTES + size_bytes:
-        told = f"The local AWS has no room: its disk, at {folder}, has {free / 1e6:.1f} MB left. Free some space; nothing was changed."
+        told = f"The disk of the local AWS at {folder} has only {free / 1e6:.1f} MB left. Nothing was changed. Free some space."
         raise AwsError("InsufficientStorage", told, status=507)

@@ -1,4 +1,4 @@
-"""One call to a service of the emulator: what it does not check is checked, then it answers."""
+"""One call to an emulated service: makes the checks that the emulator does not make, then lets it answer."""
 
 from collections.abc import Callable, MutableMapping
 from typing import Any
@@ -18,14 +18,14 @@ _OBJECT_READS = ("s3:GetObject", "s3:GetObjectVersion")
 
 
 class EmulatedCalls:
-    """The way through the emulator."""
+    """Passes requests to the emulator."""
 
     def __init__(self, *, emulator: Emulator, deployments: Deployments, changed: Callable[..., None]) -> None:
         self._emulator, self._deployments, self._changed = emulator, deployments, changed
 
     async def answer(self, request: Request, signature: Signature, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let the emulator answer. Raises AwsError before it has seen the request."""
-        if signature.service == "s3":  # an object is not read twice; its request line and headers say everything
+        """Let the emulator answer. Raises AwsError for a request that must not reach the emulator."""
+        if signature.service == "s3":  # the checks need only the request line and headers, so a large object is not read twice
             body = b""
         else:
             body = await read(receive)
@@ -46,7 +46,7 @@ class EmulatedCalls:
                 self._changed(signature.service)
 
     def _admit(self, request: Request, signature: Signature, action: str, body: bytes) -> Callable[[], None]:
-        """PassRole, and who deploys a stack. The result is to be called when the emulator has accepted the request."""
+        """Check iam:PassRole and note who deploys a stack. Call the result once the emulator has accepted the request."""
         key = signature.access_key_id
         roles = passed_roles(action, body)
         if not roles and signature.service != "cloudformation":
@@ -59,7 +59,7 @@ class EmulatedCalls:
         return self._deployments.admit(body, self._emulator.caller(key), lambda permission: self._emulator.check(key, permission))
 
     def _filtered(self, request: Request, signature: Signature, action: str, accepted: Callable[[], None], send: Send) -> Send:
-        """What goes out: no CORS headers, and 403 for a missing object where the caller may not list the bucket."""
+        """A `send` that drops CORS headers, and answers 403 for a missing object if the caller may not list the bucket."""
         replaced = False
 
         async def out(message: MutableMapping[str, Any]) -> None:

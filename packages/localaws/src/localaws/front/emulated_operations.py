@@ -1,4 +1,4 @@
-"""What the front knows about single operations of the emulated services: which are honoured, and which hand a role to a service."""
+"""Checks of single operations of the emulated services: which are honoured, and which pass a role to a service."""
 
 import json
 import re
@@ -10,7 +10,7 @@ from localaws.front.guard import Request
 from localaws.front.honoured_operations import HONOURED, S3_PARAMETERS, S3_SUBRESOURCES
 from localaws.kit.service import AwsError, Permission, pass_role
 
-# CloudFormation's parameters that would be recorded without effect.
+# Parameters of CloudFormation that the emulator stores without effect.
 _STACK_PARAMETERS = re.compile(
     r"(NotificationARNs\.|StackPolicy|RollbackConfiguration\.|ResourceTypes\.|TimeoutInMinutes|ResourcesToImport|ImportExistingResources"
     r"|IncludeNestedStacks|DisableValidation|RetentionPolicy).*"
@@ -28,12 +28,12 @@ _ROLE_MEMBERS: Mapping[str, tuple[Sequence[str], str]] = {
 }
 
 
-# Services of the query protocol; all others but S3 and CloudWatch, which speaks both, take JSON.
+# Services of the query protocol. S3 has its own protocol, CloudWatch accepts both, all others take JSON.
 _FORMS = ("cloudformation", "iam", "sns", "sts")
 
 
 def check_unambiguous(service: str, request: Request, body: bytes) -> None:
-    """Refuse what could mean one operation where it is authorised and another where it is carried out."""
+    """Refuse a request that the authorisation and the service could read as different operations."""
     if service == "s3":
         return
     is_form = request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
@@ -46,7 +46,7 @@ def check_unambiguous(service: str, request: Request, body: bytes) -> None:
 
 
 def form_of(body: bytes) -> dict[str, str]:
-    """The fields of a form. Raises AwsError for one that is given twice."""
+    """The fields of a form. Raises AwsError for a field that is given twice."""
     try:
         fields = parse_qs(body.decode(), keep_blank_values=True, strict_parsing=bool(body))
     except ValueError as error:
@@ -57,7 +57,7 @@ def form_of(body: bytes) -> dict[str, str]:
 
 
 def check_honoured(action: str, request: Request, body: bytes) -> None:
-    """Refuse by name what the emulator would take without doing it. Raises AwsError."""
+    """Refuse by name what the emulator would accept without effect. Raises AwsError."""
     service, _, operation = action.partition(":")
     if operation not in HONOURED.get(service, ()):
         code = "InvalidAction" if "x-amz-target" not in request.headers else "UnknownOperationException"
@@ -85,7 +85,7 @@ def check_honoured(action: str, request: Request, body: bytes) -> None:
 
 
 def _check_object_request(operation: str, request: Request) -> None:
-    """One sub-resource at most, and a known one: what authorises a request and what carries it out must mean the same."""
+    """Refuse unknown parameters and a second sub-resource: authorisation and service must read the same operation."""
     subresources = [name for name in request.query if name in S3_SUBRESOURCES]
     for name in request.query:
         known = name in S3_PARAMETERS or name in S3_SUBRESOURCES or name.lower().startswith(("x-amz-", "response-"))
@@ -103,7 +103,7 @@ def _check_object_request(operation: str, request: Request) -> None:
 
 
 def passed_roles(action: str, body: bytes) -> list[Permission]:
-    """iam:PassRole for every role that the request hands on."""
+    """iam:PassRole for every role that the request passes to a service."""
     if action not in _ROLE_MEMBERS:
         return []
     paths, service = _ROLE_MEMBERS[action]

@@ -1,4 +1,4 @@
-"""One call to a service of ours: authenticate, recognise, validate, authorise, do, page, validate again, answer."""
+"""One call to an engine: authenticate, parse, validate, authorise, run the handler, page, validate the answer, send it."""
 
 import asyncio
 import contextvars
@@ -19,19 +19,19 @@ from localaws.front.wire_protocol import Answer
 from localaws.kit.paging import paging_of
 from localaws.kit.service import AwsError, Operation, Service
 
-# Services whose requests are signed for another name than their own.
+# Services whose signing name differs from their own name.
 _SIGNING_NAMES = {"sagemaker-runtime": "sagemaker"}
-# What each service calls a request that its model does not allow.
+# Each service's error code for a request that its model does not allow.
 _VALIDATION_CODES = {"athena": "InvalidRequestException", "codebuild": "InvalidInputException", "sagemaker-runtime": "ValidationError"}
 _log = logging.getLogger("localaws")
 
 
 class EngineCalls:
-    """The way from a request to an engine's handler and back. `engines` by botocore's service name."""
+    """Passes requests to the engines' handlers. `engines` has them by botocore's service name."""
 
     def __init__(self, *, emulator: Emulator, engines: Mapping[str, Service], changed: Callable[..., None]) -> None:
         self._emulator, self._engines, self._changed = emulator, engines, changed
-        # Handlers block, and call back into this process: a small pool could wait for itself.
+        # Handlers block and call this process again, so a small pool could wait for itself.
         self._threads = ThreadPoolExecutor(max_workers=256, thread_name_prefix="engine")
         self._names: dict[str, list[str]] = {}
         for name in engines:
@@ -41,7 +41,7 @@ class EngineCalls:
         return frozenset(self._names)
 
     async def answer(self, request: Request, signature: Signature, body: bytes) -> Answer:
-        """The handler's answer. Raises AwsError for everything that AWS would refuse, and for what is not honoured."""
+        """The handler's answer. Raises AwsError for requests that AWS would refuse and for those that are not honoured."""
         self._emulator.pin(request, signature, body)
         operation = wire_protocol.operation_of(request, self._names[signature.service])
         engine = self._engines[operation.service_model.service_name]
@@ -84,13 +84,13 @@ def _check_request(service: str, operation: OperationModel, members: Mapping[str
 
 
 def _check_answer(service: str, operation: OperationModel, answer: Mapping[str, Any]) -> None:
-    """An answer that AWS would not give is a fault of the engine: it is refused, loudly, before a client comes to rely on it."""
+    """Refuse an answer that AWS would not give. It is a fault of the engine, and no client should come to rely on it."""
     if operation.output_shape is None:
         found = [f"{operation.name} has no members in its answer"] if answer else []
     else:
         found = answer_problems(operation.output_shape, answer)
     if found:
-        _log.error("%s:%s gave an answer that AWS would not give: %s", service, operation.name, "; ".join(found))
+        _log.error("%s:%s gave an answer that does not fit its model: %s", service, operation.name, "; ".join(found))
         raise AwsError("InternalFailure", f"The local AWS's answer to {operation.name} is wrong: {'; '.join(found)}", status=500)
 
 

@@ -1,4 +1,4 @@
-"""What is refused before anything is read: foreign hosts, foreign origins, admin paths, unsigned requests, the emulator's root."""
+"""Refuses requests before the body is read: other hosts, other origins, admin paths, unsigned requests."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -52,7 +52,7 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class Signature:
-    """Who claims to have signed, and for which service. Nothing is verified yet."""
+    """The key, service and region that the request's signature names. Nothing is verified yet."""
 
     access_key_id: str
     service: str
@@ -60,7 +60,7 @@ class Signature:
 
 
 def check_caller_is_local(request: Request, port: int) -> None:
-    """Refuse what a web page could send: another Host (DNS rebinding), an Origin, a cross-site fetch."""
+    """Refuse requests that a web page could send: another Host (DNS rebinding), an Origin, a cross-site fetch."""
     hosts = [value for name, value in request.raw_headers if name.lower() == b"host"]
     if len(hosts) != 1 or request.headers["host"].lower() not in {f"{name}:{port}" for name in _LOOPBACK_NAMES}:
         raise AwsError("AccessDenied", "The local AWS answers only to loopback host names and its own port.", status=403)
@@ -69,7 +69,7 @@ def check_caller_is_local(request: Request, port: int) -> None:
 
 
 def check_path(request: Request, signature: Signature) -> None:
-    """Refuse every path that is not the signed service's own: what is left of the emulator is AWS's API alone."""
+    """Refuse every path that does not belong to the signed service, so that the emulator's admin paths stay closed."""
     first = request.path.split("/", 2)[1] if request.path.startswith("/") else None
     if signature.service == "s3":
         allowed = request.path == "/" or bool(first and _BUCKET.fullmatch(first))
@@ -80,7 +80,7 @@ def check_path(request: Request, signature: Signature) -> None:
 
 
 def signature_of(request: Request) -> Signature:
-    """The one signature of the request, in a header or (S3 only) in the query string. Raises when there is none, or more than one."""
+    """The request's signature, from the header or (S3 only) the query string. Raises AwsError unless there is exactly one."""
     in_query = [name for name in request.query if name in _QUERY_SIGNATURES]
     headers = [value for name, value in request.raw_headers if name.lower() == b"authorization"]
     if not headers and not in_query:
@@ -99,7 +99,7 @@ def signature_of(request: Request) -> Signature:
         raise _incomplete()
     signature = _from_match(_QUERY_SCOPE.fullmatch(request.query.get("X-Amz-Credential", [""])[0]))
     if signature.service != "s3":
-        raise AwsError("IncompleteSignature", "Only Amazon S3 takes signatures in the query string here.", status=403)
+        raise AwsError("IncompleteSignature", "The local AWS accepts signatures in the query string for Amazon S3 only.", status=403)
     return signature
 
 

@@ -1,4 +1,4 @@
-"""The operations of the emulated services that are honoured: what is not in this table is refused by name."""
+"""The operations of the emulated services that are honoured. The front refuses all others by name."""
 
 from collections.abc import Mapping
 
@@ -8,11 +8,11 @@ _READING = ("BatchGet", "Describe", "Detect", "Filter", "Get", "Head", "Invoke",
 
 
 def reads_only(operation: str) -> bool:
-    """Whether the operation leaves the state as it was, by its name."""
+    """Whether the operation only reads, judged by its name."""
     return operation.startswith(_READING)
 
 
-# IAM's names of what the emulator really does. What it would only record, or answer without doing, is not here and is refused by name.
+# Operations that the emulator really carries out, by their names in IAM. Those that it would only record or answer are left out.
 HONOURED: Mapping[str, frozenset[str]] = {
     service: words(names)
     for service, names in {
@@ -78,7 +78,7 @@ HONOURED: Mapping[str, frozenset[str]] = {
     }.items()
 }
 
-# Query parameters of S3 that are no sub-resource.
+# Query parameters of S3 that are not sub-resources.
 S3_PARAMETERS = words(
     """list-type prefix delimiter max-keys marker start-after continuation-token encoding-type fetch-owner key-marker
     version-id-marker upload-id-marker max-uploads part-number-marker max-parts versionId partNumber x-id max-buckets bucket-region

@@ -1,4 +1,4 @@
-"""What is wrong with a value, by botocore's shapes: the constraints that botocore's own validator leaves out are checked here."""
+"""Checks values against botocore's shapes, with the constraints that botocore's own validator ignores."""
 
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -18,14 +18,14 @@ def problems(shape: Shape, value: Any) -> list[str]:
 
 
 def answer_problems(shape: Shape, value: Mapping[str, Any]) -> list[str]:
-    """The same for an answer. AWS gives empty lists, for example of builds, where its own models ask for one item at least."""
+    """The same for an answer. AWS returns empty lists, for example of builds, although its models demand at least one item."""
     empty = {name for name, item in value.items() if item == []}
     found = problems(shape, value)
     return [problem for problem in found if not any(_is_length_of(problem, name) for name in empty)]
 
 
 def _is_length_of(problem: str, member: str) -> bool:
-    """Whether the problem is that this list is too short: botocore and the walk below word it differently."""
+    """Whether the problem is that this list is too short. botocore and `_violation` use different words for it."""
     too_short = f"for parameter {member}, value: 0" in problem or f"at '{_lower(member)}'" in problem
     return too_short and ("min length" in problem or "greater than or equal" in problem)
 
@@ -90,5 +90,5 @@ def _lower(name: str) -> str:
 
 @cache
 def _compiled(pattern: str) -> regex.Pattern[str]:
-    """A model's pattern, written for Java, for Python: characters beyond the basic plane are one here and a pair there."""
+    """A model's pattern for Python. It is written for Java, where a character beyond the basic plane is a surrogate pair."""
     return regex.compile(pattern.replace(r"\uD800\uDC00-\uDBFF\uDFFF", r"\U00010000-\U0010FFFF").replace(r"\z", r"\Z"))

@@ -1,4 +1,4 @@
-"""AWS's wire formats, from botocore's service models: which operation a request is, its members, and the answer's bytes."""
+"""AWS's wire formats, from botocore's service models: finds a request's operation, parses its members, writes the answer."""
 
 import base64
 import binascii
@@ -34,13 +34,13 @@ class Answer:
 
 @cache
 def service_model(name: str) -> ServiceModel:
-    """botocore's model of a service. The large ones take a tenth of a second, so it is read on first use."""
+    """botocore's model of a service, read on first use: a large model takes a tenth of a second."""
     loader = Loader()
     return ServiceModel(loader.load_service_model(name, "service-2"), service_name=name)
 
 
 def operation_of(request: Request, services: Iterable[str]) -> OperationModel:
-    """The operation that the request names, of one of the services that share its signing name. Raises when it names none."""
+    """The operation that the request names, in one of the services with its signing name. Raises AwsError if there is none."""
     names = list(services)
     if target := request.headers.get("x-amz-target"):
         prefix, _, operation = target.rpartition(".")
@@ -99,7 +99,7 @@ def error_answer(error: AwsError, request: Request) -> Answer:
 
 
 def _json_error(error: AwsError, request: Request) -> Answer:
-    """Members of an error, such as ModelError's, are beside its text."""
+    """The error as JSON. Its members, for example ModelError's, are beside its message."""
     body = {"__type": error.code, "message": error.message, **error.members}
     is_rest = "x-amz-target" not in request.headers
     status = 403 if is_rest and error.code == "AccessDeniedException" else error.status

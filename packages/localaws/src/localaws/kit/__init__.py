@@ -1,1 +1,1 @@
-"""What all engines share: each piece of plumbing exists once, here, and an engine holds only what its service does."""
+"""Code that all engines share: paging, tags, permissions, role sessions, S3 access, CloudFormation properties, child processes, logs."""

@@ -1,4 +1,4 @@
-"""The process of a job or a build: started, asked to stop, killed, and never left behind."""
+"""Starts, stops and kills the process of a job or a build, with everything that it started."""
 
 import contextlib
 import os
@@ -10,7 +10,7 @@ from pathlib import Path
 
 _SUPERVISE = Path(__file__).with_name("supervise.py")
 
-# What a process needs to run at all. Nothing else of the server's environment, least of all its credentials, reaches a job.
+# The variables that a process needs to run. A job gets no other variable of the server, and in particular not its credentials.
 _INHERITED = (
     "PATH",
     "HOME",
@@ -27,7 +27,7 @@ _INHERITED = (
 
 
 class Child:
-    """A command in a process group of its own, its output appended to a file as it comes."""
+    """A command in its own process group. Its output is appended to a file while it runs."""
 
     def __init__(self, command: Sequence[str], *, cwd: Path, output: Path, pidfile: Path, environment: Mapping[str, str]) -> None:
         self._pidfile = pidfile
@@ -56,15 +56,15 @@ class Child:
         return code if code >= 0 else 128 - code
 
     def terminate(self) -> None:
-        """Asks it to stop (SIGTERM)."""
+        """Send SIGTERM."""
         self._process.terminate()
 
     def kill(self) -> None:
-        """Ends it and all that it started, at once."""
+        """Kill the command and everything that it started."""
         if self._process.stdin is not None:
             self._process.stdin.close()
 
     def _kill_orphans(self) -> None:
-        """The supervisor itself was killed, for want of memory perhaps: its group is ours to end."""
+        """Kill the command's group after the supervisor itself was killed, for example by the kernel for lack of memory."""
         with contextlib.suppress(FileNotFoundError, ValueError, ProcessLookupError):
             os.killpg(int(self._pidfile.read_text()), signal.SIGKILL)

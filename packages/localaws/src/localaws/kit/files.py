@@ -1,4 +1,4 @@
-"""Write, then rename: who reads a file or a folder, or comes after a kill, finds the old one or the new one, each whole."""
+"""Writes to a temporary path, then renames: a reader finds the whole old or the whole new file or folder, also after a kill."""
 
 import contextlib
 import os
@@ -7,14 +7,14 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-SUFFIX = ".part"  # of what is not whole yet; its name begins with a dot
+SUFFIX = ".part"  # suffix of a path that is not complete yet; its name begins with a dot
 
 
 @contextlib.contextmanager
 def made_whole(target: Path) -> Iterator[Path]:
-    """A path beside the target, for a file or a folder that takes the target's place when the block ends without an error.
+    """A temporary path beside the target. When the block ends without an error, the file or folder there replaces the target.
 
-    Several may make the same target at once. Raises OSError when a folder would replace one that holds something.
+    Several callers may write the same target at the same time. Raises OSError if a folder would replace one that is not empty.
     """
     incoming = target.with_name(f".{target.name}.{uuid.uuid4().hex}{SUFFIX}")
     try:
@@ -28,7 +28,7 @@ def made_whole(target: Path) -> Iterator[Path]:
 
 
 def write_whole(target: Path, content: str | bytes) -> None:
-    """Writes a file that only its owner may read, in a folder that is there."""
+    """Write a file that only its owner may read. The folder must exist."""
     with made_whole(target) as incoming:
         descriptor = os.open(incoming, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with open(descriptor, "wb") as file:

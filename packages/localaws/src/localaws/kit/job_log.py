@@ -1,4 +1,4 @@
-"""A job's output, line by line, in CloudWatch Logs under the role's credentials."""
+"""Sends a job's output, line by line, to CloudWatch Logs under the role's credentials."""
 
 import contextlib
 import time
@@ -9,14 +9,14 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-_MAX_READ_BYTES = 1 << 22  # of the output at once, whatever its size
-_INTERVAL_S = 1.0  # between two deliveries: each one makes the emulated CloudWatch save all of its logs
-# CloudWatch's own limits: bytes and events of one put, bytes that each event counts more than its text, bytes of one event.
+_MAX_READ_BYTES = 1 << 22  # read at most this much of the output at once
+_INTERVAL_S = 1.0  # between two deliveries, because each makes the emulated CloudWatch save all of its logs
+# CloudWatch's limits: bytes of one put, events of one put, bytes that each event adds to its text, bytes of one event.
 _MAX_BATCH_BYTES, _MAX_BATCH_EVENTS, _EVENT_OVERHEAD, _MAX_EVENT_BYTES = 1_048_576, 10_000, 26, 262_144 - 26
 
 
 class LogStream:
-    """One log stream. A role that may not write logs loses them and nothing else, as on AWS: `refused` then says why."""
+    """One log stream. If the role may not write logs, the job continues without a log, as on AWS; `refused` has the reason."""
 
     def __init__(self, open_client: Callable[[], Any], *, group: str, stream: str) -> None:
         self.group, self.stream = group, stream
@@ -25,7 +25,7 @@ class LogStream:
         self._client: Any = None
 
     def put(self, lines: Sequence[str]) -> None:
-        """Sends the lines with the time of now; never raises."""
+        """Send the lines with the current time. Never raises."""
         if self.refused is not None or not lines:
             return
         try:
@@ -47,7 +47,7 @@ class LogStream:
 
 
 def make_log_stream(logs: Any, group: str, stream: str) -> None:
-    """Makes the stream, and its group unless it is there. Raises botocore's errors for the stream."""
+    """Create the stream, and its group if it does not exist. Raises botocore's errors for the stream."""
     with _there_or_denied():
         logs.create_log_group(logGroupName=group)
     logs.create_log_stream(logGroupName=group, logStreamName=stream)
@@ -55,7 +55,7 @@ def make_log_stream(logs: Any, group: str, stream: str) -> None:
 
 @contextlib.contextmanager
 def _there_or_denied() -> Iterator[None]:
-    """Somebody may have made it for a role that may not: the next call shows whether it is there."""
+    """Ignore the error if the group exists, or if the role may not create it: the next call shows whether it exists."""
     try:
         yield
     except ClientError as error:
@@ -64,7 +64,7 @@ def _there_or_denied() -> Iterator[None]:
 
 
 def batches(lines: Sequence[str]) -> list[list[str]]:
-    """The lines in groups that CloudWatch takes in one call. Empty lines become a space, since it refuses empty messages."""
+    """The lines in batches that CloudWatch accepts in one call. An empty line becomes a space, because it refuses empty messages."""
     grouped: list[list[str]] = [[]]
     size = 0
     for message in (piece for line in lines for piece in _pieces(line)):
@@ -80,18 +80,18 @@ def batches(lines: Sequence[str]) -> list[list[str]]:
 def _pieces(line: str) -> list[str]:
     if len(line.encode()) <= _MAX_EVENT_BYTES:
         return [line or " "]
-    step = _MAX_EVENT_BYTES // 4  # characters; none is longer than four bytes
+    step = _MAX_EVENT_BYTES // 4  # characters; a character has at most four bytes
     return [line[start : start + step] for start in range(0, len(line), step)]
 
 
 class OutputFile:
-    """The file that a child writes to, read forward in whole lines while it grows. `position` is how many bytes were read."""
+    """Reads the file that a child process writes to, in whole lines, while it grows. `position` is the number of bytes read."""
 
     def __init__(self, path: Path, *, position: int = 0) -> None:
         self._path, self.position = path, position
 
     def new_lines(self, *, ended: bool = False) -> list[str]:
-        """The complete lines since the last call; `ended` gives the last line too, if it has no end."""
+        """The complete lines since the last call. With `ended`, also a last line without a line end."""
         if not self._path.exists():
             return []
         with self._path.open("rb") as file:
@@ -107,15 +107,15 @@ class OutputFile:
         return [line.rstrip("\r") for line in (lines[:-1] if text.endswith("\n") or not text else lines)]
 
     def rest(self) -> Iterator[list[str]]:
-        """All that is left of a file that grows no more, a few megabytes at a time."""
+        """The rest of a file that no longer grows, a few megabytes at a time."""
         while lines := self.new_lines(ended=True):
             yield lines
 
 
 class Delivery(Thread):
-    """Sends a growing file to a log stream from a thread of its own, so that neither waits for the other.
+    """Sends a growing file to a log stream, in its own thread, so that job and log do not wait for each other.
 
-    How far it came is in `position_file`. When `shutdown` is set it stops where it is: CloudWatch goes down with this process.
+    `position_file` holds the position that was sent. After `shutdown` is set it sends no more, because CloudWatch stops with this process.
     """
 
     def __init__(self, output: OutputFile, stream: LogStream, *, position_file: Path, shutdown: Event) -> None:
@@ -134,7 +134,7 @@ class Delivery(Thread):
         self.is_delivered = self.stream.refused is None
 
     def finish(self, timeout_s: float | None = None) -> None:
-        """Says that the file grows no more, and waits until all of it is sent, or for a time."""
+        """Tell the thread that the file no longer grows, and wait until it has sent everything, or until a time limit."""
         self._complete.set()
         self.join(timeout_s)
 

@@ -1,11 +1,11 @@
-"""Never a green lie: a member that is not honoured is refused by its name, before anything is made."""
+"""Refuses a request member that is not honoured, by its name, before anything is created."""
 
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 from localaws.kit.service import AwsError
 
-# What a request may hold: ANY value, one of a set of values, or a structure (or a list of structures) of the same.
+# The values that a request's member may have: ANY value, one of a set, or a structure (or a list of structures) of such members.
 ANY = None
 Honoured: TypeAlias = "frozenset[Any] | Mapping[str, Honoured] | None"
 
@@ -15,7 +15,7 @@ def only(*values: Any) -> frozenset[Any]:
 
 
 def refuse_unhonoured(request: Mapping[str, Any], honoured: Mapping[str, Honoured], *, code: str = "ValidationException") -> None:
-    """Raises AwsError for the first member that is not in `honoured`. Empty structures and lists ask for nothing, so they pass."""
+    """Raises AwsError for the first member that is not in `honoured`. Empty structures and lists pass, because they have no effect."""
     problem = _first_problem(request, honoured, "")
     if problem is not None:
         raise AwsError(code, problem)

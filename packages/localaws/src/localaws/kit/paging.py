@@ -1,4 +1,4 @@
-"""Pages of a list: a handler gives all items, and botocore's models say how the operation's answer is cut into pages."""
+"""Cuts the answer of a list operation into pages. A handler returns all items; botocore's models describe the paging."""
 
 import base64
 import binascii
@@ -16,27 +16,27 @@ from botocore.model import ListShape, OperationModel, StructureShape
 from localaws.kit.service import AwsError
 
 _PAGE = 100
-# SageMaker documents a default of its own for MaxResults. Where its model asks for more, for example of ListTags, that holds.
+# SageMaker documents a default for MaxResults. If the model's minimum is larger, as for ListTags, the minimum applies.
 _PAGES = {"sagemaker": 10}
-# The codes of a wrong token, the more special first. ValidationException is also common to all services, declared or not.
+# Error codes for a wrong token, the most specific first. ValidationException exists in all services, declared or not.
 _CODES = ("InvalidNextTokenException", "InvalidInputException", "InvalidRequestException", "ValidationException")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Paging:
-    """The members by which an operation pages: `token` and `limit` of its request, `next_token` and `items` of its answer."""
+    """The paging members of an operation: `token` and `limit` in its request, `next_token` and `items` in its answer."""
 
     token: str
     limit: str | None
     next_token: str
     items: str
-    page_size: int  # when the request has no limit
-    refused: str  # the code for a token that is not ours
+    page_size: int  # page size if the request has no limit
+    refused: str  # error code for an unknown token
 
     def page(self, operation: OperationModel, request: Mapping[str, Any], answer: Mapping[str, Any], *, start: int) -> dict[str, Any]:
-        """The page that begins at `start`, of the answer that holds all items."""
+        """The page that begins at `start`. `answer` holds all items."""
         asked = request.get(self.limit) if self.limit else None
-        end = start + (asked or self.page_size)  # 0 stands for the default, where the model allows it
+        end = start + (asked or self.page_size)  # 0 means the default, if the model allows 0
         items = answer[self.items]
         cut = {**answer, self.items: list(items[start:end])}
         return {**cut, self.next_token: self._encode(operation, request, end)} if end < len(items) else cut
@@ -54,14 +54,14 @@ class Paging:
         return start
 
     def _encode(self, operation: OperationModel, request: Mapping[str, Any], start: int) -> str:
-        """A token holds for the operation with the same filters and order. The limit may change from page to page."""
+        """A token is valid for the same operation with the same filters and order. The limit may change from page to page."""
         same = {name: value for name, value in request.items() if name not in (self.token, self.limit)}
         text = json.dumps([operation.service_model.service_name, operation.name, start, same], sort_keys=True, default=str)
         return base64.urlsafe_b64encode(f"{start}:{hashlib.sha256(text.encode()).hexdigest()[:32]}".encode()).decode()
 
 
 def paging_of(operation: OperationModel) -> Paging | None:
-    """How the operation pages, by botocore's paginator and, where botocore has none, by the token in the shapes; None if it does not."""
+    """The operation's paging, from botocore's paginator or, without one, from the token in its shapes. None if it does not page."""
     given, answered = _members(operation.input_shape), _members(operation.output_shape)
     described = _paginators(operation.service_model.service_name).get(operation.name, {})
     token = described.get("input_token") or _named(given, "nexttoken")

@@ -1,6 +1,7 @@
-"""What an operation asks of IAM, as AWS's service authorization reference has it.
+"""The permissions that an operation needs, as in AWS's service authorization reference.
 
-The action on each resource that the request names, with tags as condition keys; the action that tags what is made; what is passed on.
+They are the action on each resource that the request names, with tags as condition keys; the action that tags a new resource; and
+iam:PassRole or the like for what the request passes on.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,7 +16,7 @@ TagsOf = Callable[[str], Mapping[str, str]]
 
 
 def anywhere(action: str) -> Asked:
-    """The action on no resource in particular."""
+    """The action without a resource (`*`)."""
     return lambda caller, request: [Permission(action=action)]
 
 
@@ -28,10 +29,10 @@ def on(
     tagging: str | None = None,
     passed: Asked = lambda caller, request: [],
 ) -> Asked:
-    """The action on the resources that `arns` gives, each once.
+    """The action on each resource that `arns` returns, without duplicates.
 
-    `tags_of` gives an existing resource's tags by its ARN, `context` further condition keys of the service. `tagging` is the action that is
-    asked for too when the request makes the first resource with tags; `passed` are roles and connections that the request hands on.
+    `tags_of` returns an existing resource's tags by its ARN, `context` other condition keys of the service. `tagging` is a second action,
+    needed if the request creates the first resource with tags. `passed` are roles and connections that the request passes to a service.
     """
 
     def asked(caller: Caller, request: Members) -> list[Permission]:
@@ -49,5 +50,5 @@ def on(
 
 
 def named(member: str) -> Arns:
-    """The resource whose ARN stands in this member of the request."""
+    """The resource whose ARN this member of the request holds."""
     return lambda caller, request: [request[member]]

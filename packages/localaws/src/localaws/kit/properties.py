@@ -1,4 +1,4 @@
-"""What CloudFormation types share: properties as the API's members, names, tags, clean-up, deletion of what is already gone."""
+"""Code that CloudFormation types share: properties as API members, names, tags, clean-up, deletion of a missing resource."""
 
 import contextlib
 import json
@@ -12,7 +12,7 @@ from localaws.kit.tags import tags_in
 
 
 def name_of(request: ResourceRequest, given: str | None, *, longest: int, lower: bool = False) -> str:
-    """The name in the template, or the generated one cut before its suffix, which alone makes it unique."""
+    """The name in the template, or the generated name. A long generated name is cut before its suffix, which makes it unique."""
     if given:
         return given
     if request.physical_id:
@@ -24,7 +24,7 @@ def name_of(request: ResourceRequest, given: str | None, *, longest: int, lower:
 
 @contextlib.contextmanager
 def undone_on_failure(undo: Callable[[], Any]) -> Iterator[None]:
-    """A creation of several calls leaves nothing behind when a later call fails."""
+    """Undo the first call of a creation if a later call fails."""
     try:
         yield
     except Exception:
@@ -35,7 +35,7 @@ def undone_on_failure(undo: Callable[[], Any]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def gone_is_fine(*codes: str) -> Iterator[None]:
-    """Deleting what does not exist any more has succeeded."""
+    """Treat the deletion of a missing resource as a success."""
     from botocore.exceptions import ClientError
 
     try:
@@ -46,12 +46,12 @@ def gone_is_fine(*codes: str) -> Iterator[None]:
 
 
 def words(text: str) -> frozenset[str]:
-    """The names in a text: easier to read, and to compare with AWS's page, than forty quotation marks."""
+    """The names in a text. A text is easier to compare with AWS's documentation than a list of quoted names."""
     return frozenset(text.split())
 
 
 def picked(properties: Mapping[str, Any], *names: str) -> dict[str, Any]:
-    """The named properties, as far as the template has them: for those that the API calls the same."""
+    """The named properties that the template has, for properties with the same name in the API."""
     return {name: properties[name] for name in names if name in properties}
 
 
@@ -60,21 +60,21 @@ def as_json(document: Any) -> str:
 
 
 def as_bool(value: Any) -> bool:
-    """A template's boolean, which may be text."""
+    """A template's boolean, which may be the text "true" or "false"."""
     return str(value).lower() == "true"
 
 
 def input_shape(client: Any, operation: str) -> StructureShape:
-    """The shape of an operation's request, whose member names and types its properties take."""
+    """The shape of an operation's request. A resource type's properties take their names and types from it."""
     shape: StructureShape = client.meta.service_model.operation_model(operation).input_shape
     return shape
 
 
 def as_api(shape: Shape, value: Any, *, name: str = "") -> Any:
-    """A property with the API's member names and types. Raises ValueError for a value that the type cannot hold.
+    """A property with the API's member names and types. Raises ValueError for a value of another type.
 
-    A template begins names with a capital, and its numbers and booleans may be text, as its text may be a number or a boolean.
-    What the API does not know stays as it is: botocore refuses it by its name.
+    In a template, names begin with a capital; numbers and booleans may be text, and text may be a number or a boolean. A member that the
+    API does not know stays as it is, and botocore refuses it by its name.
     """
     if isinstance(shape, StructureShape) and isinstance(value, Mapping):
         found = {member_of(shape, key): (key, item) for key, item in value.items()}
@@ -90,7 +90,7 @@ def as_api(shape: Shape, value: Any, *, name: str = "") -> Any:
 
 
 def member_of(shape: StructureShape, name: str) -> str:
-    """The API's name for a property: the same but for capitals, as `buildspec` for BuildSpec."""
+    """The API's name for a property. It differs in capitals only, for example `buildspec` for BuildSpec."""
     if name in shape.members:
         return name
     return next((member for member in shape.members if member.lower() == name.lower()), name)
@@ -115,7 +115,7 @@ def tag_changes(request: ResourceRequest) -> tuple[dict[str, str], list[str]]:
 
 
 def retag(request: ResourceRequest, *, tag: Callable[[dict[str, str]], Any], untag: Callable[[list[str]], Any]) -> None:
-    """Brings the resource's tags from the old properties to the new ones by the API's two calls."""
+    """Change the resource's tags from the old properties to the new ones, by the API's two calls."""
     added, removed = tag_changes(request)
     if removed:
         untag(removed)
@@ -128,7 +128,7 @@ def changed(request: ResourceRequest, name: str) -> bool:
 
 
 def check_kept(request: ResourceRequest, *path: str) -> None:
-    """Refuse a change that AWS would answer with a new resource and that is not honoured here, because it is nested."""
+    """Refuse a change of a nested property for which AWS would create a new resource. The local AWS does not honour it."""
     old: Any = request.old_properties
     new: Any = request.properties
     for name in path:

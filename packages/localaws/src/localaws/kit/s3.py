@@ -1,4 +1,4 @@
-"""S3 as services use it under a role: places, listings, downloads, uploads. Errors are botocore's own: each service words them its way."""
+"""S3 as services use it under a role: locations, listings, downloads, uploads. Errors are botocore's; each service words them itself."""
 
 import shutil
 from collections.abc import Collection, Iterator
@@ -32,7 +32,7 @@ class Location:
 
 
 def parse_uri(uri: str, *, schemes: Collection[str] = ("s3",)) -> Location:
-    """The place of s3://bucket/key; the key may be missing. Raises ValueError for anything else."""
+    """The location of s3://bucket/key; the key may be missing. Raises ValueError for any other text."""
     scheme, _, rest = uri.partition("://")
     bucket, _, key = rest.partition("/")
     if scheme not in schemes or not bucket:
@@ -69,7 +69,7 @@ def encrypted_with(key: str | None) -> Encryption:
 
 
 def path_inside(folder: Path, name: str) -> Path:
-    """Where an object of this relative name goes. Raises ValueError for a name that would leave the folder, or that names no file."""
+    """The path for an object with this relative name. Raises ValueError for a name outside of the folder, or without a file name."""
     parts = PurePosixPath(name).parts
     if not parts or ".." in parts or name.startswith("/"):
         raise ValueError(f"the key {name!r} is no file name")

@@ -1,4 +1,4 @@
-"""The seam between the front and the engines: what a service of the local AWS is made of.
+"""The interface between the front and the engines: the parts of a service of the local AWS.
 
 An engine is a `Service`: its operations by AWS's names, the permissions each needs, its CloudFormation types and its state.
 The front does everything else: it checks the signature, validates the request against botocore's model, asks IAM for every
@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-Members = dict[str, Any]  # of a request, of an answer, or of a structure in one
+Members = dict[str, Any]  # members of a request, of an answer, or of a structure in one of them
 
 
 class AwsError(Exception):
     """An error answer: the code as botocore's model spells it, the text as AWS would write it, the HTTP status.
 
-    `members` are those that the error's shape has besides the message.
+    `members` are the error shape's members beside the message.
     """
 
     def __init__(self, code: str, message: str, *, status: int = 400, members: Mapping[str, Any] | None = None) -> None:
@@ -34,7 +34,7 @@ class Credentials:
 
 @dataclass(frozen=True, kw_only=True)
 class Caller:
-    """Who called: a user or an assumed role, with the credentials that an engine may act with on its behalf."""
+    """The user or assumed role that called, with its credentials. An engine may act with them on the caller's behalf."""
 
     arn: str
     account: str
@@ -57,11 +57,11 @@ def pass_role(role_arn: str, service_principal: str) -> Permission:
 
 @dataclass(frozen=True, kw_only=True)
 class Operation:
-    """One operation. `handler` gets the parsed request members and returns the answer's members.
+    """One operation. `handler` takes the parsed request members and returns the answer's members.
 
-    Blobs are bytes, timestamps are aware datetimes on both sides. It runs in a worker thread, so it may block; raise AwsError for errors.
-    A list operation's handler answers all items: the front reads the page token and cuts the page (`kit.paging`), unless
-    `pages_itself` says that the handler does.
+    Blobs are bytes and timestamps are aware datetimes, in request and answer. The handler runs in a worker thread, so it may block. It
+    raises AwsError for errors. The handler of a list operation returns all items; the front reads the page token and cuts the page
+    (`kit.paging`), unless `pages_itself` is true.
     """
 
     handler: Callable[[Caller, dict[str, Any]], dict[str, Any]]
@@ -70,14 +70,14 @@ class Operation:
 
 
 class ClientFactory(Protocol):
-    """Makes a boto3 client for a service, with fixed credentials, against this local AWS."""
+    """Creates a boto3 client for a service of this local AWS, with fixed credentials."""
 
     def __call__(self, service: str) -> Any: ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class ResourceRequest:
-    """What CloudFormation asks of a resource type. `client` acts with the deployment's credentials (stack role or caller)."""
+    """What CloudFormation passes to a resource type. `client` acts with the deployment's credentials (stack role or caller)."""
 
     generated_name: str
     properties: Mapping[str, Any]
@@ -96,9 +96,8 @@ class Provisioned:
 class ResourceType:
     """A CloudFormation type. Handlers run in a worker thread, may block until the resource is stable, and raise to fail.
 
-    A failed `update` must leave the resource as it was: CloudFormation does not send it back.
-    `properties` names every property that is honoured, `replacing` those whose change makes a new resource.
-    `update` is None for a type all of whose properties are replacing.
+    A failed `update` must leave the resource unchanged, because CloudFormation does not undo it. `properties` names every property that is
+    honoured, `replacing` those whose change creates a new resource. `update` is None if every property is replacing.
     """
 
     properties: frozenset[str]
@@ -115,11 +114,11 @@ class Host(Protocol):
     region: str
 
     def home(self, service: str) -> Path:
-        """The service's own folder, made on first use, readable by its owner only."""
+        """The service's own folder, created on first use. Only the owner can read it."""
         ...
 
     def client(self, service: str, credentials: Credentials) -> Any:
-        """A boto3 client against this local AWS: what the engine does with it is authorised like any other call."""
+        """A boto3 client for this local AWS. Its calls are authorised like any others."""
         ...
 
     def assume_role(self, role_arn: str, *, service_principal: str, source_arn: str, session_name: str) -> Credentials:
@@ -127,15 +126,15 @@ class Host(Protocol):
         ...
 
     def authorize(self, credentials: Credentials, permission: Permission) -> None:
-        """Ask IAM one question about these credentials, for what is no operation. Raises AwsError (AccessDeniedException)."""
+        """Check one permission of these credentials, outside of an operation. Raises AwsError (AccessDeniedException)."""
         ...
 
     def publish_event(self, source: str, detail_type: str, detail: Mapping[str, Any], resources: Sequence[str]) -> None:
-        """Put an event of an AWS service on the default bus, soon. Any thread may; it never raises."""
+        """Put an event of an AWS service on the default bus soon. Any thread may call it; it never raises."""
         ...
 
     def changed(self) -> None:
-        """Say that the service's state changed outside a call (a job ended), so that it is saved."""
+        """Report that the service's state changed outside of a call (for example, a job ended), so that it is saved."""
         ...
 
 
@@ -147,13 +146,13 @@ class Service(Protocol):
     resource_types: Mapping[str, ResourceType]
 
     def get_state(self) -> dict[str, Any]:
-        """Everything that must survive a kill, as JSON values. Called from the event loop: fast, and safe against running handlers."""
+        """The state that must survive a kill, as JSON values. It is called on the event loop, so it must be fast and thread-safe."""
         ...
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Take the state back after a restart; what was running then is marked as AWS would mark it, or resumed."""
+        """Load the state after a restart. Work that was running is resumed, or marked as AWS would mark it."""
         ...
 
     def stop(self) -> None:
-        """End child processes and threads; the process is going down."""
+        """End child processes and threads before the process exits."""
         ...

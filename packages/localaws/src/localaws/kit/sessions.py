@@ -1,4 +1,4 @@
-"""Sessions of roles that a service acts under. What a session may do is decided at each call, so a changed policy holds at once."""
+"""Sessions of the roles that a service acts under. IAM checks each call of a session, so a changed policy takes effect at once."""
 
 import time
 from collections.abc import Callable
@@ -7,11 +7,11 @@ from typing import Any
 
 from localaws.kit.service import Credentials, Host
 
-_SESSION_S = 900  # a session is used again for this long: a new one costs a new client for each service
+_SESSION_S = 900  # reuse a session for this long, because each new session needs new clients
 
 
 class RoleSessions:
-    """The sessions of one service; `principal` is the service's own, which the roles must trust."""
+    """The sessions of one service. The roles must trust the service's `principal`."""
 
     def __init__(self, host: Host, *, principal: str, now: Callable[[], float] = time.monotonic) -> None:
         self._host, self._principal, self._now = host, principal, now
@@ -22,13 +22,13 @@ class RoleSessions:
         return self._host.client(service, credentials)
 
     def assume(self, role_arn: str, *, source_arn: str, session_name: str) -> Credentials:
-        """A new session, on behalf of the resource `source_arn`. Raises AwsError when the role does not trust the service."""
+        """A new session on behalf of the resource `source_arn`. Raises AwsError if the role does not trust the service."""
         return self._host.assume_role(role_arn, service_principal=self._principal, source_arn=source_arn, session_name=session_name)
 
     def get(self, role_arn: str, *, source_arn: str, session_name: str, then: str | None = None) -> Credentials:
-        """A session that may be used again; of the role `then`, which the first role assumes, when it is given.
+        """A cached session of the role. With `then`, the role assumes the role `then`, and the session is of that role.
 
-        Raises AwsError when the role does not trust the service, botocore's ClientError when `then` does not trust the role.
+        Raises AwsError if the role does not trust the service, and botocore's ClientError if `then` does not trust the role.
         """
         own = self._once((role_arn, source_arn), lambda: self.assume(role_arn, source_arn=source_arn, session_name=session_name))
         if then is None:
@@ -41,7 +41,7 @@ class RoleSessions:
             self._kept = {known: session for known, session in self._kept.items() if session[0] > now}
             if key in self._kept:
                 return self._kept[key][1]
-        made = make()  # outside of the lock: it is a call of its own, and roles do not wait for each other
+        made = make()  # outside of the lock, so that sessions of different roles do not wait for each other
         with self._lock:
             self._kept[key] = (now + _SESSION_S, made)
         return made

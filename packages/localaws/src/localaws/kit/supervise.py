@@ -1,9 +1,10 @@
-"""Runs one command and leaves nothing behind: `python -I -S supervise.py PIDFILE COMMAND...`, run as a file of its own.
+"""Runs one command and ends everything that it started: `python -I -S supervise.py PIDFILE COMMAND...`.
 
-The server holds the other end of stdin. When that closes, also because the server was killed, the command's whole process group
-is killed. SIGTERM is passed on to the group, which may then take its time. Whatever the command left running is killed when it ends;
-on Linux also what has left the group, as a notebook's kernel does. The exit code is the command's, 128 + n for signal n. PIDFILE names
-the group, for whoever has to end it if this process is killed. Linux's PR_SET_PDEATHSIG would reach neither grandchildren nor macOS.
+The server holds the other end of stdin. When that closes, also because the server was killed, this process kills the command's whole
+process group. It passes SIGTERM on to the group, which may then end by itself. When the command ends, it kills the processes that the
+command left running; on Linux also those that left the group, as a notebook's kernel does. The exit code is the command's, 128 + n for
+signal n. PIDFILE holds the group's id, so that the server can end the group if this process is killed. Linux's PR_SET_PDEATHSIG is no
+alternative: it does not reach grandchildren, and macOS does not have it.
 """
 
 import contextlib
@@ -43,13 +44,13 @@ def _kill_when_alone(group: int) -> None:
 
 
 def _adopt() -> None:
-    """On Linux, descendants whose parent ends become this process's own children, in whatever session they are."""
+    """On Linux, make this process the parent of descendants whose parent ends, also in other sessions."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def _end_descendants() -> None:
-    """Kill until nothing is left: what is killed may have started something the moment before. What is another user's stays."""
+    """Kill descendants until none is left, because a process may start another before it is killed. Other users' processes stay."""
     deadline = time.monotonic() + _KILL_S
     while (found := _descendants()) and time.monotonic() < deadline:
         for process in found:
@@ -62,7 +63,7 @@ def _end_descendants() -> None:
 
 
 def _descendants() -> list[int]:
-    """The living processes below this one; none where there is no /proc."""
+    """The running processes below this one; none on a system without /proc."""
     parents: dict[int, int] = {}
     for name in os.listdir("/proc") if os.path.isdir("/proc/self") else ():
         with contextlib.suppress(OSError, ValueError), open(f"/proc/{int(name)}/stat") as file:

@@ -1,6 +1,6 @@
-"""Tags of a resource: a mapping here, a list in requests and answers, condition keys in policies.
+"""Tags of a resource, as a mapping, as a list in requests and answers, and as condition keys in policies.
 
-Some services spell a tag's members Key and Value, others key and value. Reading takes both.
+Some services spell a tag's members Key and Value, others key and value. Reading accepts both.
 """
 
 from collections.abc import Iterable, Mapping
@@ -8,7 +8,7 @@ from typing import Any
 
 from localaws.kit.service import AwsError
 
-# Services that have a ResourceTag condition key of their own beside aws:ResourceTag.
+# Services with their own ResourceTag condition key beside aws:ResourceTag.
 _OWN_KEYS = frozenset({"sagemaker"})
 
 
@@ -25,13 +25,13 @@ def tags_of_request(request: Mapping[str, Any]) -> dict[str, str]:
 
 
 def as_list(tags: Mapping[str, str], *, lower: bool = False) -> list[dict[str, str]]:
-    """The tags as an API's list; `lower` for the services that spell its members key and value."""
+    """The tags as an API's list. With `lower`, the members are key and value instead of Key and Value."""
     names = ("key", "value") if lower else ("Key", "Value")
     return [dict(zip(names, tag, strict=True)) for tag in tags.items()]
 
 
 def changed(tags: Mapping[str, str], request: Mapping[str, Any], *, most: int = 50, refused: str = "ValidationException") -> dict[str, str]:
-    """The tags after TagResource or UntagResource. Raises AwsError with the code `refused` when they become too many."""
+    """The tags after TagResource or UntagResource. Raises AwsError with the code `refused` if there are too many."""
     found = {**tags, **tags_of_request(request)}
     removed = _removed(request)
     found = {key: value for key, value in found.items() if key not in removed}
@@ -41,7 +41,7 @@ def changed(tags: Mapping[str, str], request: Mapping[str, Any], *, most: int = 
 
 
 def request_conditions(request: Mapping[str, Any]) -> dict[str, Any]:
-    """The condition keys that a request's own tags give: aws:RequestTag/... and aws:TagKeys."""
+    """The condition keys from a request's own tags: aws:RequestTag/... and aws:TagKeys."""
     added = tags_of_request(request)
     context: dict[str, Any] = {f"aws:RequestTag/{key}": value for key, value in added.items()}
     keys = [*added, *_removed(request)]
@@ -49,7 +49,7 @@ def request_conditions(request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def resource_conditions(service: str, tags: Mapping[str, str]) -> dict[str, Any]:
-    """The condition keys that the tags of an existing resource give."""
+    """The condition keys from the tags of an existing resource."""
     prefixes = ("aws", service) if service in _OWN_KEYS else ("aws",)
     return {f"{prefix}:ResourceTag/{key}": value for prefix in prefixes for key, value in tags.items()}
 

@@ -1,4 +1,4 @@
-"""Times: a record keeps seconds since the epoch, so that it is JSON as it is, and answers carry aware datetimes."""
+"""Converts times. A record keeps seconds since the epoch, because they are JSON values; answers need aware datetimes."""
 
 from datetime import UTC, datetime
 

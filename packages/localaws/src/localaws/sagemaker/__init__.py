@@ -1,6 +1,6 @@
 """SageMaker of the local AWS: training and tuning jobs, models, endpoint configs, endpoints and their runtime.
 
-Nothing here is imported until it is used: an algorithm's own process needs `algorithms` alone.
+Modules are imported on first use, because an algorithm's process needs only `algorithm_images` and `container`.
 """
 
 from typing import TYPE_CHECKING, Any

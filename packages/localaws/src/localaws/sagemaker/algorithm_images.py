@@ -1,4 +1,4 @@
-"""The seam between SageMaker and the algorithms: what an image URI stands for when no container runs."""
+"""The interface between SageMaker and the algorithms. An image URI selects an algorithm, because no container runs."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +13,7 @@ IMAGE_URI = re.compile(
 
 
 class InvalidPayload(Exception):
-    """The container's own refusal of a request: InvokeEndpoint answers ModelError with this status and text."""
+    """The container refuses a request. InvokeEndpoint answers ModelError with this status and text."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -22,19 +22,19 @@ class InvalidPayload(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class MetricDefinition:
-    """How a metric is read from the job's log: the first group of `regex` is the value."""
+    """Reads a metric from the job's log. The first group of `regex` is the value."""
 
     name: str
     regex: str
 
 
 class Predictor(Protocol):
-    """A loaded model. It is called from several threads at once."""
+    """A loaded model. Several threads call it at the same time."""
 
     def predict(self, body: bytes, content_type: str, accept: str) -> tuple[bytes, str]:
         """The answer's body and its content type. Raises InvalidPayload.
 
-        Both types are as the caller sent them: `content_type` may be empty, `accept` may be empty or `*/*`.
+        Both types are the caller's: `content_type` may be empty, `accept` may be empty or `*/*`.
         """
         ...
 
@@ -47,32 +47,32 @@ class Algorithm(Protocol):
 
     @property
     def versions(self) -> Sequence[str]:
-        """The image's tags that it stands for; none: whatever tag there is."""
+        """The image's tags that the algorithm implements. Empty: any tag."""
         ...
 
     @property
     def metric_definitions(self) -> Sequence[MetricDefinition]: ...
 
     def training_command(self, ml_root: Path) -> list[str]:
-        """The command of the training container, which finds below `ml_root` what a container finds in /opt/ml.
+        """The command of a training job. `ml_root` has the layout of a container's /opt/ml.
 
-        `input/config/{hyperparameters,inputdataconfig,resourceconfig}.json`, `input/data/<channel>/` are there when it starts.
-        It writes `model/`, on failure `output/failure`; its stdout and stderr are the job's log. SIGTERM asks it to stop.
-        TRAINING_JOB_NAME, TRAINING_JOB_ARN, AWS_REGION and the job's own Environment are set; `ml_root` is its working folder.
+        Before it starts, `input/config/{hyperparameters,inputdataconfig,resourceconfig}.json` and `input/data/<channel>/` exist. It
+        writes `model/`, or `output/failure` if it fails. Its stdout and stderr are the job's log. It must stop on SIGTERM.
+        TRAINING_JOB_NAME, TRAINING_JOB_ARN, AWS_REGION and the job's Environment are set. Its working folder is `ml_root`.
         """
         ...
 
     def check(self, hyperparameters: Mapping[str, str], channels: Sequence[str]) -> None:
-        """Raises ValueError with the container's ClientError text. The job fails with it before any data is downloaded."""
+        """Check a job's settings. Raises ValueError with the container's ClientError text; the job then fails before the download."""
         ...
 
     def load(self, model_dir: Path) -> Predictor:
-        """The model in the unpacked model.tar.gz. Raises ValueError if the folder does not hold one."""
+        """The model in the unpacked model.tar.gz. Raises ValueError if the folder has no model."""
         ...
 
 
 def find_algorithm(image: str, algorithms: Iterable[Algorithm]) -> Algorithm | None:
-    """The algorithm that the image URI names, whatever account, region and tag it is in."""
+    """The algorithm of the image URI, for any account, region and tag."""
     match = IMAGE_URI.match(image)
     if match is None:
         return None
@@ -80,13 +80,13 @@ def find_algorithm(image: str, algorithms: Iterable[Algorithm]) -> Algorithm | N
 
 
 def has_version(algorithm: Algorithm, image: str) -> bool:
-    """Whether the algorithm stands for the tag of the image; a digest says nothing of the version."""
+    """Whether the algorithm implements the image's tag. A digest does not show the version."""
     match = IMAGE_URI.match(image)
     return not algorithm.versions or (match is not None and match["version"] in algorithm.versions)
 
 
 def answer_type(accept: str, types: Sequence[str]) -> str:
-    """The first of the accepted types that can be had; the first of `types` where any will do. Raises InvalidPayload (406)."""
+    """The first accepted type that is in `types`; the first of `types` if any is accepted. Raises InvalidPayload (406)."""
     for item in accept.lower().split(","):
         kind = item.split(";")[0].strip()
         if kind in ("", "*/*"):

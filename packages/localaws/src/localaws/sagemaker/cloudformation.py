@@ -15,11 +15,11 @@ _BUSY = ("Creating", "Updating", "RollingBack", "SystemUpdating")
 
 
 class EndpointFailed(Exception):
-    """The endpoint is not where the template says; the text is its failure reason."""
+    """The endpoint did not reach the template's configuration. The text is its failure reason."""
 
 
 def _call(client: Any, operation: str, members: Mapping[str, Any]) -> Any:
-    """Calls an operation with the properties that it has; raises botocore's errors."""
+    """Call an operation with the given properties. Raises botocore's errors."""
     shape = input_shape(client, operation)
     given = as_api(shape, {name: value for name, value in members.items() if name in shape.members})
     snake = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in operation).lstrip("_")
@@ -27,7 +27,7 @@ def _call(client: Any, operation: str, members: Mapping[str, Any]) -> Any:
 
 
 def _provisioned(kind: str, described: Mapping[str, Any]) -> Provisioned:
-    """Ref gives the ARN of these types, GetAtt the name or again the ARN."""
+    """The result of a creation. For these types, Ref is the ARN; GetAtt is the name or the ARN."""
     arn = str(described[f"{kind}Arn"])
     return Provisioned(physical_id=arn, attributes={f"{kind}Name": described[f"{kind}Name"], f"{kind}Arn": arn})
 
@@ -49,7 +49,7 @@ def _delete(operation: str, member: str) -> Callable[[ResourceRequest], None]:
 
 
 def _create(kind: str) -> Callable[[ResourceRequest], Provisioned]:
-    """For a Model or an EndpointConfig: what Create gives is all there is to wait for."""
+    """Create a Model or an EndpointConfig. It is ready when the call returns."""
 
     def create(request: ResourceRequest) -> Provisioned:
         members = {f"{kind}Name": request.generated_name, **request.properties}
@@ -60,7 +60,7 @@ def _create(kind: str) -> Callable[[ResourceRequest], Provisioned]:
 
 
 def _update_tags(kind: str) -> Callable[[ResourceRequest], Provisioned]:
-    """For a Model or an EndpointConfig only the tags can change in place."""
+    """Update a Model or an EndpointConfig. Only the tags can change without a replacement."""
 
     def update(request: ResourceRequest) -> Provisioned:
         client = request.client("sagemaker")
@@ -86,7 +86,7 @@ def _create_endpoint(request: ResourceRequest) -> Provisioned:
     _call(client, "CreateEndpoint", members)
     described = _settled(client, name)
     if described["EndpointStatus"] != "InService":
-        # CloudFormation deletes what it could not create; it learns the name of a resource only when this returns.
+        # CloudFormation learns the resource's name only when this function returns, so it could not delete a failed endpoint.
         client.delete_endpoint(EndpointName=name)
         raise EndpointFailed(f"Resource {name} failed to stabilise: {described.get('FailureReason', described['EndpointStatus'])}")
     return _provisioned("Endpoint", described)
@@ -106,7 +106,7 @@ def _update_endpoint(request: ResourceRequest) -> Provisioned:
 
 
 def _settled(client: Any, name: str) -> dict[str, Any]:
-    """The endpoint's description once nothing is going on with it."""
+    """The endpoint's description, once no operation is in progress."""
     while (described := client.describe_endpoint(EndpointName=name))["EndpointStatus"] in _BUSY:
         time.sleep(_POLL_S)
     return dict(described)

@@ -1,4 +1,4 @@
-"""What the training process of every built-in algorithm does: it finds its configuration, and it ends with a text for FailureReason."""
+"""Code for the training process of every built-in algorithm: reading its configuration, ending with a text for FailureReason."""
 
 import json
 import os
@@ -7,15 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-# OpenMP's threads wait for each other by spinning; where more jobs run than there are cores, that multiplies the time by twenty
+# OpenMP's threads wait for each other in busy loops. With more jobs than cores, that makes them twenty times slower.
 _SPINS = "1000"
 
 
 def run(root: Path, train: Callable[[Path], None], log: Callable[..., None]) -> int:
-    """The exit code of `train(root)`. Import what brings OpenMP in `train`, not before.
+    """Run `train(root)` and return the exit code. Libraries with OpenMP must be imported inside of `train`.
 
-    A ValueError's text goes to `output/failure` and to `log(text, level="ERROR")`; without "ClientError: " or "AlgorithmError: " at its
-    beginning it gets the latter, as any other exception does.
+    A ValueError's text goes to `output/failure` and to `log(text, level="ERROR")`. A text that begins with neither "ClientError: " nor
+    "AlgorithmError: " gets the prefix "AlgorithmError: ", as any other exception does.
     """
     os.environ.setdefault("GOMP_SPINCOUNT", _SPINS)
     try:
@@ -28,7 +28,7 @@ def run(root: Path, train: Callable[[Path], None], log: Callable[..., None]) -> 
 
 
 def configuration(root: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-    """What `input/config/` says: the hyperparameters, the channels by name, the resources."""
+    """The content of `input/config/`: hyperparameters, channels by name, resources."""
     hyperparameters, channels, resources = (
         json.loads((root / f"input/config/{name}.json").read_text()) for name in ("hyperparameters", "inputdataconfig", "resourceconfig")
     )
@@ -36,7 +36,7 @@ def configuration(root: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str,
 
 
 class Stopping:
-    """Whether SIGTERM asked to stop: then training ends after the work at hand, and the model is still written."""
+    """Whether SIGTERM was received. Training then ends after the current step, and the model is still written."""
 
     def __init__(self) -> None:
         self._requested = False

@@ -1,4 +1,4 @@
-"""Endpoints: created, updated without a gap, deleted. The waiting and watching is in `rollout`."""
+"""Operations on endpoints: create, update without a gap, delete. `rollout` waits and watches the alarms."""
 
 import secrets
 import time
@@ -19,7 +19,7 @@ _INTERNAL_ERROR = "InternalServerError: We encountered an internal error. Please
 
 
 class Endpoints:
-    """CreateEndpoint and its relatives."""
+    """CreateEndpoint and the other operations on endpoints."""
 
     def __init__(self, host: Host, roles: Roles, models: Models, configs: EndpointConfigs, serving: Serving) -> None:
         lock = models.table.lock
@@ -95,7 +95,7 @@ class Endpoints:
         return {}
 
     def resume(self) -> None:
-        """After a restart: what was in service is so again and loads its model when asked; what was on its way is given up."""
+        """Continue after a restart. An endpoint in service loads its model with the first request; a pending deployment fails."""
         now = time.time()
         for endpoint in self.table:
             if endpoint.is_busy:
@@ -106,7 +106,7 @@ class Endpoints:
         self._rollouts.shut_down()
 
     def _free(self, name: str) -> Endpoint:
-        """The endpoint, if nothing is going on with it."""
+        """The endpoint. Raises AwsError if an operation is in progress."""
         endpoint = self.table.get(name)
         if endpoint.is_busy:
             raise AwsError("ValidationException", f'Cannot update in-progress endpoint "{endpoint.arn}".')
@@ -119,7 +119,7 @@ class Endpoints:
 
 
 def _retain(old: EndpointDeployment | None, new: EndpointDeployment, excluded: set[str]) -> None:
-    """Weights and counts of the old deployment's variants go to the new one's of the same names."""
+    """Copy weights and counts of the old deployment's variants to the new variants with the same names."""
     known = {variant.name: variant for variant in (old.variants if old else [])}
     for variant in new.variants:
         if variant.name in known and "DesiredWeight" not in excluded:

@@ -1,4 +1,4 @@
-"""An endpoint's record: what it serves, what it is about to serve, and how Describe shows it."""
+"""An endpoint's record: its current and its pending deployment, and its description in DescribeEndpoint."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from localaws.sagemaker.resource_tables import Resource
 
 @dataclass(kw_only=True)
 class Variant:
-    """A production variant with all that is needed to load its model, also when model and configuration are gone by then."""
+    """A production variant, with everything that is needed to load its model after model and configuration were deleted."""
 
     name: str
     image: str
@@ -33,7 +33,7 @@ class Variant:
 
 @dataclass(kw_only=True)
 class EndpointDeployment:
-    """An endpoint configuration brought to life; `id` is unique for ever."""
+    """A deployment of an endpoint configuration. `id` is never used again."""
 
     id: str
     config_name: str
@@ -46,7 +46,7 @@ class EndpointDeployment:
 
 
 def deployment_of(config: EndpointConfig, models: Mapping[str, Model], *, id: str, now: float) -> EndpointDeployment:
-    """The deployment of a configuration; `models` by the name that each variant gives."""
+    """A new deployment of a configuration. `models` has the models by the names in the variants."""
     variants = [
         Variant(
             name=variant["VariantName"],
@@ -63,7 +63,7 @@ def deployment_of(config: EndpointConfig, models: Mapping[str, Model], *, id: st
 
 @dataclass(kw_only=True)
 class Endpoint(Resource):
-    """`deployment` is the one that Describe names; `pending` the one on its way, which has the traffic once `shifted`."""
+    """`deployment` is the one in DescribeEndpoint. `pending` is the new one, which receives the traffic once `shifted` is true."""
 
     config_name: str
     status: str = "Creating"
@@ -80,7 +80,7 @@ class Endpoint(Resource):
 
     @property
     def live(self) -> EndpointDeployment | None:
-        """What answers invocations."""
+        """The deployment that answers invocations."""
         return self.pending if self.shifted else self.deployment
 
     @property
@@ -96,7 +96,7 @@ class Endpoint(Resource):
         self.shifted = True
 
     def complete(self, now: float) -> EndpointDeployment | None:
-        """The pending deployment becomes the endpoint's; gives back the one that it replaces."""
+        """Make the pending deployment the endpoint's. Returns the deployment that it replaces."""
         if self.pending is None:
             raise ValueError("no deployment is pending")
         old, self.deployment = self.deployment, self.pending
@@ -105,11 +105,11 @@ class Endpoint(Resource):
         return old
 
     def begin_rollback(self, now: float) -> None:
-        """The old deployment has the traffic again."""
+        """Give the traffic back to the old deployment."""
         self.status, self.shifted, self.modified = "RollingBack", False, now
 
     def give_up(self, reason: str, now: float) -> EndpointDeployment | None:
-        """The pending deployment is dropped, and given back: in service on the old one, or failed if there was none."""
+        """Drop the pending deployment and return it. The endpoint is in service on the old one, or failed if there is none."""
         dropped, self.pending, self.shifted = self.pending, None, False
         self.failure_reason, self.modified = reason, now
         self.status = "InService" if self.deployment else "Failed"

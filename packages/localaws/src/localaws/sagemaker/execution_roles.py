@@ -1,4 +1,4 @@
-"""Acting as an execution role: every call that a job or an endpoint makes is authorised as its role's."""
+"""Sessions of execution roles. Every call of a job or an endpoint is authorised as its role's."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -22,7 +22,7 @@ class Roles:
         return self._sessions.client(service, self._session(role_arn, source_arn))
 
     def check(self, *, role_arn: str, source_arn: str) -> None:
-        """Raises the ValidationException with which AWS refuses a role that SageMaker cannot take."""
+        """Check that SageMaker can assume the role. Raises AWS's ValidationException if not."""
         try:
             self._session(role_arn, source_arn)
         except AwsError as error:
@@ -33,7 +33,7 @@ class Roles:
 
 
 def require_algorithm(image: str | None, algorithms: Sequence[Algorithm]) -> Algorithm:
-    """The algorithm of the image. Raises ValidationException, since no other container can run here."""
+    """The algorithm of the image. Raises ValidationException for other images, because no container can run here."""
     algorithm = find_algorithm(image or "", algorithms)
     if algorithm is None:
         known = ", ".join(sorted(":".join([a.repository, *a.versions]) for a in algorithms)) or "none"

@@ -1,4 +1,4 @@
-"""Which hyperparameters to try next: Optuna, told what was tried and how it went."""
+"""Proposes hyperparameters with Optuna, from the results of earlier training jobs."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ class Search:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._dimensions = {dimension.name: dimension for dimension in dimensions}
         with warnings.catch_warnings():
-            # constant_liar keeps parallel jobs apart; that it is called experimental is nothing for the log of every tuning job.
+            # constant_liar makes parallel jobs try different points. Optuna warns that it is experimental; the log needs no such line.
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             tpe = strategy == "Bayesian"
             sampler = optuna.samplers.TPESampler(seed=seed, constant_liar=True) if tpe else optuna.samplers.RandomSampler(seed=seed)
@@ -24,12 +24,12 @@ class Search:
         self._trials: dict[str, Any] = {}
 
     def propose(self, key: str) -> dict[str, Any]:
-        """The next point, in Optuna's numbers. `key` names it when its result is told."""
+        """The next point, in Optuna's numbers. `tell` reports its result under `key`."""
         trial = self._trials[key] = self._study.ask({name: dimension.distribution for name, dimension in self._dimensions.items()})
         return dict(trial.params)
 
     def tell(self, key: str, point: Mapping[str, Any], value: float | None) -> None:
-        """How a point went; None if it gave no value. A point from before a restart is taken as well."""
+        """Report a point's result, None if it has no value. Points from before a restart are accepted too."""
         import optuna
 
         if (trial := self._trials.pop(key, None)) is not None:

@@ -1,4 +1,4 @@
-"""A job's input data in S3: prefixes and manifests, downloaded under the role."""
+"""Downloads a job's input data from S3, prefixes and manifests, under the role."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 
 class DataUnavailable(Exception):
-    """The data cannot be had; the text is what follows "ClientError: Data download failed:" in a job's failure reason."""
+    """The data cannot be downloaded. In the job's failure reason, the text follows "ClientError: Data download failed:"."""
 
 
 def relative_name(key: str, prefix: str) -> str:
-    """Where a prefix's object goes in the channel's folder: what follows the prefix, or its last folder when the prefix ends in a name."""
+    """The object's path in the channel's folder: its key after the prefix, or after the prefix's last folder."""
     if prefix.endswith("/") or not prefix:
         return key[len(prefix) :]
     return key[len(prefix) + 1 :] if key.startswith(prefix + "/") else key[prefix.rfind("/") + 1 :]
@@ -50,7 +50,7 @@ def download_channel(s3: "S3Client", source: Mapping[str, Any], folder: Path) ->
 
 
 def describe(error: ClientError) -> str:
-    """Code, status and text, as SageMaker quotes S3: "AccessDenied (403): ..."."""
+    """The error's code, status and text, as SageMaker quotes S3: "AccessDenied (403): ..."."""
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     return f"{error.response['Error']['Code']} ({status}): {error.response['Error']['Message']}"
 

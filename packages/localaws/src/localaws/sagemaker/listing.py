@@ -1,4 +1,4 @@
-"""AWS's filters and orders, the same for every List operation."""
+"""AWS's filters and sort orders, which all List operations share."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
@@ -17,16 +17,16 @@ def select(
     status: Callable[[R], str] | None = None,
     values: Mapping[str, Callable[[R], Any]] | None = None,
 ) -> list[R]:
-    """The records that the request's filters let through, in its order; `order` and `sort_by` are the operation's defaults.
+    """The records that match the request's filters, in its order. `order` and `sort_by` are the operation's defaults.
 
-    `values` are further sort keys of the operation by name; records for which one is None are left out, as AWS does.
+    `values` has the operation's other sort keys by name. Records without a value for the key are left out, as on AWS.
     """
     keys: dict[str, Callable[[R], Any]] = {"CreationTime": lambda r: r.created, "Name": lambda r: r.name.lower()}
     if status is not None:
         keys["Status"] = status
     key = {**keys, **(values or {})}[request.get("SortBy", sort_by)]
     chosen = [r for r in records if _passes(r, request, status) and key(r) is not None]
-    # The name breaks ties, so that pages neither repeat nor lose a record.
+    # Records with equal keys are sorted by name, so that pages neither repeat nor lose a record.
     return sorted(chosen, key=lambda r: (key(r), r.name.lower()), reverse=request.get("SortOrder", order) == "Descending")
 
 

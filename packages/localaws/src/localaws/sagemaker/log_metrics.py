@@ -1,4 +1,4 @@
-"""Metrics as SageMaker reads them: by regular expression from the job's log."""
+"""Reads metrics from the job's log by regular expressions, as SageMaker does."""
 
 import math
 import re
@@ -18,7 +18,7 @@ class Metric(TypedDict):
 
 
 class MetricReader:
-    """The last value of each metric, with the time at which its line was seen (seconds since the epoch)."""
+    """The last value of each metric, with the time at which its line was read (seconds since the epoch)."""
 
     def __init__(self, definitions: Sequence[MetricDefinition], *, clock: Callable[[], float] = time.time) -> None:
         self._patterns = [(definition.name, re.compile(definition.regex)) for definition in definitions]
@@ -40,6 +40,6 @@ class MetricReader:
             value = float(match[1])
         except (ValueError, IndexError):
             return
-        if not math.isfinite(value):  # CloudWatch takes none either
+        if not math.isfinite(value):  # CloudWatch refuses such values too
             return
         self._last[name] = {"MetricName": name, "Value": value, "Timestamp": self._clock()}

@@ -1,4 +1,4 @@
-"""model.tar.gz: written the same way every time, read without trust."""
+"""Writes model.tar.gz reproducibly, and reads it without trusting its paths."""
 
 import gzip
 import shutil
@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 
 def pack(folder: Path, target: Path) -> None:
-    """The regular files of `folder` as a gzipped tar. Equal files give equal bytes: no times, owners or order of creation."""
+    """Pack the regular files of `folder` as a gzipped tar. Equal files give equal bytes, because times and owners are left out."""
     with (
         target.open("wb") as raw,
         gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0, compresslevel=6) as zipped,
@@ -26,7 +26,7 @@ def _add(tar: tarfile.TarFile, path: Path, name: str) -> None:
 
 
 def unpack(archive: Path, folder: Path) -> None:
-    """The archive's files below `folder`. Raises ValueError for anything that is not a plain file or folder inside it."""
+    """Unpack the archive below `folder`. Raises ValueError for an entry that is not a plain file or folder inside of it."""
     try:
         with tarfile.open(archive, mode="r:*") as tar:
             for entry in tar:

@@ -1,4 +1,4 @@
-"""Models and endpoint configurations: what an endpoint is made of. Neither changes once it is made."""
+"""Operations on models and endpoint configurations. Neither can change after its creation."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ _NO_DATA = (
 
 @dataclass(kw_only=True)
 class Model(Resource):
-    """`request` is CreateModel's."""
+    """A model. `request` is CreateModel's."""
 
     request: dict[str, Any]
 
@@ -39,13 +39,13 @@ class Model(Resource):
 
 @dataclass(kw_only=True)
 class EndpointConfig(Resource):
-    """`request` is CreateEndpointConfig's, each variant with its weight."""
+    """An endpoint configuration. `request` is CreateEndpointConfig's; each variant has its weight."""
 
     request: dict[str, Any]
 
 
 class Models:
-    """CreateModel and its relatives."""
+    """CreateModel and the other operations on models."""
 
     def __init__(self, host: Host, roles: Roles, algorithms: Sequence[Algorithm], *, lock: RLock) -> None:
         self.table = Table(MODEL, Model, account=host.account, region=host.region, lock=lock)
@@ -101,7 +101,7 @@ class Models:
 
 
 class EndpointConfigs:
-    """CreateEndpointConfig and its relatives."""
+    """CreateEndpointConfig and the other operations on endpoint configurations."""
 
     def __init__(self, host: Host, models: Models) -> None:
         self.table = Table(ENDPOINT_CONFIG, EndpointConfig, account=host.account, region=host.region, lock=models.table.lock)

@@ -1,4 +1,4 @@
-"""SageMaker's resources and roles in what its operations ask of IAM."""
+"""The permissions that SageMaker's operations need on its resources and roles."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ from localaws.sagemaker.resource_tables import resource_arn
 
 
 def on(action: str, *resources: tuple[str, str], tags_of: TagsOf) -> Asked:
-    """The action on existing resources: (kind in the ARN, request member that names it)."""
+    """The action on existing resources, given as (kind in the ARN, request member with the name)."""
     return permissions.on(f"sagemaker:{action}", _arns(resources), tags_of=tags_of)
 
 
@@ -25,7 +25,7 @@ def tagging(action: str, *, tags_of: TagsOf) -> Asked:
 def creating(
     action: str, *resources: tuple[str, str], role: Callable[[Members], str | None], instances: Callable[[Members], list[str]]
 ) -> Asked:
-    """Making something: the action, AddTags when it comes with tags, and PassRole for the role that it will run under."""
+    """For a creation: the action, AddTags if the request has tags, and PassRole for the resource's role."""
 
     def context(request: Members) -> Members:
         return {"sagemaker:InstanceTypes": types} if (types := instances(request)) else {}

@@ -14,7 +14,7 @@ _AUTO_LOG_ORDERS = 3
 
 @dataclass(frozen=True, kw_only=True)
 class Dimension:
-    """One hyperparameter: what Optuna proposes for it, and the string that the training job gets."""
+    """One hyperparameter: Optuna's distribution, and the conversion to the training job's string."""
 
     name: str
     distribution: "BaseDistribution"
@@ -22,7 +22,7 @@ class Dimension:
 
 
 def dimensions(ranges: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Dimension]:
-    """A dimension for each range. Raises ValueError for a range that AWS would refuse."""
+    """One dimension for each range. Raises ValueError for a range that AWS would refuse."""
     found = [
         *(_integer(item) for item in ranges.get("IntegerParameterRanges", [])),
         *(_continuous(item) for item in ranges.get("ContinuousParameterRanges", [])),
@@ -49,7 +49,7 @@ def _continuous(item: Mapping[str, Any]) -> Dimension:
     if item.get("ScalingType") == "ReverseLogarithmic":
         if not 0 <= low <= high < 1:
             raise ValueError(f"{item['Name']}: ReverseLogarithmic scaling needs a range within 0 <= x < 1")
-        # Close to one is where it looks closely: the distance to one is searched on a logarithmic scale.
+        # ReverseLogarithmic searches the distance to one on a logarithmic scale, so most points are close to one.
         reverse = FloatDistribution(1 - high, 1 - low, log=True)
         return Dimension(name=item["Name"], distribution=reverse, to_text=lambda value: repr(min(max(1 - value, low), high)))
     distribution = FloatDistribution(low, high, log=_is_logarithmic(item, low, high))

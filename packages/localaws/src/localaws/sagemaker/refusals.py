@@ -1,4 +1,4 @@
-"""What of SageMaker's requests is honoured. Everything else is refused by its name, before anything is made."""
+"""Refuses members of SageMaker's requests that are not honoured, by name, before anything is created."""
 
 from collections.abc import Mapping
 
@@ -16,7 +16,7 @@ _CHANNELS: Mapping[str, Honoured] = {
         "S3DataSource": {
             "S3DataType": only("S3Prefix", "ManifestFile"),
             "S3Uri": ANY,
-            # With one instance both give it everything.
+            # With one instance, both values give it all objects.
             "S3DataDistributionType": only("FullyReplicated", "ShardedByS3Key"),
         }
     },
@@ -26,7 +26,7 @@ _JOB: Mapping[str, Honoured] = {
     "RoleArn": ANY,
     "InputDataConfig": _CHANNELS,
     "OutputDataConfig": {"S3OutputPath": ANY, "KmsKeyId": ANY, "CompressionType": only("GZIP")},
-    # Recorded only: the algorithms open no connection, the job runs on this machine whatever the type says, and its disk is this one.
+    # Recorded only: the algorithms open no connection, and every job runs on this machine with this disk.
     "ResourceConfig": {
         "InstanceType": ANY,
         "InstanceCount": only(1),
@@ -95,7 +95,7 @@ ENDPOINT_CONFIG: Mapping[str, Honoured] = {
     "ProductionVariants": {
         "VariantName": ANY,
         "ModelName": ANY,
-        # Recorded only: the model runs in this machine's memory whatever they say.
+        # Recorded only: the model runs in this machine's memory.
         "InitialInstanceCount": ANY,
         "InstanceType": ANY,
         "VolumeSizeInGB": ANY,
@@ -139,5 +139,5 @@ INVOCATION: Mapping[str, Honoured] = {
     "Accept": ANY,
     "CustomAttributes": ANY,
     "TargetVariant": ANY,
-    "InferenceId": ANY,  # it marks captured data only, and data capture is refused
+    "InferenceId": ANY,  # it only marks captured data, and data capture is refused
 }

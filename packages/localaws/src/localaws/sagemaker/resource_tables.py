@@ -1,4 +1,4 @@
-"""What every SageMaker resource has, and the tables that hold them: one name space per kind, without case, as on AWS."""
+"""The common fields of SageMaker's resources, and their tables. Names of one kind are unique in any case, as on AWS."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -10,7 +10,7 @@ from localaws.kit.service import AwsError
 
 @dataclass(kw_only=True)
 class Resource:
-    """Names keep their case, ARNs do not. Times are seconds since the epoch, so that a record is JSON as it is."""
+    """Names keep their case; ARNs are in lower case. Times are seconds since the epoch, so that all values are JSON values."""
 
     name: str
     arn: str
@@ -24,7 +24,7 @@ R = TypeVar("R", bound=Resource)
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
-    """How AWS calls a kind of resource: in ARNs, in its errors' words and in its errors' codes."""
+    """AWS's names for a kind of resource, in ARNs, in error messages and in error codes."""
 
     slug: str
     words: str
@@ -58,7 +58,7 @@ def resource_arn(slug: str, name: str, *, account: str, region: str) -> str:
 
 
 class Table(Generic[R]):
-    """The resources of one kind. The lock is shared by all tables: hold it to read or change more than one thing at once."""
+    """The resources of one kind. All tables share the lock. Hold it to read or change several values consistently."""
 
     def __init__(self, kind: Kind, make: Callable[..., R], *, account: str, region: str, lock: RLock) -> None:
         self.kind, self.lock = kind, lock

@@ -1,4 +1,4 @@
-"""Bringing a deployment into service: load, shift the traffic, watch the alarms, keep or go back."""
+"""Brings a deployment into service: loads the models, shifts the traffic, watches the alarms, completes or rolls back."""
 
 import time
 from collections.abc import Mapping
@@ -14,13 +14,13 @@ from localaws.sagemaker.endpoint_record import Endpoint, EndpointDeployment
 from localaws.sagemaker.execution_roles import Roles
 from localaws.sagemaker.serving import Serving, ServingFailed
 
-_WATCH_S = 0.5  # between two looks at the alarms
+_WATCH_S = 0.5  # between two checks of the alarms
 _INTERNAL_ERROR = "InternalServerError: We encountered an internal error. Please try again."
 
 
 @dataclass(frozen=True, kw_only=True)
 class Policy:
-    """A DeploymentConfig in numbers: how long both deployments stay, by when it must be done, and what must not ring meanwhile."""
+    """A DeploymentConfig: how long both deployments stay, the time limit, and the alarms."""
 
     bake_s: float
     timeout_s: float | None
@@ -28,7 +28,7 @@ class Policy:
 
 
 def policy_of(config: Mapping[str, Any]) -> Policy:
-    """The all-at-once policy: the traffic moves in one step, so both of AWS's waits come after it."""
+    """The all-at-once policy. The traffic moves in one step, so both of AWS's waits come after it."""
     blue_green = config.get("BlueGreenUpdatePolicy", {})
     wait_s = blue_green.get("TrafficRoutingConfiguration", {}).get("WaitIntervalInSeconds", 0)
     alarms = config.get("AutoRollbackConfiguration", {}).get("Alarms", [])
@@ -48,7 +48,7 @@ def check_policy(config: Mapping[str, Any]) -> None:
 
 
 class RollBack(Exception):
-    """The new deployment must go; the text is the endpoint's failure reason."""
+    """The new deployment must be rolled back. The text is the endpoint's failure reason."""
 
 
 class Rollouts:
@@ -60,7 +60,7 @@ class Rollouts:
         self._threads: list[Thread] = []
 
     def begin(self, endpoint: Endpoint, pending: EndpointDeployment, config: Mapping[str, Any]) -> None:
-        """Starts it and returns. The endpoint's `pending` must be set already."""
+        """Start the thread and return. The endpoint's `pending` must already be set."""
         thread = Thread(target=self._run, args=(endpoint, pending, policy_of(config)), name=f"rollout-{endpoint.name}", daemon=True)
         self._threads = [*(thread for thread in self._threads if thread.is_alive()), thread]
         thread.start()
@@ -90,7 +90,7 @@ class Rollouts:
         self._host.changed()
 
     def _bake(self, endpoint: Endpoint, pending: EndpointDeployment, policy: Policy, started: float) -> None:
-        """Returns when the waits are over, or at once when the server goes down. Raises RollBack."""
+        """Wait as the policy demands, or until the server shuts down. Raises RollBack."""
         ends = time.monotonic() + policy.bake_s
         while True:
             self._check_alarms(endpoint, pending, policy)
@@ -101,7 +101,7 @@ class Rollouts:
                 raise RollBack("The deployment did not end within MaximumExecutionTimeoutInSeconds and was rolled back.")
 
     def _check_alarms(self, endpoint: Endpoint, pending: EndpointDeployment, policy: Policy) -> None:
-        """Looks them up as the new model's execution role, which AWS asks for cloudwatch:DescribeAlarms too. Raises RollBack."""
+        """Check the alarms as the new model's execution role. On AWS it needs cloudwatch:DescribeAlarms too. Raises RollBack."""
         if not policy.alarms:
             return
         try:
@@ -134,7 +134,7 @@ class Rollouts:
 
 
 def endpoint_log(roles: Roles, endpoint: Endpoint, deployment: EndpointDeployment, variant_name: str) -> LogStream:
-    """The log stream of one variant, written with its model's role."""
+    """The log stream of one variant. Its model's role writes it."""
     role_arn = next(variant.role_arn for variant in deployment.variants if variant.name == variant_name)
     return LogStream(
         lambda: roles.client("logs", role_arn=role_arn, source_arn=endpoint.arn),

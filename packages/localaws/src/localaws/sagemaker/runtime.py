@@ -1,4 +1,4 @@
-"""InvokeEndpoint: a request goes to one variant's model, in the algorithm's own formats."""
+"""InvokeEndpoint: passes a request to one variant's model, in the algorithm's own formats."""
 
 import random
 from collections.abc import Mapping
@@ -14,12 +14,12 @@ from localaws.sagemaker.rollout import endpoint_log
 from localaws.sagemaker.service import SageMaker
 from localaws.sagemaker.serving import DeploymentGone, ServingFailed
 
-# The limit of botocore's model (and of AWS's API reference for years); AWS now documents 25 MB for some endpoints.
+# The limit of botocore's model, and for years of AWS's API reference. AWS now documents 25 MB for some endpoints.
 MAX_BODY_BYTES = 6_291_456
 
 
 class SageMakerRuntime:
-    """The data plane of a `SageMaker`: it keeps nothing of its own. `chance` draws among variants by their weights."""
+    """The runtime of a `SageMaker`, without its own state. `chance` draws a variant by the weights."""
 
     name = "sagemaker-runtime"
 
@@ -52,7 +52,7 @@ class SageMakerRuntime:
         pass
 
     def _target(self, caller: Caller, request: Members) -> tuple[Endpoint, EndpointDeployment, Variant, Predictor]:
-        """What answers: the endpoint's live deployment, which an update may replace at any moment, also in this one."""
+        """The deployment and variant that answer. An update may replace the deployment at any moment, also during this call."""
         while True:
             with self._sagemaker.lock:
                 endpoint = self._sagemaker.endpoints.table.find(request["EndpointName"])
@@ -79,7 +79,7 @@ class SageMakerRuntime:
         return self._chance.choices(deployment.variants, weights)[0]
 
     def _model_error(self, endpoint: Endpoint, deployment: EndpointDeployment, variant: Variant, status: int, text: str) -> AwsError:
-        """AWS's text around the container's, which also goes to the endpoint's log."""
+        """AWS's text around the container's error. The error also goes to the endpoint's log."""
         host = self._sagemaker.host
         log = endpoint_log(self._sagemaker.roles, endpoint, deployment, variant.name)
         log.put([text])

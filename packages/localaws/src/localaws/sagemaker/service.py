@@ -17,14 +17,14 @@ from localaws.sagemaker.tagging import Tagging
 from localaws.sagemaker.training_operations import TrainingJobs
 from localaws.sagemaker.tuning_operations import TuningJobs
 
-_GRACE_S = 120.0  # what AWS gives an algorithm between SIGTERM and SIGKILL
+_GRACE_S = 120.0  # AWS's time between SIGTERM and SIGKILL
 
 _JOB, _TUNING = ("training-job", "TrainingJobName"), ("hyper-parameter-tuning-job", "HyperParameterTuningJobName")
 _MODEL, _CONFIG, _ENDPOINT = ("model", "ModelName"), ("endpoint-config", "EndpointConfigName"), ("endpoint", "EndpointName")
 
 
 class SageMaker:
-    """`name` is botocore's. `grace_s` is how long a job that is asked to stop may take."""
+    """`name` is botocore's. `grace_s` is the time that a job has to stop."""
 
     name = "sagemaker"
 
@@ -132,6 +132,6 @@ class SageMaker:
 
 
 def _types(value: Any, member: str) -> list[str]:
-    """The instance types in a structure or a list of structures."""
+    """All instance types in a structure or a list of structures."""
     items = value if isinstance(value, list) else [value or {}]
     return [item[member] for item in items if member in item]

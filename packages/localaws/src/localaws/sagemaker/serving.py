@@ -1,4 +1,4 @@
-"""Models in memory: downloaded once under their role, kept on disk for the next start, loaded when first asked for."""
+"""Models in memory. A model is downloaded once under its role, kept on disk for the next start, and loaded on first use."""
 
 import shutil
 from collections.abc import Iterable, Sequence
@@ -26,15 +26,15 @@ _NO_MODEL = "The primary container for production variant {variant} did not pass
 
 
 class ServingFailed(Exception):
-    """A variant cannot be brought up; the text is the endpoint's failure reason."""
+    """A variant cannot start. The text is the endpoint's failure reason."""
 
 
 class DeploymentGone(Exception):
-    """The deployment was discarded between the choice of it and its use: choose again."""
+    """The deployment was discarded after it was chosen for a request. Choose again."""
 
 
 class Serving:
-    """The models of all deployments, each in a folder of its own below `folder`."""
+    """The models of all deployments. Each has its own folder below `folder`."""
 
     def __init__(self, folder: Path, algorithms: Sequence[Algorithm], roles: Roles) -> None:
         self._folder, self._algorithms, self._roles = folder, algorithms, roles
@@ -43,11 +43,11 @@ class Serving:
         self._lock = Lock()
 
     def predictor(self, deployment: EndpointDeployment, variant: Variant, endpoint_arn: str) -> Predictor:
-        """The variant's model, loaded if it is not in memory yet. Raises ServingFailed, or DeploymentGone."""
+        """The variant's model. It is loaded if it is not in memory yet. Raises ServingFailed or DeploymentGone."""
         key = (deployment.id, variant.name)
         if (loaded := self._predictors.get(key)) is not None:
             return loaded
-        with self._lock:  # one load at a time: two requests after a restart must not both unpack
+        with self._lock:  # one load at a time, so that two requests after a restart do not both unpack the model
             if deployment.id in self._discarded:
                 raise DeploymentGone(deployment.id)
             if key not in self._predictors:
@@ -55,7 +55,7 @@ class Serving:
             return self._predictors[key]
 
     def discard(self, deployment: EndpointDeployment) -> None:
-        """Forgets a deployment. Requests that are being answered finish with the model that they hold."""
+        """Drop a deployment. Requests in progress finish with their model."""
         with self._lock:
             self._discarded.add(deployment.id)
             for variant in deployment.variants:
@@ -63,7 +63,7 @@ class Serving:
         shutil.rmtree(self._folder / deployment.id, ignore_errors=True)
 
     def discard_others(self, deployments: Iterable[EndpointDeployment]) -> None:
-        """Removes what an earlier process left of deployments that are no more."""
+        """Remove files of deployments that no longer exist, left by an earlier process."""
         kept = {deployment.id for deployment in deployments}
         for path in self._folder.iterdir() if self._folder.exists() else ():
             if path.name not in kept:
@@ -79,7 +79,7 @@ class Serving:
             raise ServingFailed(_NO_MODEL.format(variant=variant.name, error=error)) from error
 
     def _fetch(self, variant: Variant, model: Path, endpoint_arn: str) -> None:
-        """Downloads and unpacks into a folder beside `model`, then renames it: a folder with its name is always whole."""
+        """Download and unpack to a temporary folder, then rename it, so that a folder `model` is always complete."""
         incoming = model.with_name(f".{model.name}")
         shutil.rmtree(incoming, ignore_errors=True)
         (incoming / "model").mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""Tags of any SageMaker resource, by its ARN."""
+"""Operations on the tags of all SageMaker resources, by ARN."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -28,7 +28,7 @@ class Tagging:
         return {}
 
     def of(self, arn: str) -> dict[str, str]:
-        """The tags of the resource; none if there is no such resource."""
+        """The tags of the resource; empty if the resource does not exist."""
         resource = self._find(arn)
         return dict(resource.tags) if resource is not None else {}
 

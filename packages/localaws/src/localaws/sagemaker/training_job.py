@@ -1,4 +1,4 @@
-"""A training job's record: how it moves from status to status, and how Describe and List show it."""
+"""A training job's record: its statuses, and its description in Describe and List."""
 
 import math
 from collections.abc import Mapping
@@ -34,9 +34,9 @@ _MESSAGES = {
 }
 ENDED = frozenset({"Completed", "Failed", "Stopped"})
 
-_MAX_REASON = 1024  # characters that the service keeps of a failure reason
+_MAX_REASON = 1024  # the service keeps this many characters of a failure reason
 
-# Members of the request that Describe shows as they came.
+# Members of the request that DescribeTrainingJob shows unchanged.
 _ECHOED = (
     "HyperParameters",
     "AlgorithmSpecification",
@@ -95,7 +95,7 @@ class TrainingJob(Resource):
         return f"{self.request['OutputDataConfig']['S3OutputPath'].rstrip('/')}/{self.name}"
 
     def enter(self, secondary_status: str, now: float) -> None:
-        """Moves on. A job that has ended stays as it ended, one that is being stopped can only end."""
+        """Change the status. A job that has ended does not change; a job that is stopping can only end."""
         if self.transitions:
             if self.is_ended or (self.secondary_status == "Stopping" and _STATUS[secondary_status] == "InProgress"):
                 return
@@ -135,7 +135,7 @@ class TrainingJob(Resource):
         return {**answer, **self._duration()}
 
     def summary(self) -> dict[str, Any]:
-        """One of ListTrainingJobs' TrainingJobSummaries."""
+        """The job in ListTrainingJobs' answer."""
         answer = {
             "TrainingJobName": self.name,
             "TrainingJobArn": self.arn,
@@ -165,7 +165,7 @@ def _timed(transition: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def failure_reason(text: str, exit_code: int) -> str:
-    """A container's failure as SageMaker words it. `text` is output/failure, empty if the algorithm wrote none."""
+    """A container's failure in SageMaker's words. `text` is the content of output/failure, empty if there is no such file."""
     text = text.strip()
     if not text.startswith(("ClientError:", "AlgorithmError:")):
         text = f"AlgorithmError: {text}"

@@ -1,4 +1,4 @@
-"""Training jobs: created, listed, stopped, and run two at a time."""
+"""Operations on training jobs: create, list, stop. Two jobs run at a time."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -36,7 +36,7 @@ _NO_OBJECTS = (
 
 
 class TrainingJobs:
-    """`moved` is notified whenever a job moves on; `grace_s` is what an algorithm gets between SIGTERM and SIGKILL."""
+    """`moved` is notified when a job's status changes. `grace_s` is the time between SIGTERM and SIGKILL."""
 
     def __init__(self, host: Host, roles: Roles, algorithms: Sequence[Algorithm], *, lock: RLock, grace_s: float) -> None:
         self.table = Table(TRAINING_JOB, TrainingJob, account=host.account, region=host.region, lock=lock)
@@ -55,7 +55,7 @@ class TrainingJobs:
         return {"TrainingJobArn": self.start(request).arn}
 
     def check(self, request: Mapping[str, Any], arn: str) -> None:
-        """What AWS checks before it makes a job: the image, the role, and that each channel has data that the role can list."""
+        """Check what AWS checks before it creates a job: the image, the role, and that the role can list data for each channel."""
         for member in ("InstanceType", "InstanceCount"):
             if member not in request.get("ResourceConfig", {}):
                 raise AwsError("ValidationException", f"ResourceConfig.{member} is required.")
@@ -72,7 +72,7 @@ class TrainingJobs:
             self._check_channel(s3, channel, request["RoleArn"])
 
     def start(self, request: Mapping[str, Any], *, tuning_job_arn: str | None = None) -> TrainingJob:
-        """Makes the job of a checked request and puts it into the queue."""
+        """Create the job of a checked request and add it to the queue."""
         now, name = time.time(), request["TrainingJobName"]
         job = TrainingJob(
             name=name,
@@ -109,7 +109,7 @@ class TrainingJobs:
         return {}
 
     def stop_job(self, job: TrainingJob) -> None:
-        """Asks a job to stop; one that has ended stays as it is."""
+        """Ask a job to stop. A job that has ended does not change."""
         with self.table.lock:
             waits = job.secondary_status == "Starting"
             job.enter("Stopping", time.time())
@@ -123,7 +123,7 @@ class TrainingJobs:
         return require_algorithm(image, self._algorithms)
 
     def resume(self) -> None:
-        """After a restart: waiting jobs wait again; those that ran have failed, and what they had printed goes to their logs."""
+        """Continue after a restart. Waiting jobs wait again. Jobs that ran become Failed, and the rest of their output goes to the logs."""
         for job in self.table:
             execution = self._execution(job)
             if job.secondary_status == "Starting" and not execution.has_run:
@@ -134,7 +134,7 @@ class TrainingJobs:
                 self._workers.submit(execution.clear_up)
 
     def shut_down(self) -> None:
-        """Ends every job's process before it returns."""
+        """End the processes of all jobs before returning."""
         self._shutdown.set()
         self._workers.shutdown(wait=True, cancel_futures=True)
 
@@ -172,7 +172,7 @@ class TrainingJobs:
         self._host.changed()
 
     def _with_defaults(self, request: Mapping[str, Any]) -> Members:
-        """The request as DescribeTrainingJob shows it: a built-in algorithm's metrics, an empty set of hyperparameters, a day's limit."""
+        """The request with the defaults of DescribeTrainingJob: the algorithm's metrics, no hyperparameters, a limit of one day."""
         algorithm = dict(request["AlgorithmSpecification"])
         definitions = self.algorithm(algorithm["TrainingImage"]).metric_definitions
         algorithm["MetricDefinitions"] = [{"Name": definition.name, "Regex": definition.regex} for definition in definitions]

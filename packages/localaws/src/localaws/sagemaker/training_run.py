@@ -1,4 +1,4 @@
-"""One training job from download to upload, as a training container's host does it."""
+"""Runs one training job, from the download of its data to the upload of its model."""
 
 import json
 import shutil
@@ -23,15 +23,15 @@ from localaws.sagemaker.training_job import TrainingJob, failure_reason
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 _POLL_S = 0.05
-_LOG_DELAY_S = 10.0  # a job whose log takes longer to deliver ends before its log does, as on AWS
+_LOG_DELAY_S = 10.0  # a job ends before its log is complete if the delivery takes longer, as on AWS
 INTERNAL_ERROR = "InternalServerError: We encountered an internal error. Please try again."
 
 
 @dataclass(kw_only=True)
 class TrainingRun:
-    """What runs a job: `client` makes clients with fresh credentials of the job's role; `stop` and `shutdown` may be set at any time.
+    """Runs one job. `client` creates clients with new credentials of the job's role. `stop` and `shutdown` may be set at any time.
 
-    `stop` asks the algorithm to end and gives it `grace_s`; `shutdown` (the server goes down) kills it.
+    `stop` asks the algorithm to end within `grace_s`; `shutdown` (of the server) kills it.
     """
 
     job: TrainingJob
@@ -47,7 +47,7 @@ class TrainingRun:
     _delivery: Delivery | None = field(default=None, init=False)
 
     def run(self) -> None:
-        """Never raises: whatever goes wrong is in the job's failure reason."""
+        """Run the job. Never raises: an error becomes the job's failure reason."""
         try:
             if self._begin():
                 self._prepare()
@@ -64,7 +64,7 @@ class TrainingRun:
                 self._settle(self._delivery)
 
     def _begin(self) -> bool:
-        """False for a job that was stopped while it waited."""
+        """Start the job. False if it was stopped while it waited."""
         with self.lock:
             if self.job.is_ended or self.shutdown.is_set():
                 return False
@@ -115,7 +115,7 @@ class TrainingRun:
             self.job.metrics = metrics.final()
 
     def _follow(self, child: Child) -> tuple[int, str]:
-        """The exit code and the status that the job ends in if nothing goes wrong after it."""
+        """Follow the process. Returns its exit code, and the status in which the job ends if no later step fails."""
         started = time.monotonic()
         limit_s, ending = self.job.request["StoppingCondition"]["MaxRuntimeInSeconds"], "Completed"
         kill_at: float | None = None
@@ -169,7 +169,7 @@ class TrainingRun:
             self.job.fail(reason, time.time())
         self.changed()
 
-    # The output outlives the job's folder until CloudWatch has all of it.
+    # The output file is outside of the job's folder, so that it stays until CloudWatch has all of it.
     @property
     def output_file(self) -> Path:
         return self.folder.with_suffix(".log")
@@ -184,11 +184,11 @@ class TrainingRun:
 
     @property
     def has_run(self) -> bool:
-        """Whether an earlier process left anything of it."""
+        """Whether an earlier process left files of the job."""
         return self.folder.exists() or self.stream_file.exists()
 
     def _settle(self, delivery: Delivery) -> None:
-        """Waits for the delivery. What CloudWatch did not take stays on disk, for the next start if it may still take it."""
+        """Wait for the delivery of the log. Lines that CloudWatch did not accept stay on disk; the next start may send them."""
         delivery.finish()
         if delivery.is_delivered:
             self.output_file.unlink(missing_ok=True)
@@ -197,7 +197,7 @@ class TrainingRun:
             self.position_file.unlink(missing_ok=True)
 
     def clear_up(self) -> None:
-        """After a restart: sends what an earlier process had not sent of the job's output, and removes the job's folder."""
+        """After a restart, send the rest of the job's output and remove the job's folder."""
         shutil.rmtree(self.folder, ignore_errors=True)
         if not (self.stream_file.exists() and self.output_file.exists()):
             return
@@ -210,7 +210,7 @@ class TrainingRun:
 
 
 def make_tree(folder: Path, job: TrainingJob) -> None:
-    """What a training container finds in /opt/ml, but for the data."""
+    """Create the layout of a container's /opt/ml, without the data."""
     shutil.rmtree(folder, ignore_errors=True)
     channels = job.request.get("InputDataConfig", [])
     for name in ("input/config", "model", "output/data", *(f"input/data/{channel['ChannelName']}" for channel in channels)):

@@ -1,4 +1,4 @@
-"""A tuning job's record, and what Describe and List say of it and of its training jobs."""
+"""A tuning job's record, and the descriptions of it and of its training jobs in Describe and List."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from localaws.sagemaker.training_job import TrainingJob
 
 @dataclass(kw_only=True)
 class TuningJob(Resource):
-    """`request` is CreateHyperParameterTuningJob's; `tuned` has the proposed values of each training job by its name, in order."""
+    """`request` is CreateHyperParameterTuningJob's. `tuned` has each training job's proposed values by its name, in order."""
 
     request: dict[str, Any]
     status: str = "InProgress"
@@ -32,7 +32,7 @@ class TuningJob(Resource):
         self.status, self.ended, self.modified, self.failure_reason = status, now, now, reason
 
     def objective_value(self, job: TrainingJob) -> float | None:
-        """The job's final objective metric, or None while it has none."""
+        """The job's final objective metric, None if it has none yet."""
         name = self.objective["MetricName"]
         return next((metric["Value"] for metric in job.metrics if metric["MetricName"] == name), None)
 
@@ -42,13 +42,13 @@ class TuningJob(Resource):
         return "Succeeded" if job.status != "Failed" and self.objective_value(job) is not None else "Failed"
 
     def best(self, jobs: Sequence[TrainingJob]) -> TrainingJob | None:
-        """The completed job with the best objective; the earlier one of two equals."""
+        """The completed job with the best objective; of two equal ones, the earlier."""
         sign = -1 if self.objective["Type"] == "Maximize" else 1
         scored = [(sign * value, job) for job in jobs if job.status == "Completed" and (value := self.objective_value(job)) is not None]
         return min(scored, key=lambda pair: pair[0])[1] if scored else None
 
     def describe(self, jobs: Sequence[TrainingJob]) -> dict[str, Any]:
-        """DescribeHyperParameterTuningJob's answer; `jobs` are its training jobs."""
+        """DescribeHyperParameterTuningJob's answer. `jobs` are the tuning job's training jobs."""
         answer = {
             "HyperParameterTuningJobName": self.name,
             "HyperParameterTuningJobArn": self.arn,

@@ -1,4 +1,4 @@
-"""Tuning jobs: each proposes hyperparameters and starts training jobs until it has had its number of them."""
+"""Operations on tuning jobs. A tuning job proposes hyperparameters and starts training jobs until it has its number of them."""
 
 import secrets
 import time
@@ -27,7 +27,7 @@ _ALL_FAILED = "All training jobs failed. Please take a look at the training jobs
 
 
 class TuningJobs:
-    """One thread for each tuning job that is in progress; it sleeps until a training job moves on."""
+    """Runs one thread for each tuning job in progress. The thread sleeps until a training job's status changes."""
 
     def __init__(self, host: Host, training: TrainingJobs) -> None:
         lock = training.table.lock
@@ -85,7 +85,7 @@ class TuningJobs:
         return {}
 
     def resume(self) -> None:
-        """After a restart: what was in progress goes on with what its training jobs have told so far."""
+        """Continue after a restart: tuning jobs in progress use the results of their training jobs so far."""
         for job in self.table:
             if job.ended is None:
                 self._begin(job)
@@ -142,7 +142,7 @@ class TuningJobs:
         self._host.changed()
 
     def _is_over(self, tuning: TuningJob, search: Search, told: set[str]) -> bool:
-        """One step with the lock held: tells ended jobs, starts what is free to start, ends the tuning job when nothing is left."""
+        """One step with the lock held. Reports ended jobs, starts new ones if allowed, and ends the tuning job. True if it has ended."""
         jobs = self._jobs(tuning)
         for job in jobs:
             if job.is_ended and job.name not in told:
@@ -193,7 +193,7 @@ def _search(tuning: TuningJob) -> Search:
 
 
 def _training_request(request: Mapping[str, Any], name: str, tuned: Mapping[str, str]) -> Members:
-    """CreateTrainingJob's members for one training job of a tuning job."""
+    """CreateTrainingJob's members for a training job of a tuning job."""
     definition = dict(request["TrainingJobDefinition"])
     objective = {"_tuning_objective_metric": request["HyperParameterTuningJobConfig"]["HyperParameterTuningJobObjective"]["MetricName"]}
     hyperparameters = {**objective, **definition.pop("StaticHyperParameters", {}), **tuned}

@@ -1,4 +1,4 @@
-"""State is on disk within a fraction of a second of every change, so that a kill loses nothing that was answered before it."""
+"""Saves state to disk a fraction of a second after every change, so that a kill loses almost nothing."""
 
 import asyncio
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ class Stateful(Protocol):
 
 
 class Checkpoint:
-    """Saves what changed, once for all changes of a short while. Everything happens on the event loop, between two handlers."""
+    """Saves changed services, once for all changes within a short time. It runs on the event loop, between two handlers."""
 
     def __init__(self, *, emulator: Emulator, home: Home, states: Mapping[str, Stateful]) -> None:
         self._emulator, self._home, self._states = emulator, home, states
@@ -26,7 +26,7 @@ class Checkpoint:
         self._dirty: set[str] = set()
 
     def start(self) -> None:
-        """Take the saved state back, on the loop that will serve."""
+        """Load the saved state. Call it on the event loop that will serve."""
         self._loop = asyncio.get_running_loop()
         self._emulator.start()
         for name, stateful in self._states.items():
@@ -34,9 +34,9 @@ class Checkpoint:
                 stateful.load_state(state)
 
     def changed(self, *names: str) -> None:
-        """Save these soon: emulated services by signing name, the others by their own; all of our own when none is named.
+        """Save these services soon: emulated services by signing name, engines by their own name; without a name, all engines.
 
-        Any thread may say so.
+        Any thread may call it.
         """
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._mark, names or tuple(self._states))
@@ -47,7 +47,7 @@ class Checkpoint:
             self._timer = self._loop.call_later(_DELAY_S, self.save)
 
     def save(self, *, everything: bool = False) -> None:
-        """Save what changed since the last time, at once."""
+        """Save now what changed since the last save."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -1,4 +1,4 @@
-"""What an engine gets from the local AWS: clients, roles, a folder, and a way to say that its state changed."""
+"""What the local AWS offers to an engine: clients, roles, a folder, events, and a way to report that its state changed."""
 
 import json
 import logging
@@ -34,7 +34,7 @@ class LocalHost:
         return self._home.folder(service)
 
     def client(self, service: str, credentials: Credentials) -> Any:
-        """A boto3 client, the same one for the same key: making one takes longer than most calls."""
+        """A boto3 client, cached by access key: creating a client takes longer than most calls."""
         key = (service, credentials.access_key_id)
         with self._lock:
             if key not in self._clients:
@@ -74,7 +74,7 @@ class LocalHost:
         self._changed("events", "sns")
 
     def start_build(self, project_arn: str, role_arn: str, rule_arn: str, overrides: Mapping[str, Any]) -> None:
-        """Start the build that is a rule's target, in a thread of its own, as the role that the target names."""
+        """Start the build that a rule has as its target, in a new thread, under the target's role."""
 
         def start() -> None:
             try:
@@ -88,7 +88,7 @@ class LocalHost:
         threading.Thread(target=start, name="event-target", daemon=True).start()
 
     def record_mail(self, mail: Mapping[str, str]) -> None:
-        """Append to `mail.jsonl` in the home what an e-mail subscriber would have got: no e-mail leaves this machine."""
+        """Append the e-mail that a subscriber would get to `mail.jsonl` in the home. The local AWS sends no e-mail."""
         record = {"time": datetime.now(UTC).isoformat(timespec="seconds"), **mail}
         target = self._home.folder() / "mail.jsonl"
         with open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a") as file:

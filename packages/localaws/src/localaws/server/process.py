@@ -30,7 +30,7 @@ _ADMINISTRATOR_POLICY = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow",
 
 
 class LocalAws:
-    """All parts of one local AWS, wired. `front` is the ASGI application."""
+    """All parts of one local AWS, connected. `front` is the ASGI application."""
 
     def __init__(self, *, home: Home, settings: Settings) -> None:
         self.home, self.emulator = home, Emulator(settings)
@@ -53,7 +53,7 @@ class LocalAws:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Take the state back, serve, save the state."""
+        """Load the state, serve, save the state."""
         self.checkpoint.start()
         await self._make_administrator()
         self.deployments.recover()
@@ -65,7 +65,7 @@ class LocalAws:
             self.checkpoint.save(everything=True)
 
     async def _make_administrator(self) -> None:
-        """A user with all rights, not root: on AWS too an explicit Deny holds for such a user, and for root it would not."""
+        """Create a user with all rights. It is not root: an explicit Deny applies to a user, and would not apply to root."""
         if (known := self.home.credentials()) is not None and self.emulator.knows_key(known.access_key_id):
             return
         if not self.emulator.knows_user(ADMINISTRATOR):
@@ -90,7 +90,7 @@ def make_engines(host: Host) -> Mapping[str, Service]:
     sagemaker = SageMaker(host, algorithms=[FactorizationMachines(), XGBoost()])
     connections = CodeConnections(host)
     engines: list[Service] = [
-        # Pipelines first: when the process ends, they must not take the end of their builds for a failure.
+        # The process stops the engines in this order. Pipelines come first: otherwise they would take the end of a build for its failure.
         CodePipeline(host, connections.connections),
         CodeBuild(host),
         connections,
@@ -110,7 +110,7 @@ def _element(xml: str, name: str) -> str:
 
 
 def listen(port: int | None) -> socket.socket:
-    """The one listening socket; without a port it is the usual one, or a free one. Raises LocalAwsFailed when a named port is taken."""
+    """The one listening socket. Without a port, it takes `ports.PORT` or a free one. Raises LocalAwsFailed if a named port is taken."""
     try:
         listener = ports.bind(ports.PORT if port is None else port)
     except OSError as error:
@@ -145,7 +145,7 @@ async def _serve(home: Home, listener: socket.socket, account: str, region: str)
 
 
 class _Server(uvicorn.Server):
-    """uvicorn would end the process by the signal that it got, before our state is saved."""
+    """uvicorn's own class ends the process by the signal that it received, before our state is saved."""
 
     def capture_signals(self) -> contextlib.AbstractContextManager[None]:  # type: ignore[override]
         return contextlib.nullcontext()
@@ -154,10 +154,10 @@ class _Server(uvicorn.Server):
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--home", type=Path, required=True, help="folder of the state")
-    parser.add_argument("--port", type=int, help=f"0 takes a free one; without it {ports.PORT}, or a free one when that is taken")
+    parser.add_argument("--port", type=int, help=f"0 takes a free port; default: {ports.PORT}, or a free port if {ports.PORT} is taken")
     parser.add_argument("--account", default="123456789012")
     parser.add_argument("--region", default="us-east-1")
-    parser.add_argument("--background", action="store_true", help="leave the terminal's session")
+    parser.add_argument("--background", action="store_true", help="detach from the terminal's session")
     options = parser.parse_args(arguments)
     os.umask(0o077)
     if options.background:

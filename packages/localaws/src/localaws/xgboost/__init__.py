@@ -1,13 +1,13 @@
-"""The built-in algorithm XGBoost, for the local AWS: the xgboost library under the rules of SageMaker's container.
+"""The built-in algorithm XGBoost, for the local AWS: the xgboost library with the rules of SageMaker's container.
 
-    algorithm.py        what SageMaker's engine calls: XGBoost
-    hyperparameters.py  names, valid values, what depends on what; metrics.py the metrics' names and those that the container adds
+    algorithm.py        XGBoost, the interface for SageMaker
+    hyperparameters.py  names, valid values, dependencies; metrics.py has the metrics' names and those that the container adds
     train.py            the training container's process; data.py reads its channels, trainer.py trains
     model.py            the model artifact
     serve.py            the endpoint's answers
-    tables.py           CSV and LIBSVM as features and labels, for both
+    text_formats.py     CSV and LIBSVM as features and labels, for training and endpoint
 
-docs/xgboost.md says what is known of the container and what is assumed.
+docs/xgboost.md says what is known about the container and what is assumed.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ __all__ = ["XGBoost"]
 
 
 def __getattr__(name: str) -> Any:
-    # the training process runs a module of this package and needs nothing of the engine
+    # the training process runs a module of this package and does not need SageMaker's engine
     if name == "XGBoost":
         from localaws.xgboost.algorithm import XGBoost
 

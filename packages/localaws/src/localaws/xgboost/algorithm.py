@@ -1,4 +1,4 @@
-"""XGBoost behind the seam of localaws/sagemaker/algorithm_images.py."""
+"""XGBoost as an Algorithm of localaws/sagemaker/algorithm_images.py."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ class XGBoost:
         return [MetricDefinition(name=name, regex=regex) for name, regex in definitions()]
 
     def training_command(self, ml_root: Path) -> list[str]:
-        # -P keeps the job's folder, in which it runs, out of the import path
+        # -P keeps the working folder, which is the job's, out of the import path
         return [sys.executable, "-P", "-m", "localaws.xgboost.train", str(ml_root)]
 
     def check(self, hyperparameters: Mapping[str, str], channels: Sequence[str]) -> None:
@@ -36,7 +36,7 @@ class XGBoost:
 
 
 def check_channels(channels: Sequence[str]) -> None:
-    """Raises ValueError with the container's text unless there is a channel `train` and at most `validation` beside it."""
+    """Raises ValueError with the container's text unless the channels are `train`, or `train` and `validation`."""
     if "train" not in channels:
         raise ValueError("ClientError: Missing required channel: train")
     for name in channels:

@@ -1,4 +1,4 @@
-"""The rows of a training channel, in memory."""
+"""Reads the rows of a training channel into memory."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,12 +23,12 @@ FORMATS = {
 }
 _RECORDIO = ("recordio-protobuf", "application/x-recordio-protobuf")
 _MAX_DEPTH = 3
-_LINE = 1 << 20  # bytes of a first line that are looked at
+_LINE = 1 << 20  # bytes of a first line that are read
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Rows:
-    """features (n_rows, n_features), dense with NaN or sparse where missing; labels (n_rows,); weights (n_rows,) or None. All float32."""
+    """features (n_rows, n_features), dense with NaN for missing values, or sparse; labels (n_rows,); weights (n_rows,) or None. float32."""
 
     features: NDArray[np.float32] | csr_array
     labels: NDArray[np.float32]
@@ -39,7 +39,7 @@ class Rows:
 
 
 def data_format(channels: Mapping[str, Mapping[str, Any]]) -> str:
-    """How all channels are read: "csv", "libsvm" or "parquet"; the container takes the type of `train` for both.
+    """The format of all channels: "csv", "libsvm" or "parquet". The container uses the type of `train` for both.
 
     Raises ValueError with the text for the job's FailureReason.
     """
@@ -177,7 +177,7 @@ def _stack(parts: list[Rows], channel: str) -> Rows:
 
 
 def check_labels(rows: Rows, params: Hyperparameters, channel: str) -> None:
-    """Raises ValueError with the container's text if the objective has no use for a label."""
+    """Raises ValueError with the container's text if a label does not fit the objective."""
     labels, objective = rows.labels, params.objective
     n_classes = params.library.get("num_class", 0)
     if objective in ("binary:logistic", "binary:logitraw", "reg:logistic") and not ((labels >= 0) & (labels <= 1)).all():

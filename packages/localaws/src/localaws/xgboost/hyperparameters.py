@@ -1,6 +1,6 @@
 """The built-in algorithm's hyperparameters: names, valid values and texts as in the public source of SageMaker's container.
 
-https://docs.aws.amazon.com/sagemaker/latest/dg/xgboost_hyperparameters.html lists the most used of them.
+https://docs.aws.amazon.com/sagemaker/latest/dg/xgboost_hyperparameters.html lists the most common ones.
 """
 
 import ast
@@ -11,7 +11,7 @@ from typing import Any
 
 from localaws.xgboost.metrics import ADDED, NAMES
 
-# Intervals are written as the refusals write them.
+# The intervals have the form of the error messages.
 _INTEGERS = {
     "num_round": "[1, +inf)",
     "csv_weights": "[0, 1]",
@@ -71,18 +71,18 @@ _LITERALS = ("monotone_constraints", "interaction_constraints")
 _ALIASES = {"learning_rate": "eta", "min_split_loss": "gamma", "reg_lambda": "lambda", "reg_alpha": "alpha"}
 _WITH_THRESHOLD = ("error", "ndcg", "map")
 
-# The container takes them; here they would do nothing, or not what they do there.
+# The container accepts them. Here they would have no effect, or another one.
 _REFUSED_NAMES = (
     "updater", "process_type", "refresh_leaf", "_kfold", "_num_cv_round", "aft_loss_distribution", "aft_loss_distribution_scale",
 )  # fmt: skip
 _REFUSED_VALUES = {
     "objective": dict.fromkeys(("rank:pairwise", "rank:ndcg", "rank:map"), "it needs groups of rows")
     | dict.fromkeys(("survival:aft", "survival:cox"), "it needs times of survival"),
-    "tree_method": {"gpu_hist": "there is no GPU; hist grows the same kind of trees"},
+    "tree_method": {"gpu_hist": "the local AWS uses no GPU; hist builds the same kind of trees"},
     "predictor": {"gpu_predictor": "there is no GPU"},
     "use_dask_gpu_training": {"true": "there is no GPU"},
 }
-# Those that say what the container does around the library. All others go to xgboost.train() as they are.
+# Hyperparameters for the container itself. All others go to xgboost.train() unchanged.
 _OF_THE_CONTAINER = (
     "num_round", "csv_weights", "early_stopping_rounds", "save_model_on_termination", "use_dask_gpu_training", "eval_metric",
     "_tuning_objective_metric",
@@ -91,9 +91,9 @@ _OF_THE_CONTAINER = (
 
 @dataclass(frozen=True, kw_only=True)
 class Hyperparameters:
-    """`library` goes to xgboost.train(); `metrics` are the library's own, `added_metrics` those of metrics.py, each without the other's.
+    """`library` goes to xgboost.train(). `metrics` are metrics of the library, `added_metrics` those of metrics.py.
 
-    `stopping_metric` is what early_stopping_rounds looks at: the tuning objective, or else the last of eval_metric.
+    `stopping_metric` is the metric for early_stopping_rounds: the tuning objective, otherwise the last of eval_metric.
     """
 
     num_round: int
@@ -111,7 +111,7 @@ class Hyperparameters:
 
 
 def parse(hyperparameters: Mapping[str, str]) -> Hyperparameters:
-    """The typed values. Raises ValueError with the text that the job's FailureReason has."""
+    """The typed values. Raises ValueError with the text for the job's FailureReason."""
     if "num_round" not in hyperparameters:
         raise _client_error("Missing required hyperparameter: num_round")
     values = {_ALIASES.get(name, name): _parse_value(_ALIASES.get(name, name), str(value)) for name, value in hyperparameters.items()}
@@ -171,7 +171,7 @@ def _within(name: str, value: float, interval: str) -> float:
 
 
 def _constraints(name: str, value: Any) -> Any:
-    """A tuple of -1, 0 and 1 for each feature, or a list of lists of features."""
+    """The constraints: a tuple with -1, 0 or 1 for each feature, or a list of lists of features."""
     if name == "monotone_constraints":
         if not set(value) <= {-1, 0, 1}:
             raise _client_error(f"Hyperparameter {name}: value {value} not in range [-1, 0, 1]")

@@ -1,4 +1,4 @@
-"""The metrics of XGBoost: their names, how SageMaker reads them from the job's log, and those that the container adds to the library's."""
+"""The metrics of XGBoost: their names, the expressions by which SageMaker reads them from the log, and the container's own metrics."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -16,14 +16,14 @@ MINIMIZED = (
 )  # fmt: skip
 NAMES = MAXIMIZED + MINIMIZED
 
-# A job has 40 definitions at most. AWS chooses them by the objective, here all jobs have the same; the log shows every metric.
+# A job has at most 40 definitions. AWS chooses them by the objective; here all jobs have the same. The log has every metric.
 _READ_OF_BOTH = ("accuracy", "auc", "aucpr", "error", "f1", "logloss", "mae", "map", "merror", "mlogloss", "mse", "ndcg", "rmse")
 _READ_OF_VALIDATION = (
     "balanced_accuracy", "f1_binary", "f1_macro", "gamma-deviance", "gamma-nloglik", "mape", "mphe", "poisson-nloglik", "precision",
     "precision_macro", "r2", "recall", "recall_macro", "tweedie-nloglik",
 )  # fmt: skip
 
-# function of sklearn.metrics and its average, if it has one; computed with every row's weight 1
+# function of sklearn.metrics and its average, if it has one; every row has weight 1
 _OF_LABELS: dict[str, tuple[str, str | None]] = {
     "accuracy": ("accuracy_score", None),
     "balanced_accuracy": ("balanced_accuracy_score", None),
@@ -42,7 +42,7 @@ ADDED = (*_OF_LABELS, *_OF_VALUES)
 
 
 def definitions() -> list[tuple[str, str]]:
-    """(name, regular expression) of the metrics that SageMaker reads, written as DescribeTrainingJob shows them for this algorithm."""
+    """(name, regular expression) of the metrics that SageMaker reads, as DescribeTrainingJob shows them for this algorithm."""
     number = r"([-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)"
     read = [(data, name) for name in _READ_OF_BOTH for data in ("train", "validation")] + [
         ("validation", name) for name in _READ_OF_VALIDATION
@@ -51,7 +51,7 @@ def definitions() -> list[tuple[str, str]]:
 
 
 def added_metrics(names: Sequence[str], objective: str) -> Callable[[NDArray[Any], Any], list[tuple[str, float]]]:
-    """The library's custom_metric: all of `names`, which are among ADDED, of predictions and a DMatrix."""
+    """A custom_metric for the library. It computes all of `names` (keys of ADDED) from predictions and a DMatrix."""
 
     def compute(predictions: NDArray[Any], data: Any) -> list[tuple[str, float]]:
         return [(name, compute_added(name, objective, data.get_label(), predictions)) for name in names]
@@ -60,7 +60,7 @@ def added_metrics(names: Sequence[str], objective: str) -> Callable[[NDArray[Any
 
 
 def compute_added(name: str, objective: str, labels: NDArray[Any], predictions: NDArray[Any]) -> float:
-    """One of ADDED. Raises ValueError if it has no meaning for these labels."""
+    """The value of one metric of ADDED. Raises ValueError if the metric is not defined for these labels."""
     import sklearn.metrics
 
     if name in _OF_VALUES:
@@ -71,7 +71,7 @@ def compute_added(name: str, objective: str, labels: NDArray[Any], predictions: 
 
 
 def predicted_labels(predictions: NDArray[Any], objective: str) -> NDArray[np.int64]:
-    """(n_rows,) the class of each row."""
+    """The class of each row, (n_rows,)."""
     if predictions.ndim == 2:
         classes = predictions.argmax(axis=1)
     elif objective == "multi:softmax":

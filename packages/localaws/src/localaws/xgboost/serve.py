@@ -1,4 +1,4 @@
-"""The endpoint's side: a loaded model that answers requests in the formats of the built-in algorithm."""
+"""The endpoint's part: a loaded model that answers requests in the formats of the built-in algorithm."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,7 @@ ANSWERS = (CSV, JSON, JSONLINES)
 
 
 class XGBoostPredictor:
-    """A Predictor. Threads may share it: they predict one after another, each on one thread, as the container does."""
+    """A Predictor. Threads may share it: predictions run one after the other, each on one thread, as in the container."""
 
     def __init__(self, model_dir: Path) -> None:
         """Raises ValueError if the folder does not hold a model."""
@@ -34,13 +34,13 @@ class XGBoostPredictor:
         return write_scores(self.score(self._rows(body, content_type)), kind), kind
 
     def score(self, rows: NDArray[np.float32] | csr_array) -> NDArray[np.float32]:
-        """What the library predicts for rows (n_rows, n_features): (n_rows,), or (n_rows, n_classes) of multi:softprob."""
+        """The library's predictions for rows (n_rows, n_features): (n_rows,), or (n_rows, n_classes) for multi:softprob."""
         data = xgboost.DMatrix(rows, nthread=1)
         with self._lock:
             return self._booster.predict(data, validate_features=False)
 
     def _rows(self, body: bytes, content_type: str) -> NDArray[np.float32] | csr_array:
-        """The request's features. Raises InvalidPayload: 415 for what cannot be read, 400 for features that the model has not."""
+        """The request's features. Raises InvalidPayload: 415 for an unreadable body, 400 for a wrong number of features."""
         kind = content_type.split(";")[0].strip().lower() or LIBSVM[0]
         if kind != CSV and kind not in LIBSVM:
             raise InvalidPayload(415, f"Content-type {content_type} is not supported. Supported content types: {', '.join((CSV, *LIBSVM))}")
@@ -66,7 +66,7 @@ class XGBoostPredictor:
 
 
 def write_scores(scores: NDArray[np.float32], kind: str) -> bytes:
-    """The answer's body, a float32 written as the float64 that equals it."""
+    """The answer's body. Each float32 is written as the equal float64."""
     values: list[Any] = scores.astype(np.float64).tolist()
     if kind == CSV:
         rows = values if scores.ndim == 2 else [[value] for value in values]

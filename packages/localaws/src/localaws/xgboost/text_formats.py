@@ -1,6 +1,6 @@
-"""CSV and LIBSVM as arrays: the formats that training and the endpoint have in common.
+"""Reads CSV and LIBSVM into arrays, for training and the endpoint.
 
-Values are float32, as the library holds them. A cell that is empty or NaN, and a feature that a LIBSVM line does not name, is missing.
+Values are float32, as in the library. An empty cell, NaN, and a feature that a LIBSVM line does not name are missing values.
 """
 
 import io
@@ -20,7 +20,7 @@ _MAX_FEATURES = 2**31 - 1
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Sparse:
-    """The rows of LIBSVM lines. labels (n_rows,) and weights (n_rows,) float32; NaN for a label, 1 for a weight that is not there."""
+    """The rows of LIBSVM lines. labels and weights are (n_rows,) float32. A missing label is NaN, a missing weight is 1."""
 
     features: csr_array
     labels: NDArray[np.float32]
@@ -28,13 +28,13 @@ class Sparse:
 
 
 def find_delimiter(line: str) -> str | None:
-    """What separates the numbers of a CSV line: one of DELIMITERS, or else blanks; None if there are several, or none."""
+    """The separator of a CSV line: one of DELIMITERS, otherwise blanks; None if there are several or none."""
     found = [delimiter for delimiter in DELIMITERS if delimiter in line] or [" "]
     return found[0] if len(found) == 1 and found[0] in line.strip() else None
 
 
 def read_csv(file: BinaryIO, *, delimiter: str, n_columns: int) -> NDArray[np.float32]:
-    """(n_rows, n_columns) of a CSV file without header. Raises ValueError for what is no number, or a line of another length."""
+    """The values of a CSV file without header, (n_rows, n_columns). Raises ValueError for text, or for lines of different lengths."""
     import pyarrow
     from pyarrow import csv
 
@@ -53,7 +53,9 @@ def read_csv(file: BinaryIO, *, delimiter: str, n_columns: int) -> NDArray[np.fl
 
 
 def read_libsvm(lines: Iterable[bytes], *, has_labels: bool) -> Sparse:
-    """`label[:weight] index:value index:value ...`, indices from 0, `#` begins a comment; without `has_labels` a label may be left out.
+    """Read lines `label[:weight] index:value index:value ...`. Indices start at 0; `#` begins a comment.
+
+    With `has_labels`, every line needs a label; otherwise it is optional.
 
     Raises ValueError that names the line, counted from 1.
     """
@@ -79,7 +81,7 @@ def read_libsvm(lines: Iterable[bytes], *, has_labels: bool) -> Sparse:
 
 
 def read_dense_request(body: bytes) -> NDArray[np.float32]:
-    """The rows of a CSV body. Raises ValueError, also if there is none."""
+    """The rows of a CSV body. Raises ValueError, also for a body without rows."""
     first = body.lstrip().split(b"\n", 1)[0].decode("utf-8").strip()
     if not first:
         raise ValueError("there is no row")
@@ -91,13 +93,13 @@ def read_dense_request(body: bytes) -> NDArray[np.float32]:
 
 
 def check_finite(values: NDArray[np.float32]) -> None:
-    """Raises ValueError for an infinite value, or one that float32 cannot hold; NaN is a missing one."""
+    """Raises ValueError for an infinite value, or a value that float32 cannot represent. NaN is a missing value."""
     if np.isinf(values).any():
         raise ValueError("Input data contains `inf` or a value too large")
 
 
 def _label(token: bytes, *, is_sure: bool) -> tuple[float | None, float]:
-    """Label and weight; no label if the token is a feature's."""
+    """Label and weight. The label is None if the token is a feature."""
     label, colon, weight = token.partition(b":")
     if colon and not is_sure:
         return None, 1.0

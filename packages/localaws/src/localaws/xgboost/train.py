@@ -1,6 +1,6 @@
-"""The training container's process: `python -m localaws.xgboost.train ML_ROOT`.
+"""The process of a training job: `python -m localaws.xgboost.train ML_ROOT`.
 
-It finds below ML_ROOT what a container finds in /opt/ml, writes model/, and exits with 1 and output/failure if it cannot train.
+ML_ROOT has the layout of a container's /opt/ml. The process writes model/. If it cannot train, it writes output/failure and exits with 1.
 """
 
 import sys
@@ -18,7 +18,7 @@ def main(arguments: list[str]) -> int:
 
 
 def run(root: Path) -> None:
-    """Train on what is below `root` and write the model. Raises ValueError with the text for the job's FailureReason."""
+    """Train on the channels below `root` and write the model. Raises ValueError with the text for the job's FailureReason."""
     hyperparameters, channels, resources = container.configuration(root)
     log("Running XGBoost Sagemaker in algorithm mode")
     check_environment(channels, resources)
@@ -28,7 +28,7 @@ def run(root: Path) -> None:
 
     params = parse(hyperparameters)
     check_channels(list(channels))
-    # Without save_model_on_termination SIGTERM simply ends the process: no model is kept.
+    # Without save_model_on_termination, SIGTERM ends the process, so there is no model.
     stopping = container.Stopping() if params.save_model_on_termination else None
     kind = data_format(channels)
     rows = {name: read_channel(root / "input/data" / name, kind, csv_weights=params.csv_weights) for name in channels}
@@ -52,12 +52,12 @@ def run(root: Path) -> None:
             should_stop=stopping.requested if stopping else lambda: False,
         )
     if stopping and stopping.requested():
-        log("Stopped by SIGTERM; the model is what was learned so far")
+        log("Stopped by SIGTERM; writing the model learned so far")
     model.save(booster, root / "model")
 
 
 def check_environment(channels: dict[str, Any], resources: dict[str, Any]) -> None:
-    """Raises ValueError for what a container would do and this process does not."""
+    """Raises ValueError for settings that the container honours and this process does not."""
     if len(resources.get("hosts", ["algo-1"])) > 1:
         raise ValueError("AlgorithmError: XGBoost of the local AWS trains on one host only; set InstanceCount to 1")
     for name, channel in channels.items():
@@ -66,13 +66,13 @@ def check_environment(channels: dict[str, Any], resources: dict[str, Any]) -> No
 
 
 def log(*messages: str, level: str = "INFO") -> None:
-    """Print lines as the container's log has them; rounds' metrics stand alone."""
+    """Print lines in the form of the container's log. Lines with a round's metrics have no prefix."""
     prefix = f"[{datetime.now(UTC):%Y-%m-%d:%H:%M:%S}:{level}]"
     print("\n".join(f"{prefix} {message}" for message in messages), flush=True)
 
 
 def _show_warning(message: Warning | str, *_: object) -> None:
-    """The library's warnings, such as parameters that it does not use, without a place in its source."""
+    """Log the library's warnings, for example about unused parameters, without their position in its source."""
     log(*(line for line in str(message).splitlines() if line.strip()), level="WARNING")
 
 

@@ -1,4 +1,4 @@
-"""Training: the library's own, with the settings and callbacks that SageMaker's container gives it."""
+"""Trains with the library, with the settings and callbacks of SageMaker's container."""
 
 import os
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from localaws.xgboost.hyperparameters import Hyperparameters
 from localaws.xgboost.metrics import MAXIMIZED, added_metrics
 
 VALUES_FOR_THREADS = 500_000
-# The library's refusals that the container takes for the user's.
+# The library's errors that the container counts as the user's.
 _CUSTOMER_ERRORS = (
     "label must be in",
     "label must be nonnegative",
@@ -31,7 +31,7 @@ def train(
     report: Callable[[str], None] = lambda line: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> xgboost.Booster:
-    """The trained model. `report` gets a line of metrics for each round, `should_stop` is asked after each.
+    """The trained model. Each round calls `report` with a line of metrics, then `should_stop`.
 
     Raises ValueError with the text for the job's FailureReason.
     """
@@ -53,7 +53,7 @@ def train(
             verbose_eval=False,
         )
     except (xgboost.core.XGBoostError, ValueError) as error:
-        # the library appends its stack, which says nothing to a user
+        # the library appends its own stack trace, which does not help a user
         text = str(error).split("\nStack trace:")[0].strip()
         if any(known in text for known in _CUSTOMER_ERRORS):
             raise ValueError(f"ClientError: {text}") from error
@@ -61,9 +61,9 @@ def train(
 
 
 def thread_count(asked: int | None, n_values: int) -> int:
-    """As many threads as are asked for and the machine has; without a wish one for a small table, else what OMP_NUM_THREADS allows.
+    """The number of threads: `asked`, at most the machine's cores. If it is None, 1 for a small table, otherwise OMP_NUM_THREADS.
 
-    On a busy machine threads that wait for one another cost a small table more than they gain. The model is the same, to the bit.
+    On a busy machine, several threads make the training of a small table slower. The model is bit for bit the same.
     """
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     limit = os.environ.get("OMP_NUM_THREADS", "")
@@ -72,7 +72,7 @@ def thread_count(asked: int | None, n_values: int) -> int:
 
 
 def stops_early(params: Hyperparameters, has_validation: bool) -> bool:
-    """Whether early_stopping_rounds takes effect: the container needs a validation channel and a metric that somebody named."""
+    """Whether early_stopping_rounds has an effect. The container needs a validation channel and a named metric."""
     return bool(params.early_stopping_rounds and params.stopping_metric and has_validation)
 
 
@@ -87,7 +87,7 @@ class _StopWhenAsked(xgboost.callback.TrainingCallback):
 def _callbacks(
     params: Hyperparameters, has_validation: bool, report: Callable[[str], None], should_stop: Callable[[], bool]
 ) -> list[xgboost.callback.TrainingCallback]:
-    # a tab is #011 in CloudWatch, and in the expressions by which SageMaker reads the metrics
+    # CloudWatch shows a tab as #011, and so do the expressions by which SageMaker reads the metrics
     monitor = xgboost.callback.EvaluationMonitor(logger=lambda text: report(text.rstrip("\n").replace("\t", "#011")))
     callbacks = [monitor, _StopWhenAsked(should_stop)]
     if stops_early(params, has_validation):

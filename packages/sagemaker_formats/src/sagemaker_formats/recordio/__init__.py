@@ -1,7 +1,7 @@
-"""RecordIO-protobuf with Float32 tensors: what SageMaker's built-in algorithms train on and answer with.
+"""RecordIO-protobuf with Float32 tensors, the format of training rows and answers of SageMaker's built-in algorithms.
 
-`encode` and `decode` work on bytes, `write_shard` and `read` on files of any size; `Rows` is the value they exchange.
-    rows      rows.py     the value, and from_csr()
+`encode` and `decode` work on bytes, `write_shard` and `read` on files of any size. They all use `Rows`.
+    rows      rows.py     Rows, and from_csr()
     codec     codec.py    the four functions above
     wire      wire.py     the format; writer.py and reader.py hold the compiled loops
 """

@@ -1,4 +1,4 @@
-"""Rows to RecordIO-protobuf bytes and back, at once or as a stream of blocks."""
+"""Converts rows to RecordIO-protobuf and back, at once or in blocks."""
 
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO
@@ -9,15 +9,15 @@ from sagemaker_formats.errors import InvalidData
 from sagemaker_formats.recordio import wire
 from sagemaker_formats.recordio.rows import Rows
 
-# how many records the general reader takes before the fast one gets its next chance
+# the general reader reads this many records before the fast one is tried again
 ROWS_AT_A_TIME = 256
 CURE = "The data are damaged, or they are not RecordIO-protobuf with Float32 tensors."
 
 
 def encode(rows: Rows) -> bytes:
-    """One record for each row, in order; no `label` where the rows have none.
+    """One record for each row, in order, with `label` if the rows have labels.
 
-    An empty row has neither values nor keys, only its shape. Raises InvalidData for a record of 512 MB or more.
+    An empty row has no values and keys, only its shape. Raises InvalidData for a record of 512 MB or more.
     """
     from sagemaker_formats.recordio import writer
 
@@ -34,9 +34,9 @@ def encode(rows: Rows) -> bytes:
 
 
 def decode(data: bytes, *, feature_dim: int | None = None) -> Rows:
-    """The rows of whole records, sparse or dense; from a dense one the zeros are dropped.
+    """The rows of complete records, sparse or dense. The zeros of a dense record are dropped.
 
-    Without `feature_dim` the records must say it by their shape, and agree. Raises InvalidData, which names the byte offset of the record.
+    Without `feature_dim`, all records must have the same shape. Raises InvalidData, which names the byte offset of the record.
     """
     rows, end = _decode_whole(bytes(data), feature_dim, 0)
     if end != len(data):
@@ -47,7 +47,7 @@ def decode(data: bytes, *, feature_dim: int | None = None) -> Rows:
 
 
 def write_shard(file: BinaryIO, blocks: Iterable[Rows], *, block_rows: int = 1 << 18) -> int:
-    """The number of records written; blocks of more than `block_rows` rows are encoded in parts, so that memory stays bounded."""
+    """Write the blocks to a file. Returns the number of records. Blocks above `block_rows` rows are encoded in parts, to limit memory."""
     written = 0
     for rows in blocks:
         for start in range(0, len(rows), block_rows):
@@ -57,7 +57,7 @@ def write_shard(file: BinaryIO, blocks: Iterable[Rows], *, block_rows: int = 1 <
 
 
 def read(file: BinaryIO, *, feature_dim: int | None = None, block_bytes: int = 1 << 24) -> Iterator[Rows]:
-    """The rows of a file in blocks of about `block_bytes`; a larger record is a block of its own. Raises InvalidData as decode() does.
+    """The rows of a file in blocks of about `block_bytes`. A larger record is one block. Raises InvalidData as decode() does.
 
     All blocks have one feature_dim, and all or none have labels. A file without records yields nothing.
     """
@@ -76,7 +76,7 @@ def read(file: BinaryIO, *, feature_dim: int | None = None, block_bytes: int = 1
 
 
 def _decode_whole(data: bytes, feature_dim: int | None, offset: int) -> tuple[Rows | None, int]:
-    """The rows of the records that are whole, None if there is none, and the position behind them. `offset` is where the data begin."""
+    """The rows of the complete records (None if there is none), and the position after them. `offset` is the position of the data."""
     from sagemaker_formats.recordio import plain, reader
 
     # a record has at least 12 bytes, an entry at least 4
@@ -85,7 +85,7 @@ def _decode_whole(data: bytes, feature_dim: int | None, offset: int) -> tuple[Ro
     source, value_bytes, label_bytes = np.frombuffer(data, np.uint8), values.view(np.uint8), labels.view(np.uint8)
     status, at, row, dim, labelled = wire.OK, 0, 0, -1 if feature_dim is None else feature_dim, -1
     while status == wire.OK and at < len(data):
-        limit = row + (1 if row == 0 else ROWS_AT_A_TIME)  # one tells the fast reader what to expect
+        limit = row + (1 if row == 0 else ROWS_AT_A_TIME)  # the fast reader needs the layout of one record
         status, at, row, dim, labelled = reader.read_rows(source, at, row, limit, dim, labelled, indptr, keys, values, labels)
         if status == wire.OK:
             at, row = plain.read_plain(source, at, row, dim, labelled, indptr, keys, value_bytes, label_bytes)

@@ -1,4 +1,4 @@
-"""Compiled loops that read any record. They call nothing compiled from other files: numba's cache would not notice a change there."""
+"""Compiled loops that read any record. They call no compiled function of another file: numba's cache would not notice a change there."""
 
 import numpy as np
 
@@ -15,7 +15,7 @@ def copy_bytes(data: Bytes, start: int, stop: int, out: Bytes, at: int) -> None:
 
 @compiled()
 def get_varint(data: Bytes, at: int, end: int) -> tuple[int, int]:
-    """(value, position behind it); the position is -1 if the varint is cut or does not fit into 63 bits."""
+    """(value, position after it). The position is -1 if the varint is cut off or does not fit into 63 bits."""
     value = int64(0)
     for shift in range(0, 63, 7):
         if at >= end:
@@ -30,7 +30,7 @@ def get_varint(data: Bytes, at: int, end: int) -> tuple[int, int]:
 
 @compiled()
 def get_field(data: Bytes, at: int, end: int) -> tuple[int, int, int, int]:
-    """(number, wire type, start, stop) of the field at `at`; number -1 if it is malformed."""
+    """(number, wire type, start, stop) of the field at `at`. The number is -1 if the field is malformed."""
     tag, at = get_varint(data, at, end)
     if at < 0:
         return -1, 0, 0, 0
@@ -48,7 +48,7 @@ def get_field(data: Bytes, at: int, end: int) -> tuple[int, int, int, int]:
 
 @compiled()
 def get_varints(data: Bytes, kind: int, start: int, stop: int, out: Ints, count: int) -> int:
-    """Append a packed or single varint field to `out`; the new count, or -1 if it is malformed or too long for `out`."""
+    """Append a packed or single varint field to `out`. Returns the new count, or -1 if the field is malformed or too long for `out`."""
     while start < stop and (kind == 0 or kind == 2):
         value, start = get_varint(data, start, stop)
         if start < 0 or count >= out.size:
@@ -81,7 +81,7 @@ def get_tensor(data: Bytes, at: int, end: int, value_bytes: Bytes, keys: Ints, s
 
 @compiled()
 def find_tensor(data: Bytes, at: int, end: int) -> tuple[int, int, int]:
-    """(status, start, stop) of the Float32 tensor in a Value; any other kind is refused."""
+    """(status, start, stop) of the Float32 tensor in a Value. Other kinds are refused."""
     first, last = -1, -1
     while at < end:
         number, kind, start, stop = get_field(data, at, end)
@@ -125,7 +125,7 @@ def is_name(data: Bytes, start: int, stop: int, name: Bytes) -> bool:
 
 @compiled()
 def get_header(data: Bytes, at: int) -> tuple[int, int]:
-    """(status, payload length) of the record at `at`; CUT also if its payload or padding is not all there."""
+    """(status, payload length) of the record at `at`. The status is CUT also if payload or padding is incomplete."""
     if data.size - at < 8:
         return wire.CUT, 0
     magic, length = 0, 0
@@ -141,7 +141,7 @@ def get_header(data: Bytes, at: int) -> tuple[int, int]:
 
 @compiled()
 def get_label(data: Bytes, at: int, end: int, name: Bytes, out: Bytes, row: int) -> int:
-    """Status of reading a `label` map entry of one value into float32 element `row` of `out`; NAME if it has another name."""
+    """Read a `label` map entry of one value into float32 element `row` of `out`. Returns the status: NAME for another name."""
     status, name_start, name_stop, at, end = split_entry(data, at, end)
     if status != wire.OK or not is_name(data, name_start, name_stop, name):
         return status if status != wire.OK else wire.NAME
@@ -162,7 +162,7 @@ def get_label(data: Bytes, at: int, end: int, name: Bytes, out: Bytes, row: int)
 
 @compiled()
 def drop_zeros(n: int, dim: int, values: Floats, keys: Ints) -> int:
-    """Turn the dense row at `values[n : n + dim]` into a sparse one in place; its number of entries."""
+    """Turn the dense row at `values[n : n + dim]` into a sparse one in place. Returns its number of entries."""
     kept = n
     for key in range(dim):
         if values[n + key] != 0:

@@ -1,4 +1,4 @@
-"""Rows of sparse features with their labels, and the rules by which arrays become rows."""
+"""Rows of sparse features with their labels, and the conversion of arrays to rows."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ from sagemaker_formats.recordio.wire import Floats, Ints
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-CURE = "Build the rows with from_csr(), which converts by fixed rules, or look at the arrays' types and lengths."
+CURE = "Build the rows with from_csr(), which converts types, or check the arrays' types and lengths."
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -20,7 +20,7 @@ class Rows:
     """A block of rows in CSR form: row r holds `values[indptr[r]:indptr[r+1]]` in the columns `keys[...]`.
 
     indptr int64 (n_rows + 1,), keys int64 (nnz,), values float32 (nnz,), labels float32 (n_rows,) or None (a request has none).
-    Other types are refused, nothing is converted here; the arrays are seen read-only from here on. Raises InvalidData.
+    Other types are refused, not converted. The arrays become read-only views. Raises InvalidData.
     """
 
     indptr: Ints
@@ -76,8 +76,8 @@ class Rows:
 def from_csr(matrix: Any, labels: Any = None) -> Rows:
     """Rows of a SciPy sparse matrix or array and its labels, as float32.
 
-    Float64 is rounded to the nearest float32; integers and booleans are converted if float32 holds them exactly. Refused: what becomes
-    infinite, integers that float32 cannot hold, other types. Raises InvalidData.
+    Float64 is rounded to the nearest float32. Integers and booleans are converted if float32 represents them exactly. Raises InvalidData
+    for values that would become infinite, for other integers, and for other types.
     """
     csr = matrix.tocsr()
     return Rows(
@@ -97,9 +97,9 @@ def to_float32(name: str, array: Any) -> Floats:
     with np.errstate(over="ignore"):
         result: Floats = np.ascontiguousarray(source, dtype=np.float32)
     if source.dtype.kind == "f" and np.any(np.isinf(result) & np.isfinite(source)):
-        raise InvalidData(f"{name} hold a number beyond float32", cure=CURE)
+        raise InvalidData(f"{name} hold a number that is too large for float32", cure=CURE)
     if source.dtype.kind in "iu" and np.any(result.astype(np.float64) != source):
-        raise InvalidData(f"{name} hold an integer that float32 cannot hold exactly", cure=CURE)
+        raise InvalidData(f"{name} hold an integer that float32 cannot represent exactly", cure=CURE)
     return result
 
 

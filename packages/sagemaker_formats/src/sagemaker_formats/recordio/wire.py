@@ -1,4 +1,4 @@
-"""The wire format that writing and reading share.
+"""The wire format, for writers and readers.
 
 A record: magic, length of the payload without padding (both uint32, little endian), payload, zeros up to a multiple of 4 bytes.
 The payload is SageMaker's record.proto; fields by number:
@@ -15,18 +15,18 @@ from numpy.typing import NDArray
 Bytes = NDArray[np.uint8]
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float32]
-# in compiled code bytes must become int64 before they are shifted; for the type checker that is an int
+# compiled code must convert bytes to int64 before it shifts them; for the type checker that is an int
 int64 = cast(Callable[[Any], int], np.int64)
 
 MAGIC = 0xCED7230A
-# the upper three bits of the length would say that the record goes on in the next one
+# the upper three bits of the length mean that the record continues in the next one
 LENGTH_LIMIT = 1 << 29
 
 VALUES = np.frombuffer(b"values", dtype=np.uint8)
 SCORE = np.frombuffer(b"score", dtype=np.uint8)
 PREDICTED_LABEL = np.frombuffer(b"predicted_label", dtype=np.uint8)
 
-# how a record was read; compiled code raises nothing of use, so it reports one of these and a byte position
+# the result of reading a record; compiled code cannot raise useful errors, so it returns one of these and a byte position
 OK, CUT, NO_MAGIC, IN_PARTS, MALFORMED, NAME, FLOAT64, INT32, BYTES, UNEQUAL, SHAPE, DIMENSION, KEY, LABEL, MIXED, TWICE, EMPTY = range(17)
 
 REASONS = {

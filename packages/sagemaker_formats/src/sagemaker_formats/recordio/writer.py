@@ -1,4 +1,4 @@
-"""Compiled loops that write records. They call nothing compiled from other files: numba's cache would not notice a change there."""
+"""Compiled loops that write records. They call no compiled function of another file: numba's cache would not notice a change there."""
 
 import numpy as np
 
@@ -27,7 +27,7 @@ def put_varint(out: Bytes, at: int, value: int) -> int:
 
 @compiled()
 def put_field(out: Bytes, at: int, number: int, size: int) -> int:
-    """Tag and length of a length-delimited field."""
+    """Write tag and length of a length-delimited field."""
     out[at] = number << 3 | 2
     return put_varint(out, at + 1, size)
 
@@ -68,7 +68,7 @@ def row_layout(indptr: Ints, keys: Ints, feature_dim: int, row: int) -> tuple[in
 
 @compiled()
 def record_ends(indptr: Ints, keys: Ints, feature_dim: int, labelled: bool) -> Ints:
-    """Where each record ends, (n_rows + 1,), with a leading 0."""
+    """The end of each record, (n_rows + 1,), with a leading 0."""
     ends = np.zeros(indptr.size, np.int64)
     for row in range(indptr.size - 1):
         _, tensor = row_layout(indptr, keys, feature_dim, row)
@@ -81,7 +81,7 @@ def record_ends(indptr: Ints, keys: Ints, feature_dim: int, labelled: bool) -> I
 
 @compiled()
 def put_label(out: Bytes, at: int, name: Bytes, label_bytes: Bytes, index: int) -> int:
-    """A `label` entry of one value: 12 bytes more than its name has, and the four of the value."""
+    """Write a `label` entry of one value: 12 bytes, its name, and the four bytes of the value."""
     at = put_field(out, at, 2, name.size + 12)
     at = put_field(out, at, 1, name.size)
     at = put_bytes(out, at, name, 0, name.size)
@@ -121,7 +121,7 @@ def pad_record(out: Bytes, begin: int, at: int, end: int) -> None:
 
 @compiled()
 def write_rows(out: Bytes, ends: Ints, indptr: Ints, keys: Ints, value_bytes: Bytes, label_bytes: Bytes, feature_dim: int) -> None:
-    """Fill `out` with one record for each row; no labels where `label_bytes` is empty."""
+    """Fill `out` with one record for each row, without labels if `label_bytes` is empty."""
     for row in range(indptr.size - 1):
         at = put_features(out, ends[row] + 8, indptr, keys, value_bytes, feature_dim, row)
         if label_bytes.size > 0:
@@ -131,7 +131,7 @@ def write_rows(out: Bytes, ends: Ints, indptr: Ints, keys: Ints, value_bytes: By
 
 @compiled()
 def write_predictions(out: Bytes, record_size: int, score_bytes: Bytes, label_bytes: Bytes) -> None:
-    """Fill `out` with one record of `record_size` bytes for each score; no predicted labels where `label_bytes` is empty."""
+    """Fill `out` with one record of `record_size` bytes for each score, without predicted labels if `label_bytes` is empty."""
     for row in range(score_bytes.size // 4):
         begin = row * record_size
         at = put_label(out, begin + 8, SCORE, score_bytes, row)

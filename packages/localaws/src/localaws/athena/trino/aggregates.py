@@ -4,6 +4,11 @@ from localaws.athena.trino.operators import scaled_quotient
 from localaws.athena.trino.signatures import read
 from localaws.athena.trino.types import Type
 
+# Where Trino and DuckDB 2.0 differ:
+# - count_if of no rows is 0 in Trino; DuckDB's count_if is NULL.
+# - DuckDB's sum of integers is a HUGEINT. `apply` casts it to bigint, so an overflow fails as in Trino.
+# - min_by and max_by may return NULL; DuckDB's arg_min and arg_max skip rows whose first argument is NULL.
+# - approx_distinct and approx_percentile are exact here.
 AGGREGATES = read("""
 count(T) -> bigint = count({0}){over}
 count_if(boolean) -> bigint = count(CASE WHEN {0} THEN 1 END){over}
@@ -59,6 +64,6 @@ nth_value(T, bigint) -> T = nth_value({0}, {1}){over}
 
 
 def decimal_average(value: str, over: str, kind: Type) -> str:
-    """avg of decimals keeps their scale in Trino, rounded half up."""
+    """avg of decimals. Trino keeps their scale and rounds half up; DuckDB's avg returns a double."""
     top = f"CAST(replace(CAST(sum({value}){over} AS VARCHAR), '.', '') AS HUGEINT)"
     return scaled_quotient(top, f"nullif(CAST(count({value}){over} AS HUGEINT), 0)", kind)

@@ -17,7 +17,7 @@ _WRITTEN_OUT: tuple[type[exp.Expression], ...] = (exp.Extract, exp.Trim, exp.Str
 
 
 def compile_call(node: exp.Expression, context: Context) -> Typed:
-    """A function call, in whatever wrapping (OVER, FILTER, IGNORE NULLS) it comes."""
+    """A function call, also with OVER, FILTER or IGNORE NULLS around it."""
     if type(node) in _WRITTEN_OUT:
         return _written_out(node, context)
     over, tail, filtered = "", "", ""
@@ -40,7 +40,7 @@ def compile_call(node: exp.Expression, context: Context) -> Typed:
         return SPECIAL[name](node.expressions, context, where)
     if name not in SCALARS:
         raise QueryError(
-            "FUNCTION_NOT_FOUND", f"{where}: Function '{name}' not registered (the local Athena has the functions it was verified for)"
+            "FUNCTION_NOT_FOUND", f"{where}: Function '{name}' not registered (the local Athena has only functions verified against Trino)"
         )
     return _scalar(name, node.expressions, context, where)
 
@@ -71,7 +71,7 @@ def _aggregate(name: str, node: exp.Expression, context: Context, *, over: str, 
 
 
 def order_by(ordered: Sequence[exp.Expression], context: Context) -> str:
-    """ORDER BY with its nulls spelled out: in Trino they come last, whatever the direction."""
+    """ORDER BY with explicit NULLS FIRST or LAST. Without them Trino puts nulls last, in both directions."""
     return "ORDER BY " + ", ".join(f"{compile_expression(one.this, context).sql}{direction(one)}" for one in ordered)
 
 
@@ -112,7 +112,7 @@ def _frame(spec: exp.Expression, context: Context) -> str:
 
 
 def _written_out(node: exp.Expression, context: Context) -> Typed:
-    """The functions that SQL writes with words between their arguments."""
+    """Functions with words between their arguments, such as EXTRACT(x FROM y), and subscripts."""
     where = context.where(node)
     if isinstance(node, exp.Extract):
         if node.this.name.lower() not in SCALARS:
@@ -139,7 +139,8 @@ def _subscript(node: exp.Expression, context: Context, where: str) -> Typed:
     array = compile_expression(node.this, context)
     if array.kind.element is None:
         raise QueryError("TYPE_MISMATCH", f"{where}: Cannot use {array.kind} for subscript base")
-    number = int(index.name) + 1  # sqlglot counts from 0
+    number = int(index.name) + 1  # sqlglot's tree counts from 0, Trino and DuckDB from 1
+    # Beyond the end, Trino fails and DuckDB returns NULL.
     checked = f"CASE WHEN len({array.sql}) < {number} THEN {array.sql}[CAST({_outside(number)} AS BIGINT)] ELSE {array.sql}[{number}] END"
     return Typed(sql=f"({checked})", kind=array.kind.element)
 

@@ -1,6 +1,7 @@
-"""Trino's casts written for DuckDB, and how Trino prints a value.
+"""Trino's casts in DuckDB's SQL, and values as Trino prints them.
 
-DuckDB rounds where Trino refuses ('1.5' to bigint), rounds half to even where Trino rounds half up, and prints doubles otherwise.
+DuckDB casts '1.5' to the bigint 2, where Trino fails. It rounds a double half to even when it casts it to an integer, where Trino rounds
+half up. It prints doubles in another form.
 """
 
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from localaws.athena.trino.query_errors import QueryError
 from localaws.athena.trino.types import INTEGERS, Type, coerces, duckdb_name, is_numeric
 
 FAILURE_MARK = "\x1e"
-"""Encloses code and message of an error that compiled SQL raises while it runs."""
+"""This character encloses code and message of an error that compiled SQL raises while it runs."""
 
 _INTEGER_TEXT = "[+-]?[0-9]+"
 _NUMBER_TEXT = r"\s*([+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?|[+-]?Infinity|NaN)\s*"
@@ -21,7 +22,7 @@ _BOOLEAN_TEXT = "(?i)t|true|1|f|false|0"
 
 @dataclass(frozen=True, kw_only=True)
 class Typed:
-    """An expression: DuckDB's text and Trino's type."""
+    """An expression: its DuckDB text and its Trino type."""
 
     sql: str
     kind: Type
@@ -32,20 +33,24 @@ def quote(text: str) -> str:
 
 
 def fail(code: str, message_sql: str, kind: Type) -> str:
-    """An expression of the type that raises when it is evaluated. A cast, since DuckDB's error() cannot stand inside TRY."""
+    """An expression of the given type that fails when it is evaluated.
+
+    The failure is a cast of the message to INTEGER, because DuckDB allows no error() inside of TRY. The casts after it only give the
+    expression its type.
+    """
     message = f"concat({quote(FAILURE_MARK + code + ': ')}, {message_sql}, {quote(FAILURE_MARK)})"
     return f"CAST(CAST(CAST({message} AS INTEGER) AS VARCHAR) AS {duckdb_name(kind)})"
 
 
 def coerce(value: Typed, to: Type) -> str:
-    """The value as `to`, which its type coerces to by itself."""
+    """The value as the type `to`, for types that Trino coerces without a CAST."""
     if value.kind == to or (value.kind.name == to.name == "varchar"):
         return value.sql
     return f"CAST({value.sql} AS {duckdb_name(to)})"
 
 
 def cast(value: Typed, to: Type, *, where: str) -> Typed:
-    """CAST(value AS to). Raises TYPE_MISMATCH for pairs that Trino (or this engine) has no cast for."""
+    """CAST(value AS to). Raises TYPE_MISMATCH if Trino or the local Athena has no such cast."""
     if value.kind == to:
         return value
     if value.kind.name == "unknown":
@@ -62,7 +67,7 @@ def _cast_sql(value: Typed, to: Type) -> str | None:
         return _to_varchar(value, to)
     if source.name == "varchar":
         return _from_varchar(sql, to)
-    if is_numeric(source) and to in INTEGERS and source.name in ("real", "double"):
+    if is_numeric(source) and to in INTEGERS and source.name in ("real", "double"):  # DuckDB's cast rounds half to even, round() does not
         return f"CAST(round({sql}) AS {target})"
     plain = is_numeric(source) or source.name == "boolean"
     if plain and (is_numeric(to) or to.name == "boolean"):
@@ -99,11 +104,11 @@ def _to_varchar(value: Typed, to: Type) -> str | None:
 
 
 def to_text(value: Typed) -> str:
-    """The value as Trino prints it: Java's numbers, fixed fractional digits, hexadecimal bytes, [a, b] for arrays."""
+    """The value as Trino prints it: numbers as in Java, fixed fractional digits, hexadecimal bytes, [a, b] for arrays."""
     sql, kind = value.sql, value.kind
     if kind.name in ("varchar", "unknown"):
         return sql
-    if kind.name in ("real", "double"):
+    if kind.name in ("real", "double"):  # DuckDB and Java print the same between 0.001 and 10,000,000
         return f"CASE WHEN abs({sql}) >= 1e-3 AND abs({sql}) < 1e7 THEN CAST({sql} AS VARCHAR) ELSE java_{kind.name}({sql}) END"
     if kind.name == "timestamp":
         shown = 19 if not kind.precision else 20 + kind.precision
@@ -113,6 +118,6 @@ def to_text(value: Typed) -> str:
     if kind.name == "varbinary":
         return rf"rtrim(regexp_replace(lower(hex({sql})), '(..)', '\1 ', 'g'))"
     if kind.element is not None:
-        item = to_text(Typed(sql="item", kind=kind.element))
+        item = to_text(Typed(sql="item", kind=kind.element))  # array_to_string would leave out NULL items
         return f"('[' || array_to_string(list_transform({sql}, lambda item: coalesce({item}, 'null')), ', ') || ']')"
     return f"CAST({sql} AS VARCHAR)"

@@ -1,4 +1,4 @@
-"""Expressions, node by node. A kind of node that is not in the table is refused by name."""
+"""Compiles expressions, node by node. A kind of node that is not in the table is refused by name."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _ARITHMETIC: Mapping[type[exp.Expression], str] = {exp.Add: "+", exp.Sub: "-", e
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """What an expression may need beyond its own nodes. `subquery` compiles a query inside the expression."""
+    """The surroundings of an expression. `subquery` compiles a query inside of it, `call` a function call."""
 
     sql: str
     now: datetime
@@ -67,7 +67,7 @@ def _arithmetic(node: exp.Expression, context: Context) -> Typed:
 
 def _column(node: exp.Expression, context: Context) -> Typed:
     if isinstance(node.this, exp.Star):
-        raise unsupported(f"{context.where(node)}: {node.sql('trino')} here")
+        raise unsupported(f"{context.where(node)}: {node.sql('trino')} outside of the SELECT list")
     qualifier = [part.name for part in (node.args.get("catalog"), node.args.get("db"), node.args.get("table")) if part is not None]
     column = context.scope.resolve(node.name, qualifier, where=context.where(node))
     return Typed(sql=column.sql, kind=column.kind)
@@ -79,7 +79,7 @@ def _paren(node: exp.Expression, context: Context) -> Typed:
 
 
 def _negative(node: exp.Expression, context: Context) -> Typed:
-    if isinstance(node.this, exp.Literal) and node.this.name == str(2**63):
+    if isinstance(node.this, exp.Literal) and node.this.name == str(2**63):  # the smallest bigint; 2**63 itself is none
         return Typed(sql=f"CAST('-{2**63}' AS BIGINT)", kind=BIGINT)
     value = compile_expression(node.this, context)
     if not is_numeric(value.kind):
@@ -120,7 +120,7 @@ def _like(node: exp.Expression, context: Context) -> Typed:
     escape = None
     if isinstance(node, exp.Escape):
         if not isinstance(node.this, exp.Like):
-            raise unsupported(f"{context.where(node)}: ESCAPE here")
+            raise unsupported(f"{context.where(node)}: ESCAPE without LIKE")
         node, escape = node.this, compile_expression(node.expression, context)
     value, pattern = compile_expression(node.this, context), compile_expression(node.expression, context)
     for side in (value, pattern):

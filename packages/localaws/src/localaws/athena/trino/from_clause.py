@@ -1,4 +1,4 @@
-"""FROM: tables, joins, subqueries, VALUES and UNNEST."""
+"""Compiles FROM: tables, joins, subqueries, VALUES and UNNEST."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -25,7 +25,7 @@ class Sources:
         self.compiler = compiler
 
     def compile(self, select: exp.Expression, scope: Scope) -> tuple[str, Sequence[Source]]:
-        """DuckDB's text behind FROM (empty without one) and the sources that the SELECT sees."""
+        """DuckDB's text behind FROM (empty if there is no FROM), and the sources that the SELECT can name."""
         from_ = select.args.get("from_")
         if from_ is None:
             return "", ()
@@ -50,7 +50,7 @@ class Sources:
         return sql, sources
 
     def _aliased(self, relation: Relation, sql: str, alias: exp.Expression | None, name: str | None, where: str) -> tuple[str, Source]:
-        """The relation under a DuckDB alias of its own, seen by the query under its name or alias."""
+        """The relation under a new DuckDB alias. The query finds it under its own name or alias."""
         compiler = self.compiler
         names = [] if alias is None else alias.args.get("columns") or []
         table = compiler.name("t")
@@ -62,7 +62,7 @@ class Sources:
         where = self.compiler.where(node)
         for name, value in node.args.items():
             if value and name not in ("this", "db", "catalog", "alias", "joins"):
-                raise unsupported(f"{where}: {name.upper()} behind a table")
+                raise unsupported(f"{where}: {name.upper()} after a table")
         if not isinstance(node.this, exp.Identifier):
             raise unsupported(f"{where}: {node.this.sql('trino')} in FROM")
         catalog, database, alias = node.catalog, node.db, node.args.get("alias")
@@ -75,13 +75,13 @@ class Sources:
 
     def _subquery(self, node: exp.Expression, scope: Scope) -> tuple[str, Source]:
         where, alias = self.compiler.where(node), node.args.get("alias")
-        surroundings = Scope(relations=scope.relations)
+        surroundings = Scope(relations=scope.relations)  # a subquery in FROM cannot name columns of the query around it
         if isinstance(node, exp.Values):
             relation = self.compiler.values(node, surroundings)
         else:
             if node.args.get("pivots") or node.args.get("sample"):
                 raise unsupported(f"{where}: TABLESAMPLE or PIVOT")
-            bare = node.copy()
+            bare = node.copy()  # alias and joins belong to the FROM clause, not to the subquery
             bare.set("alias", None)
             bare.set("joins", None)
             relation = self.compiler.query(bare, surroundings)
@@ -91,7 +91,7 @@ class Sources:
         where, compiler = self.compiler.where(node), self.compiler
         if node.args.get("offset"):
             raise unsupported(f"{where}: UNNEST WITH ORDINALITY")
-        context = compiler.context(replace(scope, sources=left))
+        context = compiler.context(replace(scope, sources=left))  # UNNEST may name columns of the relations to its left
         columns: list[Column] = []
         items = []
         for expression in node.expressions:
@@ -127,13 +127,14 @@ class Sources:
     def _using(
         self, left: Sequence[Source], right: Sequence[Source], names: Sequence[str], side: str, where: str
     ) -> tuple[str, Sequence[Source]]:
-        """The condition, and the sources with the merged columns in front."""
+        """The condition, and the sources. The first source has the merged columns; the others hide theirs."""
         conditions, merged = [], []
         for name in names:
             one, two = (Scope(sources=sources).resolve(name, (), where=where) for sources in (left, right))
             ends = [Typed(sql=column.sql, kind=column.kind) for column in (one, two)]
             conditions.append(operators.compare("=", *ends, where=where).sql)
             kind, parts = operators.unify(ends, where=where, what="Columns of USING")
+            # The merged column comes from the side whose rows are all kept; in a FULL JOIN either side may be NULL.
             value = {"": parts[0], "LEFT": parts[0], "RIGHT": parts[1]}.get(side, f"coalesce({parts[0]}, {parts[1]})")
             merged.append(Column(name=one.name, kind=kind, sql=value))
         hidden = frozenset(name.lower() for name in names)

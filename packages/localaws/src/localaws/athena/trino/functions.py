@@ -1,10 +1,15 @@
-"""The scalar functions that were verified against Trino's documentation. A name that is not here is refused."""
+"""The scalar functions that were verified against Trino's documentation. The compiler refuses all others.
+
+Where a line is more than DuckDB's function of the same name, the two engines differ; the comments say how (DuckDB 2.0).
+"""
 
 from localaws.athena.trino.signatures import read
 
+# The white space that trim removes without a second argument. DuckDB's trim removes blanks only.
 _SPACE = "' ' || chr(9) || chr(10) || chr(11) || chr(12) || chr(13) || chr(28) || chr(29) || chr(30) || chr(31) || chr(8195) || chr(12288)"
 _PADDING = "Padding string must not be empty and target length must not be negative"
 
+# bitwise_right_shift shifts in zeros for a negative number too, so the sign's bits are masked out.
 _NUMBERS = """
 abs(N) -> N = abs({0})
 ceil(F) -> F = ceil({0})
@@ -56,6 +61,8 @@ bitwise_right_shift(bigint, bigint) -> bigint =
 from_base(varchar, bigint) -> bigint = from_base({0}, {1})
 """
 
+# DuckDB's md5, sha1 and sha256 return hexadecimal text. It has no xxhash64, crc32, sha512, from_base and big-endian conversions like
+# Trino's; athena/duck.py defines them.
 _BYTES = """
 xxhash64(varbinary) -> varbinary = xxhash64({0})
 crc32(varbinary) -> bigint = crc32({0})
@@ -74,6 +81,12 @@ from_base64(varchar) -> varbinary = from_base64({0})
 length(varbinary) -> bigint = octet_length({0})
 """
 
+# replace: DuckDB leaves the text unchanged for an empty search text, so that case is refused.
+# substr: a start of 0, or before the text's first character, gives an empty text in Trino, but not always in DuckDB.
+#   left(text, 0) is that empty text, and stays NULL for NULL.
+# lpad, rpad: DuckDB returns an empty text for a negative length, where Trino fails.
+# split_part: beyond the last part the result is NULL; DuckDB's split_part returns an empty text.
+# split: DuckDB splits by an empty delimiter into characters, where Trino fails.
 _TEXTS = f"""
 length(varchar) -> bigint = length({{0}})
 lower(varchar) -> varchar = lower({{0}})
@@ -112,6 +125,7 @@ split(varchar, varchar) -> array(varchar) =
 regexp_like(varchar, varchar) -> boolean = regexp_matches({{0}}, {{1}})
 """
 
+# millisecond: DuckDB counts from the start of the minute. day_of_week: Monday is 1, as in DuckDB's isodow.
 _MOMENTS = """
 year(M) -> bigint = year({0})
 quarter(M) -> bigint = quarter({0})
@@ -136,6 +150,9 @@ to_unixtime(timestamptz) -> double = epoch({0})
 from_unixtime(double) -> timestamptz = CAST(epoch_ms(CAST(round({0} * 1000) AS BIGINT)) AS TIMESTAMP WITH TIME ZONE)
 """
 
+# contains: a value that is not found is NULL if the array holds a NULL; DuckDB's list_contains returns false.
+# element_at: index 0 fails in Trino and is NULL in DuckDB; beyond the end both return NULL.
+# sequence: Trino allows at most 10,000 entries, and counts down if the second number is smaller.
 _ARRAYS = """
 cardinality(array(T)) -> bigint = len({0})
 contains(array(T), T) -> boolean =

@@ -1,4 +1,4 @@
-"""Values written in the query, and the types that a CAST names."""
+"""Literals of the query, and the types that a CAST names."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -41,7 +41,7 @@ _CAST_TYPES = {
 
 
 def type_named(node: exp.DataType) -> Type:
-    """The type of a CAST."""
+    """The type that a CAST names. Raises QueryError for types that the local Athena does not know."""
     name = node.this.name
     numbers = [int(parameter.name) for parameter in node.expressions if isinstance(parameter, exp.DataTypeParam)]
     if name in _CAST_TYPES and not numbers:
@@ -59,6 +59,7 @@ def type_named(node: exp.DataType) -> Type:
 
 
 def _literal(node: exp.Expression, moment: datetime, where: str) -> Typed:
+    # In Trino, a number with an exponent is a double, one with a point a decimal, and a whole number an integer or bigint by its size.
     text = node.name
     if node.args["is_string"]:
         return Typed(sql=quote(text), kind=varchar(len(text)))

@@ -1,4 +1,4 @@
-"""Moments: intervals, and the functions whose unit or format is a text in the query."""
+"""Dates and timestamps: intervals, and functions with a unit or a format that is a text in the query."""
 
 from collections.abc import Mapping
 
@@ -25,7 +25,7 @@ _FORMATS: Mapping[str, str] = {
     "T": "%H:%M:%S",
     "r": "%I:%M:%S %p",
 }
-"""MySQL's format letters, which Trino's date_format takes, as strftime's. Others are refused."""
+"""The format letters of Trino's date_format, which are MySQL's, as those of DuckDB's strftime. Others are refused."""
 
 
 def is_moment(kind: Type) -> bool:
@@ -40,6 +40,7 @@ def add_interval(value: Typed, operator: str, interval: exp.Interval, *, where: 
         raise unsupported(f"{where}: {interval.sql('trino')}")
     if not is_moment(value.kind) or (value.kind == DATE and unit in _CLOCK):
         raise QueryError("TYPE_MISMATCH", f"{where}: Cannot apply operator: {value.kind} {operator} interval {unit}")
+    # DuckDB makes a timestamp of date + interval; Trino keeps the date.
     return Typed(sql=f"CAST({value.sql} {operator} INTERVAL ({amount}) {unit} AS {duckdb_name(value.kind)})", kind=value.kind)
 
 
@@ -66,7 +67,7 @@ def date_add(unit: str, amount: Typed, value: Typed, *, where: str) -> Typed:
 
 
 def date_diff(unit: str, start: Typed, end: Typed, *, where: str) -> Typed:
-    """Whole units between two moments, as Trino counts them, not the borders that DuckDB's date_diff counts."""
+    """The number of whole units between two moments, as in Trino. DuckDB's date_diff counts the unit boundaries between them."""
     kind = common_type(start.kind, end.kind)
     if kind is None:
         raise QueryError("FUNCTION_NOT_FOUND", f"{where}: Unexpected parameters for function date_diff")

@@ -1,4 +1,4 @@
-"""Arithmetic, comparison and concatenation with Trino's result types and errors."""
+"""Compiles arithmetic, comparison and concatenation, with Trino's result types and errors."""
 
 from localaws.athena.trino.casts import Typed, coerce, fail, quote
 from localaws.athena.trino.query_errors import QueryError
@@ -23,7 +23,7 @@ def _mismatch(operator: str, left: Type, right: Type, where: str) -> QueryError:
 
 
 def unify(values: list[Typed], *, where: str, what: str) -> tuple[Type, list[str]]:
-    """The common type of several expressions and each as that type."""
+    """The common type of several expressions, and each expression as that type."""
     kind = UNKNOWN
     for value in values:
         shared = common_type(kind, value.kind)
@@ -43,7 +43,10 @@ def compare(operator: str, left: Typed, right: Typed, *, where: str) -> Typed:
 
 
 def _without_nan(operator: str, left: str, right: str) -> str:
-    """To DuckDB NaN equals itself and is greater than every number; to Trino it is neither equal, less nor greater."""
+    """A condition that corrects comparisons with NaN. In DuckDB NaN equals itself and is greater than every number.
+
+    In Trino it is neither equal to, less than nor greater than any number.
+    """
     match operator:
         case "<>":
             return f" OR (isnan({left}) AND {right} IS NOT NULL)"
@@ -51,11 +54,11 @@ def _without_nan(operator: str, left: str, right: str) -> str:
             return f" AND NOT isnan({right})"
         case "=" | ">" | ">=":
             return f" AND NOT isnan({left})"
-    return ""  # IS DISTINCT FROM, to which NaN is NaN
+    return ""  # IS DISTINCT FROM: two NaN are not distinct, in both engines
 
 
 def arithmetic(operator: str, left: Typed, right: Typed, *, where: str) -> Typed:
-    """`+ - * / %` on two numbers. DuckDB raises on integer overflow and on integer division by zero, as Trino does."""
+    """`+ - * / %` on two numbers. DuckDB fails for an integer overflow and an integer division by zero, as Trino does."""
     if left.kind == UNKNOWN and right.kind == UNKNOWN:
         raise _mismatch(operator, left.kind, right.kind, where)
     if left.kind == UNKNOWN:
@@ -68,12 +71,12 @@ def arithmetic(operator: str, left: Typed, right: Typed, *, where: str) -> Typed
     assert kind is not None
     if kind.name == "decimal":
         return _decimal_arithmetic(operator, left, right)
-    symbol = "//" if operator == "/" and kind in INTEGERS else operator
+    symbol = "//" if operator == "/" and kind in INTEGERS else operator  # DuckDB's / of integers is a double
     return Typed(sql=f"({coerce(left, kind)} {symbol} {coerce(right, kind)})", kind=kind)
 
 
 def _decimal_arithmetic(operator: str, left: Typed, right: Typed) -> Typed:
-    """Result types from Trino's documentation, "Decimal functions and operators"."""
+    """Arithmetic on decimals. The result types are those of Trino's documentation, "Decimal functions and operators"."""
     one, two = as_decimal(left.kind), as_decimal(right.kind)
     p1, s1, p2, s2 = one.precision or 0, one.scale or 0, two.precision or 0, two.scale or 0
     scale = max(s1, s2)
@@ -96,13 +99,13 @@ def _unscaled(value: Typed, kind: Type) -> str:
 
 
 def _decimal_division(left: Typed, right: Typed, kind: Type, shift: int) -> Typed:
-    """Exact division of the unscaled numbers, rounded half up; DuckDB's own divides as doubles."""
+    """Exact division of the unscaled numbers, rounded half up. DuckDB itself divides decimals as doubles."""
     top, bottom = f"({_unscaled(left, as_decimal(left.kind))} * {10**shift}::HUGEINT)", _unscaled(right, as_decimal(right.kind))
     return Typed(sql=scaled_quotient(top, bottom, kind), kind=kind)
 
 
 def scaled_quotient(top: str, bottom: str, kind: Type) -> str:
-    """HUGEINT / HUGEINT rounded half away from zero, read as the unscaled value of the decimal type."""
+    """HUGEINT / HUGEINT, rounded half away from zero. The quotient is the unscaled value of the decimal type `kind`."""
     zero = f"CAST({fail('DIVISION_BY_ZERO', quote('Division by zero'), VARCHAR)} AS HUGEINT)"
     away = f"CASE WHEN abs({top} % {bottom}) * 2 >= abs({bottom}) THEN sign({top}) * sign({bottom}) ELSE 0 END"
     quotient = f"CASE WHEN {bottom} = 0 THEN {zero} ELSE ({top} // {bottom}) + {away} END"
@@ -116,6 +119,7 @@ def concat(left: Typed, right: Typed, *, where: str) -> Typed:
         kind = common_type(left.kind, right.kind)
         if kind is not None:
             joined = f"list_concat({coerce(left, kind)}, {coerce(right, kind)})"
+            # DuckDB's list_concat ignores NULL; in Trino the result is NULL.
             return Typed(sql=f"CASE WHEN {left.sql} IS NULL OR {right.sql} IS NULL THEN NULL ELSE {joined} END", kind=kind)
     texts = all(value.kind.name in ("varchar", "unknown") for value in (left, right))
     bytes_ = left.kind.name == right.kind.name == "varbinary"

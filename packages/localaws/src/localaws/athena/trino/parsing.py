@@ -1,4 +1,4 @@
-"""Trino text to sqlglot's tree, with functions left under the names they were written with."""
+"""Parses Trino SQL into sqlglot's tree. Functions keep the names that the query gives them."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar, cast
@@ -15,7 +15,7 @@ _SYNTAX = ("CAST", "TRY_CAST", "EXTRACT", "TRIM", "POSITION", "SUBSTRING")
 
 
 class _PlainTrino(Trino):
-    """Trino without sqlglot's own readings of functions: the allow-list decides what a name means."""
+    """sqlglot's Trino without its function table, which would rename functions before the allow-list sees them."""
 
     class Parser(TrinoParser):
         FUNCTIONS: ClassVar[dict[str, Any]] = {}
@@ -25,7 +25,7 @@ class _PlainTrino(Trino):
 
 
 def parse_query(sql: str) -> exp.Expression:
-    """The tree of one query. Raises InvalidStatement with Trino's kind of message where the text is no query."""
+    """The tree of one query. Raises InvalidStatement, worded like Trino's message, if the text is not a query."""
     try:
         trees = [tree for tree in _PlainTrino().parse(sql) if tree is not None]
     except ParseError as error:
@@ -45,7 +45,7 @@ def parse_query(sql: str) -> exp.Expression:
 
 
 def parse_value(sql: str) -> None:
-    """Check that an execution parameter is one literal, as Athena wants it written: 1, 'text', DATE '2024-01-01'."""
+    """Check that an execution parameter is one literal in SQL: 1, 'text', DATE '2024-01-01'. Raises InvalidStatement."""
     values = parse_query(f"SELECT {sql}").args
     literals = values.get("expressions") or []
     if len(literals) != 1 or {name for name, value in values.items() if value} != {"expressions"}:
@@ -56,19 +56,19 @@ def parse_value(sql: str) -> None:
 
 
 def bind_parameters(sql: str, parameters: Sequence[str]) -> str:
-    """The text with each `?` replaced by its execution parameter. Raises QueryError when their number differs."""
+    """The text with each `?` replaced by its execution parameter. Raises QueryError if their numbers differ."""
     marks = [token for token in _PlainTrino().tokenize(sql) if token.token_type == TokenType.PLACEHOLDER]
     if len(marks) != len(parameters):
         message = f"line 1:1: Incorrect number of parameters: expected {len(marks)} but found {len(parameters)}"
         raise QueryError("INVALID_PARAMETER_USAGE", message)
-    for mark, parameter in reversed(list(zip(marks, parameters, strict=True))):
+    for mark, parameter in reversed(list(zip(marks, parameters, strict=True))):  # from the end, so that earlier offsets stay valid
         parse_value(parameter)
         sql = f"{sql[: mark.start]} {parameter} {sql[mark.end + 1 :]}"
     return sql
 
 
 def position(node: exp.Expression, sql: str) -> str:
-    """`line 1:8`, where the node begins; the statement's start if sqlglot did not note it."""
+    """The node's start as `line 1:8`, or the statement's start if sqlglot did not record it."""
     starts = [inner.meta["start"] for inner in node.walk() if "start" in inner.meta]
     if not starts:
         return "line 1:1"

@@ -1,4 +1,4 @@
-"""Queries: WITH, SELECT, set operations, VALUES. Every column gets a DuckDB name of its own, so names never clash below."""
+"""Compiles queries: WITH, SELECT, set operations, VALUES. Every column gets a new DuckDB name, so names never clash."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -23,12 +23,12 @@ _WRAPPED = {"this", "alias", "order", "limit", "offset", "with_"}
 
 
 def compile_query(sql: str, catalog: Catalog, *, now: datetime) -> Relation:
-    """DuckDB's text for a Trino query, with the query's columns. Raises QueryError or InvalidStatement."""
+    """The DuckDB text of a Trino query, and the query's columns. Raises QueryError or InvalidStatement."""
     return Compiler(sql=sql, catalog=catalog, now=now).query(parse_query(sql), Scope())
 
 
 class Compiler:
-    """Compiles one statement; `sql` is its text, for the places that errors name."""
+    """Compiles one statement. `sql` is its text; errors name positions in it."""
 
     def __init__(self, *, sql: str, catalog: Catalog, now: datetime) -> None:
         self.sql, self.catalog, self.now = sql, catalog, now
@@ -44,7 +44,7 @@ class Compiler:
         return position(node, self.sql)
 
     def query(self, node: exp.Expression, scope: Scope) -> Relation:
-        """`scope` holds what the query sees of its surroundings: outer columns for a subquery, names that WITH made."""
+        """Compile a query. `scope` has the names around it: outer columns for a subquery, and the names of WITH."""
         prefix, scope = self._with(node, Scope(outer=scope, relations=scope.relations))
         if isinstance(node, exp.Subquery):
             inner = self.query(node.this, scope)
@@ -63,7 +63,7 @@ class Compiler:
         return Relation(sql=prefix + body.sql, columns=body.columns)
 
     def _only(self, node: exp.Expression, known: set[str]) -> None:
-        """Refuse clauses that this compiler would otherwise drop in silence."""
+        """Refuse clauses that this compiler does not know, because it would ignore them."""
         for name, value in node.args.items():
             if value and name not in known:
                 raise unsupported(f"{self.where(node)}: {name.rstrip('_').upper()}")
@@ -76,7 +76,7 @@ class Compiler:
             raise unsupported("WITH RECURSIVE")
         parts = []
         for entry in with_.expressions:
-            relation = self.query(entry.this, replace(scope, sources=(), outer=None))
+            relation = self.query(entry.this, replace(scope, sources=(), outer=None))  # it may name the entries of WITH before it
             columns = self.renamed(relation.columns, entry.args["alias"].columns, where=self.where(entry))
             table = self.name("cte_")
             parts.append(f"{table} AS ({relation.sql})")
@@ -131,7 +131,7 @@ class Compiler:
         return any(node.args.get(name) is not None for name in ("order", "limit", "offset"))
 
     def _ordered(self, node: exp.Expression, relation: Relation) -> Relation:
-        """ORDER BY and LIMIT of a set operation or a query in brackets: they see its columns only."""
+        """ORDER BY and LIMIT of a set operation or of a query in brackets. They can name its columns only."""
         if not self._is_ordered(node):
             return relation
         names = ", ".join(column.sql for column in relation.columns)
@@ -164,7 +164,7 @@ class Compiler:
         return "DISTINCT " if distinct is not None else ""
 
     def _projections(self, node: exp.Expression, context: Context) -> Iterator[tuple[Typed, Column]]:
-        """Each item of SELECT with the column it makes, stars written out."""
+        """Each item of SELECT with its column. A star becomes one item for each column."""
         place = 0
         for item in node.expressions:
             starred = list(self._star(item, context))

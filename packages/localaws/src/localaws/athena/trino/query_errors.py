@@ -1,8 +1,8 @@
-"""How a query fails, in Athena's words."""
+"""The errors of a query, in Athena's words."""
 
 
 class QueryError(Exception):
-    """A query that ends FAILED: Trino's error code and text, which Athena joins in StateChangeReason. Athena's own have none."""
+    """The query ends FAILED. StateChangeReason joins Trino's error code and text; errors of Athena itself have no code."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(f"{code}: {message}" if code else message)
@@ -10,9 +10,9 @@ class QueryError(Exception):
 
 
 class InvalidStatement(Exception):
-    """A statement that Athena refuses before it makes a query execution of it (InvalidRequestException)."""
+    """Athena refuses the statement before it becomes a query execution (InvalidRequestException)."""
 
 
 def unsupported(what: str) -> QueryError:
-    """What AWS may run and this engine does not: refused by name, never run differently."""
+    """The error for something that AWS may run and the local Athena does not."""
     return QueryError("NOT_SUPPORTED", f"{what} is not supported by the local Athena")

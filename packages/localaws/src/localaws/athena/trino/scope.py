@@ -1,4 +1,4 @@
-"""Names in sight at a place of the query, and what they mean."""
+"""The names that a part of the query can use, and what they refer to."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from localaws.athena.trino.types import Type
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """`name` as the query sees it, `sql` as DuckDB is told."""
+    """`name` is the column's name in the query, `sql` its name or expression in DuckDB."""
 
     name: str
     kind: Type
@@ -19,7 +19,7 @@ class Column:
 
 @dataclass(frozen=True, kw_only=True)
 class Relation:
-    """A query or table: DuckDB's text and its columns, whose `sql` are names that no other relation has."""
+    """A query or table: its DuckDB text and its columns. Their `sql` names are unique in the statement."""
 
     sql: str
     columns: Sequence[Column]
@@ -27,7 +27,7 @@ class Relation:
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """One entry of FROM. `hidden` names are those that a JOIN ... USING merged: only a qualifier reaches them."""
+    """One entry of FROM. `hidden` has the names that a JOIN ... USING merged; they need a qualifier."""
 
     alias: str | None
     columns: Sequence[Column]
@@ -40,9 +40,9 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True)
 class Scope:
-    """The sources of a SELECT; `outer` is the query around it, which a correlated subquery may look into.
+    """The sources of a SELECT. `outer` is the query around it, whose columns a correlated subquery may name.
 
-    `outputs` are the SELECT's own columns, which ORDER BY sees first. `relations` are the names that WITH made.
+    `outputs` are the SELECT's own columns; ORDER BY looks there first. `relations` are the names of WITH.
     """
 
     sources: Sequence[Source] = ()
@@ -53,6 +53,7 @@ class Scope:
     def resolve(self, name: str, qualifier: Sequence[str], *, where: str) -> Column:
         wanted = name.lower()
         if not qualifier:
+            # By DuckDB text: a column that is selected twice under one name is not ambiguous.
             shown = {column.sql: column for column in self.outputs if column.name.lower() == wanted}
             if shown:
                 return _only(shown.values(), name, where)
@@ -79,7 +80,7 @@ def _named(source: Source, wanted: str, qualifier: Sequence[str]) -> list[Column
 
 
 def check_readable(column: Column) -> Column:
-    """Raises QueryError for a column of a type that the engine cannot read."""
+    """The column. Raises QueryError if the engine cannot read its type."""
     if column.kind.name.startswith("unreadable"):
         raise unsupported(f"Column {column.name} of type {column.kind.name.removeprefix('unreadable ')}")
     return column
@@ -93,6 +94,6 @@ def _only(columns: Iterable[Column], name: str, where: str) -> Column:
 
 
 class Catalog(Protocol):
-    """Where tables come from. The relation's `sql` is what DuckDB finds the table under."""
+    """The source of tables. The relation's `sql` is the table's name in DuckDB."""
 
     def table(self, database: str | None, name: str, *, where: str) -> Relation: ...

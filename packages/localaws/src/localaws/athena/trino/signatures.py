@@ -1,8 +1,9 @@
-"""The allow-list's notation: `name(types) -> type = DuckDB text`, and how a call is matched to a line of it.
+"""The notation of the allow-list, `name(types) -> type = DuckDB text`, and the choice of a line for a call.
 
-Types are Trino's, or a letter: T any type, N any number, F a number but no decimal, D a decimal, M a moment (date or timestamp). A letter
-stands for one type throughout a line. `whole(D)`, `wider(D)` and `sum(D)` are Trino's result types for decimals. In the text, {0} {1} are
-the arguments, {over} the place of FILTER and OVER, and fail(CODE, 'text', type) an error raised while the query runs.
+A type is Trino's, or a letter: T and U any type, N any number, F a number that is not a decimal, D a decimal, M a moment (date or
+timestamp). A letter stands for one type throughout a line. `whole(D)`, `wider(D)` and `sum(D)` are Trino's result types for decimals. In
+the text, {0} {1} are the arguments, {over} is the place of FILTER and OVER, and fail(CODE, 'text', type) raises an error while the query
+runs.
 """
 
 import re
@@ -53,7 +54,7 @@ class Signature:
 
 
 def read(table: str) -> Mapping[str, Sequence[Signature]]:
-    """The lines of a table by function name, in the table's order: the first that fits is taken. Indented lines continue the one above."""
+    """The lines of a table by function name, in the table's order. An indented line continues the line above it."""
     found: dict[str, list[Signature]] = {}
     for line in filter(None, table.replace("\n    ", " ").splitlines()):
         match = _LINE.fullmatch(line)
@@ -66,7 +67,7 @@ def read(table: str) -> Mapping[str, Sequence[Signature]]:
 
 
 def choose(signatures: Sequence[Signature], arguments: Sequence[Typed], *, where: str) -> tuple[Signature, Mapping[str, Type]]:
-    """The signature that fits and what its letters stand for. Raises FUNCTION_NOT_FOUND with Trino's text."""
+    """The first signature that fits, and the types of its letters. Raises FUNCTION_NOT_FOUND with Trino's text."""
     for signature in signatures:
         letters = _bind(signature, arguments)
         if letters is not None:
@@ -125,7 +126,7 @@ def type_of(spelled: str, letters: Mapping[str, Type]) -> Type:
 def apply(
     signature: Signature, letters: Mapping[str, Type], arguments: Sequence[Typed], *, over: str = "", distinct: bool = False, tail: str = ""
 ) -> Typed:
-    """The call as DuckDB text. `tail` (ORDER BY, IGNORE NULLS) goes behind the last argument."""
+    """The call as DuckDB text. `tail` (ORDER BY, IGNORE NULLS) follows the last argument."""
     parts = [coerce(argument, type_of(spelled, letters)) for argument, spelled in zip(arguments, signature.takes, strict=True)]
     if distinct:
         parts[0] = f"DISTINCT {parts[0]}"
@@ -133,4 +134,5 @@ def apply(
         parts[-1] = f"{parts[-1]}{tail}"
     kind = type_of(signature.gives, letters)
     sql = re.sub(r"\{(\d|over)\}", lambda mark: over if mark[1] == "over" else parts[int(mark[1])], signature.sql)
+    # DuckDB often returns a wider number (sum of integers: HUGEINT). The cast fails on overflow, as Trino does.
     return Typed(sql=f"CAST({sql} AS {duckdb_name(kind)})" if is_numeric(kind) else f"({sql})", kind=kind)

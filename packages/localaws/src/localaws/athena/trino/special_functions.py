@@ -1,4 +1,4 @@
-"""Functions whose result type or DuckDB text depends on more than the types of their arguments."""
+"""Functions that the notation of `signatures` cannot express: variable arguments, or arguments that must be literals."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +21,7 @@ def _compiled(nodes: Nodes, context: Context, where: str, name: str, *counts: in
 
 
 def _text(nodes: Nodes, index: int, where: str, name: str) -> str:
-    """The text that must stand in the query itself."""
+    """The argument's text. Raises QueryError if it is not a text literal."""
     if len(nodes) <= index or not isinstance(nodes[index], exp.Literal) or not nodes[index].args["is_string"]:
         raise unsupported(f"{where}: {name} with an argument that is not a text literal")
     return nodes[index].name
@@ -46,7 +46,7 @@ def _try(nodes: Nodes, context: Context, where: str) -> Typed:
 def _extreme(name: str) -> Callable[[Nodes, Context, str], Typed]:
     def compiled(nodes: Nodes, context: Context, where: str) -> Typed:
         kind, parts = operators.unify(_compiled(nodes, context, where, name), where=where, what=f"All {name} arguments")
-        missing = " OR ".join(f"{part} IS NULL" for part in parts)  # DuckDB skips nulls, Trino answers null
+        missing = " OR ".join(f"{part} IS NULL" for part in parts)  # DuckDB ignores nulls; in Trino the result is null
         return Typed(sql=f"(CASE WHEN {missing} THEN NULL ELSE {name}({', '.join(parts)}) END)", kind=kind)
 
     return compiled
@@ -118,7 +118,10 @@ def _date_parse(nodes: Nodes, context: Context, where: str) -> Typed:
 
 
 def _regexp_extract(nodes: Nodes, context: Context, where: str) -> Typed:
-    """No match is null in Trino and '' in DuckDB; a group that took no part is too, so patterns with optional groups are refused."""
+    """Without a match, Trino returns null and DuckDB ''. The same holds for a group that did not match.
+
+    DuckDB cannot tell such a group from an empty one, so a group of a pattern with optional groups or alternatives is refused.
+    """
     text, pattern = _compiled(nodes[:2], context, where, "regexp_extract", 2)
     group = nodes[2].name if len(nodes) > 2 and isinstance(nodes[2], exp.Literal) else "0"
     if len(nodes) > 3 or not group.isdigit() or (len(nodes) == 3 and not isinstance(nodes[2], exp.Literal)):
@@ -134,7 +137,7 @@ def _regexp_replace(nodes: Nodes, context: Context, where: str) -> Typed:
     replacement = _text(nodes, 2, where, "regexp_replace") if len(nodes) == 3 else ""
     if len(nodes) > 3 or "\\" in replacement or "${" in replacement:
         raise unsupported(f"{where}: regexp_replace with this replacement")
-    groups = re.sub(r"\$(\d)", r"\\\1", replacement)
+    groups = re.sub(r"\$(\d)", r"\\\1", replacement)  # a group is $1 in Trino and \1 in DuckDB
     return Typed(sql=f"regexp_replace({text.sql}, {pattern.sql}, {quote(groups)}, 'g')", kind=VARCHAR)
 
 

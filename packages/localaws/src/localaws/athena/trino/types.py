@@ -1,4 +1,4 @@
-"""Trino's types: how Glue spells them, how they coerce, what DuckDB calls them and what Athena says of a column."""
+"""Trino's types: their names in Glue and DuckDB, their coercions, and their description in GetQueryResults."""
 
 import re
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from localaws.athena.trino.query_errors import unsupported
 
 @dataclass(frozen=True, kw_only=True)
 class Type:
-    """`precision` is the length of a varchar (None: unbounded), the digits of a decimal or the fractional digits of a timestamp."""
+    """`precision` is the length of a varchar (None: unlimited), the digits of a decimal or the fractional digits of a timestamp."""
 
     name: str
     precision: int | None = None
@@ -89,7 +89,7 @@ def duckdb_name(kind: Type) -> str:
 
 
 def from_hive(text: str) -> Type:
-    """The Trino type of a Glue column. Raises QueryError for types that no query here may touch (struct, map, char ...)."""
+    """The Trino type of a Glue column. Raises QueryError for types that the local Athena cannot read (struct, map, char and so on)."""
     spelled = re.sub(r"\s", "", text.lower())
     if spelled in _HIVE:
         return _HIVE[spelled]
@@ -103,12 +103,12 @@ def from_hive(text: str) -> Type:
 
 
 def unreadable(text: str) -> Type:
-    """The type of a column that a table may have as long as no query touches it."""
+    """The type of a column that the engine cannot read. A query fails only if it uses the column."""
     return Type(name=f"unreadable {text}")
 
 
 def to_hive(kind: Type) -> str:
-    """How Glue spells the type, for tables that CREATE TABLE AS makes."""
+    """The type's name in Glue, for tables that CREATE TABLE AS creates."""
     if kind.element is not None:
         return f"array<{to_hive(kind.element)}>"
     if kind.name == "unknown" or kind.name == "timestamp with time zone":
@@ -124,7 +124,7 @@ def as_decimal(kind: Type) -> Type:
 
 
 def common_type(left: Type, right: Type) -> Type | None:
-    """The type that both coerce to without a cast, or None: Trino never turns text into a number by itself."""
+    """The type to which Trino coerces both without a CAST, or None. Trino never coerces between text and numbers."""
     if left == right or right == UNKNOWN:
         return left
     if left == UNKNOWN:
@@ -164,7 +164,7 @@ def coerces(kind: Type, to: Type) -> bool:
 
 
 def column_info(name: str, kind: Type) -> Mapping[str, Any]:
-    """What GetQueryResults says of a column (GetQueryResults' ColumnInfo, complete: PyAthena reads every member)."""
+    """GetQueryResults' ColumnInfo of a column, with every member, because PyAthena reads them all."""
     spelled = {"real": "float"}.get(kind.name, kind.name)
     precision = _COLUMN_PRECISION.get(kind.name, 0)
     if kind.name == "varchar":
