@@ -68,7 +68,7 @@ def test_thousands_of_cells_are_read():
     assert Screener().notebook(new_notebook(cells=cells))[1] == ()
 
 
-def test_what_is_nested_too_deep_is_left_out():
+def test_values_that_are_nested_too_deep_are_left_out():
     value: dict[str, Any] = {"note": "kept"}
     deep = value
     for _ in range(5000):
