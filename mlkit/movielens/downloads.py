@@ -122,7 +122,7 @@ def licence(source: Path) -> str:
 
 
 def fetch_grouplens(name: str, cache: Path) -> Path:
-    """GroupLens' zip of the data set in `cache`; raises DownloadFailed. The limit is on each wait for the network, not on the whole."""
+    """Download GroupLens' zip file of the data set to `cache`. The time limit is for each wait for the network. Raises DownloadFailed."""
     url = DATASETS[name].url
     target = cache / f"{name}.zip"
     partial = _partial(target)

@@ -69,6 +69,8 @@ class Lake:
 
         self._check()
         self._hold(item)
+        # A request for a cached object is answered with 304, after S3 has checked the permission. IfMatch fails the query if the object
+        # was replaced after it was listed, so the cache never holds other content under this ETag.
         bucket, key, etag = item.bucket, item.key, item.etag
         with _s3_errors(item.uri):
             try:

@@ -21,7 +21,7 @@ _FIELD = re.compile(rb'("(?:[^"]|"")*")?(?:,|\n)')
 
 
 def page(client: "S3Client", execution: QueryExecution, *, max_rows: int, token: str | None) -> dict[str, Any]:
-    """One page of a finished query. The header is the first row of a SELECT's first page. Raises AwsError."""
+    """One page of a finished query. The first row of a SELECT's first page is the header. Raises AwsError."""
     offset = 0 if token is None else _offset(execution, token)
     rows: list[Mapping[str, Any]] = []
     following = None
@@ -51,7 +51,7 @@ _Split = Callable[[bytes, int, bool], tuple[list[Mapping[str, Any]], int]]
 
 
 def _read(client: "S3Client", uri: str, offset: int, max_rows: int, split: _Split) -> tuple[list[Mapping[str, Any]], int | None]:
-    """Rows from the offset on, and the offset behind them if there is more."""
+    """Rows from `offset`, and the offset after them if the file has more."""
     bucket, key = split_uri(uri)
     data, size = b"", None
     while True:

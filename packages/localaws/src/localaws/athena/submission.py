@@ -49,7 +49,7 @@ def kind_of(sql: str) -> "Kind":
 
 
 def check_output(s3: "S3Client", location: str) -> None:
-    """Athena asks for the output bucket's location as the caller, and refuses the query when that fails."""
+    """Call GetBucketLocation on the output bucket as the caller, as Athena does. Raises AwsError if the call fails."""
     from botocore.exceptions import ClientError
 
     bucket, _ = split_uri(location)

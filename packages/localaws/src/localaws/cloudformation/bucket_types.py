@@ -81,7 +81,7 @@ def _create_bucket(request: ResourceRequest) -> Provisioned:
 
 
 def _exists(s3: "S3Client", name: str) -> bool:
-    """Whether the caller owns a bucket of this name; CreateBucket answers for those of others."""
+    """Whether a bucket of this name exists. Status 403 means that it exists and the caller may not read it."""
     from botocore.exceptions import ClientError
 
     try:

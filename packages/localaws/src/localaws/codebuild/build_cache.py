@@ -33,7 +33,7 @@ class Cache:
         self._paths = paths
 
     def restore(self, s3: "S3Client", scratch: Path) -> str:
-        """What there is to say about it."""
+        """Restore the cache. Returns a line for the build log."""
         if self._kind == "NO_CACHE" or not self._paths:
             return "No cache to restore"
         if self._kind == "LOCAL":
@@ -51,7 +51,7 @@ class Cache:
         return f"Restored {restored} files from the cache {self._place().arn}"
 
     def save(self, s3: "S3Client", scratch: Path, encryption: Encryption) -> str:
-        """What there is to say about it; a cache that cannot be stored fails no build."""
+        """Store the cache. Returns a line for the build log, also if it cannot be stored: that does not fail the build."""
         if self._kind != "S3" or not self._paths:
             return "No cache to store"
         entries = list(self._entries())

@@ -23,7 +23,7 @@ def parse_location(location: str) -> Location:
 
 
 def fetch(s3: "S3Client", place: Location, target: Path, *, what: str, version_id: str | None = None) -> str | None:
-    """Copies one object to a file and says its version, if the bucket keeps versions. Raises PhaseFailed naming what was wanted."""
+    """Download one object. Returns its version id if the bucket keeps versions. Raises PhaseFailed, which names `what`."""
     try:
         return download(s3, place, target, version_id=version_id)
     except (ClientError, BotoCoreError) as error:
@@ -31,7 +31,7 @@ def fetch(s3: "S3Client", place: Location, target: Path, *, what: str, version_i
 
 
 def fetch_folder(s3: "S3Client", place: Location, target: Path, *, what: str) -> None:
-    """Copies every object below a prefix. Raises PhaseFailed."""
+    """Download every object below a prefix. Raises PhaseFailed."""
     try:
         keys = list(keys_below(s3, place))
         paths = [path_inside(target, key[len(place.key) :]) for key in keys]
@@ -44,7 +44,7 @@ def fetch_folder(s3: "S3Client", place: Location, target: Path, *, what: str) ->
 
 
 def store(s3: "S3Client", path: Path, place: Location, *, encryption: Encryption) -> None:
-    """Raises PhaseFailed with S3's own text."""
+    """Upload a file. Raises PhaseFailed with S3's own text."""
     try:
         upload(s3, path, place, encryption=encryption)
     except (ClientError, BotoCoreError) as error:
@@ -52,5 +52,5 @@ def store(s3: "S3Client", path: Path, place: Location, *, encryption: Encryption
 
 
 def encryption_of(key: str, *, account_default: str) -> Encryption:
-    """put_object's members for the project's key; with the account's default key the bucket's own setting holds."""
+    """PutObject's members for the project's key. With the account's default key, the bucket's own setting applies."""
     return encrypted_with(None if key in (account_default, "alias/aws/s3") else key)

@@ -27,7 +27,7 @@ class Fetched:
 
 
 def fetch_source(s3: "S3Client", source: Mapping[str, Any], folder: Path, *, version_id: str | None = None) -> Fetched:
-    """One S3 source, a zip archive or a folder of objects, in `folder`. Raises PhaseFailed."""
+    """Download one S3 source, a zip archive or a folder of objects, to `folder`. Raises PhaseFailed."""
     folder.mkdir(parents=True, exist_ok=True)
     identifier = source.get("sourceIdentifier", "")
     if source["type"] == "NO_SOURCE":
@@ -48,7 +48,7 @@ def fetch_source(s3: "S3Client", source: Mapping[str, Any], folder: Path, *, ver
 
 
 def buildspec_text(s3: "S3Client", buildspec: str | None, source: Path, scratch: Path) -> tuple[str, str]:
-    """The buildspec's place, for the log, and its text: inline, an object given by its ARN, or a file of the source. Raises PhaseFailed."""
+    """The buildspec's location, for the log, and its text. It is inline, an object (by ARN) or a file of the source. Raises PhaseFailed."""
     if buildspec and is_inline(buildspec):
         return "the project's own buildspec", buildspec
     if buildspec and buildspec.startswith("arn:"):

@@ -41,14 +41,14 @@ def parse_uri(uri: str, *, schemes: Collection[str] = ("s3",)) -> Location:
 
 
 def keys_below(s3: "S3Client", location: Location) -> Iterator[str]:
-    """The keys under a prefix without the folder markers that consoles make."""
+    """The keys under a prefix, without the folder markers that the S3 console creates."""
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=location.bucket, Prefix=location.key)
     for listed in pages:
         yield from (item["Key"] for item in listed.get("Contents", []) if not item["Key"].endswith("/"))
 
 
 def download(s3: "S3Client", location: Location, target: Path, *, version_id: str | None = None) -> str | None:
-    """Streams one object to a file; gives its version if the bucket keeps versions."""
+    """Stream one object to a file. Returns its version id if the bucket keeps versions."""
     target.parent.mkdir(parents=True, exist_ok=True)
     bucket, key = location.bucket, location.key
     answer = s3.get_object(Bucket=bucket, Key=key, VersionId=version_id) if version_id else s3.get_object(Bucket=bucket, Key=key)

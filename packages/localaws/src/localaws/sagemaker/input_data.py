@@ -32,7 +32,7 @@ def has_objects(s3: "S3Client", location: Location) -> bool:
 
 
 def download_channel(s3: "S3Client", source: Mapping[str, Any], folder: Path) -> None:
-    """Copies an S3DataSource into `folder`. Raises DataUnavailable with S3's own code and text."""
+    """Download an S3DataSource to `folder`. Raises DataUnavailable with S3's own code and text."""
     location = parse_uri(source["S3Uri"])
     try:
         if source["S3DataType"] == "ManifestFile":
