@@ -16,6 +16,7 @@ from mlkit.cli.notebook_addresses import local_notebook
 from mlkit.cli.run_plan import PAIR, Given, Keeping, PlannedRun, plan, staging_of
 from mlkit.cli.shared_options import AsJson
 from mlkit.errors import UsageError
+from mlkit.evidence.layout import record_path
 
 if TYPE_CHECKING:
     from mlkit.aws.evidence_store import EvidenceStore
@@ -185,7 +186,7 @@ class _Finished:
         stored = store.address(self.executed.name) if store else None
         record = take_over(self.notebook, self.executed, self.bound, self.project, self.place, origin=origin(self.project), stored=stored)
         if record is not None and store is not None:
-            for path in (self.executed, self.executed.with_suffix(".record.json")):
+            for path in (self.executed, record_path(self.executed)):
                 store.put(path.name, path.read_bytes())
         return record is not None
 

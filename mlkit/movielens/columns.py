@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mlkit.data.cell_values import WHOLE, Unfit, is_number, is_text, numbers
-from mlkit.data.delimited_files import Header, WrongHeader
+from mlkit.data.row_files import Header, WrongHeader
 from mlkit.errors import InvalidData
 
 COLUMNS = ("userid", "movieid", "rating", "timestamp")

@@ -24,9 +24,9 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from mlkit.data.cell_values import WHOLE, Unfit, is_text, numbers, plain_text, whole_numbers
-from mlkit.data.delimited_files import LATIN1, UTF8, BadRow, NotUtf8, Rows, RowsFile, bad_value
 from mlkit.data.file_sources import Wanted
 from mlkit.data.lake_text import as_lines
+from mlkit.data.row_files import LATIN1, UTF8, BadRow, NotUtf8, Rows, RowsFile, bad_value
 from mlkit.errors import InvalidData, SaveFailed
 from mlkit.movielens.columns import ACCEPTED, COLUMNS, ColumnTypes, header_of
 from mlkit.movielens.scale import RANGE, HalfStars, outside, round_down

@@ -1,5 +1,7 @@
 """Reads the pipeline's steps from mlkit.yml. A step has a notebook, and the environment variables that set its parameters.
 
+The pipeline runs a step when a buildspec names it: `mlkit run prep train`.
+
 steps:
   train:
     notebook: notebooks/02_train.ipynb

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from mlkit.data.cell_values import WHOLE, Unfit, cleaned, is_number, numbers, plain_text, whole_numbers
-from mlkit.data.delimited_files import LATIN1, UTF8, BadRow, Header, NotUtf8, Rows, RowsFile, WrongHeader, bad_value
 from mlkit.data.file_sources import Wanted
 from mlkit.data.lake_text import as_lines
+from mlkit.data.row_files import LATIN1, UTF8, BadRow, Header, NotUtf8, Rows, RowsFile, WrongHeader, bad_value
 from mlkit.errors import InvalidData
 
 if TYPE_CHECKING:

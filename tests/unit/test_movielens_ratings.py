@@ -146,7 +146,7 @@ def test_half_stars_that_are_kept_need_a_double_column(tmp_path):
 
 @pytest.mark.parametrize("delimiter", ["\t", "::"])
 def test_rows_are_streamed_in_blocks_that_cut_lines_anywhere(tmp_path, monkeypatch, delimiter):
-    monkeypatch.setattr("mlkit.data.delimited_files._BLOCK_BYTES", 100)
+    monkeypatch.setattr("mlkit.data.row_files._BLOCK_BYTES", 100)
     rows = [(n % 7, n, n % 5 + 1, 10**8 + n) for n in range(1, 500)]
     blocks = []
 

@@ -300,7 +300,7 @@ def test_a_folder_is_searched_for_the_one_file_that_is_meant(tmp_path: Path, fil
 
 @pytest.mark.parametrize("where", ["first", "last"])
 def test_a_bad_line_is_found_in_whichever_block_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
-    monkeypatch.setattr("mlkit.data.delimited_files._BLOCK_BYTES", 300)
+    monkeypatch.setattr("mlkit.data.row_files._BLOCK_BYTES", 300)
     for bad, told in (("1,x,3,4", "movieid is 'x'"), ("1,2", "2 values instead of 4")):
         lines = [ROW.strip(), "", " "] * 100
         lines[0 if where == "first" else 297] = bad
@@ -310,7 +310,7 @@ def test_a_bad_line_is_found_in_whichever_block_it_is(tmp_path: Path, monkeypatc
 
 
 def test_text_that_appears_late_makes_the_whole_column_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mlkit.data.delimited_files._BLOCK_BYTES", 300)
+    monkeypatch.setattr("mlkit.data.row_files._BLOCK_BYTES", 300)
     rows = [(f"{number}.0", "7", "3", "1") for number in range(100)] + [("anna", "7", "3", "1")]
     case = read(CSV + "".join(",".join(row) + "\n" for row in rows), rows, types=TEXT)
     assert converted(tmp_path, case).notes == (f"user ids are text, because {tmp_path}/mine.csv, line 102 has 'anna'",)
