@@ -202,16 +202,16 @@ class Piped(OnLocalAws):
         assert self.client("codepipeline").retry_stage_execution(**request)["pipelineExecutionId"] == execution
 
     def set_parameter(self, name: str, value: str) -> None:
-        """Update the pipeline's stack in this parameter alone."""
+        """Update this parameter alone, in the stack that declares it."""
         client = self.client("cloudformation")
-        (stack,) = client.describe_stacks(StackName=NAMES.pipeline_stack)["Stacks"]
+        described = (client.describe_stacks(StackName=stack)["Stacks"][0] for stack in NAMES.pipeline_stacks.values())
+        declared = {stack["StackName"]: [item["ParameterKey"] for item in stack.get("Parameters", [])] for stack in described}
+        (stack,) = (stack for stack, keys in declared.items() if name in keys)
         parameters = [
-            {"ParameterKey": key, **({"ParameterValue": value} if key == name else {"UsePreviousValue": True})}
-            for key in (item["ParameterKey"] for item in stack["Parameters"])
+            {"ParameterKey": key, **({"ParameterValue": value} if key == name else {"UsePreviousValue": True})} for key in declared[stack]
         ]
-        capabilities = ["CAPABILITY_IAM"]
-        client.update_stack(StackName=NAMES.pipeline_stack, UsePreviousTemplate=True, Parameters=parameters, Capabilities=capabilities)
-        client.get_waiter("stack_update_complete").wait(StackName=NAMES.pipeline_stack, WaiterConfig={"Delay": 1})
+        client.update_stack(StackName=stack, UsePreviousTemplate=True, Parameters=parameters, Capabilities=["CAPABILITY_IAM"])
+        client.get_waiter("stack_update_complete").wait(StackName=stack, WaiterConfig={"Delay": 1})
 
     def wait_until_asked(self, execution: str) -> str:
         """The token of the approval that the execution waits for; fails when the execution ends without."""

@@ -38,8 +38,8 @@ def test_each_parameter_goes_to_the_stack_that_declares_it() -> None:
     assert given_to(**given) == {
         "pipeline-foundation": {"YourInitials": "abc", "EvidenceDays": "30"},
         "pipeline-endpoint-role": {"YourInitials": "abc"},
-        "pipeline-builds": {"YourInitials": "abc", "Dataset": "shop"},
-        "pipeline": {"YourInitials": "abc", "Email": "a@example.org", "GitHubUser": "a", "Tune": "true", "BakeSeconds": "1800"},
+        "pipeline-builds": {"YourInitials": "abc", "Dataset": "shop", "Tune": "true"},
+        "pipeline": {"YourInitials": "abc", "Email": "a@example.org", "GitHubUser": "a", "BakeSeconds": "1800"},
     }
 
 
