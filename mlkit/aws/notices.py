@@ -1,6 +1,7 @@
 """The events that a build sends to the account's event bus; a rule of the pipeline's stack turns them into e-mails."""
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 from mlkit.aws.session import Session, aws_errors
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from types_boto3_events.type_defs import PutEventsRequestEntryTypeDef
 
 NOTEBOOK_FAILED = "Notebook Failed"
+_LONGEST = 200  # characters
 
 
 def tell_failure(aws: Session, record: RunRecord) -> None:
@@ -21,12 +23,22 @@ def tell_failure(aws: Session, record: RunRecord) -> None:
         "pipeline": record.origin.pipeline or "",
         "pipeline-execution-id": record.origin.pipeline_execution_id,
         "action": record.origin.action or "",
-        "notebook": record.notebook,
+        "notebook": mailable(record.notebook),
         "cell": record.failure.cell_number,
-        "heading": record.failure.heading,
+        "heading": mailable(record.failure.heading),
         "status": str(record.status),
-        "error": record.failure.ename,
+        "error": mailable(record.failure.ename),
     }
     entry: PutEventsRequestEntryTypeDef = {"Source": EVENT_SOURCE, "DetailType": NOTEBOOK_FAILED, "Detail": json.dumps(detail)}
     with aws_errors():
         aws.client("events").put_events(Entries=[entry])
+
+
+def mailable(text: str) -> str:
+    """The text on one line, without the characters that end or escape a JSON string, and cut to 200 characters.
+
+    EventBridge puts what it extracts from an event into the rule's JSON template as it is, so such a character would lose the mail.
+    Source: Amazon EventBridge User Guide, "Amazon EventBridge input transformation", common issues.
+    """
+    plain = re.sub(r"[^\w!#$%&'()*+,./:;=?@\[\]^{|}~ -]", " ", text.replace('"', "'").replace("\\", "/"))
+    return " ".join(plain.split())[:_LONGEST]

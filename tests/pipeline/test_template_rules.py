@@ -33,6 +33,12 @@ UNAVOIDABLE = {
 }
 
 
+# Kept when the stack is deleted, but not when its first creation fails: what is left then would block every retry.
+OUTLIVES = ("RetainExceptOnCreate", "Retain")
+# What CodePipeline's event holds as a name, which has no quote and no line break.
+NAMES_IN_EVENTS = {"$.detail.pipeline", "$.detail.execution-id", "$.detail.stage", "$.detail.action"}
+
+
 def load(name: str) -> dict[str, Any]:
     template, problems = decode(str(PATHS[name]))
     assert not problems
@@ -120,6 +126,49 @@ def test_a_role_is_passed_by_its_arn_to_one_service(name, key):
             assert re.fullmatch(r"[a-z]+\.amazonaws\.com", statement["Condition"]["StringEquals"]["iam:PassedToService"])
 
 
+@pytest.mark.parametrize(("name", "key"), of_type("AWS::SNS::TopicPolicy"))
+def test_eventbridge_may_publish_without_a_condition(name, key):
+    [statement] = [
+        one
+        for one in TEMPLATES[name]["Resources"][key]["Properties"]["PolicyDocument"]["Statement"]
+        if one["Principal"] == {"Service": "events.amazonaws.com"}
+    ]
+    assert "Condition" not in statement
+
+
+RULES = of_type("AWS::Events::Rule")
+
+
+@pytest.mark.parametrize(("name", "key"), RULES)
+def test_a_rule_takes_no_free_text_from_an_event_of_aws(name, key):
+    properties = TEMPLATES[name]["Resources"][key]["Properties"]
+    taken = {path for target in properties["Targets"] for path in target["InputTransformer"]["InputPathsMap"].values()}
+    assert properties["EventPattern"]["source"] == ["mlkit"] or taken <= NAMES_IN_EVENTS
+
+
+@pytest.mark.parametrize(("name", "key"), RULES)
+def test_an_alarm_tells_people_that_a_rule_could_not_deliver(name, key):
+    alarms = [one["Properties"] for one in TEMPLATES[name]["Resources"].values() if one["Type"] == "AWS::CloudWatch::Alarm"]
+    [alarm] = [alarm for alarm in alarms if alarm["Dimensions"] == [{"Name": "RuleName", "Value": {"Ref": key}}]]
+    assert (alarm["Namespace"], alarm["MetricName"], alarm["AlarmActions"]) == (
+        "AWS/Events",
+        "FailedInvocations",
+        [{"Ref": "ApprovalTopic"}],
+    )
+
+
+def test_the_alarm_of_a_deployment_sees_only_the_new_fleet_and_in_time():
+    template = TEMPLATES["sagemaker_prediction_endpoint"]
+    alarm, bake = template["Resources"]["ServerErrors"]["Properties"], template["Parameters"]["BakeSeconds"]
+    dimensions = {item["Name"]: item["Value"] for item in alarm["Dimensions"]}
+    assert dimensions["EndpointConfigName"] == {"Fn::GetAtt": ["MlkitEndpointConfig", "EndpointConfigName"]}
+    # A metric is a minute old when CloudWatch has it, or two; then the alarm's period must end.
+    shortest = 2 * 60 + alarm["Period"] * alarm["EvaluationPeriods"]
+    allowed = [seconds for seconds in range(2000) if re.fullmatch(bake["AllowedPattern"], str(seconds))]
+    assert allowed == [0, *range(shortest, 1801)]
+    assert int(bake["Default"]) >= shortest
+
+
 def test_roles_that_run_notebooks_write_no_evidence():
     writers = {
         f"{name}.{key}"
@@ -148,7 +197,7 @@ def test_only_builds_that_run_notebooks_and_the_pipeline_write_artifacts():
 def test_a_bucket_is_encrypted_versioned_private_and_outlives_its_stack(name, key):
     resource = TEMPLATES[name]["Resources"][key]
     properties = resource["Properties"]
-    assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("Retain", "Retain")
+    assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == OUTLIVES
     assert properties["VersioningConfiguration"] == {"Status": "Enabled"}
     [rule] = properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
     assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] in ("aws:kms", "AES256")
@@ -166,7 +215,7 @@ def policy_of(name, bucket):
 @pytest.mark.parametrize(("name", "key"), of_type("AWS::S3::Bucket"))
 def test_a_bucket_is_reached_through_tls_only_for_as_long_as_it_stays(name, key):
     policy = policy_of(name, key)
-    assert (policy["DeletionPolicy"], policy["UpdateReplacePolicy"]) == ("Retain", "Retain")
+    assert (policy["DeletionPolicy"], policy["UpdateReplacePolicy"]) == OUTLIVES
     statement = policy["Properties"]["PolicyDocument"]["Statement"][0]
     assert (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", "s3:*")
     assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
@@ -194,7 +243,7 @@ def test_artifacts_are_still_there_after_the_longest_wait_for_an_approval():
 def test_a_key_rotates_and_outlives_its_stack(name, key):
     resource = TEMPLATES[name]["Resources"][key]
     assert resource["Properties"]["EnableKeyRotation"] is True
-    assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("Retain", "Retain")
+    assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == OUTLIVES
 
 
 @pytest.mark.parametrize(("name", "key"), of_type("AWS::Logs::LogGroup"))

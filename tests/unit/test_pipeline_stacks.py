@@ -66,9 +66,10 @@ def test_an_unknown_parameter_is_refused_with_the_nearest_name(name: str, near: 
         ("Tune", "maybe", "one of notebook, true, false."),
         ("MinMatchRate", "65%", "notebook, or a share above 0 and at most 1, such as 0.65."),
         ("Email", "somebody", "an e-mail address, because approvals and failures are sent to it."),
-        ("BakeSeconds", "1801", "a number from 0 to 1800."),
-        ("BakeSeconds", "-1", "a number from 0 to 1800."),
-        ("BakeSeconds", "long", "a number from 0 to 1800."),
+        ("BakeSeconds", "1801", "0, or a whole number from 180 to 1800, because an alarm sees SageMaker's metrics minutes late."),
+        ("BakeSeconds", "60", "0, or a whole number from 180 to 1800, because an alarm sees SageMaker's metrics minutes late."),
+        ("BakeSeconds", "long", "0, or a whole number from 180 to 1800, because an alarm sees SageMaker's metrics minutes late."),
+        ("ApprovalMinutes", "long", "a number from 5 to 86400."),
         ("EvidenceDays", "0", "a number from 1 to 3650."),
         ("Branch", "", "a text of 1 to any number of characters."),
     ],
@@ -186,5 +187,5 @@ def test_the_templates_allow_the_initials_that_the_names_allow(path: Path) -> No
 def test_the_pipeline_s_bake_time_is_the_endpoint_template_s() -> None:
     endpoint = load((ROOT / ENDPOINT_TEMPLATE).read_text())["Parameters"]["BakeSeconds"]
     pipeline = TEMPLATES[PIPELINE_TEMPLATE]["Parameters"]["BakeSeconds"]
-    for member in ("Type", "Default", "MinValue", "MaxValue"):
+    for member in ("Type", "Default", "AllowedPattern", "ConstraintDescription"):
         assert pipeline[member] == endpoint[member]
