@@ -10,10 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import xgboost
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn.datasets import dump_svmlight_file
 
 from localaws.sagemaker.algorithm_images import InvalidPayload, Predictor
-from localaws.xgboost import XGBoost, model
+from localaws.xgboost import XGBoost, model, ubjson
 
 CSV, LIBSVM, JSON, JSONLINES = "text/csv", "text/libsvm", "application/json", "application/jsonlines"
 DRAW = np.random.default_rng(11)
@@ -181,6 +183,10 @@ def _fill(folder: Path, content: str) -> None:
             {
                 "empty": b"",
                 "cut": whole[: len(whole) // 2],
+                "last byte missing": whole[:-1],
+                "one byte more": whole + b"}",
+                "a length beyond the end": b"{L\x00\x00\x00\x00\x7f\xff\xff\xff",
+                "only openings": b"{U\x01a" * 500,
                 "text": b"this is no model",
                 "brace": b"{",
                 "other JSON": b'{"a": 1}',
@@ -189,8 +195,35 @@ def _fill(folder: Path, content: str) -> None:
         )
 
 
-@pytest.mark.parametrize("content", ["nothing", "two files", "empty", "cut", "text", "brace", "other JSON", "pickle"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "nothing",
+        "two files",
+        "empty",
+        "cut",
+        "last byte missing",
+        "one byte more",
+        "a length beyond the end",
+        "only openings",
+        "text",
+        "brace",
+        "other JSON",
+        "pickle",
+    ],
+)
 def test_a_folder_without_one_whole_model_is_refused(tmp_path: Path, content: str) -> None:
     _fill(tmp_path, content)
     with pytest.raises(ValueError, match="model"):
         XGBoost().load(tmp_path)
+
+
+def test_a_model_cut_anywhere_is_refused_and_a_whole_one_is_not() -> None:
+    whole = bytes(BOOSTER.save_raw("ubj"))
+    assert ubjson.is_whole(whole)
+    assert not [at for at in range(len(whole)) if ubjson.is_whole(whole[:at])]
+
+
+@given(st.binary(max_size=60).map(lambda tail: b"{" + tail))
+def test_any_bytes_have_an_answer(content: bytes) -> None:
+    assert ubjson.is_whole(content) in (True, False)

@@ -5,6 +5,7 @@ from pathlib import Path
 import xgboost
 
 from localaws.kit.files import write_whole
+from localaws.xgboost import ubjson
 
 NAME = "xgboost-model"
 
@@ -28,6 +29,8 @@ def load(folder: Path) -> xgboost.Booster:
     # the library ends the process for an empty buffer, and detects the format by the first bytes
     if content[:1] != b"{":
         raise ValueError(f"Model at {files[0].name} cannot be loaded: it is neither UBJSON nor JSON of XGBoost (pickles are not loaded)")
+    if not (_is_json(content) or ubjson.is_whole(content)):
+        raise ValueError(f"Model at {files[0].name} cannot be loaded: its end is missing, or it is no UBJSON")
     booster = xgboost.Booster({"nthread": 1})
     try:
         booster.load_model(bytearray(content))
@@ -38,3 +41,8 @@ def load(folder: Path) -> xgboost.Booster:
     if n_features < 1:
         raise ValueError(f"Model at {files[0].name} cannot be loaded: it has no features")
     return booster
+
+
+def _is_json(content: bytes) -> bool:
+    """Whether the library reads it as JSON. An object of UBJSON begins with a type or a length where JSON has a quote or a space."""
+    return content[1:2] in (b'"', b"}", b" ", b"\n", b"\r", b"\t")
