@@ -3,17 +3,25 @@
 import os
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 from started import LocalAws, policy, start_local_aws
 from waiting import TEST_HANG_S
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from localaws import lifecycle
 from localaws.kit.service import Credentials
 
 _LONG = ("pipeline", "browser", "notebooks", "test_alone.py")
+# The files of tests/pipeline that share a whole run, by its fixture: every process that runs one of them makes the run anew.
+_TOGETHER = {
+    "first_run": ("test_pipeline.py", "test_failed_gate.py", "test_retried_stages.py", "test_unseen_errors.py"),
+    "walked": ("test_walk.py", "test_reused_runs.py"),
+}
 _OWN = ("AWS_", "SAGEMAKER_", "MLKIT_YOUR_INITIALS")
 
 # Nothing of a property test depends on the machine's speed, and in CI not on luck either; a failure prints what repeats it.
@@ -36,9 +44,25 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.timeout = TEST_HANG_S
 
 
+class _TogetherScheduling(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types
+    """One process runs a whole file, and the files that share a run."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        name = Path(nodeid.split("::")[0]).name
+        return next((run for run, files in _TOGETHER.items() if name in files), super()._split_scope(nodeid))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _TogetherScheduling:
+    return _TogetherScheduling(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Folders and files that take long begin first, lest one process waits for them alone at the end."""
-    items.sort(key=lambda item: not {item.path.name, item.path.parent.name} & set(_LONG))
+    together = [name for files in _TOGETHER.values() for name in files]
+    items.sort(key=lambda item: (item.path.name not in together, not {item.path.name, item.path.parent.name} & set(_LONG)))
+    for item in items:
+        for run in _TOGETHER.keys() & set(getattr(item, "fixturenames", ())):
+            assert item.path.name in _TOGETHER[run], f"{item.path.name} uses {run}: name it in conftest.py, so that it shares the run"
 
 
 @pytest.fixture(scope="session", autouse=True)

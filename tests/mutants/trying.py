@@ -5,6 +5,7 @@ The process imports the slow packages once; the tests of each mutant run in a fo
 
 import hashlib
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -19,6 +20,7 @@ from mutants.modules import MODULES, path_of
 from mutants.mutations import Mutant, mutants_of
 
 ROOT = Path(__file__).parents[2]
+_MEMORY = 6 << 30  # bytes of address space: a mutant that keeps what it reads fails here, and not with the machine
 _SLOW = ("pytest", "numpy", "pandas", "scipy.special", "scipy.stats", "numba", "boto3", "papermill", "duckdb", "sqlglot", "pyarrow.parquet")
 _PYTEST = ["-q", "-x", "-o", "addopts=", "--hypothesis-seed=0"]
 _PYTEST += [f"-pno:{plugin}" for plugin in ("randomly", "xdist", "nbval", "cacheprovider")]
@@ -103,6 +105,7 @@ def _run_tests(copy: Path, tests: list[str]) -> None:
     code = 3
     try:
         os.setsid()
+        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
         os.chdir(copy)
         output = os.open(copy.parent / "output", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(output, 1)
