@@ -11,6 +11,8 @@ project {
         param("env.EXECUTION_ROLE", "arn:aws:iam::123456789012:role/model-training")
         param("env.TUNE", "notebook")
         param("env.MIN_MATCH_RATE", "notebook")
+        param("env.TRAIN_INSTANCE_TYPE", "notebook")
+        param("env.ENDPOINT_INSTANCE_TYPE", "notebook")
         param("env.SAGEMAKER_VALIDATE_ROLE", "false")
         param("env.WHY", "started as build %teamcity.build.id% by %teamcity.build.triggeredBy%")
         param("env.EVIDENCE", "s3://abc-ml-id-lab/executed/%teamcity.build.id%")

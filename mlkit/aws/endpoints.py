@@ -33,8 +33,10 @@ def load_trained_model(project: Project) -> TrainedModel:
     return handoff.load(TrainedModel, project.handoff, "trained_model", made_by="notebooks/02_train.ipynb")
 
 
-def write_configurations(aws: Session, trained: TrainedModel, project: Project) -> list[str]:
+def write_configurations(aws: Session, trained: TrainedModel, project: Project, instance_type: str = "") -> list[str]:
     """Write CloudFormation/configuration_<environment>.json, a template configuration file per environment. Returns the paths.
+
+    Without `instance_type`, endpoints take the default of the endpoint's template.
 
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/continuous-delivery-codepipeline-cfn-artifacts.html
     """
@@ -48,6 +50,8 @@ def write_configurations(aws: Session, trained: TrainedModel, project: Project) 
             "ModelDataUrl": trained.model.s3_uri,
             "ExecutionRoleArn": trained.execution_role,
         }
+        if instance_type:
+            parameters["InstanceType"] = instance_type
         if environment in _WITHOUT_CALLERS:
             parameters["BakeSeconds"] = "0"
         path = project.configuration(environment)

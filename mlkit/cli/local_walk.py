@@ -66,7 +66,8 @@ def _plan(project: Project, names: LabNames, tune: str, evidence: str) -> "list[
     from mlkit.project.pipeline_steps import read_steps
 
     role = {"EXECUTION_ROLE": ""}  # the notebook then finds the role that the lake exports
-    variables = {"YOUR_INITIALS": names.initials, **role, "TUNE": tune, _ENVIRONMENT: "dev", "MIN_MATCH_RATE": "notebook"}
+    of_notebook = dict.fromkeys(("MIN_MATCH_RATE", "TRAIN_INSTANCE_TYPE", "ENDPOINT_INSTANCE_TYPE"), "notebook")
+    variables = {"YOUR_INITIALS": names.initials, **role, "TUNE": tune, _ENVIRONMENT: "dev", **of_notebook}
     keeping = Keeping(evidence=evidence, reuse=False)
     return plan_steps(project, list(read_steps(project.root)), Given(values={}, sources={}), keeping, {**os.environ, **variables})
 

@@ -351,12 +351,23 @@ def test_a_build_gets_every_variable_that_its_buildspec_reads():
         assert read <= given, action["Name"]
 
 
-def test_the_configuration_that_training_writes_is_the_endpoint_template_s(tmp_path):
+def written_configurations(folder: Path, instance_type: str = "") -> list[str]:
     model = SimpleNamespace(s3_uri="s3://b/model.tar.gz")
     trained: Any = SimpleNamespace(your_initials="ab", image_uri="i", model=model, execution_role="arn:aws:iam::123456789012:role/x")
-    (tmp_path / "CloudFormation").mkdir()
+    (folder / "CloudFormation").mkdir()
     aws: Any = SimpleNamespace(pipeline_execution_id="e")
-    paths = write_configurations(aws, trained, Project(root=tmp_path))
+    return write_configurations(aws, trained, Project(root=folder), instance_type)
+
+
+@pytest.mark.parametrize("instance_type", ["", "ml.m5.large"])
+def test_every_environment_s_endpoint_gets_the_instance_type_that_training_was_given(tmp_path, instance_type):
+    for path in written_configurations(tmp_path, instance_type):
+        written = json.loads((tmp_path / path).read_text())["Parameters"]
+        assert written.get("InstanceType", "") == instance_type
+
+
+def test_the_configuration_that_training_writes_is_the_endpoint_template_s(tmp_path):
+    paths = written_configurations(tmp_path)
     template = TEMPLATES["sagemaker_prediction_endpoint"]["Parameters"]
     needed = {key for key, parameter in template.items() if "Default" not in parameter}
     for path in paths:

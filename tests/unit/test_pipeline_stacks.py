@@ -65,6 +65,7 @@ def test_an_unknown_parameter_is_refused_with_the_nearest_name(name: str, near: 
     [
         ("Tune", "maybe", "one of notebook, true, false."),
         ("MinMatchRate", "65%", "notebook, or a share above 0 and at most 1, such as 0.65."),
+        ("EndpointInstanceType", "t2.medium", "notebook, or an instance type of SageMaker such as ml.m5.large."),
         ("Email", "somebody", "an e-mail address, because approvals and failures are sent to it."),
         ("BakeSeconds", "1801", "0, or a whole number from 180 to 1800, because an alarm sees SageMaker's metrics minutes late."),
         ("BakeSeconds", "60", "0, or a whole number from 180 to 1800, because an alarm sees SageMaker's metrics minutes late."),
