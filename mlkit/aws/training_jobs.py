@@ -11,6 +11,7 @@ from mlkit.aws.finished_jobs import find_training_job, find_tuning_job, in_name,
 from mlkit.aws.inputs import REGION, tell_input
 from mlkit.aws.job_results import Trained, job_row, trained_by, tuning_jobs
 from mlkit.aws.s3_objects import digest_object, read_verified, write_object
+from mlkit.aws.sdk_defaults import sdk_defaults
 from mlkit.aws.session import Session, aws_errors
 from mlkit.errors import TrainingJobFailed, UsageError
 from mlkit.naming import JOB_KEY_TAG, job_prefix
@@ -165,7 +166,10 @@ def _trainer(
     with aws_errors():
         return ModelTrainer(
             sagemaker_session=SdkSession(
-                boto_session=aws.boto_session, sagemaker_client=aws.client("sagemaker"), default_bucket=prepared.bucket
+                boto_session=aws.boto_session,
+                sagemaker_client=aws.client("sagemaker"),
+                default_bucket=prepared.bucket,
+                sagemaker_config=sdk_defaults(),
             ),
             training_image=image_uri(aws, hyperparameters.algorithm),
             role=role,

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from mlkit.aws.sdk_defaults import without_telemetry
 from mlkit.cli.console import out, plain
 from mlkit.cli.local_server import stand_for, start
 from mlkit.cli.project_lock import alone
@@ -111,7 +112,7 @@ def jupyter(context: typer.Context) -> None:
     program = shutil.which("jupyter-lab", path=os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", "")]))
     if program is None:
         raise UsageError("JupyterLab is not installed", cure="Install the extra: pip install 'sagemaker-mlkit[jupyter]', or `make setup`.")
-    os.environ.update(lifecycle.environment(project.local_home))
+    os.environ.update({**without_telemetry(), **lifecycle.environment(project.local_home)})
     private = ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate", "--LabApp.news_url="]
     opened = [f"--notebook-dir={project.root}", "--LabApp.default_url=/lab/tree/notebooks/01_prep.ipynb"]
     saved = ["--FileContentsManager.post_save_hook=mlkit.jupyter.save_hook.after_save"]

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlkit.aws.sdk_defaults import without_telemetry
 from mlkit.errors import MlkitError, RunnerFailed, UsageError
 from mlkit.evidence.activity_log import ActivityLog, Event
 from mlkit.evidence.layout import record_path
@@ -127,7 +128,7 @@ class _Run:
         from mlkit.runner import papermill_engine
 
         papermill_engine.register()
-        environment = {**os.environ, **self.options.environment, journal.ADDRESS: self.listener.address}
+        environment = {**without_telemetry(), **os.environ, **self.options.environment, journal.ADDRESS: self.listener.address}
         start: dict[str, Any] = {"env": environment}
         if self.options.cwd is not None:
             start["cwd"] = str(self.options.cwd)

@@ -10,7 +10,9 @@ from typing import Any
 import boto3
 import numpy as np
 import pytest
+import requests
 from finished_runs import FILES, make_project
+from sagemaker.core.telemetry import telemetry_logging
 from started import allow
 
 from mlkit.aws.finished_jobs import find_training_job, in_name, is_intact, job_key
@@ -234,3 +236,19 @@ def test_several_preparations_at_once_share_one_key(training):
         first, second = workers.map(lambda _: training.prepare(), range(2))
     assert first.train.s3_uri != second.train.s3_uri
     assert job_key("training", first, REQUEST) == job_key("training", second, REQUEST)
+
+
+@pytest.mark.parametrize("is_wanted", [False, True])
+def test_training_and_tuning_send_no_telemetry_unless_the_user_s_file_turns_it_on(training, monkeypatch, tmp_path, is_wanted):
+    """The SDK sends in threads of its own; here a thread would be too late to be seen."""
+    addresses: list[str] = []
+    monkeypatch.setattr(requests, "get", lambda url, **_: addresses.append(url))
+    monkeypatch.setattr(telemetry_logging, "_send_telemetry_request", telemetry_logging._send_telemetry_request_sync)
+    if is_wanted:
+        wanted = tmp_path / "config.yaml"
+        wanted.write_text('{SchemaVersion: "1.0", SageMaker: {PythonSDK: {Modules: {TelemetryOptOut: false}}}}')
+        monkeypatch.setenv("SAGEMAKER_USER_CONFIG_OVERRIDE", str(wanted))
+    training.train()
+    training.tune()
+    assert [url for url in addresses if "x-accountId" in url] == addresses
+    assert bool(addresses) == is_wanted
