@@ -22,7 +22,7 @@ from types_boto3_sts import STSClient
 
 
 class ClientOf(Protocol):
-    """`client("s3")` is a client of the service."""
+    """`client("s3")` is a client of the service, in the session's region unless another one follows."""
 
     @overload
     def __call__(self, service: Literal["athena"], /) -> AthenaClient: ...
@@ -59,4 +59,4 @@ class ClientOf(Protocol):
     @overload
     def __call__(self, service: Literal["sts"], /) -> STSClient: ...
     @overload
-    def __call__(self, service: str, /) -> Any: ...
+    def __call__(self, service: str, region: str | None = None, /) -> Any: ...

@@ -60,10 +60,10 @@ class Session:
         """Seconds between two looks at a long operation: `on_aws_s`, as AWS limits the rate of calls; 0.5 if AWS_ENDPOINT_URL is set."""
         return min(on_aws_s, 0.5) if os.environ.get("AWS_ENDPOINT_URL") else on_aws_s
 
-    def _client(self, service: str) -> Any:
+    def _client(self, service: str, region: str | None = None) -> Any:
         with aws_errors():
             client: Any = self.boto_session.client
-            return client(service, region_name=self.region, config=self._config)
+            return client(service, region_name=region or self.region, config=self._config)
 
 
 @contextmanager

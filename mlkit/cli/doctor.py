@@ -90,15 +90,17 @@ def _groups(project: Project, names: LabNames, an_account: bool, environment: Ex
 
 
 def _aws_groups(account: "Account") -> Iterator["Group"]:
-    from mlkit.doctor import credential_checks, lake_checks, pipeline_checks, role_checks, sagemaker_checks
+    from mlkit.doctor import credential_checks, lake_checks, pipeline_checks, policy_checks, quota_checks, role_checks, sagemaker_checks
     from mlkit.doctor.checking import Group
 
     modules = {
         "Credentials": credential_checks,
         "Data lake": lake_checks,
         "Roles": role_checks,
+        "Quotas": quota_checks,
         "SageMaker": sagemaker_checks,
         "Pipeline": pipeline_checks,
+        "Policies": policy_checks,
     }
     for title, module in modules.items():
         yield Group(title=title, subject=account, checks=module.CHECKS)

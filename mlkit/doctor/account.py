@@ -1,6 +1,6 @@
 """What several checks of one AWS need, fetched once: caller, stacks, table, execution role."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -10,8 +10,9 @@ from mlkit.aws.session import Session, aws_errors
 from mlkit.aws.stacks import deploy_command
 from mlkit.doctor.read_only_session import ReadingSession
 from mlkit.errors import AccessDenied, NotFound
-from mlkit.naming import DATALAKE_TEMPLATE, LabNames
+from mlkit.naming import BUILDS_TEMPLATE, DATALAKE_TEMPLATE, ENDPOINT_TEMPLATE, LabNames
 from mlkit.parameters import read_parameters
+from mlkit.project.yaml_lines import load
 from mlkit.settings import Project
 
 if TYPE_CHECKING:
@@ -22,6 +23,14 @@ if TYPE_CHECKING:
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quota:
+    """A quota's value for the account, and the code that a request for more names."""
+
+    value: float
+    code: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +89,19 @@ class Account:
         return {name: self._stack(name) for name in self.names.pipeline_stacks.values()}
 
     @cached_property
+    def production_stack(self) -> "StackTypeDef | None":
+        """The stack of production's endpoint, which the pipeline deploys."""
+        return self._stack(self.names.endpoint_stack("production"))
+
+    def stack_resources(self) -> Iterator[tuple[str, str, str]]:
+        """Type, name in the template and id of each resource of the lake's and the pipeline's stacks."""
+        stacks = (self.lake_stack, *self.pipeline_stacks.values())
+        for stack in filter(None, stacks):
+            pages = self.aws.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack["StackName"])
+            for item in (one for page in pages for one in page["StackResourceSummaries"]):
+                yield item["ResourceType"], item["LogicalResourceId"], item.get("PhysicalResourceId", "")
+
+    @cached_property
     def table(self) -> "TableTypeDef":
         """The Glue table that 01_prep reads."""
         with aws_errors():
@@ -95,6 +117,46 @@ class Account:
         from mlkit.aws.data_lake import find_execution_role
 
         return find_execution_role(self.aws, self.names.initials, str(self.parameter("02_train", "execution_role")))
+
+    def quotas(self, service: str) -> Mapping[str, Quota]:
+        """The service's quotas by name. Each service is asked once, because a long list takes many pages."""
+        if service not in self._quotas:
+            pages = self.aws.client("service-quotas").get_paginator("list_service_quotas").paginate(ServiceCode=service)
+            items = [item for page in pages for item in page["Quotas"]]
+            self._quotas[service] = {item["QuotaName"]: Quota(value=item["Value"], code=item.get("QuotaCode", "")) for item in items}
+        return self._quotas[service]
+
+    @cached_property
+    def _quotas(self) -> dict[str, Mapping[str, Quota]]:
+        return {}
+
+    @cached_property
+    def price_list_region(self) -> str:
+        """The region that answers for AWS's price list; empty where the partition has none."""
+        session = self.aws.boto_session
+        regions = session.get_available_regions("pricing", partition_name=session.get_partition_for_region(self.aws.region))
+        return "us-east-1" if "us-east-1" in regions else next(iter(regions), "")
+
+    @property
+    def train_instance_type(self) -> str:
+        """The instance type of training jobs: the builds' stack's, unless it leaves the choice to 02_train."""
+        return self._of_builds("TrainInstanceType") or str(self.parameter("02_train", "instance_type"))
+
+    @property
+    def endpoint_instance_type(self) -> str:
+        """The instance type of endpoints: the builds' stack's, that of 02_train, or the default of the endpoint's template."""
+        own = self._of_builds("EndpointInstanceType") or str(self.parameters("02_train").get("endpoint_instance_type", ""))
+        return own or str(load((self.project.root / ENDPOINT_TEMPLATE).read_text())["Parameters"]["InstanceType"]["Default"])
+
+    def _of_builds(self, parameter: str) -> str:
+        """The value in the builds' stack; empty without one, and if the stack leaves the choice to the notebook."""
+        try:
+            stack = self.pipeline_stacks[self.names.pipeline_stacks[BUILDS_TEMPLATE]]
+        except AccessDenied:
+            return ""
+        found = stack.get("Parameters", []) if stack else []
+        given = {item["ParameterKey"]: item.get("ParameterValue", "") for item in found}
+        return given.get(parameter, "").removeprefix("notebook")
 
     def parameters(self, notebook: str) -> dict[str, Any]:
         """The notebook's parameters with their defaults, which a run without -p takes."""

@@ -20,6 +20,7 @@ _SKEW_REFUSED = timedelta(minutes=5)  # AWS refuses signatures that are older, o
 _SKEW_SEEN = timedelta(seconds=30)
 _SHORT = timedelta(minutes=15)
 _SIGN_IN = "Sign in: `aws sso login`, `aws configure`, or AWS_PROFILE with the name of a profile."
+_NEEDED = {"sagemaker": "SageMaker", "codepipeline": "CodePipeline"}
 _DATE = re.compile(r"\w{3}, \d{2} \w{3} \d{4} \d{2}:\d{2}:\d{2} GMT")
 
 
@@ -52,11 +53,26 @@ def region(account: Account) -> Finding:
     name = account.aws.region
     boto_session: boto3.Session = account.aws.boto_session
     partition = boto_session.get_partition_for_region(name)
-    if name in boto_session.get_available_regions("sagemaker", partition_name=partition):
-        return ok(f"{name}, which has SageMaker")
-    return warn(
-        f"{name}: this boto3 has no SageMaker endpoint there", "Correct the region, for example `export AWS_DEFAULT_REGION=us-east-1`."
-    )
+    missing = [
+        title for service, title in _NEEDED.items() if name not in boto_session.get_available_regions(service, partition_name=partition)
+    ]
+    if not missing:
+        return ok(f"{name}, which has {' and '.join(_NEEDED.values())}")
+    told = f"{name}: this boto3 has no endpoint of {' and '.join(missing)} there"
+    return warn(told, "Correct the region, for example `export AWS_DEFAULT_REGION=us-east-1`.")
+
+
+def enabled(account: Account) -> Finding:
+    """Whether the account has enabled the region. In one that it has not, AWS calls good credentials invalid."""
+    name = account.aws.region
+    if account.aws.boto_session.get_partition_for_region(name) != "aws":
+        return ok("this partition has no regions to enable")
+    status = account.aws.client("account").get_region_opt_status(RegionName=name)["RegionOptStatus"]
+    if status.startswith("ENABLED"):
+        return ok(f"{name} is {status.replace('_', ' ').lower()}")
+    if status == "ENABLING":
+        return warn(f"{name} is being enabled", "Wait: this takes minutes to hours.")
+    return fail(f"{name} is {status.lower()}", f"`aws account enable-region --region-name {name}`, then wait: minutes to hours.")
 
 
 def keys(account: Account) -> Finding:
@@ -115,5 +131,6 @@ CHECKS = (
     Check(name="endpoint", run=endpoint, needs=("region",)),
     Check(name="credentials", run=keys, needs=("region",)),
     Check(name="clock", run=clock, needs=("credentials",)),
+    Check(name="region enabled", run=enabled, needs=("clock",), optional=True),
     Check(name="identity", run=identity, needs=("clock",)),
 )

@@ -1,6 +1,7 @@
 """Checks of the data lake: its bucket, stack, database, table, the first rows, the workgroup."""
 
 import csv
+import json
 import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -75,6 +76,34 @@ def database(account: Account) -> Finding:
             return skipped("comes with the lake")
         raise
     return ok(account.names.database)
+
+
+def lake_formation(account: Account) -> Finding:
+    """Whether IAM alone decides about new databases and tables, as AWS sets it up. Otherwise our roles need grants of Lake Formation."""
+    settings = account.aws.client("lakeformation").get_data_lake_settings()["DataLakeSettings"]
+    missing = [
+        kind
+        for kind in ("Database", "Table")
+        if not any(
+            item.get("Principal", {}).get("DataLakePrincipalIdentifier") == "IAM_ALLOWED_PRINCIPALS"
+            for item in settings.get(f"Create{kind}DefaultPermissions", [])
+        )
+    ]
+    if not missing:
+        return ok("IAM alone decides about new databases and tables")
+    what = " and ".join(f"{kind.lower()}s" for kind in missing)
+    return warn(
+        f"this account gives new {what} to Lake Formation, so that queries fail for roles that only IAM allows",
+        f"After the lake is deployed, as a Lake Formation administrator: `{_grant(account, 'Database')}` and `{_grant(account, 'Table')}`",
+    )
+
+
+def _grant(account: Account, kind: str) -> str:
+    database, name = account.names.database, account.table_name
+    resource = {"Database": {"Name": database}} if kind == "Database" else {"DatabaseName": database, "Name": name}
+    shown = json.dumps(resource if kind == "Database" else {"Table": resource}, separators=(",", ":"))
+    principal = "DataLakePrincipalIdentifier=IAM_ALLOWED_PRINCIPALS"
+    return f"aws lakeformation grant-permissions --principal {principal} --permissions ALL --resource '{shown}'"
 
 
 def table(account: Account) -> Finding:
@@ -169,6 +198,7 @@ CHECKS = (
     Check(name="initials", run=initials),
     Check(name="bucket", run=bucket, needs=("identity",)),
     Check(name="lake stack", run=stack, needs=("identity", "bucket"), optional=True),
+    Check(name="lake formation", run=lake_formation, needs=("identity", "project"), optional=True),
     Check(name="database", run=database, needs=("identity", "project")),
     Check(name="table", run=table, needs=("database",)),
     Check(name="rows", run=rows, needs=("table",)),

@@ -11,7 +11,7 @@ _TOPIC = "ApprovalTopic"  # the template's logical id
 def stack(account: Account) -> Finding:
     """The pipeline's stack and those that it imports from: the first failed one, otherwise the first with a warning."""
     stacks, pipeline = account.pipeline_stacks, account.names.pipeline_stack
-    judged = [judge_stack(found) for found in stacks.values() if found]
+    judged = [judge_stack(found, leave=account.deploy_pipeline) for found in stacks.values() if found]
     if failed := [finding for finding in judged if finding.outcome is CheckStatus.FAIL]:
         return failed[0]
     if stacks[pipeline] is None:
@@ -21,6 +21,15 @@ def stack(account: Account) -> Finding:
     if missing := [name for name, found in stacks.items() if not found]:
         return warn(f"no stack {missing[0]}: an earlier mlkit deployed the pipeline", account.deploy_pipeline)
     return ok(f"{pipeline} and the {len(stacks) - 1} stacks that it imports from are complete")
+
+
+def production(account: Account) -> Finding:
+    """Whether the pipeline can deploy production: its action never replaces a stack whose creation failed, as QA's does."""
+    if account.production_stack is None:
+        return ok("no stack yet; the pipeline creates it after its first approval")
+    undeploy = f"mlkit undeploy production --your-initials {account.names.initials} --bypass-pipeline production"
+    again = "then retry the pipeline's stage Production"
+    return judge_stack(account.production_stack, leave=f'`{undeploy} --reason "its creation failed"`, {again}')
 
 
 def connection(account: Account) -> Finding:
@@ -66,6 +75,7 @@ def _parameters(account: Account) -> dict[str, str]:
 
 CHECKS = (
     Check(name="pipeline stack", run=stack, needs=("identity",), optional=True),
+    Check(name="production", run=production, needs=("pipeline stack",), optional=True),
     Check(name="connection", run=connection, needs=("pipeline stack",), optional=True),
     Check(name="subscription", run=subscription, needs=("pipeline stack",), optional=True),
 )

@@ -9,6 +9,8 @@ from botocore.model import OperationModel
 from mlkit.aws.session import Session
 
 _LOOKS = ("Get", "List", "Describe", "Head", "Simulate")
+# Access Analyzer reads a policy that it is sent.
+_LOOKS_TOO = {("accessanalyzer", "ValidatePolicy")}
 # With these operations boto3 turns a profile into credentials. They change nothing in the account.
 _SIGNS_IN = {
     ("sts", "AssumeRole"),
@@ -26,7 +28,7 @@ class WouldChange(RuntimeError):
 
 
 class ReadingSession(Session):
-    """A read-only Session: its clients allow operations named Get*, List*, Describe*, Head*, Simulate*."""
+    """A read-only Session: its clients allow operations named Get*, List*, Describe*, Head*, Simulate*, and ValidatePolicy."""
 
     def __init__(self, boto_session: boto3.Session | None = None) -> None:
         super().__init__(boto_session, config=_QUICK)
@@ -36,5 +38,5 @@ class ReadingSession(Session):
 def _check_looks_only(model: OperationModel, **_: Any) -> None:
     """Raises WouldChange for another operation. botocore calls it just before it sends a request."""
     service = model.service_model.service_name
-    if not model.name.startswith(_LOOKS) and (service, model.name) not in _SIGNS_IN:
+    if not model.name.startswith(_LOOKS) and (service, model.name) not in _SIGNS_IN | _LOOKS_TOO:
         raise WouldChange(f"doctor is read-only; {service}:{model.name} was not sent")

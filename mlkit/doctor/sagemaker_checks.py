@@ -1,13 +1,11 @@
-"""Checks of SageMaker: the algorithm's image, quotas, and endpoints that cost money."""
+"""Checks of SageMaker: the algorithm's image, and endpoints that cost money."""
 
 from mlkit.doctor.account import Account
 from mlkit.doctor.checking import Check
-from mlkit.doctor.findings import Finding, fail, ok, skipped, warn
+from mlkit.doctor.findings import Finding, fail, ok, warn
 from mlkit.errors import NotFound
-from mlkit.naming import ENDPOINT_TEMPLATE, PIPELINE_ENVIRONMENTS
-from mlkit.project.yaml_lines import load
+from mlkit.naming import PIPELINE_ENVIRONMENTS
 
-_ENDPOINTS = 3  # qa and production in the pipeline, dev beside them
 _TOLD = 3
 
 
@@ -21,21 +19,6 @@ def image(account: Account) -> Finding:
     except ValueError as error:
         return fail(str(error), "Choose a region that has the algorithm, for example `export AWS_DEFAULT_REGION=us-east-1`.", NotFound)
     return ok(f"{name} from {registry}")
-
-
-def training_quota(account: Account) -> Finding:
-    instance, jobs = account.parameter("02_train", "instance_type"), account.parameter("02_train", "max_parallel_jobs")
-    return _quota(account, f"{instance} for training job usage", jobs, f"tuning starts {jobs} at once: lower max_parallel_jobs")
-
-
-def endpoint_quota(account: Account) -> Finding:
-    instance = endpoint_instance_type((account.project.root / ENDPOINT_TEMPLATE).read_text())
-    return _quota(
-        account,
-        f"{instance} for endpoint usage",
-        _ENDPOINTS,
-        "dev, qa and production may run together: undeploy those that you do not need",
-    )
 
 
 def endpoints(account: Account) -> Finding:
@@ -58,29 +41,7 @@ def endpoints(account: Account) -> Finding:
     return ok(f"{told}: each costs while it runs")
 
 
-def endpoint_instance_type(template: str) -> str:
-    """The default instance type of the endpoint's template."""
-    return str(load(template)["Parameters"]["InstanceType"]["Default"])
-
-
-def _quota(account: Account, name: str, wanted: int, when_lower: str) -> Finding:
-    """The quota of this name. A quota of 0 is a failure, less than `wanted` a warning."""
-    pages = account.aws.client("service-quotas").get_paginator("list_service_quotas").paginate(ServiceCode="sagemaker")
-    values = {item["QuotaName"]: item["Value"] for page in pages for item in page["Quotas"]}
-    if name not in values:
-        return skipped(f"Service Quotas lists no {name}", "Look in the console: Service Quotas, Amazon SageMaker.")
-    told = f"{name}: {values[name]:.0f}"
-    ask = f"Service Quotas console, Amazon SageMaker, {name}: Request increase"
-    if values[name] < 1:
-        return fail(told, f"{ask}.")
-    if values[name] < wanted:
-        return warn(f"{told}; {when_lower}", f"{ask} to {wanted}.")
-    return ok(told)
-
-
 CHECKS = (
-    Check(name="training quota", run=training_quota, needs=("identity",), optional=True),
-    Check(name="endpoint quota", run=endpoint_quota, needs=("identity",), optional=True),
     Check(name="endpoints", run=endpoints, needs=("identity",), optional=True),
     Check(name="image", run=image, needs=("region", "project")),
 )

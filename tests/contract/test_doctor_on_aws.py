@@ -4,6 +4,7 @@ What the local AWS does not offer - quotas, simulation, what waits for a person 
 """
 
 import functools
+import io
 import json
 import os
 import re
@@ -18,6 +19,8 @@ from typing import Any
 import boto3
 import botocore.session
 import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 from botocore.stub import Stubber
 from started import LocalAws
 from waiting import HANG_S
@@ -28,12 +31,13 @@ from mlkit.aws.pipeline_stacks import plan
 from mlkit.aws.session import Session
 from mlkit.aws.stacks import deploy_stack
 from mlkit.cli import local_checks
-from mlkit.doctor import credential_checks, lake_checks, pipeline_checks, role_checks, sagemaker_checks
+from mlkit.doctor import credential_checks, lake_checks, pipeline_checks, policy_checks, quota_checks, role_checks, sagemaker_checks
 from mlkit.doctor.account import Account
 from mlkit.doctor.checking import Check, Group, examine, exit_code
 from mlkit.doctor.findings import CheckStatus, Finding
 from mlkit.doctor.read_only_session import ReadingSession, WouldChange
-from mlkit.naming import DATALAKE_TEMPLATE, LabNames
+from mlkit.naming import DATALAKE_TEMPLATE, PIPELINE_TEMPLATES, LabNames
+from mlkit.project.yaml_lines import load
 from mlkit.settings import Project
 
 ROOT = Path(__file__).parents[2]
@@ -47,10 +51,19 @@ ASKING = (
     *credential_checks.CHECKS,
     *lake_checks.CHECKS,
     *role_checks.CHECKS,
+    *quota_checks.CHECKS,
     *(c for c in sagemaker_checks.CHECKS if c.name != "image"),
     *pipeline_checks.CHECKS,
+    *policy_checks.CHECKS,
 )
-NOT_OFFERED = {"you may train", "role may work", "training quota", "endpoint quota"}
+NOT_OFFERED = {
+    *("you may train", "role may work", "region enabled", "lake formation", "role policies", "other policies"),
+    *(check.name for check in quota_checks.CHECKS),
+}
+
+
+# Of the documented rights, those to services that the local AWS does not offer, and one that is asked for after such a service.
+OF_AWS_ALONE = ("codestar-", "servicequotas", "access-analyzer", "account:", "lakeformation:", "pricing:", "codebuild:ListBuilds")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -207,17 +220,21 @@ def test_all_that_the_checks_send_is_a_look(deployed: str) -> None:
     aws.boto_session.events.register("before-call", lambda model, **_: sent.add(f"{model.service_model.service_name}:{model.name}"))
     findings(account(make_session=lambda: aws))
     assert sent == {
-        "athena:GetWorkGroup", "cloudformation:DescribeStackResource", "cloudformation:DescribeStacks", "cloudformation:ListExports",
-        "codeconnections:GetConnection", "glue:GetDatabase", "glue:GetTable", "iam:GetRole", "iam:SimulatePrincipalPolicy",
-        "s3:GetObject", "s3:HeadBucket", "s3:ListObjectsV2", "sagemaker:ListEndpoints", "service-quotas:ListServiceQuotas",
-        "sns:ListSubscriptionsByTopic", "sts:GetCallerIdentity",
+        "accessanalyzer:ValidatePolicy", "account:GetRegionOptStatus", "athena:GetWorkGroup", "cloudformation:DescribeStackResource",
+        "cloudformation:DescribeStacks", "cloudformation:ListExports", "cloudformation:ListStackResources",
+        "codeconnections:GetConnection", "glue:GetDatabase", "glue:GetTable", "iam:GetRole", "iam:GetRolePolicy",
+        "iam:ListRolePolicies", "iam:SimulatePrincipalPolicy", "lakeformation:GetDataLakeSettings", "pricing:GetProducts",
+        "s3:GetBucketPolicy", "s3:GetObject", "s3:HeadBucket", "s3:ListObjectsV2", "sagemaker:ListEndpoints",
+        "service-quotas:ListServiceQuotas", "sns:ListSubscriptionsByTopic", "sts:GetCallerIdentity",
     }  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def everything(deployed: str) -> dict[str, CheckStatus]:
-    """What somebody with all rights is told."""
-    return outcomes(findings(account()))
+    """What somebody with all rights is told, where Access Analyzer answers."""
+    subject = account()
+    Validated(subject)
+    return outcomes(findings(subject))
 
 
 def documented() -> list[dict[str, Any]]:
@@ -240,18 +257,22 @@ def with_rights(local_aws: LocalAws, role: str) -> Account:
 
 
 def test_the_documented_rights_suffice(everything: dict[str, CheckStatus], local_aws: LocalAws, make_role: Callable[..., str]) -> None:
-    assert outcomes(findings(with_rights(local_aws, make_role(*documented())))) == everything
+    subject = with_rights(local_aws, make_role(*documented()))
+    Validated(subject)
+    assert outcomes(findings(subject)) == everything
 
 
 @pytest.mark.parametrize(
     "action",
-    [action for statement in documented() for action in statement["Action"] if not action.startswith(("codestar-", "servicequotas"))],
+    [action for statement in documented() for action in statement["Action"] if not action.startswith(OF_AWS_ALONE)],
 )
 def test_one_right_less_changes_what_needs_it_and_nothing_breaks(
     everything: dict[str, CheckStatus], local_aws: LocalAws, make_role: Callable[..., str], action: str
 ) -> None:
     fewer = [{**statement, "Action": [name for name in statement["Action"] if name != action]} for statement in documented()]
-    found = findings(with_rights(local_aws, make_role(*fewer)))
+    subject = with_rights(local_aws, make_role(*fewer))
+    Validated(subject)
+    found = findings(subject)
     assert not [finding for finding in found.values() if "check itself failed" in finding.detail]
     if action != "iam:SimulatePrincipalPolicy":  # the local AWS refuses it to everybody
         assert outcomes(found) != everything
@@ -303,7 +324,8 @@ def answered(check: str, *answers: tuple[str, str, dict[str, Any]], errors_: Seq
     _ = subject.caller, subject.lake_stack, subject.pipeline_stacks, subject.execution_role  # asked for before anything is answered for AWS
     stubs: dict[str, Stubber] = {}
     for service in dict.fromkeys([*(item[0] for item in answers), *(item[0] for item in errors_)]):
-        stubs[service] = Stubber(subject.aws.client(service))
+        region = (subject.price_list_region,) if service == "pricing" else ()
+        stubs[service] = Stubber(subject.aws.client(service, *region))
     for service, operation, answer in answers:
         stubs[service].add_response(operation, answer)
     for service, operation, code, status in errors_:
@@ -316,8 +338,180 @@ def answered(check: str, *answers: tuple[str, str, dict[str, Any]], errors_: Seq
     return found
 
 
-def quotas(name: str, value: float) -> tuple[str, str, dict[str, Any]]:
-    return "service-quotas", "list_service_quotas", {"Quotas": [{"QuotaName": "another", "Value": 9}, {"QuotaName": name, "Value": value}]}
+def quotas(name: str, value: float, *more: tuple[str, float]) -> tuple[str, str, dict[str, Any]]:
+    listed = [
+        {"QuotaName": "another", "Value": 9},
+        *({"QuotaName": one, "Value": of, "QuotaCode": "L-1"} for one, of in ((name, value), *more)),
+    ]
+    return "service-quotas", "list_service_quotas", {"Quotas": listed}
+
+
+BUILDS = ("Concurrently running builds for Linux/Small environment", "Concurrently running builds for Linux/Medium environment")
+
+
+@pytest.mark.parametrize("none_of", BUILDS)
+def test_an_account_that_may_run_no_build_is_told_the_message_that_builds_would_end_with(deployed: str, none_of: str) -> None:
+    values = [0 if name == none_of else 1 for name in BUILDS]
+    found = answered("build quota", quotas(BUILDS[0], values[0], (BUILDS[1], values[1])))
+    assert (found.outcome, found.exit_code) == (CheckStatus.FAIL, errors.QuotaExceeded.exit_code)
+    assert found.detail == f'{none_of}: 0: every build would end with "Cannot have more than 0 builds in queue for the account"'
+    assert (
+        "aws service-quotas request-service-quota-increase --service-code codebuild --quota-code L-1 --desired-value 1" in found.next_step
+    )
+    assert "AWS Support" in found.next_step
+
+
+def test_a_quota_of_builds_that_is_not_listed_is_told(deployed: str) -> None:
+    found = answered("build quota", quotas(BUILDS[0], 60))
+    assert (found.outcome, found.detail) == (CheckStatus.SKIPPED, f"Service Quotas lists no {BUILDS[1]}")
+
+
+@pytest.mark.parametrize(("builds", "outcome"), [([], CheckStatus.WARN), (["a:1"], CheckStatus.OK)])
+def test_a_quota_of_builds_is_no_proof_before_the_first_build(deployed: str, builds: list[str], outcome: CheckStatus) -> None:
+    """Public reports: a new account is held at 0 although Service Quotas shows 10."""
+    found = answered("build quota", quotas(BUILDS[0], 10, (BUILDS[1], 10)), ("codebuild", "list_builds", {"ids": builds} if builds else {}))
+    assert found.outcome is outcome
+    assert ("Cannot have more than 0 builds in queue" in found.detail) == (not builds)
+
+
+def priced(*products: tuple[str, str]) -> tuple[str, str, dict[str, Any]]:
+    listed = [json.dumps({"product": {"attributes": {"instanceName": name, "component": use}}}) for name, use in products]
+    return "pricing", "get_products", {"FormatVersion": "aws_v1", "PriceList": listed}
+
+
+def test_instance_types_that_the_region_s_price_list_has_are_offered(deployed: str) -> None:
+    found = answered(
+        "instance types", priced(("ml.t2.medium", "Hosting"), ("ml.t2.medium", "Notebook")), priced(("ml.c5.xlarge", "Training"))
+    )
+    assert (found.outcome, found.detail) == (CheckStatus.OK, "us-east-1 offers ml.t2.medium for hosting and ml.c5.xlarge for training")
+
+
+def test_an_instance_type_that_the_region_lacks_names_the_pipeline_s_parameter(deployed: str) -> None:
+    notebook, training, anything = (
+        priced(("ml.t2.medium", "Notebook")),
+        priced(("ml.c5.xlarge", "Training")),
+        priced(("ml.m5.large", "Hosting")),
+    )
+    found = answered("instance types", notebook, training, anything)
+    assert (found.outcome, found.exit_code) == (CheckStatus.FAIL, errors.DeploymentFailed.exit_code)
+    assert found.detail == "us-east-1 does not offer ml.t2.medium for hosting"
+    assert "`mlkit pipeline deploy EndpointInstanceType=ml.m5.large`" in found.next_step
+
+
+def test_a_region_without_prices_is_no_answer(deployed: str) -> None:
+    assert answered("instance types", priced(), priced(), priced()).outcome is CheckStatus.SKIPPED
+
+
+def region_status(status: str) -> tuple[str, str, dict[str, Any]]:
+    return "account", "get_region_opt_status", {"RegionName": "us-east-1", "RegionOptStatus": status}
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome"),
+    [("ENABLED_BY_DEFAULT", CheckStatus.OK), ("ENABLED", CheckStatus.OK), ("ENABLING", CheckStatus.WARN), ("DISABLED", CheckStatus.FAIL)],
+)
+def test_a_region_that_the_account_has_not_enabled_is_told(deployed: str, status: str, outcome: CheckStatus) -> None:
+    found = answered("region enabled", region_status(status))
+    assert found.outcome is outcome
+    assert ("aws account enable-region" in found.next_step) == (outcome is CheckStatus.FAIL)
+
+
+def lake_settings(*kinds: str) -> tuple[str, str, dict[str, Any]]:
+    everybody = [{"Principal": {"DataLakePrincipalIdentifier": "IAM_ALLOWED_PRINCIPALS"}, "Permissions": ["ALL"]}]
+    defaults = {f"Create{kind}DefaultPermissions": everybody if kind in kinds else [] for kind in ("Database", "Table")}
+    return "lakeformation", "get_data_lake_settings", {"DataLakeSettings": defaults}
+
+
+def test_an_account_that_gives_new_tables_to_lake_formation_is_told_the_grants(deployed: str) -> None:
+    assert answered("lake formation", lake_settings("Database", "Table")).outcome is CheckStatus.OK
+    found = answered("lake formation", lake_settings("Database"))
+    assert found.outcome is CheckStatus.WARN
+    assert "gives new tables to Lake Formation" in found.detail
+    granted = re.findall(r"--resource '(.*?)'", found.next_step)
+    assert [json.loads(resource) for resource in granted] == [
+        {"Database": {"Name": NAMES.database}},
+        {"Table": {"DatabaseName": NAMES.database, "Name": "u_data"}},
+    ]
+
+
+class Validated:
+    """Access Analyzer, answering for our deployed policies: nothing, but for those whose name has an answer."""
+
+    def __init__(self, subject: Account, **answers: str) -> None:
+        self.answers, self.asked = answers, list[dict[str, str]]()
+        client = subject.aws.client("accessanalyzer")
+        client.meta.events.register(
+            "before-parameter-build.accessanalyzer.ValidatePolicy", lambda params, **_: self.asked.append(dict(params))
+        )
+        client.meta.events.register("before-send.accessanalyzer.ValidatePolicy", self._answer)
+
+    def _answer(self, **_: Any) -> Any:
+        sid, kind = next(((sid, kind) for sid, kind in self.answers.items() if sid in self.asked[-1]["policyDocument"]), ("", ""))
+        details = {"findingDetails": f"about {sid}", "issueCode": "CODE", "learnMoreLink": "https://docs.aws.amazon.com/x", "locations": []}
+        body = json.dumps({"findings": [{"findingType": kind, **details}] if kind else []}).encode()
+        return AWSResponse("https://access-analyzer", 200, HTTPHeaders.from_dict({"content-type": "application/json"}), RawBody(body))
+
+
+class RawBody(io.BytesIO):
+    def stream(self, **_: Any) -> Iterator[bytes]:
+        yield self.getvalue()
+
+
+def test_every_deployed_policy_of_our_roles_is_validated(deployed: str) -> None:
+    subject = account()
+    validated = Validated(subject)
+    found = alone("role policies", subject)
+    assert (found.outcome, found.detail) == (CheckStatus.OK, f"{len(validated.asked)} policies: Access Analyzer finds nothing")
+    declared = [one for path in (DATALAKE_TEMPLATE, *PIPELINE_TEMPLATES) for one in load((ROOT / path).read_text())["Resources"].values()]
+    made = [one for one in declared if "Condition" not in one]
+    roles = [one for one in made if one["Type"] == "AWS::IAM::Role"]
+    managed = [one for one in made if one["Type"] == "AWS::IAM::ManagedPolicy"]
+    identity = [one for one in validated.asked if one["policyType"] == "IDENTITY_POLICY"]
+    trusts = [one for one in validated.asked if one.get("validatePolicyResourceType") == "AWS::IAM::AssumeRolePolicyDocument"]
+    assert len(identity) == sum(len(one["Properties"].get("Policies", [])) for one in roles) + len(managed)
+    assert len(trusts) == len(roles)
+    assert all(json.loads(one["policyDocument"])["Statement"] for one in validated.asked)
+
+
+def test_the_policies_of_buckets_key_and_topic_are_validated(deployed: str) -> None:
+    subject = account()
+    validated = Validated(subject)
+    assert alone("other policies", subject).outcome is CheckStatus.OK
+    assert {one["policyType"] for one in validated.asked} == {"RESOURCE_POLICY"}
+    assert len([one for one in validated.asked if one.get("validatePolicyResourceType") == "AWS::S3::Bucket"]) == 4
+    assert [one for one in validated.asked if "kms:*" in one["policyDocument"]]
+    assert [one for one in validated.asked if "EventsTellOfFailures" in one["policyDocument"]]
+
+
+@pytest.mark.parametrize(
+    ("kind", "outcome", "told"),
+    [
+        ("ERROR", CheckStatus.FAIL, "1 error, 1 suggestion. error in PipelineRole: about DeploysEndpoints; suggestion in SweeperRole"),
+        ("SECURITY_WARNING", CheckStatus.WARN, "1 security warning, 1 suggestion. security warning in PipelineRole"),
+        ("WARNING", CheckStatus.WARN, "1 warning, 1 suggestion. warning in PipelineRole"),
+        ("SUGGESTION", CheckStatus.OK, "2 suggestions. suggestion in "),
+    ],
+)
+def test_the_worst_finding_about_a_policy_decides_and_is_told_first(deployed: str, kind: str, outcome: CheckStatus, told: str) -> None:
+    subject = account()
+    Validated(subject, EndsJobs="SUGGESTION", DeploysEndpoints=kind)
+    found = alone("role policies", subject)
+    assert found.outcome is outcome
+    assert told in found.detail
+    assert found.next_step == ("" if outcome is CheckStatus.OK else "CODE: https://docs.aws.amazon.com/x")
+
+
+def test_without_the_right_to_validate_policies_one_line_says_so(deployed: str) -> None:
+    subject = account()
+    subject.aws.client("accessanalyzer").meta.events.register("before-send.accessanalyzer.ValidatePolicy", denied)
+    found = alone("role policies", subject)
+    assert (found.outcome, found.detail) == (CheckStatus.SKIPPED, "no permission: access-analyzer:ValidatePolicy")
+
+
+def denied(**_: Any) -> Any:
+    body = json.dumps({"message": "User: x is not authorized to perform: access-analyzer:ValidatePolicy"}).encode()
+    headers = HTTPHeaders.from_dict({"content-type": "application/json", "x-amzn-errortype": "AccessDeniedException"})
+    return AWSResponse("https://access-analyzer", 403, headers, RawBody(body))
 
 
 @pytest.mark.parametrize(("value", "outcome"), [(0, CheckStatus.FAIL), (1, CheckStatus.WARN), (4, CheckStatus.OK), (20, CheckStatus.OK)])
@@ -455,6 +649,6 @@ def test_the_command_tells_everything_in_80_columns(deployed: str, local_aws: Lo
     assert max(map(len, done.stdout.splitlines())) <= 80
     assert "\x1b" not in done.stdout
     titles = [line for line in done.stdout.splitlines() if line and not line.startswith(" ")]
-    assert titles[:-1] == ["This machine", "Credentials", "Data lake", "Roles", "SageMaker", "Pipeline"]
+    assert titles[:-1] == ["This machine", "Credentials", "Data lake", "Roles", "Quotas", "SageMaker", "Pipeline", "Policies"]
     assert re.fullmatch(r"\d+ ok, .* in \d+\.\d s", titles[-1])
     assert "factorization-machines:1 from" in done.stdout

@@ -9,6 +9,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import boto3
+import botocore.session
 import pytest
 from botocore.exceptions import ClientError
 from waiting import HANG_S
@@ -22,14 +24,15 @@ from mlkit.doctor import (
     machine_checks,
     package_checks,
     pipeline_checks,
+    quota_checks,
     role_checks,
-    sagemaker_checks,
     stack_findings,
 )
 from mlkit.doctor.account import Account
 from mlkit.doctor.checking import Check, Group, examine, exit_code
 from mlkit.doctor.findings import CheckStatus, Finding, fail, ok, skipped, warn
-from mlkit.naming import ENDPOINT_TEMPLATE, LabNames
+from mlkit.doctor.read_only_session import ReadingSession
+from mlkit.naming import BUILDS_TEMPLATE, ENDPOINT_TEMPLATE, LabNames
 from mlkit.settings import Project
 
 ROOT = Path(__file__).parents[2]
@@ -359,8 +362,84 @@ def test_the_role_s_trust_is_read() -> None:
     assert trust(Effect="Deny") is CheckStatus.FAIL
 
 
-def test_the_endpoint_s_instance_type_is_the_template_s() -> None:
-    assert sagemaker_checks.endpoint_instance_type((ROOT / ENDPOINT_TEMPLATE).read_text()).startswith("ml.")
+def with_builds(*parameters: tuple[str, str]) -> Account:
+    """An account whose builds' stack has these parameters."""
+    account = Account(names=NAMES, project=Project(root=ROOT))
+    shown = [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters]
+    builds = NAMES.pipeline_stacks[BUILDS_TEMPLATE]
+    vars(account)["pipeline_stacks"] = {builds: {"StackName": builds, "Parameters": shown} if parameters else None}
+    return account
+
+
+@pytest.mark.parametrize("parameters", [(), (("TrainInstanceType", "notebook"), ("EndpointInstanceType", "notebook"))])
+def test_the_instance_types_in_use_are_the_notebook_s_and_the_template_s(parameters: tuple[tuple[str, str], ...]) -> None:
+    account = with_builds(*parameters)
+    assert (account.train_instance_type, account.endpoint_instance_type) == ("ml.c5.xlarge", "ml.t2.medium")
+
+
+def test_the_builds_stack_overrules_the_instance_types_of_notebook_and_template() -> None:
+    account = with_builds(("TrainInstanceType", "ml.m5.large"), ("EndpointInstanceType", "ml.c5.large"))
+    assert (account.train_instance_type, account.endpoint_instance_type) == ("ml.m5.large", "ml.c5.large")
+
+
+def test_each_compute_type_of_the_templates_has_the_name_of_its_quota() -> None:
+    assert quota_checks._compute_types(with_builds()) == {"Linux/Small", "Linux/Medium"}
+
+
+@pytest.mark.parametrize(("region", "priced_in"), [("eu-west-3", "us-east-1"), ("cn-north-1", "cn-northwest-1"), ("us-gov-west-1", "")])
+def test_the_price_list_is_asked_where_the_partition_has_one(region: str, priced_in: str) -> None:
+    account = Account(names=NAMES, project=Project(root=ROOT), make_session=lambda: ReadingSession(boto3.Session(region_name=region)))
+    assert account.price_list_region == priced_in
+    if not priced_in:
+        vars(account)["pipeline_stacks"] = dict.fromkeys(NAMES.pipeline_stacks.values())
+        assert quota_checks.instance_types(account).outcome is CheckStatus.SKIPPED
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome", "told"),
+    [
+        (None, CheckStatus.OK, ""),
+        ("UPDATE_COMPLETE", CheckStatus.OK, ""),
+        ("ROLLBACK_COMPLETE", CheckStatus.FAIL, "`mlkit undeploy production --your-initials abc --bypass-pipeline production --reason"),
+        (
+            "UPDATE_ROLLBACK_FAILED",
+            CheckStatus.FAIL,
+            "`aws cloudformation continue-update-rollback --stack-name abc-ml-lab-production-endpoint`",
+        ),
+    ],
+)
+def test_a_production_stack_that_blocks_the_pipeline_names_the_command_that_frees_it(
+    status: str | None, outcome: CheckStatus, told: str
+) -> None:
+    account = Account(names=NAMES, project=Project(root=ROOT))
+    vars(account)["production_stack"] = status and {"StackName": NAMES.endpoint_stack("production"), "StackStatus": status}
+    found = pipeline_checks.production(account)
+    assert found.outcome is outcome
+    assert found.next_step.startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("status", "command"),
+    [
+        ("ROLLBACK_COMPLETE", "`aws cloudformation delete-stack --stack-name s`, then deploy again"),
+        ("ROLLBACK_FAILED", "`aws cloudformation delete-stack --stack-name s`, then deploy again"),
+        ("CREATE_FAILED", "`aws cloudformation delete-stack --stack-name s`, then deploy again"),
+        ("DELETE_FAILED", "`aws cloudformation delete-stack --stack-name s`, once its cause is gone"),
+        ("UPDATE_FAILED", "`aws cloudformation rollback-stack --stack-name s`"),
+        ("UPDATE_ROLLBACK_FAILED", "`aws cloudformation continue-update-rollback --stack-name s`"),
+    ],
+)
+def test_a_stack_in_a_dead_end_names_the_command_that_leaves_it(status: str, command: str) -> None:
+    found: Any = {"StackName": "s", "StackStatus": status}
+    told = stack_findings.judge_stack(found)
+    assert told.next_step.startswith(f"{command}. Before that, read the cause: `aws cloudformation describe-stack-events")
+
+
+def test_every_failed_state_of_a_stack_that_cloudformation_knows_has_its_command() -> None:
+    model = botocore.session.get_session().get_service_model("cloudformation")
+    states = model.shape_for("StackStatus").enum  # type: ignore[attr-defined]
+    failed = {state for state in states if state.endswith("_FAILED") and not state.startswith("IMPORT")}
+    assert {"ROLLBACK_COMPLETE", *failed} == set(stack_findings._DEAD_ENDS)
 
 
 def test_no_settings_and_no_local_aws_is_one_line_and_no_failure(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ class StubbedSession(Session):
         for stubber in self.stubbers.values():
             stubber.activate()
 
-    def _client(self, service):
+    def _client(self, service, region=None):
         return self.stubbers[service].client
 
     def hurried(self):
