@@ -366,6 +366,14 @@ def test_every_environment_s_endpoint_gets_the_instance_type_that_training_was_g
         assert written.get("InstanceType", "") == instance_type
 
 
+@pytest.mark.parametrize(("name", "key"), of_type("AWS::S3::Bucket"))
+def test_what_expires_in_a_bucket_with_versions_is_not_kept_as_an_old_version(name, key):
+    properties = TEMPLATES[name]["Resources"][key]["Properties"]
+    assert properties["VersioningConfiguration"]["Status"] == "Enabled"
+    for rule in properties.get("LifecycleConfiguration", {}).get("Rules", []):
+        assert ("ExpirationInDays" in rule) == ("NoncurrentVersionExpiration" in rule), rule["Id"]
+
+
 def test_the_configuration_that_training_writes_is_the_endpoint_template_s(tmp_path):
     paths = written_configurations(tmp_path)
     template = TEMPLATES["sagemaker_prediction_endpoint"]["Parameters"]
