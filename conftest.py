@@ -52,6 +52,7 @@ class _TogetherScheduling(LoadFileScheduling):  # type: ignore[misc]  # xdist ha
         return next((run for run, files in _TOGETHER.items() if name in files), super()._split_scope(nodeid))
 
 
+@pytest.hookimpl(optionalhook=True)  # a run without xdist has no such hook
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _TogetherScheduling:
     return _TogetherScheduling(config, log)
 
