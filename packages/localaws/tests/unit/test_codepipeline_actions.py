@@ -80,7 +80,13 @@ def job(client: Client, configuration: Mapping[str, str], *, work: Mapping[str, 
     members: dict[str, Any] = {
         **{"pipeline": "p", "stage": "S", "action": action},
         **{"configuration": configuration, "inputs": {"Src": "k"}, "outputs": outputs, "commits": {}, "wanted_revision": None},
-        **{"artifacts": Store(), "client": lambda service: client, "check_connection": lambda *_: None, "region": "us-east-1"},
+        **{
+            "artifacts": Store(),
+            "client": lambda service: client,
+            "check_connection": lambda *_: None,
+            "require": lambda *_: None,
+            "region": "us-east-1",
+        },
         **{"work": work or {}, "remember": lambda **_: None, "ended": Event()},
     }
     return Job(**{**members, **more})

@@ -47,6 +47,7 @@ def job(configuration: dict[str, str], *, files: dict[str, str] | None = None, *
         "artifacts": Artifacts(bucket="bucket", kms_key=None, client=lambda: store),
         "client": lambda service: None,
         "check_connection": lambda arn, context: None,
+        "require": lambda line, resource: None,
         "region": "us-east-1",
         "work": {},
         "remember": lambda **fields: kept.update(fields),

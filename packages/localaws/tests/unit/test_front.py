@@ -48,8 +48,10 @@ def ask(
 ) -> tuple[int, bytes, list[str]]:
     """Status and body of the answer, and the services that were reached."""
     engines, emulated = Engines(failure), Emulated()
-    emulator: Any = SimpleNamespace(settings=SimpleNamespace(port=4566, region="eu-west-1"), is_root=lambda key: key == ROOT)
-    front = Front(emulator=emulator, engines=engines, emulated=emulated)  # type: ignore[arg-type]
+    emulator: Any = SimpleNamespace(
+        settings=SimpleNamespace(port=4566, region="eu-west-1"), is_root=lambda key: key == ROOT, principal=lambda key: ""
+    )
+    front = Front(emulator=emulator, engines=engines, emulated=emulated, invoked_by=lambda agent: "")  # type: ignore[arg-type]
     headers = [(b"host", host.encode())] + ([(b"authorization", authorization.encode())] if authorization else [])
     scope = {"type": "http", "method": "POST", "path": path, "query_string": query, "headers": headers}
     sent: list[Any] = []
@@ -125,5 +127,5 @@ def test_a_websocket_is_closed() -> None:
         sent.append(message)
 
     nothing: Any = None
-    asyncio.run(Front(emulator=nothing, engines=nothing, emulated=nothing)({"type": "websocket"}, nothing, send))
+    asyncio.run(Front(emulator=nothing, engines=nothing, emulated=nothing, invoked_by=nothing)({"type": "websocket"}, nothing, send))
     assert sent == [{"type": "websocket.close", "code": 1008}]

@@ -12,9 +12,9 @@ from localaws.cloudformation.template_checks import check_source, check_template
 from localaws.emulator import Emulator, interruptions, stack_engine
 from localaws.front.emulated_operations import form_of
 from localaws.kit.service import AwsError, Caller, ClientFactory, Credentials, Permission, ResourceType, pass_role
-from localaws.server.engine_host import LocalHost
+from localaws.server.engine_host import EngineHost
 
-_SERVICE = "cloudformation.amazonaws.com"
+SERVICE = "cloudformation.amazonaws.com"
 _SETTLE_S = 1.5
 _STARTING = {
     "CreateStack", "UpdateStack", "DeleteStack", "CreateChangeSet", "ExecuteChangeSet", "RollbackStack", "ContinueUpdateRollback",
@@ -28,7 +28,7 @@ class Deployment:
 
     stack_name: str
     credentials: Credentials
-    host: LocalHost = field(repr=False)
+    host: EngineHost = field(repr=False)
     emulator: Emulator = field(repr=False)
 
     @property
@@ -48,7 +48,7 @@ class Deployment:
             resource = f"arn:aws:ssm:{self.host.region}:{self.host.account}:parameter/{name.lstrip('/')}"
             permission = Permission(action="ssm:GetParameters", resource=resource)
         try:
-            self.emulator.check(self.credentials.access_key_id, permission)
+            self.host.authorize(self.credentials, permission)
         except AwsError as error:
             raise ValueError(error.message) from error
 
@@ -59,7 +59,7 @@ _CURRENT: contextvars.ContextVar[Deployment] = contextvars.ContextVar("deploymen
 class Deployments:
     """The front's checks of CloudFormation requests. Its state is the role of each stack and change set."""
 
-    def __init__(self, *, host: LocalHost, emulator: Emulator, types: Mapping[str, ResourceType], changed: Callable[[], None]) -> None:
+    def __init__(self, *, host: EngineHost, emulator: Emulator, types: Mapping[str, ResourceType], changed: Callable[[], None]) -> None:
         self._host, self._emulator, self._types, self._changed = host, emulator, types, changed
         self._roles: dict[str, str] = {}
         self._callers: dict[str, str] = {}
@@ -110,7 +110,7 @@ class Deployments:
             check(self._read_template(url))
         role = members.get("RoleARN")
         if role is not None and action in _STARTING:
-            check(pass_role(role, _SERVICE))
+            check(pass_role(role, SERVICE))
         if action not in _STARTING:
             return lambda: None
         stack_name, change_set = self._names(members)
@@ -139,7 +139,7 @@ class Deployments:
             return caller.credentials
         source = f"arn:aws:cloudformation:{self._host.region}:{self._host.account}:stack/{stack_name}/*"
         try:
-            return self._host.assume_role(role, service_principal=_SERVICE, source_arn=source, session_name="AWSCloudFormation")
+            return self._host.assume_role(role, service_principal=SERVICE, source_arn=source, session_name="AWSCloudFormation")
         except AwsError as error:
             raise AwsError("ValidationError", f"Role {role} is invalid or cannot be assumed") from error
 

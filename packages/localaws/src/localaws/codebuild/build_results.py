@@ -11,6 +11,7 @@ from localaws.codebuild.build_record import Build
 from localaws.codebuild.buildspec import Artifact, Buildspec, ReportFiles
 from localaws.codebuild.phase_failures import PhaseFailed
 from localaws.codebuild.reports import Reports
+from localaws.kit import service_calls
 from localaws.kit.s3 import Encryption
 from localaws.kit.service import AwsError, Permission
 
@@ -94,7 +95,8 @@ class Results:
         exists = self.reports.has_group(group)
         if not exists and not is_named:
             raise AwsError("ResourceNotFoundException", f"Report group does not exist: {group}")
-        for action in (*(() if exists else ("CreateReportGroup",)), "CreateReport", "BatchPutTestCases", "UpdateReport"):
-            self.authorize(Permission(action=f"codebuild:{action}", resource=group))
+        for line in (*(() if exists else ("codebuild-report-group",)), "codebuild-report"):
+            for permission in service_calls.permissions(line, group):
+                self.authorize(permission)
         if not exists:
             self.reports.add_group(group.rpartition("/")[2])

@@ -43,7 +43,8 @@ class ActionResult:
 class Job:
     """One run of an action.
 
-    `configuration` has its variables resolved. `client` creates clients under the action's role. `remember(work=..., external_id=..., ...)`
+    `configuration` has its variables resolved. `client` creates clients under the action's role. `require` checks the permissions of a
+    line of the ledger of service-made calls on a resource; it raises AwsError. `remember(work=..., external_id=..., ...)`
     records fields of the action's run while it continues; after a restart, `work` has the recorded value.
     """
 
@@ -58,6 +59,7 @@ class Job:
     artifacts: Artifacts
     client: Callable[[str], Any]
     check_connection: Callable[[str, Mapping[str, str]], None]
+    require: Callable[[str, str], None]
     region: str
     work: Mapping[str, Any]
     remember: Callable[..., None]

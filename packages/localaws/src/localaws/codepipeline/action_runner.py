@@ -13,7 +13,8 @@ from localaws.codepipeline.action import ActionFailed, ActionResult, Ended, Job
 from localaws.codepipeline.action_roles import Sessions
 from localaws.codepipeline.artifact_store import Artifacts
 from localaws.codepipeline.pipeline_records import ActionRun, Pipeline, PipelineExecution
-from localaws.kit.service import AwsError, Host, Permission
+from localaws.kit import service_calls
+from localaws.kit.service import AwsError, Host
 
 Settle = Callable[[Pipeline, PipelineExecution, ActionRun, "ActionResult | Exception"], None]
 _PREFIXES = ("codeconnections", "codestar-connections")
@@ -115,6 +116,7 @@ class Runner:
             artifacts=artifacts,
             client=lambda service: client(service, action.get("roleArn")),
             check_connection=lambda arn, context: self._check_connection(pipeline, role, action.get("roleArn"), arn, context),
+            require=lambda line, resource: self._require(pipeline, role, line, resource),
             region=self._host.region,
             work=dict(run.work),
             remember=lambda **fields: self._remember(run, fields),
@@ -128,14 +130,21 @@ class Runner:
             run.updated = time.time()
         self._host.changed()
 
+    def _require(self, pipeline: Pipeline, role: str, line: str, resource: str) -> None:
+        """Check the permissions of a line of the ledger for the pipeline's role. Raises AwsError."""
+        credentials = self._sessions.credentials(pipeline=pipeline.name, pipeline_arn=pipeline.arn, role=role)
+        for permission in service_calls.permissions(line, resource):
+            self._host.authorize(credentials, permission)
+
     def _check_connection(self, pipeline: Pipeline, role: str, action_role: str | None, arn: str, context: Any) -> None:
         """Check UseConnection under both names of the service; AWS accepts either. Raises ActionFailed."""
         credentials = self._sessions.credentials(pipeline=pipeline.name, pipeline_arn=pipeline.arn, role=role, action_role=action_role)
         keys = {f"{prefix}:{name}": value for prefix in _PREFIXES for name, value in context.items()}
         denied = None
-        for prefix in sorted(_PREFIXES, key=lambda prefix: f":{prefix}:" in arn):
+        asked = service_calls.permissions("codepipeline-connection", arn, keys)
+        for permission in sorted(asked, key=lambda permission: f":{permission.action.partition(':')[0]}:" in arn):
             try:
-                self._host.authorize(credentials, Permission(action=f"{prefix}:UseConnection", resource=arn, context=keys))
+                self._host.authorize(credentials, permission)
             except AwsError as error:
                 denied = error
             else:

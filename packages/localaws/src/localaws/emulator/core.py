@@ -5,7 +5,7 @@ import contextlib
 import json
 import secrets
 import time
-from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 from urllib.parse import unquote, urlencode
@@ -14,6 +14,8 @@ from localaws.emulator import deliveries
 from localaws.emulator.emulator_settings import STATE_KEYS, Settings
 from localaws.front.asgi_messages import Receive, Send
 from localaws.front.guard import Request, Signature
+from localaws.kit import service_calls
+from localaws.kit.api_record import ApiCall, ApiRecord, Check, during
 from localaws.kit.files import write_whole
 from localaws.kit.service import AwsError, Caller, Credentials, Permission
 
@@ -21,11 +23,11 @@ from localaws.kit.service import AwsError, Caller, Credentials, Permission
 class Emulator:
     """The MiniStack of this process. Create only one, because it keeps its state in its own modules."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, record: ApiRecord) -> None:
         settings.apply()
         from localaws.emulator import repairs
 
-        self.settings = settings
+        self.settings, self.record = settings, record
         self._ms, self._ev, self._ia = repairs.apply()
         self._start_build: deliveries.StartBuild = lambda *_: None
         self._record_mail: deliveries.RecordMail = lambda _: None
@@ -41,9 +43,17 @@ class Emulator:
 
     def start_schedules(self) -> None:
         """Let rules fire from now on and reach their targets. Calling it again has no effect."""
-        deliveries.install(self.module("eventbridge"), self._start_build)
+        deliveries.install(self.module("eventbridge"), self._start_build, self._note_publish)
         deliveries.install_mail(self.module("sns"), self._record_mail)
         self.module("eventbridge").start_scheduler()
+
+    def _note_publish(self, topic_arn: str, is_allowed: bool) -> None:
+        """Record that EventBridge asks a topic's policy whether it may publish."""
+        principal, error = deliveries.PRINCIPAL, None if is_allowed else "AuthorizationError"
+        checks = [Check(action=service_calls.ledger()["events-topic"].actions[0], resource=topic_arn, is_allowed=is_allowed)]
+        call = ApiCall(time_s=time.time(), source=event_source("sns"), name="Publish", principal=principal, invoked_by=principal)
+        call.checks, call.error_code = checks, error
+        self.record.add(call)
 
     def save(self, services: Iterable[str]) -> None:
         """Write the state of these services, by signing name, if they were used. Each file is replaced atomically.
@@ -132,6 +142,33 @@ class Emulator:
         text = self._ia.identity_denial_message(permission.action, denied.principal_arn, resource, denied.decision == "Deny")
         raise AwsError("AccessDeniedException", text)
 
+    def check_alone(self, access_key_id: str, permission: Permission, *, invoked_by: str) -> None:
+        """Ask IAM outside of a request, for a service, and record it as a call of the service. Raises AwsError with AWS's text."""
+        source, _, name = permission.action.partition(":")
+        call = ApiCall(time_s=time.time(), source=event_source(source), name=name, access_key_id=access_key_id, invoked_by=invoked_by)
+        with self.scope(), self.recorded(call):
+            self.check(access_key_id, permission)
+
+    @contextlib.contextmanager
+    def recorded(self, call: ApiCall) -> Iterator[None]:
+        """Record the call that the block makes, with its checks and its error."""
+        try:
+            with during(call):
+                yield
+        except AwsError as error:
+            call.error_code, call.error_message = error.code, error.message
+            raise
+        finally:
+            call.principal = call.principal or self.principal(call.access_key_id)
+            self.record.add(call)
+
+    def principal(self, access_key_id: str) -> str:
+        """The ARN of the key's owner, "" for an unknown key."""
+        try:
+            return self.caller(access_key_id).arn
+        except AwsError:
+            return ""
+
     def caller(self, access_key_id: str) -> Caller:
         """The owner of the key. Raises AwsError for a key that is unknown, inactive or expired."""
         with self.scope():
@@ -198,6 +235,15 @@ class Emulator:
 
     def assume_role(self, role_arn: str, *, service_principal: str, source_arn: str, session_name: str, seconds: int) -> Credentials:
         """A session of the role for a service whose principal the role trusts. Raises AwsError (AccessDenied)."""
+        call = ApiCall(
+            time_s=time.time(), source=event_source("sts"), name="AssumeRole", principal=service_principal, invoked_by=service_principal
+        )
+        with self.recorded(call):
+            keys = self._session_of(role_arn, service_principal, source_arn, session_name, seconds)
+            call.checks.append(Check(action="sts:AssumeRole", resource=role_arn))
+        return keys
+
+    def _session_of(self, role_arn: str, service_principal: str, source_arn: str, session_name: str, seconds: int) -> Credentials:
         sts = self.module("sts")
         arn, error = sts._assumed_role_arn(role_arn, session_name)
         role = None if error else self._role(role_arn)
@@ -252,6 +298,11 @@ class Emulator:
             and self._ev._conditions_met(statement.get("Condition", {}), context)
         ]
         return "Allow" in effects and "Deny" not in effects
+
+
+def event_source(service: str) -> str:
+    """CloudTrail's name for the service of an IAM action."""
+    return f"{service}.amazonaws.com"
 
 
 def _as_list(value: Any) -> list[Any]:

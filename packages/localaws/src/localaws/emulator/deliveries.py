@@ -8,16 +8,19 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from localaws.kit import service_calls
+
 PRINCIPAL = "events.amazonaws.com"
 StartBuild = Callable[[str, str, str, Mapping[str, Any]], None]
+NotePublish = Callable[[str, bool], None]
 RecordMail = Callable[[Mapping[str, str]], None]
 _log = logging.getLogger("localaws")
 
 
-def install(eventbridge: Any, start_build: StartBuild) -> None:
+def install(eventbridge: Any, start_build: StartBuild, note_publish: NotePublish) -> None:
     """Deliver events through our code. It calls `start_build(project_arn, role_arn, rule_arn, overrides)` on the event loop.
 
-    So `start_build` must not block.
+    So `start_build` must not block. `note_publish(topic_arn, is_allowed)` records that EventBridge asks to publish.
     """
     invoke = eventbridge._invoke_target
     if getattr(invoke, "is_ours", False):
@@ -25,8 +28,13 @@ def install(eventbridge: Any, start_build: StartBuild) -> None:
 
     def invoke_target(target: Mapping[str, Any], event: Mapping[str, Any], rule: Mapping[str, Any], view: Any = None) -> None:
         service = target.get("Arn", "").split(":")[2:3]
-        if service == ["sns"] and not _topic_lets_in(target["Arn"], rule):
-            _log.warning("events: nothing was delivered to %s: its policy does not let %s publish", target["Arn"], PRINCIPAL)
+        if service == ["sns"]:
+            is_allowed = _topic_lets_in(target["Arn"], rule)
+            note_publish(target["Arn"], is_allowed)
+            if is_allowed:
+                invoke(target, event, rule, view)
+            else:
+                _log.warning("events: nothing was delivered to %s: its policy does not let %s publish", target["Arn"], PRINCIPAL)
         elif service == ["codebuild"]:
             overrides = _overrides(eventbridge, target, event, rule, view)
             if overrides is not None:
@@ -76,7 +84,7 @@ def _topic_lets_in(topic_arn: str, rule: Mapping[str, Any]) -> bool:
         principal_arn="*",
         principal_type="Service",
         principal_account="",
-        action="sns:Publish",
+        action=service_calls.ledger()["events-topic"].actions[0],
         resource_arn=topic_arn,
         region=parts[3],
         service_context={"aws:sourcearn": rule["Arn"], "aws:sourceaccount": parts[4]},

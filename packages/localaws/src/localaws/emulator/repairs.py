@@ -7,6 +7,7 @@ from typing import Any
 
 from localaws.emulator import alarms, encryption, stored_secrets
 from localaws.emulator.emulator_settings import SERVICES, STATE_KEYS
+from localaws.kit.api_record import Check, note_check
 
 _DENIED: contextvars.ContextVar[tuple[str, str]] = contextvars.ContextVar("denied", default=("", "*"))  # action and resource
 
@@ -57,11 +58,17 @@ def take_loopback_for_secure(ms: Any, ev: Any) -> None:
 
 
 def name_the_denied_resource(ia: Any, ev: Any) -> None:
-    """Name the resource in every denial, as AWS does. If several resources are checked, name the one that was denied."""
+    """Name the resource in every denial, as AWS does. If several resources are checked, name the one that was denied.
+
+    The record of API calls gets every check.
+    """
     original_enforce, original_response = ev.enforce, ia.access_denied_response
 
     def enforce(key: str, action: str, service: str, region: str, resource_arn: str = "*", service_context: Any = None) -> Any:
         denied = original_enforce(key, action, service, region, resource_arn=resource_arn, service_context=service_context)
+        via = (service_context or {}).get("kms:ViaService", "") or ("s3" if service == "s3" and action.startswith("kms:") else "")
+        asked_by = f"{via.partition('.')[0]}.amazonaws.com" if via else ""
+        note_check(Check(action=action, resource=resource_arn, via=asked_by, is_allowed=denied is None))
         if denied is not None:
             _DENIED.set((action, resource_arn))
         return denied

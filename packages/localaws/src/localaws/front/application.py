@@ -1,16 +1,17 @@
 """The local AWS as one ASGI application: every request passes the guard, then goes to an engine or to the emulator."""
 
 import logging
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from typing import Any
 
 from localaws.emulator import SERVICES, Emulator
-from localaws.front import guard
+from localaws.front import call_recording, guard
 from localaws.front.asgi_messages import Receive, Send, read, send_answer
 from localaws.front.emulated_calls import EmulatedCalls
 from localaws.front.engine_calls import EngineCalls
 from localaws.front.guard import Request, Signature
 from localaws.front.wire_protocol import error_answer
+from localaws.kit.api_record import during
 from localaws.kit.service import AwsError
 
 _log = logging.getLogger("localaws")
@@ -21,8 +22,9 @@ _GLOBAL = ("iam", "sts")
 class Front:
     """Checks each request with the guard, then passes it on."""
 
-    def __init__(self, *, emulator: Emulator, engines: EngineCalls, emulated: EmulatedCalls) -> None:
-        self._emulator, self._engines, self._emulated = emulator, engines, emulated
+    def __init__(self, *, emulator: Emulator, engines: EngineCalls, emulated: EmulatedCalls, invoked_by: Callable[[str], str]) -> None:
+        """`invoked_by` gives the principal of the service whose user agent a request has, or ""."""
+        self._emulator, self._engines, self._emulated, self._invoked_by = emulator, engines, emulated, invoked_by
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -31,16 +33,29 @@ class Front:
         request = Request.from_scope(scope)
         try:
             signature = self._admit(request)
-            if signature.service in SERVICES:
-                await self._emulated.answer(request, signature, scope, receive, send)
-            else:
-                await send_answer(send, await self._engines.answer(request, signature, await read(receive)))
+            await self._recorded(request, signature, scope, receive, send)
         except AwsError as error:
             await send_answer(send, error_answer(error, request), head=request.method == "HEAD")
         except Exception:
             _log.exception("%s %s failed", request.method, request.path)
             failure = AwsError("InternalFailure", "The local AWS failed. Its log has the stack trace.", status=500)
             await send_answer(send, error_answer(failure, request), head=request.method == "HEAD")
+
+    async def _recorded(
+        self, request: Request, signature: Signature, scope: MutableMapping[str, Any], receive: Receive, send: Send
+    ) -> None:
+        call = call_recording.new_call(request, signature, self._invoked_by)
+        try:
+            with during(call):
+                if signature.service in SERVICES:
+                    await self._emulated.answer(request, signature, scope, receive, call_recording.noting_errors(call, send))
+                else:
+                    await send_answer(send, await self._engines.answer(request, signature, await read(receive)))
+        except AwsError as error:
+            call.error_code, call.error_message = error.code, error.message
+            raise
+        finally:
+            call_recording.finish(call, self._emulator)
 
     def _admit(self, request: Request) -> Signature:
         """The signature of a request that the guard accepts; nothing is verified yet. Raises AwsError."""

@@ -16,6 +16,7 @@ from localaws.front.guard import Request, Signature
 from localaws.front.honoured_operations import reads_only
 from localaws.front.shape_checks import answer_problems, problems
 from localaws.front.wire_protocol import Answer
+from localaws.kit.api_record import name_call
 from localaws.kit.paging import paging_of
 from localaws.kit.service import AwsError, Operation, Service
 
@@ -44,6 +45,7 @@ class EngineCalls:
         """The handler's answer. Raises AwsError for requests that AWS would refuse and for those that are not honoured."""
         self._emulator.pin(request, signature, body)
         operation = wire_protocol.operation_of(request, self._names[signature.service])
+        name_call(operation.name)
         engine = self._engines[operation.service_model.service_name]
         ours = engine.operations.get(operation.name)
         if ours is None:

@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import re
+import secrets
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -20,34 +21,46 @@ _log = logging.getLogger("localaws")
 
 
 class LocalHost:
-    """The `Host` of all engines."""
+    """The part that all engines share. `of` gives an engine's own `Host`."""
 
     def __init__(self, *, emulator: Emulator, home: Home, changed: Callable[..., None]) -> None:
         self.account, self.region = emulator.settings.account, emulator.settings.region
+        self.emulator, self.changed = emulator, changed
         self._endpoint = f"http://127.0.0.1:{emulator.settings.port}"
-        self._emulator, self._home, self._changed = emulator, home, changed
+        self._home = home
         self._lock = threading.Lock()
         self._session: Any = None
-        self._clients: dict[tuple[str, str], Any] = {}
+        self._clients: dict[tuple[str, str, str], Any] = {}
+        self._secret = secrets.token_urlsafe(12)  # the mark of our own clients, which no other caller knows
+
+    def of(self, principal: str) -> "EngineHost":
+        """The host of the service with this principal. Its calls are recorded as the service's."""
+        return EngineHost(self, principal)
 
     def home(self, service: str) -> Path:
         return self._home.folder(service)
 
-    def client(self, service: str, credentials: Credentials) -> Any:
+    def invoked_by(self, user_agent: str) -> str:
+        """The principal of the service that sent a request; "" for a request of anybody else."""
+        principal, _, secret = user_agent.partition(" ")[0].partition("/")
+        return principal if secrets.compare_digest(secret.encode(), self._secret.encode()) else ""
+
+    def client(self, service: str, credentials: Credentials, *, principal: str) -> Any:
         """A boto3 client, cached by access key: creating a client takes longer than most calls."""
-        key = (service, credentials.access_key_id)
+        key = (service, credentials.access_key_id, principal)
         with self._lock:
             if key not in self._clients:
                 while len(self._clients) >= 64:
                     del self._clients[next(iter(self._clients))]
-                self._clients[key] = self._new_client(service, credentials)
+                self._clients[key] = self._new_client(service, credentials, principal)
             return self._clients[key]
 
-    def _new_client(self, service: str, credentials: Credentials) -> Any:
+    def _new_client(self, service: str, credentials: Credentials, principal: str) -> Any:
         import boto3
         from botocore.config import Config
 
         self._session = self._session or boto3.Session()
+        agent = f"{principal}/{self._secret}"
         return self._session.client(
             service,
             endpoint_url=self._endpoint,
@@ -55,23 +68,19 @@ class LocalHost:
             aws_access_key_id=credentials.access_key_id,
             aws_secret_access_key=credentials.secret_access_key,
             aws_session_token=credentials.session_token,
-            config=Config(s3={"addressing_style": "path"}, max_pool_connections=32, proxies={}),
+            config=Config(s3={"addressing_style": "path"}, max_pool_connections=32, proxies={}, user_agent=agent),
         )
 
     def assume_role(self, role_arn: str, *, service_principal: str, source_arn: str, session_name: str) -> Credentials:
-        credentials = self._emulator.assume_role(
+        credentials = self.emulator.assume_role(
             role_arn, service_principal=service_principal, source_arn=source_arn, session_name=session_name, seconds=_SESSION_SECONDS
         )
-        self._changed("sts")
+        self.changed("sts")
         return credentials
 
-    def authorize(self, credentials: Credentials, permission: Permission) -> None:
-        with self._emulator.scope():
-            self._emulator.check(credentials.access_key_id, permission)
-
     def publish_event(self, source: str, detail_type: str, detail: Mapping[str, Any], resources: Sequence[str]) -> None:
-        self._emulator.publish(source=source, detail_type=detail_type, detail=detail, resources=resources)
-        self._changed("events", "sns")
+        self.emulator.publish(source=source, detail_type=detail_type, detail=detail, resources=resources)
+        self.changed("events", "sns")
 
     def start_build(self, project_arn: str, role_arn: str, rule_arn: str, overrides: Mapping[str, Any]) -> None:
         """Start the build that a rule has as its target, in a new thread, under the target's role."""
@@ -81,7 +90,8 @@ class LocalHost:
                 name = rule_arn.rpartition("/")[2]
                 session = re.sub(r"[^\w+=,.@-]", "-", f"rule-{name}")[:64]
                 role = self.assume_role(role_arn, service_principal=_EVENTS, source_arn=rule_arn, session_name=session)
-                self.client("codebuild", role).start_build(**{**overrides, "projectName": project_arn.rpartition("/")[2]})
+                codebuild = self.client("codebuild", role, principal=_EVENTS)
+                codebuild.start_build(**{**overrides, "projectName": project_arn.rpartition("/")[2]})
             except Exception as error:
                 _log.warning("events: the build of %s was not started: %s", rule_arn, error)
 
@@ -94,5 +104,28 @@ class LocalHost:
         with open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a") as file:
             file.write(json.dumps(record) + "\n")
 
+
+class EngineHost:
+    """The `Host` of one engine. `principal` is the service's, for example codebuild.amazonaws.com."""
+
+    def __init__(self, shared: LocalHost, principal: str) -> None:
+        self.account, self.region = shared.account, shared.region
+        self._shared, self._principal = shared, principal
+
+    def home(self, service: str) -> Path:
+        return self._shared.home(service)
+
+    def client(self, service: str, credentials: Credentials) -> Any:
+        return self._shared.client(service, credentials, principal=self._principal)
+
+    def assume_role(self, role_arn: str, *, service_principal: str, source_arn: str, session_name: str) -> Credentials:
+        return self._shared.assume_role(role_arn, service_principal=service_principal, source_arn=source_arn, session_name=session_name)
+
+    def authorize(self, credentials: Credentials, permission: Permission) -> None:
+        self._shared.emulator.check_alone(credentials.access_key_id, permission, invoked_by=self._principal)
+
+    def publish_event(self, source: str, detail_type: str, detail: Mapping[str, Any], resources: Sequence[str]) -> None:
+        self._shared.publish_event(source, detail_type, detail, resources)
+
     def changed(self) -> None:
-        self._changed()
+        self._shared.changed()

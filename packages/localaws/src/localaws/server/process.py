@@ -8,12 +8,13 @@ import os
 import re
 import signal
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 
 import uvicorn
 
 from localaws import cloudformation, ports
+from localaws.cloudformation.deployments import SERVICE as CLOUDFORMATION
 from localaws.cloudformation.deployments import Deployments
 from localaws.emulator import Emulator, Settings
 from localaws.errors import LocalAwsFailed
@@ -21,6 +22,7 @@ from localaws.front.application import Front
 from localaws.front.emulated_calls import EmulatedCalls
 from localaws.front.engine_calls import EngineCalls
 from localaws.home import Home
+from localaws.kit.api_record import ApiRecord
 from localaws.kit.service import Credentials, Host, Service
 from localaws.server.checkpoint import Checkpoint
 from localaws.server.engine_host import LocalHost
@@ -33,15 +35,18 @@ class LocalAws:
     """All parts of one local AWS, connected. `front` is the ASGI application."""
 
     def __init__(self, *, home: Home, settings: Settings) -> None:
-        self.home, self.emulator = home, Emulator(settings)
+        self.home, self.emulator = home, Emulator(settings, ApiRecord(home.folder("calls")))
         self.host = LocalHost(emulator=self.emulator, home=home, changed=lambda *names: self.checkpoint.changed(*names))
         self.emulator.deliver_by(start_build=self.host.start_build, record_mail=self.host.record_mail)
-        self.engines = make_engines(self.host)
+        self.engines = make_engines(self.host.of)
         types = dict(cloudformation.RESOURCE_TYPES)
         for engine in self.engines.values():
             types.update(engine.resource_types)
         self.deployments = Deployments(
-            host=self.host, emulator=self.emulator, types=types, changed=lambda: self.checkpoint.changed("cloudformation", "deployments")
+            host=self.host.of(CLOUDFORMATION),
+            emulator=self.emulator,
+            types=types,
+            changed=lambda: self.checkpoint.changed("cloudformation", "deployments"),
         )
         self.checkpoint = Checkpoint(emulator=self.emulator, home=home, states={**self.engines, "deployments": self.deployments})
         changed = self.checkpoint.changed
@@ -49,6 +54,7 @@ class LocalAws:
             emulator=self.emulator,
             engines=EngineCalls(emulator=self.emulator, engines=self.engines, changed=changed),
             emulated=EmulatedCalls(emulator=self.emulator, deployments=self.deployments, changed=changed),
+            invoked_by=self.host.invoked_by,
         )
 
     @contextlib.asynccontextmanager
@@ -77,8 +83,8 @@ class LocalAws:
         self.home.write("credentials.json", {"access_key_id": key.access_key_id, "secret_access_key": key.secret_access_key})
 
 
-def make_engines(host: Host) -> Mapping[str, Service]:
-    """Our services, by botocore's names."""
+def make_engines(host_of: Callable[[str], Host]) -> Mapping[str, Service]:
+    """Our services, by botocore's names. `host_of` gives the host of the service with a principal."""
     from localaws.athena import Athena
     from localaws.codebuild import CodeBuild
     from localaws.codeconnections import CodeConnections
@@ -87,15 +93,16 @@ def make_engines(host: Host) -> Mapping[str, Service]:
     from localaws.sagemaker import SageMaker, SageMakerRuntime
     from localaws.xgboost import XGBoost
 
-    sagemaker = SageMaker(host, algorithms=[FactorizationMachines(), XGBoost()])
-    connections = CodeConnections(host)
+    sagemaker = SageMaker(host_of("sagemaker.amazonaws.com"), algorithms=[FactorizationMachines(), XGBoost()])
+    connecting = host_of("codeconnections.amazonaws.com")
+    connections = CodeConnections(connecting)
     engines: list[Service] = [
         # The process stops the engines in this order. Pipelines come first: otherwise they would take the end of a build for its failure.
-        CodePipeline(host, connections.connections),
-        CodeBuild(host),
+        CodePipeline(host_of("codepipeline.amazonaws.com"), connections.connections),
+        CodeBuild(host_of("codebuild.amazonaws.com")),
         connections,
-        CodeConnections(host, name="codestar-connections", connections=connections.connections),
-        Athena(host),
+        CodeConnections(connecting, name="codestar-connections", connections=connections.connections),
+        Athena(host_of("athena.amazonaws.com")),
         sagemaker,
         SageMakerRuntime(sagemaker),
     ]
