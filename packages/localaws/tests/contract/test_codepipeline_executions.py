@@ -156,6 +156,19 @@ def test_a_role_that_may_not_write_artifacts_fails_the_source(lab: Lab, make_rol
     assert "s3:PutObject" in error["message"]
 
 
+def test_a_role_without_put_object_acl_fails_a_source_through_a_connection(lab: Lab, make_role: Callable[..., str]) -> None:
+    allowed = [statement for statement in statements(lab.bucket) if "s3:PutObject" not in statement["Action"]]
+    objects = allow(["s3:GetObject", "s3:PutObject"], f"arn:aws:s3:::{lab.bucket}/*")
+    role = make_role(*allowed, objects, service="codepipeline.amazonaws.com")
+    lab.create(lab.source(), stage("Gate", lab.approval()), roleArn=role)
+    execution = lab.start()
+    assert lab.wait(execution)["status"] == "Failed"
+    error = lab.error(execution, "Checkout")
+    assert error["code"] == "PermissionError"
+    assert error["message"].startswith("[GitHub] Upload to S3 failed with the following error: ")
+    assert f's3:PutObjectAcl on resource: "arn:aws:s3:::{lab.bucket}/' in error["message"]
+
+
 def test_an_unknown_repository_and_a_missing_branch_are_named(lab: Lab) -> None:
     lab.create(lab.source(), stage("Gate", lab.approval()))
     git(lab.folder, "branch", "-m", "main", "other")

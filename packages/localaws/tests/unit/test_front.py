@@ -48,9 +48,8 @@ def ask(
 ) -> tuple[int, bytes, list[str]]:
     """Status and body of the answer, and the services that were reached."""
     engines, emulated = Engines(failure), Emulated()
-    emulator: Any = SimpleNamespace(
-        settings=SimpleNamespace(port=4566, region="eu-west-1"), is_root=lambda key: key == ROOT, principal=lambda key: ""
-    )
+    settings = SimpleNamespace(port=4566, region="eu-west-1")
+    emulator: Any = SimpleNamespace(settings=settings, is_root=lambda key: key == ROOT, principal=lambda key: "")
     front = Front(emulator=emulator, engines=engines, emulated=emulated, invoked_by=lambda agent: "")  # type: ignore[arg-type]
     headers = [(b"host", host.encode())] + ([(b"authorization", authorization.encode())] if authorization else [])
     scope = {"type": "http", "method": "POST", "path": path, "query_string": query, "headers": headers}

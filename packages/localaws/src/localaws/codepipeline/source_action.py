@@ -1,11 +1,15 @@
 """Source actions: store a commit of the local folder that replaces the repository, as a zip file without history."""
 
+import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+
+from botocore.exceptions import ClientError
 
 from localaws.codeconnections.repositories import Commit, Repositories, RepositoryProblem
-from localaws.codepipeline.action import CONFIGURATION, ActionFailed, ActionResult, Job
+from localaws.codepipeline.action import CONFIGURATION, PERMISSION, ActionFailed, ActionResult, Job
 from localaws.codepipeline.pipeline_records import Revision, names
+from localaws.kit.service import AwsError
 
 
 def from_connection(job: Job, repositories: Repositories) -> ActionResult:
@@ -24,7 +28,10 @@ def from_connection(job: Job, repositories: Repositories) -> ActionResult:
     }
     link = f"https://{job.region}.console.aws.amazon.com/codesuite/settings/connections/redirect?connectionArn={arn}"
     url = f"{link}&referenceType=COMMIT&FullRepositoryId={name}&Commit={commit.id}"
-    return _outcome(job, commit, variables, url, json.dumps({"ProviderType": "GitHub", "CommitMessage": commit.message}))
+    summary = json.dumps({"ProviderType": "GitHub", "CommitMessage": commit.message})
+    with _upload_errors():
+        job.require("codepipeline-source-acl", _object_arn(job))
+        return _outcome(job, commit, variables, url, summary)
 
 
 def from_token(job: Job, repositories: Repositories) -> ActionResult:
@@ -50,6 +57,22 @@ def _commit(job: Job, repositories: Repositories, name: str, branch: str) -> Com
         return repositories.commit(name, branch, revision=job.wanted_revision)
     except RepositoryProblem as error:
         raise ActionFailed(str(error), code=CONFIGURATION) from error
+
+
+@contextlib.contextmanager
+def _upload_errors() -> Iterator[None]:
+    """The text of AWS around S3's own: public reports show it for a role that lacks s3:PutObjectAcl."""
+    try:
+        yield
+    except (AwsError, ClientError) as error:
+        text = error.message if isinstance(error, AwsError) else error.response["Error"]["Message"]
+        raise ActionFailed(f"[GitHub] Upload to S3 failed with the following error: {text}", code=PERMISSION) from error
+
+
+def _object_arn(job: Job) -> str:
+    """The object of the source's output artifact."""
+    artifact = names(job.action["outputArtifacts"])[0]
+    return f"arn:aws:s3:::{job.artifacts.bucket}/{job.outputs[artifact]}"
 
 
 def _outcome(job: Job, commit: Commit, variables: Mapping[str, str], url: str, summary: str) -> ActionResult:
