@@ -20,6 +20,7 @@ def start(project: Project, port: int | None = None) -> "Running":
     another one.
     """
     from localaws import lifecycle, ports
+    from localaws.kit import open_questions
 
     known = lifecycle.status(project.local_home).running
     if known is not None:
@@ -27,7 +28,7 @@ def start(project: Project, port: int | None = None) -> "Running":
             raise LocalAwsFailed(f"The local AWS runs at {known.endpoint_url}", cure="Run `mlkit local down` first, or leave out --port.")
         return known
     with console.environment(build_environment(project)):
-        running = lifecycle.up(project.local_home, port=port)
+        running = lifecycle.up(project.local_home, port=port, assume=open_questions.from_environment(os.environ))
     if port is None and not running.endpoint_url.endswith(f":{ports.PORT}"):
         console.out.print(f"  Port {ports.PORT} is taken by {ports.holder(ports.PORT)}, so the local AWS chose a free one.")
     return running

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from localaws import lifecycle, ports
 from localaws.errors import LocalAwsError
+from localaws.kit import open_questions
 
 HOME_VARIABLE, HOME = "LOCALAWS_HOME", ".localaws"
 Command = Callable[[argparse.Namespace], None]
@@ -28,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def up(options: argparse.Namespace) -> None:
     """Start the local AWS in the background if it does not run yet."""
-    running = lifecycle.up(options.home, options.port, account=options.account, region=options.region)
+    running = lifecycle.up(options.home, options.port, account=options.account, region=options.region, assume=_assumptions(options.assume))
     print(f"The local AWS answers at {running.endpoint_url} (account {running.account}, {running.region})")
     if options.port is None and not running.endpoint_url.endswith(f":{ports.PORT}"):
         print(f"Port {ports.PORT} is taken by {ports.holder(ports.PORT)}, so a free one was chosen.")
@@ -45,6 +46,8 @@ def status(options: argparse.Namespace) -> None:
     found = lifecycle.status(options.home)
     state = f"running at {found.running.endpoint_url}, process {found.running.pid}" if found.running else "not running"
     print(f"local AWS: {state}\nstate:     {found.home}\nlog:       {found.log}")
+    for name, value in sorted(found.assumptions.items()):
+        print(f"assumed:   {name}={value}")
 
 
 def env(options: argparse.Namespace) -> None:
@@ -77,6 +80,11 @@ def repository(options: argparse.Namespace) -> None:
     print(f"Pipelines of this local AWS that name {options.name} read {options.folder.resolve()}.")
 
 
+def _assumptions(texts: Sequence[str] | None) -> dict[str, str] | None:
+    """The answers of the options, or of the variable, or None if neither is given. Raises WrongAssumption."""
+    return open_questions.from_environment(os.environ) if texts is None else open_questions.parsed(filter(None, texts))
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="localaws", description="A local AWS: one process on one loopback port.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -84,6 +92,13 @@ def _parser() -> argparse.ArgumentParser:
     starting.add_argument("--port", type=int, help=f"0 takes a free port; default: {ports.PORT}, or a free port if {ports.PORT} is taken")
     starting.add_argument("--account", default="123456789012", help="account number")
     starting.add_argument("--region", default="us-east-1")
+    starting.add_argument(
+        "--assume",
+        action="append",
+        metavar="NAME=VALUE",
+        help=f"answer an open question about AWS; may be given several times; default: ${open_questions.VARIABLE}, or those of the last start; "
+        "an empty value forgets them",
+    )
     for command in (down, status, env):
         _command(commands, command)
     _command(commands, logs).add_argument("--lines", type=int, default=40, help="number of lines")

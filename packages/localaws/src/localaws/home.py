@@ -13,6 +13,8 @@ from localaws.errors import LocalAwsFailed
 from localaws.kit.files import write_whole
 from localaws.kit.service import Credentials
 
+ASSUMPTIONS = "assumptions.json"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Home:
@@ -36,6 +38,10 @@ class Home:
         """The administrator's key, or None before the first start."""
         record = self.read("credentials.json")
         return Credentials(**record) if record else None
+
+    def assumptions(self) -> dict[str, str]:
+        """The answers to open questions about AWS that differ from the defaults."""
+        return {name: str(value) for name, value in (self.read(ASSUMPTIONS) or {}).items()}
 
     def read(self, name: str) -> dict[str, Any] | None:
         try:

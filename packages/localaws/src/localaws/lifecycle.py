@@ -6,13 +6,15 @@ import shutil
 import signal
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from localaws import ports
 from localaws.errors import DiskFull, LocalAwsFailed
 from localaws.front.disk_space import RESERVE_BYTES
-from localaws.home import Home
+from localaws.home import ASSUMPTIONS, Home
+from localaws.kit import open_questions
 
 # Only a process that hangs takes this long. The limits suit a slow machine, because a server that is killed early has saved nothing.
 _START_TIMEOUT_S = 300.0
@@ -32,22 +34,39 @@ class Running:
 
 @dataclass(frozen=True, kw_only=True)
 class Status:
-    """`running` is None when nothing serves the folder; `log` may not exist before the first start."""
+    """`running` is None when nothing serves the folder; `log` may not exist before the first start.
+
+    `assumptions` are the answers to open questions about AWS that differ from the defaults.
+    """
 
     home: Path
     log: Path
     running: Running | None
+    assumptions: Mapping[str, str]
 
 
-def up(home: Path, port: int | None = None, *, account: str = "123456789012", region: str = "us-east-1") -> Running:
+def up(
+    home: Path,
+    port: int | None = None,
+    *,
+    account: str = "123456789012",
+    region: str = "us-east-1",
+    assume: Mapping[str, str] | None = None,
+) -> Running:
     """Start the local AWS in the background if it does not run yet, and wait until it answers.
 
-    Port 0 takes a free port; None takes `ports.PORT`, or a free port if that is taken. Raises LocalAwsFailed if a named port is taken,
-    and with the end of the log if the start fails.
+    Port 0 takes a free port; None takes `ports.PORT`, or a free port if that is taken. `assume` answers open questions about AWS
+    (`kit.open_questions`); the answers stay in the home, and None keeps them. Raises LocalAwsFailed if a named port is taken, if the local
+    AWS runs with other answers, and with the end of the log if the start fails. Raises WrongAssumption.
     """
     place = Home(path=home.resolve())
+    answers = None if assume is None else open_questions.checked(assume)
     if (found := _running(place)) is not None:
+        if answers is not None and answers != place.assumptions():
+            raise LocalAwsFailed("The local AWS runs with other assumptions.", cure="Stop it first: `localaws down`.")
         return found
+    if answers is not None:
+        place.write(ASSUMPTIONS, answers)
     if port and not ports.is_free(port):
         raise _port_is_taken(port)
     options = ["--account", account, "--region", region, *(["--port", str(port)] if port is not None else [])]
@@ -119,7 +138,7 @@ def down(home: Path) -> bool:
 def status(home: Path) -> Status:
     """Whether the local AWS runs, and its address."""
     place = Home(path=home.resolve())
-    return Status(home=place.path, log=place.log, running=_running(place))
+    return Status(home=place.path, log=place.log, running=_running(place), assumptions=place.assumptions())
 
 
 def reset(home: Path) -> None:

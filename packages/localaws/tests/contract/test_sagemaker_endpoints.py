@@ -140,6 +140,26 @@ def test_a_refusal_of_the_algorithm_is_a_logged_model_error_with_the_original_te
     assert any("image/png" in event["message"] for event in events)
 
 
+def test_invocations_are_counted_by_variant_and_by_its_configuration(sagemaker, runtime, make_endpoint, make_config):
+    name, new = make_endpoint(2.0)["EndpointName"], make_config(3.0)
+    old = sagemaker.endpoints.table.find(name).live.config_name
+    ask(runtime, name)
+    with pytest.raises(AwsError):
+        ask(runtime, name, ContentType="image/png")
+    call(sagemaker, "UpdateEndpoint", EndpointName=name, EndpointConfigName=new)
+    settled(sagemaker, name)
+    with pytest.raises(AwsError):
+        ask(runtime, name, "no number")
+
+    def total(metric, config):
+        wanted = {"EndpointName": name, "VariantName": "v0", **({"EndpointConfigName": config} if config else {})}
+        put = [item for item in sagemaker.host.metrics if item[:2] == ("AWS/SageMaker", metric)]
+        return sum(value for *_, value, sets in put if wanted in sets)
+
+    counted = ("Invocations", "Invocation4XXErrors", "Invocation5XXErrors")
+    assert [[total(metric, config) for metric in counted] for config in (None, old, new)] == [[3, 1, 1], [2, 1, 0], [1, 0, 1]]
+
+
 def test_an_unknown_endpoint_is_a_validation_error(sagemaker, runtime):
     with pytest.raises(AwsError) as error:
         ask(runtime, "nobody")

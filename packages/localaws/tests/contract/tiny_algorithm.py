@@ -61,6 +61,7 @@ class ServedHost:
         self.account, self.region = local_aws.account, local_aws.region
         self._local_aws, self._folder = local_aws, folder
         self._session = _session()
+        self.metrics: list[tuple[str, str, float, list[Mapping[str, str]]]] = []
 
     def home(self, service: str) -> Path:
         (self._folder / service).mkdir(parents=True, exist_ok=True)
@@ -93,6 +94,9 @@ class ServedHost:
 
     def publish_event(self, source: str, detail_type: str, detail: Mapping[str, Any], resources: Sequence[str]) -> None:
         """Nobody listens."""
+
+    def put_metric(self, namespace: str, name: str, value: float, dimensions: Sequence[Mapping[str, str]], **more: Any) -> None:
+        self.metrics.append((namespace, name, value, list(dimensions)))
 
     def changed(self) -> None:
         """Nobody saves the state."""

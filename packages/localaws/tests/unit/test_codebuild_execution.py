@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from localaws.codebuild.build_record import Build
 from localaws.codebuild.build_run import BuildRun
 from localaws.codebuild.reports import Reports
+from localaws.kit.open_questions import assuming
 from localaws.kit.service import AwsError, Credentials
 
 ROLE = "arn:aws:iam::123456789012:role/build"
@@ -205,6 +206,10 @@ def test_a_failed_phase_that_lets_the_build_go_on_does_not_make_it_good(world: W
     spec = commands(install={"commands": ["false"], "on-failure": "CONTINUE"}, build={"commands": ["echo built"]})
     assert world.run(aws, spec).status == "FAILED"
     assert aws.said == ["built"]
+    with assuming(on_failure_continue="SUCCEEDED"):
+        assert world.run(aws, spec).status == "SUCCEEDED"
+        spec = commands(install={"commands": ["false"], "on-failure": "CONTINUE"}, build={"commands": ["false"]})
+        assert world.run(aws, spec).status == "FAILED"
 
 
 @pytest.mark.parametrize("ending", ["kill -9 $$", "kill -9 $PPID; sleep 60", "set -e; false; echo not reached", "exec false"])

@@ -9,6 +9,7 @@ from localaws.athena.table_descriptions import Storage, Table, read_storage, rea
 from localaws.athena.trino import types
 from localaws.athena.trino.query_errors import QueryError
 from localaws.athena.trino.scope import Column, Relation
+from localaws.kit.open_questions import assumed
 
 if TYPE_CHECKING:
     from types_boto3_glue import GlueClient
@@ -63,12 +64,17 @@ class GlueCatalog:
         return read_table(database, self.get_table(database, name, where=where))
 
     def get_table(self, database: str, name: str, *, where: str = "") -> Mapping[str, Any]:
-        """The table in the answer of Glue's GetTable. A missing database has its own error, so it is checked first."""
-        self.check_database(database, where=where)
+        """The table in the answer of Glue's GetTable. A missing database has its own error.
+
+        Whether Athena asks for the database of every table, or only to explain a missing one, is an open question about AWS.
+        """
+        if assumed("athena-get-database") == "asked":
+            self.check_database(database, where=where)
         with glue_errors():
             try:
                 table: Mapping[str, Any] = self._client.get_table(DatabaseName=database, Name=name)["Table"]
             except self._client.exceptions.EntityNotFoundException as error:
+                self.check_database(database, where=where)
                 text = f"{where}Table 'awsdatacatalog.{database}.{name}' does not exist"
                 raise QueryError("TABLE_NOT_FOUND", text) from error
         return table

@@ -19,10 +19,11 @@ from localaws.codebuild.buildspec import Buildspec, Phase
 from localaws.codebuild.buildspec_yaml import BuildspecError
 from localaws.codebuild.commands import Commands
 from localaws.codebuild.phase_failures import Halted, PhaseFailed, described
-from localaws.codebuild.phases import FAULT, STOPPED, SUCCEEDED, TIMED_OUT
+from localaws.codebuild.phases import FAILED, FAULT, STOPPED, SUCCEEDED, TIMED_OUT
 from localaws.codebuild.reports import Reports
 from localaws.codebuild.workspace import Workspace, aws_variables
 from localaws.kit.job_log import LogStream, OutputFile, make_log_stream
+from localaws.kit.open_questions import assumed
 from localaws.kit.service import AwsError, Credentials, Host
 
 if TYPE_CHECKING:
@@ -57,6 +58,8 @@ class BuildRun:
             status = self._phase(phase, self._step(phase))
             halted = status in (STOPPED, TIMED_OUT, FAULT)
             on_failure = self._spec.phases.get(phase.lower(), Phase()).on_failure
+            if status == FAILED and on_failure == "CONTINUE" and assumed("on-failure-continue") == SUCCEEDED:
+                self.build.forgiven.append(phase)
             phase = "FINALIZING" if halted else phases.following(phase, failed=status != SUCCEEDED, on_failure=on_failure)
         self._phase("FINALIZING", self._finalise)
         build_machine.clean(self.folder)

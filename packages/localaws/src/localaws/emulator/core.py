@@ -5,12 +5,12 @@ import contextlib
 import json
 import secrets
 import time
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 from urllib.parse import unquote, urlencode
 
-from localaws.emulator import deliveries
+from localaws.emulator import deliveries, service_metrics
 from localaws.emulator.emulator_settings import STATE_KEYS, Settings
 from localaws.front.asgi_messages import Receive, Send
 from localaws.front.guard import Request, Signature
@@ -43,9 +43,42 @@ class Emulator:
 
     def start_schedules(self) -> None:
         """Let rules fire from now on and reach their targets. Calling it again has no effect."""
-        deliveries.install(self.module("eventbridge"), self._start_build, self._note_publish)
+        deliveries.install(self.module("eventbridge"), self._start_build, self._note_publish, self.count_delivery)
         deliveries.install_mail(self.module("sns"), self._record_mail)
         self.module("eventbridge").start_scheduler()
+
+    def put_metric(
+        self,
+        namespace: str,
+        name: str,
+        value: float,
+        dimensions: Sequence[Mapping[str, str]],
+        *,
+        unit: str,
+        time_s: float,
+        delay_s: float = 0.0,
+    ) -> None:
+        """Put a metric of an AWS service, once for each set of dimensions, and evaluate the alarms. Any thread may call it."""
+
+        def put() -> None:
+            self.module("cloudwatch")
+            with self.scope():
+                for found in dimensions:
+                    service_metrics.put(namespace, name, value, found, unit=unit, time_s=time_s)
+                service_metrics.evaluate_alarms()
+
+        self._on_loop(put, delay_s)
+
+    def count_delivery(self, rule_name: str, metric: str) -> None:
+        """Count an invocation of a rule's target, or its failure."""
+        self.put_metric("AWS/Events", metric, 1, [{"RuleName": rule_name}], unit="Count", time_s=time.time())
+
+    def _on_loop(self, work: Callable[[], None], delay_s: float = 0) -> None:
+        """Do it soon on the event loop, or after a delay. Nothing happens while the process goes down."""
+        loop = self._ms._MAIN_LOOP
+        if loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed
+                loop.call_soon_threadsafe(*((loop.call_later, delay_s, work) if delay_s else (work,)))
 
     def _note_publish(self, topic_arn: str, is_allowed: bool) -> None:
         """Record that EventBridge asks a topic's policy whether it may publish."""
@@ -94,10 +127,7 @@ class Emulator:
             with self.scope():
                 deliveries.put(self.module("eventbridge"), source=source, detail_type=detail_type, detail=detail, resources=resources)
 
-        loop = self._ms._MAIN_LOOP
-        if loop is not None:
-            with contextlib.suppress(RuntimeError):  # the loop is closed: the process is going down
-                loop.call_soon_threadsafe(put)
+        self._on_loop(put)
 
     # --- requests -----------------------------------------------------------------------------------------------------
 

@@ -8,40 +8,58 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from localaws.emulator import event_inputs
 from localaws.kit import service_calls
+from localaws.kit.open_questions import assumed
 
 PRINCIPAL = "events.amazonaws.com"
 StartBuild = Callable[[str, str, str, Mapping[str, Any]], None]
+FAILED = "FailedInvocations"
+Count = Callable[[str, str], None]
 NotePublish = Callable[[str, bool], None]
 RecordMail = Callable[[Mapping[str, str]], None]
+
+
+class _NotDelivered(Exception):
+    """EventBridge could not deliver an event to a target."""
+
+
 _log = logging.getLogger("localaws")
 
 
-def install(eventbridge: Any, start_build: StartBuild, note_publish: NotePublish) -> None:
+def install(eventbridge: Any, start_build: StartBuild, note_publish: NotePublish, count: Count) -> None:
     """Deliver events through our code. It calls `start_build(project_arn, role_arn, rule_arn, overrides)` on the event loop.
 
-    So `start_build` must not block. `note_publish(topic_arn, is_allowed)` records that EventBridge asks to publish.
+    So `start_build` must not block. `note_publish(topic_arn, is_allowed)` records that EventBridge asks to publish, and
+    `count(rule_name, metric)` counts a delivery.
     """
     invoke = eventbridge._invoke_target
     if getattr(invoke, "is_ours", False):
         return
 
-    def invoke_target(target: Mapping[str, Any], event: Mapping[str, Any], rule: Mapping[str, Any], view: Any = None) -> None:
-        service = target.get("Arn", "").split(":")[2:3]
+    def deliver(target: Mapping[str, Any], event: Mapping[str, Any], rule: Mapping[str, Any], view: Any) -> None:
+        service, text = target.get("Arn", "").split(":")[2:3], event_inputs.transformed(eventbridge, target, event, rule, view)
+        if not event_inputs.is_deliverable(target, text):
+            raise _NotDelivered(f"its input is not JSON: {text}")
         if service == ["sns"]:
             is_allowed = _topic_lets_in(target["Arn"], rule)
             note_publish(target["Arn"], is_allowed)
-            if is_allowed:
-                invoke(target, event, rule, view)
-            else:
-                _log.warning("events: nothing was delivered to %s: its policy does not let %s publish", target["Arn"], PRINCIPAL)
-        elif service == ["codebuild"]:
-            overrides = _overrides(eventbridge, target, event, rule, view)
-            if overrides is not None:
-                start_build(target["Arn"], target["RoleArn"], rule["Arn"], overrides)
+            if not is_allowed:
+                raise _NotDelivered(f"its policy does not let {PRINCIPAL} publish")
+        if service == ["codebuild"]:
+            start_build(target["Arn"], target["RoleArn"], rule["Arn"], _overrides(target, text))
         else:
             invoke(target, event, rule, view)
 
+    def invoke_target(target: Mapping[str, Any], event: Mapping[str, Any], rule: Mapping[str, Any], view: Any = None) -> None:
+        count(rule["Name"], "Invocations")
+        try:
+            deliver(target, event, rule, view)
+        except _NotDelivered as error:
+            count(rule["Name"], FAILED)
+            _log.warning("events: rule %s delivered nothing to %s: %s", rule["Name"], target.get("Arn"), error)
+
+    event_inputs.escape_as_assumed(eventbridge)
     invoke_target.is_ours = True  # type: ignore[attr-defined]
     eventbridge._invoke_target = invoke_target
 
@@ -89,23 +107,28 @@ def _topic_lets_in(topic_arn: str, rule: Mapping[str, Any]) -> bool:
         region=parts[3],
         service_context={"aws:sourcearn": rule["Arn"], "aws:sourceaccount": parts[4]},
     )
-    policy = topic.get("attributes", {}).get("Policy") or ""
+    policy = _read_by_events(topic.get("attributes", {}).get("Policy") or "")
     return bool(policy and evaluate_resource_policy(policy, context, service=PRINCIPAL).decision == "Allow")
 
 
-def _overrides(eventbridge: Any, target: Mapping[str, Any], event: Any, rule: Any, view: Any) -> Mapping[str, Any] | None:
-    """StartBuild's members from the target's input: empty if the input is the event itself, None if it is not a JSON object."""
-    if target.get("InputTransformer"):
-        text = eventbridge._apply_input_transformer(target["InputTransformer"], rule, view or eventbridge._pattern_event_view(event))
-    elif target.get("Input"):
-        text = target["Input"]
-    else:
+def _read_by_events(policy: str) -> str:
+    """The topic's policy as EventBridge reads it: without the statements that have a Condition, if it does not support them."""
+    if not policy or assumed("topic-policy-condition") == "honoured":
+        return policy
+    document = json.loads(policy)
+    statements = document["Statement"] if isinstance(document["Statement"], list) else [document["Statement"]]
+    return json.dumps({**document, "Statement": [statement for statement in statements if not statement.get("Condition")]})
+
+
+def _overrides(target: Mapping[str, Any], transformed: str | None) -> Mapping[str, Any]:
+    """StartBuild's members from the target's input; none if the input is the event itself. Raises _NotDelivered if it is no object."""
+    text = transformed if transformed is not None else target.get("Input")
+    if text is None:
         return {}
     try:
         members = json.loads(text)
     except ValueError:
         members = None
     if not isinstance(members, dict):
-        _log.warning("events: %s started no build: its input is not a JSON object: %s", rule["Arn"], text)
-        return None
+        raise _NotDelivered(f"it started no build, because its input is not a JSON object: {text}")
     return members

@@ -133,6 +133,20 @@ class Host(Protocol):
         """Put an event of an AWS service on the default bus soon. Any thread may call it; it never raises."""
         ...
 
+    def put_metric(
+        self,
+        namespace: str,
+        name: str,
+        value: float,
+        dimensions: Sequence[Mapping[str, str]],
+        *,
+        unit: str,
+        time_s: float,
+        delay_s: float = 0.0,
+    ) -> None:
+        """Put a metric of an AWS service soon, once for each set of dimensions. Any thread may call it; it never raises."""
+        ...
+
     def changed(self) -> None:
         """Report that the service's state changed outside of a call (for example, a job ended), so that it is saved."""
         ...

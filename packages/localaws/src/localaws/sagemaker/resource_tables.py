@@ -5,12 +5,13 @@ from dataclasses import asdict, dataclass, field
 from threading import RLock
 from typing import Any, Generic, TypeVar
 
+from localaws.kit.open_questions import assumed
 from localaws.kit.service import AwsError
 
 
 @dataclass(kw_only=True)
 class Resource:
-    """Names keep their case; ARNs are in lower case. Times are seconds since the epoch, so that all values are JSON values."""
+    """Names keep their case; ARNs do as `kit.open_questions` assumes. Times are seconds since the epoch, as JSON needs."""
 
     name: str
     arn: str
@@ -54,7 +55,8 @@ ENDPOINT = Kind(slug="endpoint", words="endpoint")
 
 
 def resource_arn(slug: str, name: str, *, account: str, region: str) -> str:
-    return f"arn:aws:sagemaker:{region}:{account}:{slug}/{name.lower()}"
+    shown = name if assumed("resource-name-case") == "kept" else name.lower()
+    return f"arn:aws:sagemaker:{region}:{account}:{slug}/{shown}"
 
 
 class Table(Generic[R]):

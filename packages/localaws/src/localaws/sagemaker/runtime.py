@@ -1,12 +1,13 @@
 """InvokeEndpoint: passes a request to one variant's model, in the algorithm's own formats."""
 
 import random
+import time
 from collections.abc import Mapping
 from typing import Any
 
 from localaws.kit.members import refuse_unhonoured
 from localaws.kit.service import AwsError, Caller, Members, Operation, ResourceType
-from localaws.sagemaker import refusals
+from localaws.sagemaker import endpoint_metrics, refusals
 from localaws.sagemaker.algorithm_images import InvalidPayload, Predictor
 from localaws.sagemaker.endpoint_record import Endpoint, EndpointDeployment, Variant
 from localaws.sagemaker.permissions import on
@@ -34,12 +35,18 @@ class SageMakerRuntime:
         if len(request["Body"]) > MAX_BODY_BYTES:
             raise AwsError("ValidationError", f"The request's body is larger than {MAX_BODY_BYTES} bytes.")
         endpoint, deployment, variant, predictor = self._target(caller, request)
+        status, started = 200, time.monotonic()
         try:
             body, content_type = predictor.predict(request["Body"], request.get("ContentType", ""), request.get("Accept", ""))
         except InvalidPayload as error:
+            status = error.status
             raise self._model_error(endpoint, deployment, variant, error.status, error.message) from error
         except Exception as error:
+            status = 500
             raise self._model_error(endpoint, deployment, variant, 500, f"{type(error).__name__}: {error}") from error
+        finally:
+            latency_s = time.monotonic() - started
+            endpoint_metrics.count(self._sagemaker.host, endpoint, deployment, variant, status=status, latency_s=latency_s)
         return {"Body": body, "ContentType": content_type, "InvokedProductionVariant": variant.name}
 
     def get_state(self) -> dict[str, Any]:

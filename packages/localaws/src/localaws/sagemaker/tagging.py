@@ -41,4 +41,4 @@ class Tagging:
         slug, _, name = arn.rpartition(":")[2].partition("/")
         table = self._tables.get(slug)
         found = table.find(name) if table is not None else None
-        return found if found is not None and found.arn == arn.lower() else None
+        return found if found is not None and found.arn.lower() == arn.lower() else None

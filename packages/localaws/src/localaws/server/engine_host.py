@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from localaws.emulator import Emulator
+from localaws.emulator.deliveries import FAILED
 from localaws.home import Home
 from localaws.kit.service import Credentials, Permission
 
@@ -86,13 +87,14 @@ class LocalHost:
         """Start the build that a rule has as its target, in a new thread, under the target's role."""
 
         def start() -> None:
+            name = rule_arn.rpartition("/")[2]
             try:
-                name = rule_arn.rpartition("/")[2]
                 session = re.sub(r"[^\w+=,.@-]", "-", f"rule-{name}")[:64]
                 role = self.assume_role(role_arn, service_principal=_EVENTS, source_arn=rule_arn, session_name=session)
                 codebuild = self.client("codebuild", role, principal=_EVENTS)
                 codebuild.start_build(**{**overrides, "projectName": project_arn.rpartition("/")[2]})
             except Exception as error:
+                self.emulator.count_delivery(name, FAILED)
                 _log.warning("events: the build of %s was not started: %s", rule_arn, error)
 
         threading.Thread(target=start, name="event-target", daemon=True).start()
@@ -126,6 +128,20 @@ class EngineHost:
 
     def publish_event(self, source: str, detail_type: str, detail: Mapping[str, Any], resources: Sequence[str]) -> None:
         self._shared.publish_event(source, detail_type, detail, resources)
+
+    def put_metric(
+        self,
+        namespace: str,
+        name: str,
+        value: float,
+        dimensions: Sequence[Mapping[str, str]],
+        *,
+        unit: str,
+        time_s: float,
+        delay_s: float = 0.0,
+    ) -> None:
+        self._shared.emulator.put_metric(namespace, name, value, dimensions, unit=unit, time_s=time_s, delay_s=delay_s)
+        self._shared.changed("monitoring", "sns")
 
     def changed(self) -> None:
         self._shared.changed()

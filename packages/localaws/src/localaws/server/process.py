@@ -22,6 +22,7 @@ from localaws.front.application import Front
 from localaws.front.emulated_calls import EmulatedCalls
 from localaws.front.engine_calls import EngineCalls
 from localaws.home import Home
+from localaws.kit import open_questions
 from localaws.kit.api_record import ApiRecord
 from localaws.kit.service import Credentials, Host, Service
 from localaws.server.checkpoint import Checkpoint
@@ -171,6 +172,7 @@ def main(arguments: list[str] | None = None) -> None:
         os.setsid()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     home = Home(path=options.home.resolve())
+    open_questions.assume(home.assumptions())
     with home.locked():
         listener = listen(options.port)
         try:
