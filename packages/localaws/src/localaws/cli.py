@@ -96,8 +96,8 @@ def _parser() -> argparse.ArgumentParser:
         "--assume",
         action="append",
         metavar="NAME=VALUE",
-        help=f"answer an open question about AWS; may be given several times; default: ${open_questions.VARIABLE}, or those of the last start; "
-        "an empty value forgets them",
+        help="answer an open question about AWS; may be given several times; an empty value forgets the answers; "
+        f"default: ${open_questions.VARIABLE}, or the answers of the last start",
     )
     for command in (down, status, env):
         _command(commands, command)

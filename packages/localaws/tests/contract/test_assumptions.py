@@ -12,7 +12,7 @@ from waiting import wait_until
 from localaws import lifecycle
 from localaws.errors import LocalAwsFailed
 
-ANSWERS = {"athena-get-database": "not-asked", "resource-name-case": "kept"}
+ANSWERS = {"athena-get-database": "not-asked", "athena-create-default": "not-asked", "resource-name-case": "kept"}
 
 
 @pytest.fixture(scope="module")

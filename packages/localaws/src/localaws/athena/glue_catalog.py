@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from types_boto3_glue import GlueClient
 
 
+_DEFAULT = "default"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Partition:
     """`values` in the order of the table's partition keys."""
@@ -41,7 +44,7 @@ class GlueCatalog:
         self._columns = 0
 
     def database_of(self, database: str | None) -> str:
-        return (database or self._database or "default").lower()
+        return (database or self._database or _DEFAULT).lower()
 
     def table(self, database: str | None, name: str, *, where: str) -> Relation:
         """The table as a relation, for the compiler. Raises QueryError: SCHEMA_NOT_FOUND, TABLE_NOT_FOUND, or Glue's refusal."""
@@ -78,6 +81,18 @@ class GlueCatalog:
                 text = f"{where}Table 'awsdatacatalog.{database}.{name}' does not exist"
                 raise QueryError("TABLE_NOT_FOUND", text) from error
         return table
+
+    def require_default(self) -> None:
+        """Look for the database `default`, and make it if it is missing: Athena lists both permissions as mandatory for every query."""
+        if assumed("athena-create-default") == "not-asked":
+            return
+        missing = self._client.exceptions.EntityNotFoundException
+        with glue_errors(), contextlib.suppress(self._client.exceptions.AlreadyExistsException):  # another query was quicker
+            try:
+                self._client.get_database(Name=_DEFAULT)
+            except missing:
+                self._client.create_database(DatabaseInput={"Name": _DEFAULT})
+        self._databases.add(_DEFAULT)
 
     def check_database(self, database: str, *, where: str = "") -> None:
         if database in self._databases:

@@ -88,6 +88,7 @@ class StatementRun:
             with self._cache.held() as hold:
                 lake = Lake(self._clients("s3"), cache=self._cache, hold=hold, check=self.check)
                 catalog = GlueCatalog(self._clients("glue"), database=self.order.database)
+                catalog.require_default()
                 self._execute(lake, catalog)
         except duckdb.InterruptException as error:
             raise Cancelled from error

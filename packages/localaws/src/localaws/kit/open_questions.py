@@ -58,6 +58,14 @@ SWITCHES: Mapping[str, Switch] = {
             source="https://docs.aws.amazon.com/athena/latest/ug/fine-grained-access-to-glue-resources.html",
         ),
         Switch(
+            name="athena-create-default",
+            values=("asked", "not-asked"),
+            default="asked",
+            question="Whether every query needs glue:GetDatabase on the database `default`, and makes it with glue:CreateDatabase where it "
+            "is missing, as in every new account.",
+            source="https://docs.aws.amazon.com/athena/latest/ug/fine-grained-access-to-glue-resources.html",
+        ),
+        Switch(
             name="input-escape",
             values=("verbatim", "escaped"),
             default="verbatim",
