@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from codepipeline_lab import TEMPLATE, Lab, action, git, make_lab, stage, statements
 from started import LocalAws, allow
+from waiting import wait_for_stack
 
 BROKEN = """
 Resources:
@@ -144,3 +145,21 @@ def test_a_missing_permission_is_named(lab: Lab, deploy: Callable[..., dict[str,
     assert error["code"] == "PermissionError"
     assert denied in error["message"]
     assert "AccessDenied" in error["message"]
+
+
+def test_create_update_never_replaces_a_stack_whose_creation_failed_and_replace_on_failure_does(
+    lab: Lab, deploy: Callable[..., dict[str, Any]]
+) -> None:
+    failed = lab.client("cloudformation")
+    failed.create_stack(StackName=lab.name, TemplateBody=BROKEN)
+    assert wait_for_stack(failed, lab.name)["StackStatus"] == "ROLLBACK_COMPLETE"
+    lab.create(lab.source(), stage("Deploy", deploy("CREATE_UPDATE", TemplatePath="Code::stack.yaml")))
+    execution = lab.start()
+    assert lab.wait(execution)["status"] == "Failed"
+    message = lab.error(execution, "Deploy")["message"]
+    assert f":stack/{lab.name}/" in message
+    assert "is in ROLLBACK_COMPLETE state and can not be updated." in message
+    replacing = deploy("REPLACE_ON_FAILURE", TemplatePath="Code::stack.yaml")
+    lab.client("codepipeline").update_pipeline(pipeline=lab.declaration(lab.source(), stage("Deploy", replacing)))
+    assert lab.wait(lab.start())["status"] == "Succeeded"
+    assert failed.describe_stacks(StackName=lab.name)["Stacks"][0]["StackStatus"] == "CREATE_COMPLETE"

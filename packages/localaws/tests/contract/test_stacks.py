@@ -329,3 +329,50 @@ def test_an_alarm_looks_at_its_own_dimensions_and_publishes(aws):
     cloudwatch.put_metric_data(Namespace=namespace, MetricData=[datum])
     alarms = cloudwatch.describe_alarms(AlarmNamePrefix=namespace)["MetricAlarms"]
     assert {alarm["AlarmName"].rpartition("-")[2]: alarm["StateValue"] for alarm in alarms} == {"qa": "ALARM", "production": "OK"}
+
+
+BROKEN = {"Type": "AWS::SNS::TopicPolicy", "Properties": {"Topics": ["arn:aws:sns:us-east-1:123456789012:none"], "PolicyDocument": {}}}
+
+
+def deletions(cloudformation, name, logical_id):
+    events = cloudformation.describe_stack_events(StackName=name)["StackEvents"]
+    ordered = sorted(events, key=lambda event: event["Timestamp"])
+    return [e["ResourceStatus"] for e in ordered if e["LogicalResourceId"] == logical_id and e["ResourceStatus"].startswith("DELETE")]
+
+
+@pytest.mark.parametrize(
+    ("policy", "is_kept", "statuses"),
+    [
+        ("Retain", True, ["DELETE_SKIPPED"]),
+        ("RetainExceptOnCreate", False, ["DELETE_IN_PROGRESS", "DELETE_COMPLETE"]),
+        ("Delete", False, ["DELETE_IN_PROGRESS", "DELETE_COMPLETE"]),
+    ],
+)
+def test_what_a_first_creation_that_is_rolled_back_keeps(aws, policy, is_kept, statuses):
+    cloudformation, bucket = aws("cloudformation"), f"named-{uuid.uuid4().hex[:10]}"
+    kept = {**resource("AWS::S3::Bucket", BucketName=bucket), "DeletionPolicy": policy}
+    template = {"B": kept, "Broken": {**BROKEN, "DependsOn": "B"}}
+    name, status = create(cloudformation, template)
+    assert status == "ROLLBACK_COMPLETE"
+    assert deletions(cloudformation, name, "B") == statuses
+    assert (bucket in {found["Name"] for found in aws("s3").list_buckets()["Buckets"]}) == is_kept
+    assert delete(cloudformation, name) == "DELETE_COMPLETE"
+    name, status = create(cloudformation, {"B": kept})
+    if is_kept:
+        assert status == "ROLLBACK_COMPLETE"
+        events = cloudformation.describe_stack_events(StackName=name)["StackEvents"]
+        told = json.dumps(events, default=str) + json.dumps(cloudformation.describe_events(StackName=name), default=str)
+        assert "already exists" in told
+    else:
+        assert status == "CREATE_COMPLETE"
+
+
+def test_a_resource_that_is_retained_except_on_create_outlives_its_stack(aws):
+    cloudformation, bucket = aws("cloudformation"), f"named-{uuid.uuid4().hex[:10]}"
+    kept = {**resource("AWS::S3::Bucket", BucketName=bucket), "DeletionPolicy": "RetainExceptOnCreate"}
+    name, status = create(cloudformation, {"B": kept})
+    assert status == "CREATE_COMPLETE"
+    stack_id = cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackId"]
+    assert delete(cloudformation, name) == "DELETE_COMPLETE"
+    assert deletions(cloudformation, stack_id, "B") == ["DELETE_SKIPPED"]
+    aws("s3").head_bucket(Bucket=bucket)

@@ -55,6 +55,7 @@ def install(
     _guard_references(stacks, deployment)
     _announce(stacks, changed)
     _show_roles(handlers, role_of)
+    _word_refusals(handlers)
     interruptions.remember(handlers, changesets)
 
 
@@ -210,3 +211,23 @@ def _show_roles(handlers: Any, role_of: Callable[[str], str | None]) -> None:
         return status, headers, re.sub("<StackName>([^<]+)</StackName>", with_role, text).encode()
 
     handlers._ACTION_HANDLERS["DescribeStacks"] = describe
+
+
+def _word_refusals(handlers: Any) -> None:
+    """Word the refusal to update a stack whose creation failed as AWS does: with the stack's ARN."""
+    from ministack.services import cloudformation
+
+    def with_arn(match: re.Match[str]) -> str:
+        stack = cloudformation._stacks.get(match[1])
+        return f"Stack:{stack['StackId'] if stack else match[1]} is in {match[2]} state and can not be updated."
+
+    def worded(original: Callable[[Any], tuple[int, Any, Any]]) -> Callable[[Any], tuple[int, Any, bytes]]:
+        def handle(parameters: Any) -> tuple[int, Any, bytes]:
+            status, headers, body = original(parameters)
+            text = body if isinstance(body, str) else body.decode()
+            return status, headers, re.sub(r"Stack \[([^\]]+)\] is in (\w+) state and cannot be updated\.?", with_arn, text).encode()
+
+        return handle
+
+    for name in ("UpdateStack", "CreateChangeSet"):
+        handlers._ACTION_HANDLERS[name] = worded(handlers._ACTION_HANDLERS[name])
