@@ -14,7 +14,11 @@ from localaws.server.process import make_engines
 def _operations() -> list[tuple[OperationModel, bool]]:
     """The operations, and whether their handlers page by themselves."""
     with tempfile.TemporaryDirectory() as home:
-        engines = make_engines(lambda _: MagicMock(account="123456789012", region="us-east-1", home=lambda service: Path(home) / service))
+        engines = make_engines(
+            lambda _: MagicMock(account="123456789012", region="us-east-1", home=lambda service: Path(home) / service),
+            MagicMock(),
+            MagicMock(),
+        )
     return [
         (service_model(name).operation_model(operation), ours.pages_itself)
         for name, engine in engines.items()

@@ -224,7 +224,21 @@ def stacks(account: Account, scratch: Path) -> None:
     account.client("cloudformation").create_stack(StackName=name, TemplateBody=TEMPLATE, RoleARN=account.service_role("cloudformation"))
 
 
-SCENARIOS: list[Callable[[Account, Path], None]] = [pipelines, builds, models, queries, rules, stacks]
+def trails(account: Account, scratch: Path) -> None:
+    """A trail, whose log file CloudTrail writes by the bucket's policy."""
+    cloudtrail, bucket = account.client("cloudtrail"), f"trail-{uuid.uuid4().hex[:8]}"
+    account.client("s3").create_bucket(Bucket=bucket)
+    principal = {"Principal": {"Service": "cloudtrail.amazonaws.com"}}
+    statements = [{**allow("s3:GetBucketAcl", f"arn:aws:s3:::{bucket}"), **principal}]
+    statements.append({**allow("s3:PutObject", f"arn:aws:s3:::{bucket}/*"), **principal})
+    account.client("s3").put_bucket_policy(Bucket=bucket, Policy=policy(*statements))
+    cloudtrail.create_trail(Name=bucket, S3BucketName=bucket)
+    cloudtrail.start_logging(Name=bucket)
+    account.client("sns").create_topic(Name=bucket)
+    cloudtrail.stop_logging(Name=bucket)
+
+
+SCENARIOS: list[Callable[[Account, Path], None]] = [pipelines, builds, models, queries, rules, stacks, trails]
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,7 @@ def limits(operation, paging):
 def test_the_table_holds_the_operations_that_botocore_paginates_and_those_that_only_their_shapes_tell():
     assert {"athena:ListDatabases", "codebuild:ListBuilds", "codepipeline:ListWebhooks", "sagemaker:ListTags"} < set(NAMES)
     assert {"athena:ListWorkGroups", "codeconnections:ListConnections", "codestar-connections:ListConnections"} < set(NAMES)
-    assert [operation.name for operation in PAGED_BY_THEMSELVES] == ["GetQueryResults"]
+    assert [operation.name for operation in PAGED_BY_THEMSELVES] == ["GetQueryResults", "LookupEvents"]
 
 
 @all_paged

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 from urllib.parse import unquote, urlencode
 
-from localaws.emulator import deliveries, service_metrics
+from localaws.emulator import deliveries, log_files, service_metrics
 from localaws.emulator.emulator_settings import STATE_KEYS, Settings
 from localaws.front.asgi_messages import Receive, Send
 from localaws.front.guard import Request, Signature
@@ -72,6 +72,16 @@ class Emulator:
     def count_delivery(self, rule_name: str, metric: str) -> None:
         """Count an invocation of a rule's target, or its failure."""
         self.put_metric("AWS/Events", metric, 1, [{"RuleName": rule_name}], unit="Count", time_s=time.time())
+
+    def deliver_log(self, trail_arn: str, bucket: str, key: str, body: bytes) -> None:
+        """Write a log file of CloudTrail by the bucket's policy. Call it outside of the event loop. Raises AwsError."""
+
+        async def put() -> None:
+            with self.scope():
+                log_files.put(self.module("s3"), bucket, key, body, trail_arn=trail_arn, record=self.record)
+
+        loop = self._ms._MAIN_LOOP
+        asyncio.run_coroutine_threadsafe(put(), loop).result()
 
     def _on_loop(self, work: Callable[[], None], delay_s: float = 0) -> None:
         """Do it soon on the event loop, or after a delay. Nothing happens while the process goes down."""

@@ -48,9 +48,10 @@ class Front:
         try:
             with during(call):
                 if signature.service in SERVICES:
-                    await self._emulated.answer(request, signature, scope, receive, call_recording.noting_errors(call, send))
+                    await self._emulated.answer(request, signature, scope, receive, call_recording.recording(call, self._emulator, send))
                 else:
-                    await send_answer(send, await self._engines.answer(request, signature, await read(receive)))
+                    answer = await self._engines.answer(request, signature, await read(receive))
+                    await send_answer(call_recording.recording(call, self._emulator, send), answer)
         except AwsError as error:
             call.error_code, call.error_message = error.code, error.message
             raise

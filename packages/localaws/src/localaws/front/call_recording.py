@@ -60,14 +60,16 @@ def _writing_name(request: Request) -> str:
 
 
 def finish(call: ApiCall, emulator: Emulator) -> None:
-    """Add the call to the record. A request whose key nobody has is not recorded, as CloudTrail does not record it."""
+    """Add the call to the record, once. A request whose key nobody has is not recorded, as CloudTrail does not record it."""
+    if call.principal:
+        return
     call.principal = emulator.principal(call.access_key_id)
     if call.principal and call.name:
         emulator.record.add(call)
 
 
-def noting_errors(call: ApiCall, send: Send) -> Send:
-    """A `send` that notes the error of an answer in the call."""
+def recording(call: ApiCall, emulator: Emulator, send: Send) -> Send:
+    """A `send` that notes the error of an answer in the call, and records it before the caller has the whole answer."""
     status, body = 200, b""
 
     async def out(message: MutableMapping[str, Any]) -> None:
@@ -78,6 +80,8 @@ def noting_errors(call: ApiCall, send: Send) -> Send:
             body += message.get("body", b"")[:_MAX_ERROR_BYTES]
             if not message.get("more_body"):
                 call.error_code, call.error_message = _error_of(status, body.decode(errors="replace"))
+        if message["type"] == "http.response.body" and not message.get("more_body"):
+            finish(call, emulator)
         await send(message)
 
     return out

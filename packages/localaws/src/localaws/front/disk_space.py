@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from localaws.front.honoured_operations import reads_only
+from localaws.kit.operation_names import reads_only
 from localaws.kit.service import AwsError
 
 # Reserved for the state of running builds, jobs and executions.

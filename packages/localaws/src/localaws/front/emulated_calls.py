@@ -10,9 +10,9 @@ from localaws.front.call_recording import operation_name
 from localaws.front.disk_space import check_room
 from localaws.front.emulated_operations import check_honoured, check_unambiguous, passed_roles
 from localaws.front.guard import Request, Signature
-from localaws.front.honoured_operations import reads_only
 from localaws.front.wire_protocol import error_answer
 from localaws.kit.api_record import during, name_call
+from localaws.kit.operation_names import reads_only
 from localaws.kit.service import AwsError, Permission
 
 Scope = MutableMapping[str, Any]

@@ -13,10 +13,10 @@ from localaws.emulator import Emulator
 from localaws.front import wire_protocol
 from localaws.front.disk_space import check_room
 from localaws.front.guard import Request, Signature
-from localaws.front.honoured_operations import reads_only
 from localaws.front.shape_checks import answer_problems, problems
 from localaws.front.wire_protocol import Answer
 from localaws.kit.api_record import name_call
+from localaws.kit.operation_names import reads_only
 from localaws.kit.paging import paging_of
 from localaws.kit.service import AwsError, Operation, Service
 

@@ -4,14 +4,6 @@ from collections.abc import Mapping
 
 from localaws.kit.properties import words
 
-_READING = ("BatchGet", "Describe", "Detect", "Filter", "Get", "Head", "Invoke", "List", "Lookup", "Search", "Test", "Validate")
-
-
-def reads_only(operation: str) -> bool:
-    """Whether the operation only reads, judged by its name."""
-    return operation.startswith(_READING)
-
-
 # Operations that the emulator really carries out, by their names in IAM. Those that it would only record or answer are left out.
 HONOURED: Mapping[str, frozenset[str]] = {
     service: words(names)

@@ -99,6 +99,11 @@ class LocalHost:
 
         threading.Thread(target=start, name="event-target", daemon=True).start()
 
+    def deliver_log(self, trail_arn: str, bucket: str, key: str, body: bytes) -> None:
+        """Write a log file of CloudTrail, if the bucket's policy lets CloudTrail write it. Raises AwsError."""
+        self.emulator.deliver_log(trail_arn, bucket, key, body)
+        self.changed("s3")
+
     def record_mail(self, mail: Mapping[str, str]) -> None:
         """Append the e-mail that a subscriber would get to `mail.jsonl` in the home. The local AWS sends no e-mail."""
         record = {"time": datetime.now(UTC).isoformat(timespec="seconds"), **mail}

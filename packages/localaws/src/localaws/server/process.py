@@ -16,6 +16,7 @@ import uvicorn
 from localaws import cloudformation, ports
 from localaws.cloudformation.deployments import SERVICE as CLOUDFORMATION
 from localaws.cloudformation.deployments import Deployments
+from localaws.cloudtrail.trails import PRINCIPAL as CLOUDTRAIL
 from localaws.emulator import Emulator, Settings
 from localaws.errors import LocalAwsFailed
 from localaws.front.application import Front
@@ -39,7 +40,7 @@ class LocalAws:
         self.home, self.emulator = home, Emulator(settings, ApiRecord(home.folder("calls")))
         self.host = LocalHost(emulator=self.emulator, home=home, changed=lambda *names: self.checkpoint.changed(*names))
         self.emulator.deliver_by(start_build=self.host.start_build, record_mail=self.host.record_mail)
-        self.engines = make_engines(self.host.of)
+        self.engines = make_engines(self.host.of, self.emulator.record, self.host.deliver_log)
         types = dict(cloudformation.RESOURCE_TYPES)
         for engine in self.engines.values():
             types.update(engine.resource_types)
@@ -84,9 +85,15 @@ class LocalAws:
         self.home.write("credentials.json", {"access_key_id": key.access_key_id, "secret_access_key": key.secret_access_key})
 
 
-def make_engines(host_of: Callable[[str], Host]) -> Mapping[str, Service]:
-    """Our services, by botocore's names. `host_of` gives the host of the service with a principal."""
+def make_engines(
+    host_of: Callable[[str], Host], record: ApiRecord, deliver: Callable[[str, str, str, bytes], None]
+) -> Mapping[str, Service]:
+    """Our services, by botocore's names. `host_of` gives the host of the service with a principal.
+
+    CloudTrail reads `record`, and writes its log files by `deliver`.
+    """
     from localaws.athena import Athena
+    from localaws.cloudtrail import CloudTrail
     from localaws.codebuild import CodeBuild
     from localaws.codeconnections import CodeConnections
     from localaws.codepipeline import CodePipeline
@@ -106,6 +113,7 @@ def make_engines(host_of: Callable[[str], Host]) -> Mapping[str, Service]:
         Athena(host_of("athena.amazonaws.com")),
         sagemaker,
         SageMakerRuntime(sagemaker),
+        CloudTrail(host_of(CLOUDTRAIL), record, deliver),
     ]
     return {engine.name: engine for engine in engines}
 
