@@ -131,6 +131,7 @@ def statements(bucket: str, stack_role: str | None = None) -> Sequence[dict[str,
     """What the pipeline's role needs."""
     found: list[dict[str, Any]] = [
         {"Effect": "Allow", "Action": ["s3:GetObject", "s3:PutObject", "s3:PutObjectAcl"], "Resource": f"arn:aws:s3:::{bucket}/*"},
+        {"Effect": "Allow", "Action": "s3:GetBucketAcl", "Resource": f"arn:aws:s3:::{bucket}"},
         {"Effect": "Allow", "Action": "codeconnections:UseConnection", "Resource": "*"},
     ]
     if stack_role:

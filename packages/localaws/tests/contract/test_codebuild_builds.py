@@ -11,6 +11,8 @@ import pytest
 from codebuild_building import LOGS, Builder, context, spec, statuses
 from started import allow
 
+LISTED_FOR_KEYS = ["kms:DescribeKey", "kms:Encrypt", "kms:ReEncryptFrom", "kms:ReEncryptTo"]
+
 
 @pytest.fixture(scope="module")
 def builder(local_aws):
@@ -105,7 +107,8 @@ def test_a_reference_that_cannot_be_resolved_fails_the_build_with_its_name(build
 
 def test_a_source_that_the_role_may_not_read_is_denied_with_action_and_resource(builder):
     location = builder.put("denied.zip", {"buildspec.yml": spec()})
-    build = builder.run("", builder.role(LOGS), source={"type": "S3", "location": location})
+    itself = allow(["s3:GetBucketAcl", "s3:GetBucketLocation"], f"arn:aws:s3:::{builder.bucket}")
+    build = builder.run("", builder.role(LOGS, itself), source={"type": "S3", "location": location})
     assert (build["buildStatus"], statuses(build)["DOWNLOAD_SOURCE"]) == ("FAILED", "FAILED")
     code, message = context(build, "DOWNLOAD_SOURCE")
     assert code == "CLIENT_ERROR"
@@ -208,7 +211,7 @@ def test_another_python_than_the_buildspec_names_is_said_beside_the_phase(builde
 def test_a_pipelines_build_takes_several_sources_and_gives_several_artifacts(builder, aws):
     key = aws("kms").create_key()["KeyMetadata"]["Arn"]
     everything = allow("s3:*", [f"arn:aws:s3:::{builder.bucket}", f"arn:aws:s3:::{builder.bucket}/*"])
-    role = builder.role(LOGS, everything, allow(["kms:GenerateDataKey", "kms:Decrypt"]))
+    role = builder.role(LOGS, everything, allow(["kms:GenerateDataKey", "kms:Decrypt", *LISTED_FOR_KEYS]))
     buildspec = spec(
         [
             'cat a.txt "$CODEBUILD_SRC_DIR_Model/b.txt"',
@@ -241,12 +244,16 @@ def test_a_pipelines_build_takes_several_sources_and_gives_several_artifacts(bui
 
 def test_without_the_right_to_the_key_the_artifact_is_not_stored(builder, aws):
     key = aws("kms").create_key()["KeyMetadata"]["Arn"]
-    build = builder.run(
-        spec("echo x >x", artifacts={"files": ["x"]}),
-        artifacts={"type": "S3", "location": builder.bucket, "name": "sealed.zip", "packaging": "ZIP"},
-        encryptionKey=key,
-    )
+    objects = allow("s3:*", [f"arn:aws:s3:::{builder.bucket}", f"arn:aws:s3:::{builder.bucket}/*"])
+    settings = {
+        "artifacts": {"type": "S3", "location": builder.bucket, "name": "sealed.zip", "packaging": "ZIP"},
+        "encryptionKey": key,
+    }
+    buildspec = spec("echo x >x", artifacts={"files": ["x"]})
+    build = builder.run(buildspec, builder.role(LOGS, objects, allow(LISTED_FOR_KEYS)), **settings)
     assert "kms:GenerateDataKey" in context(build, "UPLOAD_ARTIFACTS")[1]
+    build = builder.run(buildspec, builder.role(LOGS, objects, allow(["kms:GenerateDataKey", *LISTED_FOR_KEYS[1:]])), **settings)
+    assert f"{LISTED_FOR_KEYS[0]} on resource: {key}" in context(build, "UPLOAD_ARTIFACTS")[1]
 
 
 def test_a_test_report_is_read_and_shown_if_the_role_may_report(builder):

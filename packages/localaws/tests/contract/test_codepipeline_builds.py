@@ -44,7 +44,9 @@ def make_parts(local_aws: LocalAws, scratch: Path) -> Lab:
     local_aws.client("s3").create_bucket(Bucket=name)
     codebuild = allow(["codebuild:StartBuild", "codebuild:BatchGetBuilds"])
     role = make_role(local_aws, f"{name}-pipeline", "codepipeline", *statements(name), codebuild)
-    make_role(local_aws, f"{name}-project", "codebuild", allow(["s3:GetObject", "s3:PutObject"], f"arn:aws:s3:::{name}/*"), allow("logs:*"))
+    objects = allow(["s3:GetObject", "s3:PutObject"], f"arn:aws:s3:::{name}/*")
+    itself = allow(["s3:GetBucketAcl", "s3:GetBucketLocation"], f"arn:aws:s3:::{name}")
+    make_role(local_aws, f"{name}-project", "codebuild", objects, itself, allow("logs:*"))
     return make_lab(local_aws.home, scratch, local_aws.client, role, name, {"hello.txt": "hello"})
 
 
@@ -189,3 +191,14 @@ def test_a_build_that_died_with_the_server_fails_its_action(tmp_path: Path) -> N
         assert lab.run(execution, "Only")["output"]["executionResult"]["externalExecutionId"] == build_id
     finally:
         lifecycle.down(home)
+
+
+def test_a_role_without_the_listed_permissions_on_the_bucket_fails_the_build(lab: Lab, local_aws: LocalAws) -> None:
+    deny = policy({"Effect": "Deny", "Action": "s3:GetBucketAcl", "Resource": "*"})
+    local_aws.client("iam").put_role_policy(RoleName=f"{lab.bucket}-project", PolicyName="deny", PolicyDocument=deny)
+    lab.create(lab.source(), stage("Build", build("Only", project(lab, BUILDSPEC), outputs=["Said"])))
+    execution = lab.start()
+    assert lab.wait(execution)["status"] == "Failed"
+    message = lab.error(execution, "Only")["message"]
+    assert "Phase: DOWNLOAD_SOURCE, Code: CLIENT_ERROR" in message
+    assert f's3:GetBucketAcl on resource: "arn:aws:s3:::{lab.bucket}"' in message

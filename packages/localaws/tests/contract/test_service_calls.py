@@ -120,6 +120,7 @@ def builds(account: Account, scratch: Path) -> None:
         source={"type": "S3", "location": f"{builder.bucket}/source.zip", "buildspec": text},
         secondarySources=[{"type": "S3", "location": f"{builder.bucket}/folder/", "sourceIdentifier": "Folder"}],
         artifacts={"type": "S3", "location": builder.bucket, "name": "out.zip", "packaging": "ZIP"},
+        encryptionKey=account.key,
         cache={"type": "S3", "location": f"{builder.bucket}/cache"},
     )
     assert built["buildStatus"] == "SUCCEEDED", built["phases"]

@@ -1,7 +1,7 @@
 """One build from PROVISIONING to COMPLETED."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, RLock
@@ -22,6 +22,7 @@ from localaws.codebuild.phase_failures import Halted, PhaseFailed, described
 from localaws.codebuild.phases import FAILED, FAULT, STOPPED, SUCCEEDED, TIMED_OUT
 from localaws.codebuild.reports import Reports
 from localaws.codebuild.workspace import Workspace, aws_variables
+from localaws.kit import service_calls
 from localaws.kit.job_log import LogStream, OutputFile, make_log_stream
 from localaws.kit.open_questions import assumed
 from localaws.kit.service import AwsError, Credentials, Host
@@ -127,6 +128,8 @@ class BuildRun:
     def _download(self) -> list[tuple[str, str]]:
         build, space, s3 = self.build, self._space, self._client("s3")
         settings = build.settings
+        for source in (settings["source"], *settings.get("secondarySources", [])):
+            self._require_bucket(source)
         fetched = [self._fetch(s3, settings["source"], 0)]
         fetched += [self._fetch(s3, source, index) for index, source in enumerate(settings.get("secondarySources", []), start=1)]
         self._source = fetched[0].folder
@@ -202,6 +205,7 @@ class BuildRun:
             reports=self.reports,
         )
         assert self._commands is not None
+        self._require_artifacts()
         self._log.container(self._cache.save(self._client("s3"), self._space.scratch, keeper.encryption))
         failure = keeper.store_reports()
         self._check()
@@ -240,6 +244,26 @@ class BuildRun:
 
     def _client(self, service: str) -> Any:
         return self.host.client(service, self._credentials)
+
+    def _require(self, line: str, resource: str) -> None:
+        """Check the permissions of a line of the ledger of service-made calls. Raises AwsError."""
+        for permission in service_calls.permissions(line, resource):
+            self.host.authorize(self._credentials, permission)
+
+    def _require_bucket(self, place: Mapping[str, Any]) -> None:
+        """Check the role's permissions on the bucket of a source or of artifacts. Raises AwsError."""
+        if place["type"] == "S3":
+            bucket = str(place["location"]).removeprefix("arn:aws:s3:::").partition("/")[0]
+            self._require("codebuild-bucket", f"arn:aws:s3:::{bucket}")
+
+    def _require_artifacts(self) -> None:
+        """Check the role's permissions on the artifacts' buckets, and on the customer's key. Raises AwsError."""
+        settings = self.build.settings
+        places = [place for place in (settings["artifacts"], *settings.get("secondaryArtifacts", [])) if place["type"] == "S3"]
+        for place in places:
+            self._require_bucket(place)
+        if places and ":key/" in (key := settings["encryptionKey"]):
+            self._require("codebuild-key", key)
 
     def _fetch(self, s3: "S3Client", source: dict[str, Any], index: int) -> build_sources.Fetched:
         self._check()

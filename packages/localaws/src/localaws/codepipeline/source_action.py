@@ -31,6 +31,7 @@ def from_connection(job: Job, repositories: Repositories) -> ActionResult:
     summary = json.dumps({"ProviderType": "GitHub", "CommitMessage": commit.message})
     with _upload_errors():
         job.require("codepipeline-source-acl", _object_arn(job))
+        job.require("codepipeline-source-bucket", f"arn:aws:s3:::{job.artifacts.bucket}")
         return _outcome(job, commit, variables, url, summary)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from localaws.errors import LocalAwsError
 
 VARIABLE = "LOCALAWS_ASSUME"
-NUMBER = "a number"
+NUMBER, NOT_ASKED = "a number", "not-asked"
 
 
 class WrongAssumption(LocalAwsError):
@@ -52,18 +52,26 @@ SWITCHES: Mapping[str, Switch] = {
         ),
         Switch(
             name="athena-get-database",
-            values=("asked", "not-asked"),
+            values=("asked", NOT_ASKED),
             default="asked",
             question="Whether a query needs glue:GetDatabase on the database that it reads.",
             source="https://docs.aws.amazon.com/athena/latest/ug/fine-grained-access-to-glue-resources.html",
         ),
         Switch(
             name="athena-create-default",
-            values=("asked", "not-asked"),
+            values=("asked", NOT_ASKED),
             default="asked",
             question="Whether every query needs glue:GetDatabase on the database `default`, and makes it with glue:CreateDatabase where it "
             "is missing, as in every new account.",
             source="https://docs.aws.amazon.com/athena/latest/ug/fine-grained-access-to-glue-resources.html",
+        ),
+        Switch(
+            name="listed-permissions",
+            values=("asked", NOT_ASKED),
+            default="asked",
+            question="Whether CodePipeline and CodeBuild use the permissions on the artifact bucket and its key that AWS lists for their "
+            "roles beside those of the calls that are known.",
+            source="https://docs.aws.amazon.com/codebuild/latest/userguide/setting-up-service-role.html",
         ),
         Switch(
             name="input-escape",

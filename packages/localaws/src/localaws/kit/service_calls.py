@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from localaws.kit.open_questions import NOT_ASKED, assumed
 from localaws.kit.service import Permission
 
 ASSUMED = "assumed"  # the source of a line that no page of AWS confirms
@@ -40,8 +41,11 @@ def ledger() -> Mapping[str, ServiceCall]:
 
 
 def permissions(line: str, resource: str, context: Mapping[str, Any] | None = None) -> Sequence[Permission]:
-    """The permissions of a line on one resource."""
-    return [Permission(action=action, resource=resource, context=context or {}) for action in ledger()[line].actions]
+    """The permissions of a line on one resource; none if the line's switch is set so that the service does not ask."""
+    call = ledger()[line]
+    if call.switch and assumed(call.switch) == NOT_ASKED:
+        return []
+    return [Permission(action=action, resource=resource, context=context or {}) for action in call.actions]
 
 
 def page() -> str:
