@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from codepipeline_lab import Lab, action, git, make_lab, stage, statements
-from started import LocalAws, allow, wait_until_saved
+from started import LocalAws, allow, policy, wait_until_saved
 from waiting import wait_until
 
 from localaws.codeconnections import repositories
@@ -167,6 +167,20 @@ def test_a_role_without_put_object_acl_fails_a_source_through_a_connection(lab: 
     assert error["code"] == "PermissionError"
     assert error["message"].startswith("[GitHub] Upload to S3 failed with the following error: ")
     assert f's3:PutObjectAcl on resource: "arn:aws:s3:::{lab.bucket}/' in error["message"]
+
+
+def test_a_bucket_that_demands_tls_takes_the_source_because_services_call_so(lab: Lab) -> None:
+    deny = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": [f"arn:aws:s3:::{lab.bucket}", f"arn:aws:s3:::{lab.bucket}/*"],
+    }
+    insecure = {**deny, "Condition": {"Bool": {"aws:SecureTransport": "false"}}}
+    lab.client("s3").put_bucket_policy(Bucket=lab.bucket, Policy=policy(insecure))
+    lab.create(lab.source(), stage("Gate", lab.approval()))
+    lab.start()
+    assert lab.token()
 
 
 def test_an_unknown_repository_and_a_missing_branch_are_named(lab: Lab) -> None:

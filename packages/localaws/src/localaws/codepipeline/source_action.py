@@ -67,7 +67,9 @@ def _upload_errors() -> Iterator[None]:
         yield
     except (AwsError, ClientError) as error:
         text = error.message if isinstance(error, AwsError) else error.response["Error"]["Message"]
-        raise ActionFailed(f"[GitHub] Upload to S3 failed with the following error: {text}", code=PERMISSION) from error
+        code = error.code if isinstance(error, AwsError) else error.response["Error"]["Code"]
+        told = f"{text} (Error Code: {code.removesuffix('Exception')})"
+        raise ActionFailed(f"[GitHub] Upload to S3 failed with the following error: {told}", code=PERMISSION) from error
 
 
 def _object_arn(job: Job) -> str:
