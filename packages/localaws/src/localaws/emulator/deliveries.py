@@ -112,12 +112,17 @@ def _topic_lets_in(topic_arn: str, rule: Mapping[str, Any]) -> bool:
 
 
 def _read_by_events(policy: str) -> str:
-    """The topic's policy as EventBridge reads it: without the statements that have a Condition, if it does not support them."""
+    """The topic's policy as EventBridge reads it: without the permissions that have a Condition, if it does not support them."""
     if not policy or assumed("topic-policy-condition") == "honoured":
         return policy
     document = json.loads(policy)
     statements = document["Statement"] if isinstance(document["Statement"], list) else [document["Statement"]]
-    return json.dumps({**document, "Statement": [statement for statement in statements if not statement.get("Condition")]})
+    return json.dumps(
+        {
+            **document,
+            "Statement": [statement for statement in statements if statement["Effect"] == "Deny" or not statement.get("Condition")],
+        }
+    )
 
 
 def _overrides(target: Mapping[str, Any], transformed: str | None) -> Mapping[str, Any]:

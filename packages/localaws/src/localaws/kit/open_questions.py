@@ -83,8 +83,8 @@ SWITCHES: Mapping[str, Switch] = {
         ),
         Switch(
             name="topic-policy-condition",
-            values=("honoured", "unsupported"),
-            default="honoured",
+            values=("unsupported", "honoured"),
+            default="unsupported",
             question="Whether EventBridge can publish to a topic by a statement of the topic's policy that has a Condition.",
             source="https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html",
         ),
