@@ -375,7 +375,7 @@ def _may_query(lake: Lake, *more: dict[str, Any]) -> list[dict[str, Any]]:
     bucket = f"arn:aws:s3:::{lake.bucket}"
     return [
         allow("athena:*"),
-        allow(["glue:GetDatabase", "glue:CreateDatabase"], [f"{GLUE}:catalog", f"{GLUE}:database/default"]),
+        allow(["glue:GetDatabases", "glue:GetDatabase", "glue:CreateDatabase"], [f"{GLUE}:catalog", f"{GLUE}:database/default"]),
         allow(["s3:GetBucketLocation", "s3:ListBucket"], bucket),
         allow(["s3:GetObject", "s3:PutObject"], f"{bucket}/results/*"),
         *more,
@@ -389,11 +389,14 @@ def test_a_role_without_glue_fails_its_query_with_the_action_and_the_table(lake:
     assert "is not authorized to perform: glue:GetTable on resource: arn:aws:glue:us-east-1:123456789012:" in text
 
 
-def test_a_role_without_the_database_default_fails_every_query(lake: Lake, as_role: Callable[..., Aws]) -> None:
+@pytest.mark.parametrize(("left", "asked"), [((), "GetDatabases"), (("glue:GetDatabases",), "GetDatabase")])
+def test_a_role_without_the_database_default_fails_every_query(
+    lake: Lake, as_role: Callable[..., Aws], left: tuple[str, ...], asked: str
+) -> None:
     rights = [one for one in _may_query(lake) if "glue:GetDatabase" not in one["Action"]]
-    text = reason(lake, "SELECT 1", as_role(*rights)("athena"))
+    text = reason(lake, "SELECT 1", as_role(*rights, *(allow(action) for action in left))("athena"))
     assert text.startswith("Insufficient permissions to execute the query. User: arn:aws:sts::")
-    assert f"is not authorized to perform: glue:GetDatabase on resource: {GLUE}:database/default" in text
+    assert f"is not authorized to perform: glue:{asked} on resource: {GLUE}:" in text
 
 
 def test_a_role_without_the_objects_fails_its_query_even_when_they_are_cached(lake: Lake, as_role: Callable[..., Aws]) -> None:

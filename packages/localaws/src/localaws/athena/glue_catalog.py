@@ -83,11 +83,12 @@ class GlueCatalog:
         return table
 
     def require_default(self) -> None:
-        """Look for the database `default`, and make it if it is missing: Athena lists both permissions as mandatory for every query."""
+        """Look for the database `default`, and make it if it is missing: Athena lists three permissions as mandatory for every query."""
         if assumed("athena-create-default") == "not-asked":
             return
         missing = self._client.exceptions.EntityNotFoundException
         with glue_errors(), contextlib.suppress(self._client.exceptions.AlreadyExistsException):  # another query was quicker
+            self._client.get_databases(MaxResults=1)
             try:
                 self._client.get_database(Name=_DEFAULT)
             except missing:

@@ -61,8 +61,8 @@ SWITCHES: Mapping[str, Switch] = {
             name="athena-create-default",
             values=("asked", NOT_ASKED),
             default="asked",
-            question="Whether every query needs glue:GetDatabase on the database `default`, and makes it with glue:CreateDatabase where it "
-            "is missing, as in every new account.",
+            question="Whether every query needs glue:GetDatabases, needs glue:GetDatabase on the database `default`, and makes it with "
+            "glue:CreateDatabase where it is missing, as in every new account.",
             source="https://docs.aws.amazon.com/athena/latest/ug/fine-grained-access-to-glue-resources.html",
         ),
         Switch(
