@@ -1,12 +1,14 @@
 """The roles of the templates hold what is needed and no less: each permission that is taken away stops the action that needs it.
 
 One execution of the real pipeline goes on by retries. Only the builds are replaced: what notebooks ask of AWS, the command line asks here.
+What AWS's services ask for by themselves comes from the local AWS's ledger of such calls; the record of API calls says which this pipeline
+causes, and each of them is taken away or has its reason not to be.
 """
 
 import json
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +28,7 @@ from tiny_project import (
 from waiting import wait_until
 
 from localaws.codeconnections import repositories
+from localaws.kit.api_record import ApiRecord
 
 LAKE = "perm-ml-id-lab"
 TRAIN = """
@@ -35,7 +38,11 @@ phases:
   build:
     commands:
       - export TUNED=false
-      - aws athena start-query-execution --work-group perm-ml-lab --query-string 'SELECT count(*) FROM "perm-ml-lab-movielens".u_data'
+      - START="aws athena start-query-execution --work-group perm-ml-lab --query QueryExecutionId --output text"
+      - QUERY=$($START --query-string 'SELECT count(*) FROM "perm-ml-lab-movielens".u_data')
+      - ASK="aws athena get-query-execution --query-execution-id $QUERY --output text --query QueryExecution.Status"
+      - while STATE=$($ASK.State) && [ "$STATE" = QUEUED -o "$STATE" = RUNNING ]; do sleep 0.2; done
+      - test "$STATE" = SUCCEEDED || { $ASK.StateChangeReason; false; }
       - aws glue get-table --database-name perm-ml-lab-movielens --name u_data
       - aws s3api list-objects-v2 --bucket "${STAGING#s3://}" --prefix "steps/$PIPELINE_EXECUTION_ID/"
       - aws s3 cp --no-progress job.json "$STAGING/$PIPELINE_EXECUTION_ID/Build_and_Train.ModelTraining/job.json"
@@ -94,10 +101,21 @@ class Taken:
 # In the order in which the pipeline asks for them.
 TAKEN = (
     Taken("codeconnections:UseConnection", "PipelineRole", "ReadsTheRepository", "Source.Source"),
+    Taken("s3:GetBucketAcl", "PipelineRole", "FindsArtifacts", "Source.Source"),
+    Taken("s3:PutObjectAcl", "PipelineRole", "TakesAndGivesArtifacts", "Source.Source"),
+    Taken("s3:PutObject", "PipelineRole", "TakesAndGivesArtifacts", "Source.Source"),
+    Taken("kms:GenerateDataKey", "PipelineRole", "UsesTheKey", "Source.Source"),
     Taken("codebuild:StartBuild", "PipelineRole", "Builds", "Build_and_Train.ModelTraining"),
     Taken("logs:CreateLogStream", "ModelTrainingRole", "WritesItsLog", "Build_and_Train.ModelTraining"),
+    Taken("s3:GetBucketAcl", "BuildPolicy", "FindsArtifacts", "Build_and_Train.ModelTraining"),
+    Taken("s3:GetBucketLocation", "BuildPolicy", "FindsArtifacts", "Build_and_Train.ModelTraining"),
+    Taken("kms:Decrypt", "BuildPolicy", "UsesTheKey", "Build_and_Train.ModelTraining"),
     Taken("s3:GetObject", "BuildPolicy", "TakesArtifacts", "Build_and_Train.ModelTraining"),
     Taken("athena:StartQueryExecution", "ModelTrainingRole", "Queries", "Build_and_Train.ModelTraining"),
+    Taken("glue:GetDatabase", "ModelTrainingRole", "LetsAthenaFindOrMakeItsDefaultDatabase", "Build_and_Train.ModelTraining"),
+    Taken("glue:GetDatabases", "ModelTrainingRole", "LetsAthenaFindOrMakeItsDefaultDatabase", "Build_and_Train.ModelTraining"),
+    Taken("glue:CreateDatabase", "ModelTrainingRole", "LetsAthenaFindOrMakeItsDefaultDatabase", "Build_and_Train.ModelTraining"),
+    Taken("glue:GetDatabase", "ModelTrainingRole", "ReadsTheTable", "Build_and_Train.ModelTraining"),
     Taken("glue:GetTable", "ModelTrainingRole", "ReadsTheTable", "Build_and_Train.ModelTraining"),
     Taken("s3:ListBucket", "ModelTrainingRole", "FindsItsFinishedSteps", "Build_and_Train.ModelTraining"),
     Taken("s3:PutObject", "StepPolicy", "KeepsEvidenceWhileItRuns", "Build_and_Train.ModelTraining"),
@@ -105,14 +123,56 @@ TAKEN = (
     Taken("sagemaker:ListTrainingJobs", "ModelTrainingRole", "FindsFinishedJobs", "Build_and_Train.ModelTraining"),
     Taken("sagemaker:CreateTrainingJob", "ModelTrainingRole", "TrainsAndTunes", "Build_and_Train.ModelTraining"),
     Taken("iam:PassRole", "ModelTrainingRole", "HandsJobsTheirRole", "Build_and_Train.ModelTraining"),
+    Taken("s3:GetObject", "PipelineRole", "TakesAndGivesArtifacts", "QA.LaunchEndpoint"),
+    Taken("kms:Decrypt", "PipelineRole", "UsesTheKey", "QA.LaunchEndpoint"),
+    Taken("cloudformation:DescribeStacks", "PipelineRole", "DeploysEndpoints", "QA.LaunchEndpoint"),
+    Taken("iam:PassRole", "PipelineRole", "HandsStacksTheirRole", "QA.LaunchEndpoint"),
     Taken("cloudformation:CreateStack", "PipelineRole", "DeploysEndpoints", "QA.LaunchEndpoint"),
+    Taken("iam:PassRole", "EndpointStackRole", "HandsModelsTheirRole", "QA.LaunchEndpoint"),
+    Taken("sagemaker:CreateModel", "EndpointStackRole", "MakesModels", "QA.LaunchEndpoint"),
+    Taken("sagemaker:CreateEndpointConfig", "EndpointStackRole", "MakesConfigurations", "QA.LaunchEndpoint"),
+    Taken("cloudwatch:PutMetricAlarm", "EndpointStackRole", "MakesAlarms", "QA.LaunchEndpoint"),
     Taken("sagemaker:CreateEndpoint", "EndpointStackRole", "MakesEndpoints", "QA.LaunchEndpoint"),
     Taken("sagemaker:InvokeEndpoint", "TestEndpointRole", "AsksForPredictions", "QA.TestEndpoint"),
     Taken("s3:PutObject", "StepPolicy", "GivesArtifacts", "QA.TestEndpoint"),
+    *(
+        Taken(f"kms:{action}", "BuildPolicy", "UsesTheKey", "QA.TestEndpoint")
+        for action in ("GenerateDataKey", "DescribeKey", "Encrypt", "ReEncryptFrom", "ReEncryptTo")
+    ),
     Taken("s3:PutObject", "SealEvidenceRole", "WritesEvidenceAndReadsWhatIsThereAlready", "QA.SealEvidence"),
+    Taken("sagemaker:DeleteEndpoint", "EndpointStackRole", "MakesEndpoints", "QA.RemoveEndpoint"),
+    Taken("cloudformation:DeleteStack", "PipelineRole", "DeploysEndpoints", "QA.RemoveEndpoint"),
     Taken("sns:Publish", "PipelineRole", "AsksForApproval", "Production.ApprovalGate"),
+    Taken("codebuild:BatchGetBuilds", "PipelineRole", "Builds", "Production.VerifyApproval"),
     Taken("s3:GetObject", "VerifyApprovalRole", "ReadsEvidence", "Production.VerifyApproval"),
 )
+
+
+STEPS = ("ModelTrainingRole", "TestEndpointRole")
+SHARED = {"BuildPolicy": (*STEPS, "SealEvidenceRole", "VerifyApprovalRole"), "StepPolicy": STEPS}
+# What services ask for in the name of our roles and what is not taken away above, with the reason.
+_AS = "the statement is the same as ModelTrainingRole's"
+_LOG = {
+    "logs:CreateLogGroup": "not granted: the stack makes the log group, and CodeBuild goes on",
+    "logs:PutLogEvents": "a build goes on without its log",
+}
+_SAME_LOG = {**_LOG, "logs:CreateLogStream": _AS}
+_LIKE = "a resource of the stack, as the endpoint is"
+NOT_TAKEN = {
+    "PipelineRole": {
+        "codestar-connections:UseConnection": "the older name of codeconnections:UseConnection, which goes with it",
+        "cloudformation:DescribeStackEvents": "it only explains why a stack failed",
+    },
+    "ModelTrainingRole": _LOG,
+    "TestEndpointRole": _SAME_LOG,
+    "SealEvidenceRole": _SAME_LOG,
+    "VerifyApprovalRole": _SAME_LOG,
+    "EndpointStackRole": {
+        **dict.fromkeys(("sagemaker:DeleteModel", "sagemaker:DeleteEndpointConfig", "cloudwatch:DeleteAlarms"), _LIKE),
+        "sagemaker:DescribeEndpoint": "without it a rollback leaves the endpoint, which blocks the retry",
+        "cloudwatch:DescribeAlarms": "only production's stack is updated, and its handler looks at the alarm then",
+    },
+}
 
 
 class Deployed:
@@ -121,6 +181,8 @@ class Deployed:
     def __init__(self, local_aws, scratch):
         self.client, self.home = local_aws.client, local_aws.home
         self.cloudformation = self.client("cloudformation")
+        with suppress(self.client("glue").exceptions.EntityNotFoundException):
+            self.client("glue").delete_database(Name="default")  # no new account has it
         lake = deploy(self.cloudformation, "perm-lake", (TEMPLATES / "datalake.yaml").read_text(), YourInitials="perm")
         make_repository(scratch, files(outputs(lake)["ExecutionRole"]))
         repositories.register(local_aws.home / "codeconnections", "perm/tiny", scratch)
@@ -190,6 +252,16 @@ class Deployed:
         """What the people of this pipeline got."""
         lines = (self.home / "mail.jsonl").read_text().splitlines()
         return [mail for mail in map(json.loads, lines) if mail["to"] == "perm@example.org"]
+
+    def asked_by_services(self) -> set[tuple[str, str]]:
+        """The roles of the stacks, and what AWS's services asked for in their names: logical id and action."""
+        logical = {name: key for key, name in self.resources.items()}
+        found = set()
+        for call in ApiRecord(self.home / "calls").all():
+            role = logical.get(call.principal.split("/")[1]) if ":assumed-role/" in call.principal else None
+            if role is not None:
+                found |= {(role, check.action) for check in call.checks if check.via or call.invoked_by}
+        return found
 
     def reason(self, run: dict[str, Any]) -> str:
         """What the action says, and the log of its build."""
@@ -262,11 +334,14 @@ def test_every_permission_that_is_taken_away_stops_the_action_that_needs_it_and_
             assert deployed.go_on() == "Failed", taken
         run = deployed.failed()
         reason = deployed.reason(run)
-        assert re.search("AccessDenied|AuthorizationError", reason), (taken, reason)  # the latter is SNS's own word for it
+        assert re.search("AccessDenied|AuthorizationError|Insufficient permissions|Permission denied", reason), (taken, reason)
         assert f"perform: {taken.permission}" in reason, (taken, reason)
         stopped.append(f"{run['stageName']}.{run['actionName']}")
     assert stopped == [taken.action for taken in TAKEN]
     assert deployed.go_on() == "Succeeded"
+    tried = {(role, taken.permission) for taken in TAKEN for role in SHARED.get(taken.holder, (taken.holder,))}
+    asked = deployed.asked_by_services()
+    assert {(role, action) for role, reasons in NOT_TAKEN.items() for action in reasons} == asked - tried
     told = {"Action {1} of stage {0} failed".format(*action.split(".")) for action in stopped}
     wait_until(
         lambda: [mail["message"] for mail in deployed.mails()],
