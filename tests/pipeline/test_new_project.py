@@ -11,10 +11,16 @@ import pytest
 from project_pipeline import FirstRun, Piped, git, plain_environment, run_in, script
 
 from localaws import lifecycle
+from localaws.kit.open_questions import NUMBER, SWITCHES, VARIABLE
 from mlkit.cli.local_server import build_environment
 from mlkit.evidence.manifest import Manifest, code_sha256
 from mlkit.evidence.run_record import RunRecord
 from mlkit.settings import Project
+
+# Each open question about AWS, answered as the local AWS does not answer it by itself: the product is right under both answers.
+OTHER_ANSWERS = {
+    switch.name: next((value for value in switch.values if value not in (switch.default, NUMBER)), "1") for switch in SWITCHES.values()
+}
 
 
 @pytest.fixture(scope="module")
@@ -27,8 +33,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Piped:
 @pytest.fixture(scope="module")
 def ran(made: Piped) -> Iterator[FirstRun]:
     root = made.project.root
+    environment = {**plain_environment(), VARIABLE: " ".join(f"{name}={value}" for name, value in OTHER_ANSWERS.items())}
     try:
-        done = run_in(root, [script("mlkit"), "local", "run", "--port", "0", "--approve", "ok"], plain_environment())
+        done = run_in(root, [script("mlkit"), "local", "run", "--port", "0", "--approve", "ok"], environment)
         report = json.loads((root / ".mlkit" / "last_run.json").read_text())
         commit = git(root, "rev-parse", "HEAD")
         yield FirstRun(pipeline=made, commit=commit, report=report, production=made.production(), left=made.left(), printed=done.stdout)
@@ -68,7 +75,8 @@ def test_a_build_installs_the_wheels_that_it_carries_but_the_local_aws_and_finds
     assert found[3] == "None"
 
 
-def test_its_pipeline_succeeds_and_leaves_nothing_but_production(ran: FirstRun) -> None:
+def test_its_pipeline_succeeds_under_the_other_answers_and_leaves_nothing_but_production(ran: FirstRun) -> None:
+    assert lifecycle.status(ran.pipeline.project.local_home).assumptions == OTHER_ANSWERS
     assert ran.report["status"] == "Succeeded"
     assert {action["status"] for action in ran.report["actions"]} == {"Succeeded"}
     assert len(ran.report["actions"]) == 11
