@@ -62,7 +62,8 @@ def terminal(program: str) -> Iterator[Terminal]:
     fcntl.ioctl(far_end, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     gate_out, gate_in = os.pipe()
     # A new session whose first opened terminal becomes its own: Ctrl-C then reaches the program, and the program is in the foreground.
-    taken = f"import os; os.close(os.open(os.ttyname(0), os.O_RDWR))\n{WAIT_FOR_GO}{program}"
+    heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # tests in the background are started to ignore it
+    taken = f"import os; os.close(os.open(os.ttyname(0), os.O_RDWR))\n{heard}{WAIT_FOR_GO}{program}"
     process = subprocess.Popen(
         [sys.executable, "-c", taken],
         stdin=far_end,

@@ -1,6 +1,10 @@
-"""Saves state to disk a fraction of a second after every change, so that a kill loses almost nothing."""
+"""Saves state to disk a fraction of a second after every change, so that a kill loses almost nothing.
+
+A save writes all of a service's state. A service whose state has grown large is saved less often, lest saving takes the whole core.
+"""
 
 import asyncio
+import time
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -8,6 +12,8 @@ from localaws.emulator import SERVICES, Emulator
 from localaws.home import Home
 
 _DELAY_S = 0.15
+_SHARE = 9  # the pause after a save of a service, as a multiple of its duration: saving it takes at most a tenth of a core
+_LONGEST_PAUSE_S = 5.0  # what a kill may lose at most
 
 
 class Stateful(Protocol):
@@ -24,6 +30,7 @@ class Checkpoint:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._dirty: set[str] = set()
+        self._due_s: dict[str, float] = {}  # when each service may be saved again
 
     def start(self) -> None:
         """Load the saved state. Call it on the event loop that will serve."""
@@ -43,16 +50,40 @@ class Checkpoint:
 
     def _mark(self, names: tuple[str, ...]) -> None:
         self._dirty.update(names)
-        if self._timer is None and self._loop is not None:
-            self._timer = self._loop.call_later(_DELAY_S, self.save)
+        self._plan()
+
+    def _plan(self) -> None:
+        """Save the first of the changed services when it is due."""
+        if self._loop is None or not self._dirty:
+            return
+        now = time.monotonic()
+        when = self._loop.time() + max(_DELAY_S, min(self._due_s.get(name, 0.0) for name in self._dirty) - now)
+        if self._timer is not None:
+            if self._timer.when() <= when:
+                return
+            self._timer.cancel()
+        self._timer = self._loop.call_at(when, self._save_due)
+
+    def _save_due(self) -> None:
+        self._timer = None
+        now = time.monotonic()
+        self._save({name for name in self._dirty if self._due_s.get(name, 0.0) <= now})
+        self._plan()
 
     def save(self, *, everything: bool = False) -> None:
         """Save now what changed since the last save."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        dirty = {*SERVICES, *self._states} if everything else self._dirty
-        self._dirty = set()
-        self._emulator.save(sorted(dirty & SERVICES.keys()))
-        for name in sorted(dirty & self._states.keys()):
-            self._home.write(f"state/{name}.json", self._states[name].get_state())
+        self._save({*SERVICES, *self._states} if everything else set(self._dirty))
+
+    def _save(self, names: set[str]) -> None:
+        self._dirty -= names
+        for name in sorted(names):
+            began = time.monotonic()
+            if name in SERVICES:
+                self._emulator.save([name])
+            if name in self._states:
+                self._home.write(f"state/{name}.json", self._states[name].get_state())
+            ended = time.monotonic()
+            self._due_s[name] = ended + min(_SHARE * (ended - began), _LONGEST_PAUSE_S)

@@ -1,0 +1,98 @@
+"""When the state of a service is written: soon after a change, and rarely where writing it takes long."""
+
+import asyncio
+import time
+from collections import Counter
+from typing import Any, cast
+
+import pytest
+
+from localaws.emulator import Emulator
+from localaws.home import Home
+from localaws.server import checkpoint
+from localaws.server.checkpoint import Checkpoint
+
+DELAY_S, SLOW_S = 0.01, 0.05
+
+
+class Saves:
+    """Stands for the emulator and the home: counts the saves of each service. `logs` takes long."""
+
+    def __init__(self) -> None:
+        self.count: Counter[str] = Counter()
+
+    def start(self) -> None: ...
+
+    def save(self, services: list[str]) -> None:
+        self.count.update(services)
+        if "logs" in services:
+            time.sleep(SLOW_S)
+
+    def read(self, name: str) -> None:
+        return None
+
+    def write(self, name: str, state: dict[str, Any]) -> None:
+        self.count[name] += 1
+
+
+class Engine:
+    def get_state(self) -> dict[str, Any]:
+        return {}
+
+    def load_state(self, state: dict[str, Any]) -> None: ...
+
+
+@pytest.fixture
+def saves(monkeypatch: pytest.MonkeyPatch) -> Saves:
+    monkeypatch.setattr(checkpoint, "_DELAY_S", DELAY_S)
+    return Saves()
+
+
+def begun(saves: Saves) -> Checkpoint:
+    found = Checkpoint(emulator=cast(Emulator, saves), home=cast(Home, saves), states={"athena": Engine()})
+    found.start()
+    return found
+
+
+async def until(saves: Saves, name: str, count: int) -> None:
+    while saves.count[name] < count:
+        await asyncio.sleep(DELAY_S / 4)
+
+
+def test_changes_within_a_short_time_are_one_save(saves: Saves) -> None:
+    async def run() -> None:
+        states = begun(saves)
+        for _ in range(20):
+            states.changed("iam", "athena")
+        await until(saves, "iam", 1)
+        await asyncio.sleep(5 * DELAY_S)
+
+    asyncio.run(run())
+    assert saves.count == {"iam": 1, "state/athena.json": 1}
+
+
+def test_a_service_whose_state_is_large_is_saved_rarely_and_keeps_no_other_from_being_saved(saves: Saves) -> None:
+    async def run() -> float:
+        states = begun(saves)
+        began = time.monotonic()
+        while saves.count["logs"] < 3:
+            states.changed("logs", "iam")
+            await asyncio.sleep(DELAY_S)
+        return time.monotonic() - began
+
+    took_s = asyncio.run(run())
+    assert took_s >= 2 * 9 * SLOW_S  # two pauses between three saves
+    assert saves.count["iam"] > saves.count["logs"]
+
+
+def test_a_stop_saves_everything_at_once(saves: Saves) -> None:
+    async def run() -> None:
+        states = begun(saves)
+        states.changed("logs")
+        await until(saves, "logs", 1)
+        states.changed("logs")
+        states.save(everything=True)
+
+    asyncio.run(run())
+    assert saves.count["logs"] == 2
+    assert saves.count["state/athena.json"] == 1
