@@ -1,8 +1,9 @@
+# make live   everything once on an AWS account, and what only AWS can answer: docs/live.md
 # make run    the whole pipeline on the local AWS         make test   everything that is checked
 # make run EXAMPLE=breast_cancer                          the same for an example, as a project of its own
 # make setup  only the installation                       make lint   style, types, architecture, templates, notebooks' parameters
 .DELETE_ON_ERROR:
-.PHONY: setup build-environment run test lint lock secret-rules reference mutants clean
+.PHONY: setup build-environment run test live lint lock secret-rules reference mutants clean
 
 include mlkit/project/skeleton/uv.mk
 SDK_V2 := .tools/sdk-v2
@@ -61,6 +62,12 @@ lint: $(INSTALLED)
 test: $(INSTALLED) $(SDK_V2) lint
 	$(BIN)/mlkit data fetch
 	$(BIN)/pytest
+
+# The first hour on AWS. It asks before anything costs; CONFIRM=<account number> answers beforehand.
+live: $(INSTALLED)
+	@PYTHONPATH=tests $(BIN)/python -m live --account "$(ACCOUNT)" --region "$(REGION)" --initials "$(INITIALS)" --email "$(EMAIL)" \
+		--repository "$(REPOSITORY)" --branch "$(BRANCH)" --connection "$(CONNECTION)" --reviewer "$(REVIEWER)" \
+		--confirm "$(CONFIRM)" --second-commit "$(SECOND_COMMIT)"
 
 # Which changes of a module no test notices: make mutants MODULES="gate/verdicts gate/bootstrap" SIZE=50 SEED=8
 SIZE ?= 25
