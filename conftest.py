@@ -68,10 +68,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_aws_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """The user's own profile, endpoint and keys are out of reach of every test, unless an account is named for tests/live."""
-    if os.environ.get("MLKIT_LIVE_ACCOUNT"):
-        yield
-        return
+    """The user's own profile, endpoint and keys are out of reach of every test."""
     patch = pytest.MonkeyPatch()
     for name in [name for name in os.environ if name.startswith(_OWN)]:
         patch.delenv(name)

@@ -8,6 +8,7 @@ from typing import Any
 from live import (
     account,
     awkward_event,
+    by_hand,
     cleaning,
     endpoint_updates,
     lake,
@@ -16,8 +17,8 @@ from live import (
     question,
     summary,
     trail,
-    training_log,
     trail_list,
+    training_log,
 )
 from live.lab import Lab
 from live.options import parse
@@ -39,6 +40,7 @@ STEPS = (
     Step(name="write-once", title="An object that is written once", run=lake.write_once, minutes=0.1, needs=("lake",)),
     Step(name="awkward-event", title="An event with quotes and line breaks", run=awkward_event.send, minutes=0.1, needs=_RAN),
     Step(name="stopped", title="A second execution, stopped in training", run=pipeline.stop_while_training, minutes=12, needs=_RAN),
+    Step(name="by-hand", title="A run by hand, terminated in training", run=by_hand.terminate, minutes=6, needs=("lake",)),
     Step(name="bake-only", title="Only the bake time changes", run=endpoint_updates.bake_only, minutes=8, needs=_RAN),
     Step(name="alarm", title="An alarm forces a rollback", run=endpoint_updates.alarm, minutes=15, needs=_RAN),
     Step(name="awkward-mail", title="What became of the event's mail", run=awkward_event.outcome, minutes=2, needs=("awkward-event",)),

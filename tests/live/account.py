@@ -18,14 +18,22 @@ _LIMIT_S = 1800
 
 def mlkit(lab: Lab, *words: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
     """Run the command line in the project's folder, as a person does. Raises MlkitError with its own message and next step."""
-    command = [str(Path(sys.executable).with_name("mlkit")), *words]
-    variables = {**os.environ, "MLKIT_YOUR_INITIALS": lab.names.initials, "SAGEMAKER_VALIDATE_ROLE": "false", "COLUMNS": "100"}
-    done = subprocess.run(command, cwd=lab.project.root, env=variables, capture_output=True, text=True, timeout=_LIMIT_S, check=False)
+    environment, root = variables(lab), lab.project.root
+    done = subprocess.run(command_of(*words), cwd=root, env=environment, capture_output=True, text=True, timeout=_LIMIT_S, check=False)
     lab.folder.save(f"commands/{lab.folder.step}-{'-'.join(words[:2])}.txt", f"$ mlkit {' '.join(words)}\n{done.stdout}\n{done.stderr}")
     if check and done.returncode:
         message, _, cure = done.stderr.strip().removeprefix("Error: ").partition("\n  Next: ")
         raise MlkitError(f"`mlkit {' '.join(words)}` ended with {done.returncode}: {message}", cure=cure)
     return done
+
+
+def command_of(*words: str) -> list[str]:
+    return [str(Path(sys.executable).with_name("mlkit")), *words]
+
+
+def variables(lab: Lab) -> dict[str, str]:
+    """The environment of commands that a person types."""
+    return {**os.environ, "MLKIT_YOUR_INITIALS": lab.names.initials, "SAGEMAKER_VALIDATE_ROLE": "false", "COLUMNS": "100"}
 
 
 def check_caller(lab: Lab) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 from botocore.exceptions import ClientError
 
@@ -20,17 +21,7 @@ _REPLACED = {"AWS::SageMaker::EndpointConfig": "EndpointConfig", "AWS::SageMaker
 
 def clean_up(lab: Lab) -> str:
     """Each part is tried whatever came before. Raises DeploymentFailed that names the parts which failed."""
-    names = lab.names
-    parts: dict[str, Callable[[], object]] = {"executions": lambda: _stop_executions(lab)}
-    replaced = [found for one in ENVIRONMENTS for found in _replaced(lab, names.endpoint_stack(one))]
-    endpoints = [names.endpoint_stack(one) for one in ENVIRONMENTS]
-    parts |= {f"stack {stack}": lambda stack=stack: _delete(lab, stack) for stack in endpoints}
-    parts["reviewer's role"] = lambda: reviewer.remove(lab)
-    parts |= {f"stack {stack}": lambda stack=stack: _delete(lab, stack) for stack in reversed(names.pipeline_stacks.values())}
-    parts[f"stack {names.datalake_stack}"] = lambda: _delete(lab, names.datalake_stack)
-    parts |= {f"{kind} {name}": lambda kind=kind, name=name: _delete_replaced(lab, kind, name) for kind, name in replaced}
-    parts |= {f"bucket {name}": lambda name=name: _delete_bucket(lab, name) for name in _buckets(lab)}
-    parts["logs"] = lambda: _delete_logs(lab)
+    parts = _parts(lab)
     failed = [f"{part}: {told}" for part, run in parts.items() if (told := _failure(lab, part, run))]
     lab.folder.save("stays.txt", "\n".join(_stays(lab)) + "\n")
     if failed:
@@ -38,6 +29,22 @@ def clean_up(lab: Lab) -> str:
             f"Not removed: {'; '.join(failed)}", cure="Remove these by hand; docs/aws.md, section 8, shows the commands."
         )
     return f"removed {len(parts)} things; what stays by design: {'; '.join(_stays(lab))}"
+
+
+def _parts(lab: Lab) -> dict[str, Callable[[], object]]:
+    """What to remove, in an order that CloudFormation allows."""
+    names, endpoints = lab.names, [lab.names.endpoint_stack(one) for one in ENVIRONMENTS]
+    replaced = [found for stack in endpoints for found in _replaced(lab, stack)]
+    others = [*reversed(names.pipeline_stacks.values()), names.datalake_stack]
+    return {
+        "executions": partial(_stop_executions, lab),
+        **{f"stack {stack}": partial(_delete, lab, stack) for stack in endpoints},
+        "reviewer's role": partial(reviewer.remove, lab),
+        **{f"stack {stack}": partial(_delete, lab, stack) for stack in others},
+        **{f"{kind} {name}": partial(_delete_replaced, lab, kind, name) for kind, name in replaced},
+        **{f"bucket {name}": partial(_delete_bucket, lab, name) for name in _buckets(lab)},
+        "logs": partial(_delete_logs, lab),
+    }
 
 
 def _failure(lab: Lab, part: str, run: Callable[[], object]) -> str:

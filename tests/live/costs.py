@@ -24,7 +24,7 @@ class Cost:
 
 
 COSTS = (
-    Cost(service="SageMaker", what="two training jobs, ml.c5.xlarge", units=0.15, unit="hour", usd=0.204, source=_SAGEMAKER),
+    Cost(service="SageMaker", what="three training jobs, ml.c5.xlarge", units=0.2, unit="hour", usd=0.204, source=_SAGEMAKER),
     Cost(service="SageMaker", what="QA endpoint, ml.t2.medium", units=0.3, unit="hour", usd=0.056, source=_SAGEMAKER),
     Cost(service="SageMaker", what="production endpoint, ml.t2.medium", units=1.5, unit="hour", usd=0.056, source=_SAGEMAKER),
     Cost(service="CodeBuild", what="builds, general1.medium", units=30, unit="minute", usd=0.01, source="https://aws.amazon.com/codebuild/pricing/"),

@@ -56,7 +56,7 @@ def parse(arguments: Sequence[str]) -> Options:
 def _check(options: Options) -> None:
     missing = [name.upper() for name in ("account", "region", "initials", "email", "repository") if not getattr(options, name)]
     if missing:
-        raise UsageError(f"{' and '.join(missing)} missing; nothing was done", cure=f"Give all: {_NAMES}")
+        raise UsageError(f"{', '.join(missing)} missing; nothing was done", cure=f"Give all: {_NAMES}")
     if not re.fullmatch(r"[0-9]{12}", options.account):
         raise UsageError(f"ACCOUNT is {options.account!r}, not 12 digits", cure="`aws sts get-caller-identity` shows the account.")
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", options.repository):

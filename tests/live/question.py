@@ -13,7 +13,7 @@ from mlkit.errors import UsageError
 CREATES = (
     "the data lake: bucket, Glue database and table, Athena workgroup, SageMaker's execution role",
     "the pipeline: four stacks with a key, three buckets, CodeBuild projects, roles, an e-mail topic",
-    "two training jobs, a QA endpoint for some minutes, a production endpoint until the clean-up",
+    "three training jobs, a QA endpoint for some minutes, a production endpoint until the clean-up",
     "a CloudTrail trail with a bucket, and a role for the reviewer",
 )
 STAYS = "the evidence bucket (locked for one day) with its key, and the records of the training jobs"

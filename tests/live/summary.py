@@ -24,6 +24,7 @@ def write(lab: Lab, ended: Sequence[Ended]) -> None:
     """Print the table and write summary.md."""
     rows = [{"step": one.step.name, "status": one.status, "seconds": f"{one.seconds:.1f}"} for one in ended]
     show_table(rows, title="The first hour on AWS")
+    lab.folder.save("steps.json", [{**vars(one), "step": one.step.name} for one in ended])
     path = lab.folder.save("summary.md", _markdown(lab, ended))
     failed = [one for one in ended if one.status != "done"]
     for one in failed:
