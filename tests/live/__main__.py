@@ -1,9 +1,9 @@
 """`make live`: the steps in their order."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from pathlib import Path
 
 from live import (
     account,
@@ -21,7 +21,7 @@ from live import (
     training_log,
 )
 from live.lab import Lab
-from live.options import parse
+from live.options import Options, parse
 from live.run_folder import RunFolder
 from live.steps import Ended, Step, run_steps
 from mlkit.aws.session import Session
@@ -69,20 +69,30 @@ def main(arguments: Sequence[str]) -> int:
 def run(arguments: Sequence[str]) -> list[Ended]:
     """Check, ask, run the steps, clean up whatever happened, and write the summary. Raises MlkitError before anything is made."""
     options, project, aws = parse(arguments), Project.here(), Session()
-    folder = RunFolder.create(project.root / ".mlkit" / "live", options.account)
+    folder = _folder(project, options)
     folder.record(aws.boto_session)
     lab = Lab(aws=aws, project=project, names=project.names(options.initials), options=options, folder=folder)
-    _check(lab)
-    question.confirm(options, (*STEPS, *LAST))
-    folder.note(began=datetime.now(UTC).isoformat())
-    ended = run_steps(lab, STEPS)
-    ended += run_steps(lab, LAST, first=len(STEPS) + 1)
+    if options.clean_up:
+        _check(lab, account.check_caller, account.check_run)
+        steps: tuple[Step, ...] = ()
+    else:
+        _check(lab, account.check_caller, account.check_unused, account.check_connection, account.examine)
+        steps = STEPS
+        question.confirm(options, (*STEPS, *LAST))
+        folder.note(began=datetime.now(UTC).isoformat(), account=options.account, initials=options.initials)
+    ended = run_steps(lab, steps)
+    ended += run_steps(lab, LAST, first=len(steps) + 1)
     summary.write(lab, ended)
     return ended
 
 
-def _check(lab: Lab) -> None:
-    checks: tuple[Any, ...] = (account.check_caller, account.check_unused, account.check_connection, account.examine)
+def _folder(project: Project, options: Options) -> RunFolder:
+    if options.clean_up:
+        return RunFolder(Path(options.clean_up))
+    return RunFolder.create(project.root / ".mlkit" / "live", options.account)
+
+
+def _check(lab: Lab, *checks: Callable[[Lab], str | None]) -> None:
     for check in checks:
         told = check(lab)
         lab.say(f"{check.__name__.replace('_', ' ')}: {told or 'ok'}")

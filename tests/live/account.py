@@ -4,8 +4,11 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
+from live import reviewer
 from live.lab import Lab
 from mlkit.aws.evidence_store import caller
 from mlkit.aws.session import aws_errors
@@ -55,10 +58,25 @@ def check_unused(lab: Lab) -> None:
     with aws_errors():
         buckets = [item["Name"] for item in lab.client("s3").list_buckets()["Buckets"]]
         used = [name for name in stacks if find_stack(lab.aws, name)]
+        used += [trail["Name"] for trail in lab.client("cloudtrail").describe_trails(trailNameList=[lab.trail])["trailList"]]
+        used += [role["RoleName"] for role in _roles(lab) if role["RoleName"] == reviewer.role_name(lab)]
     used += [name for name in buckets if name == names.bucket or name == lab.trail_bucket]
     if used:
         told = f"The initials {names.initials} are in use: {', '.join(used)}. Nothing was done"
         raise UsageError(told, cure="Choose other initials: at its end the script deletes everything of its initials.")
+
+
+def _roles(lab: Lab) -> Iterable[Mapping[str, Any]]:
+    found: Iterable[Mapping[str, Any]] = lab.client("iam").get_paginator("list_roles").paginate().search("Roles[]")
+    return found
+
+
+def check_run(lab: Lab) -> None:
+    """Raises UsageError unless the folder is that of a run with this account and these initials."""
+    ran, options = (lab.folder.fact("account"), lab.folder.fact("initials")), lab.options
+    if ran != (options.account, options.initials):
+        told = f"{options.clean_up} is no folder of a run in {options.account} with the initials {options.initials}; nothing was done"
+        raise UsageError(told, cure="`ls .mlkit/live` shows the runs.")
 
 
 def check_connection(lab: Lab) -> None:

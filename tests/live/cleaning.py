@@ -133,4 +133,6 @@ def _stays(lab: Lab) -> list[str]:
         else []
     )
     found += [f"its key: `aws kms schedule-key-deletion --pending-window-in-days 7 --key-id {key}`"] if key else []
+    if not lab.folder.fact("had_default", True):
+        found.append("Athena's Glue database `default`, if it made one: `aws glue delete-database --name default`, once no table is in it")
     return [*found, "the records of the training jobs, which SageMaker never deletes, and the connection to GitHub, which is yours"]

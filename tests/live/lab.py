@@ -39,6 +39,10 @@ class Lab:
         return create(service)
 
     @property
+    def trail(self) -> str:
+        return f"{self.names.initials}-live"
+
+    @property
     def trail_bucket(self) -> str:
         """It does not begin like the lab's buckets, whose data events go into it."""
         return f"{self.names.initials}-live-trail-{self.options.account}"

@@ -15,6 +15,7 @@ from mlkit.naming import DATALAKE_TEMPLATE
 def deploy(lab: Lab) -> str:
     """Deploy the lake and load the ratings. Says whether the account has a database `default`, and leaves it as it is."""
     had = _has_default(lab)
+    lab.folder.note(had_default=had)
     parameters = {"YourInitials": lab.names.initials}
     template = lab.project.root / DATALAKE_TEMPLATE
     deploy_stack(lab.aws, lab.names.datalake_stack, template, parameters, capabilities=("CAPABILITY_IAM",), on_event=StackEvents())

@@ -15,7 +15,10 @@ _NAMES = "make live ACCOUNT=123456789012 REGION=us-east-1 INITIALS=live1 EMAIL=y
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """`confirm` answers the question beforehand. `second_commit` is the commit of the execution that is stopped while it trains."""
+    """`confirm` answers the question beforehand. `second_commit` is the commit of the execution that is stopped while it trains.
+
+    `clean_up` is the folder of an earlier run that could not clean up.
+    """
 
     account: str
     region: str
@@ -28,6 +31,7 @@ class Options:
     reviewer: str
     confirm: str
     second_commit: str
+    clean_up: str
 
     @property
     def owner(self) -> str:
@@ -41,7 +45,7 @@ class Options:
 def parse(arguments: Sequence[str]) -> Options:
     """Raises UsageError for what is missing or malformed. The token comes from the environment, because others see a command's words."""
     parser = argparse.ArgumentParser(prog="make live", description=__doc__, allow_abbrev=False)
-    for name in ("account", "region", "initials", "email", "repository", "connection", "confirm", "second-commit"):
+    for name in ("account", "region", "initials", "email", "repository", "connection", "confirm", "second-commit", "clean-up"):
         parser.add_argument(f"--{name}", default="")
     parser.add_argument("--branch", default="")
     parser.add_argument("--reviewer", default="")
@@ -54,16 +58,22 @@ def parse(arguments: Sequence[str]) -> Options:
 
 
 def _check(options: Options) -> None:
-    missing = [name.upper() for name in ("account", "region", "initials", "email", "repository") if not getattr(options, name)]
+    needed = ("account", "region", "initials", *(() if options.clean_up else ("email", "repository")))
+    missing = [name.upper() for name in needed if not getattr(options, name)]
     if missing:
         raise UsageError(f"{', '.join(missing)} missing; nothing was done", cure=f"Give all: {_NAMES}")
     if not re.fullmatch(r"[0-9]{12}", options.account):
         raise UsageError(f"ACCOUNT is {options.account!r}, not 12 digits", cure="`aws sts get-caller-identity` shows the account.")
+    LabNames(initials=options.initials)
+    if not re.fullmatch(r"[\w+=,.@-]{2,64}", options.reviewer):
+        raise UsageError(f"REVIEWER is {options.reviewer!r}", cure="Give 2 to 64 letters, digits or + = , . @ - characters.")
+    if not options.clean_up:
+        _check_source(options)
+
+
+def _check_source(options: Options) -> None:
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", options.repository):
         raise UsageError(f"REPOSITORY is {options.repository!r}, not OWNER/NAME", cure="Give your fork, such as REPOSITORY=you/mlkit.")
     if not (options.connection or options.token):
         cure = "Make a connection and finish its handshake (docs/aws.md, section 3): CONNECTION=arn:... Or export GITHUB_TOKEN."
         raise UsageError("Neither CONNECTION nor GITHUB_TOKEN is given", cure=cure)
-    if not re.fullmatch(r"[\w+=,.@-]{2,64}", options.reviewer):
-        raise UsageError(f"REVIEWER is {options.reviewer!r}", cure="Give 2 to 64 letters, digits or + = , . @ - characters.")
-    LabNames(initials=options.initials)

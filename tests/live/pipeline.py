@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from live import trail
+from live import reviewer, trail
 from live.account import mlkit
 from live.lab import Lab
-from live.reviewer import as_reviewer
 from mlkit.aws import pipeline_executions, pipeline_stacks
 from mlkit.aws.evidence_download import fetch_executed
 from mlkit.cli import pipeline_report
@@ -72,8 +71,7 @@ def _is_decided(lab: Lab, execution: str) -> Any:
         if asked is not None:
             lab.folder.save("approval.txt", asked.message)
             lab.say(f"{asked.stage}.{asked.action} asks: {asked.message}")
-            comment = f"The first hour on AWS, approved for {lab.options.reviewer}"
-            pipeline_executions.decide(as_reviewer(lab), pipeline, asked, approved=True, comment=comment)
+            reviewer.approve(lab, pipeline, asked)
         return pipeline_executions.status(lab.aws, pipeline, execution) in pipeline_executions.ENDED
 
     return look
@@ -127,6 +125,9 @@ def _wait_for_builds(lab: Lab, execution: str) -> None:
     builds = [run.external_id for run in runs if run.provider == "CodeBuild" and run.external_id]
     sweeper = lab.stack_resources(lab.names.pipeline_stack)["Sweeper"]["PhysicalResourceId"]
     builds += client.list_builds_for_project(projectName=sweeper)["ids"][:5]
-    statuses = lambda: {build["id"]: build["buildStatus"] for build in client.batch_get_builds(ids=builds)["builds"]}  # noqa: E731
+
+    def statuses() -> dict[str, str]:
+        return {build["id"]: build["buildStatus"] for build in client.batch_get_builds(ids=builds)["builds"]}
+
     ended = lab.until(statuses, "builds end", ok=lambda found: "IN_PROGRESS" not in found.values(), minutes=30)
     lab.folder.save("second_execution_builds.json", ended)

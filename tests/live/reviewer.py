@@ -7,6 +7,8 @@ import boto3
 from botocore.exceptions import ClientError
 
 from live.lab import Lab
+from mlkit.aws import pipeline_executions
+from mlkit.aws.pipeline_executions import Approval
 from mlkit.aws.session import Session
 from mlkit.errors import AccessDenied
 
@@ -14,9 +16,21 @@ _TRIES = 12
 _PAUSE_S = 10  # a new role is known everywhere after some seconds
 
 
-def as_reviewer(lab: Lab) -> Session:
+def approve(lab: Lab, pipeline: str, asked: Approval) -> None:
+    """Approve as the role. Its policy is known everywhere after some seconds. Raises AccessDenied if it never is."""
+    session, comment = _as_reviewer(lab), f"The first hour on AWS, approved for {lab.options.reviewer}"
+    for left in reversed(range(_TRIES)):
+        try:
+            return pipeline_executions.decide(session, pipeline, asked, approved=True, comment=comment)
+        except AccessDenied:
+            if not left:
+                raise
+            time.sleep(lab.aws.poll_s(_PAUSE_S))
+
+
+def _as_reviewer(lab: Lab) -> Session:
     """A session of the role; makes the role at first."""
-    iam, name = lab.client("iam"), _name(lab)
+    iam, name = lab.client("iam"), role_name(lab)
     if not lab.folder.fact("reviewer_role"):
         trust = {"Effect": "Allow", "Principal": {"AWS": lab.options.account}, "Action": "sts:AssumeRole"}
         document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
@@ -29,7 +43,7 @@ def as_reviewer(lab: Lab) -> Session:
 def remove(lab: Lab) -> None:
     """Detach the policy first: CloudFormation deletes no attached policy."""
     if lab.folder.fact("reviewer_role"):
-        iam, name = lab.client("iam"), _name(lab)
+        iam, name = lab.client("iam"), role_name(lab)
         for policy in iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]:
             iam.detach_role_policy(RoleName=name, PolicyArn=policy["PolicyArn"])
         iam.delete_role(RoleName=name)
@@ -61,5 +75,5 @@ def _session(lab: Lab, given: dict[str, str]) -> boto3.Session:
     return session
 
 
-def _name(lab: Lab) -> str:
+def role_name(lab: Lab) -> str:
     return f"{lab.names.prefix}live-reviewer"

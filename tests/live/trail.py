@@ -18,7 +18,7 @@ _MARKER = "DescribeTrails"
 
 def begin(lab: Lab) -> str:
     """Make the bucket and the trail, and start it."""
-    bucket, name = lab.trail_bucket, _name(lab)
+    bucket, name = lab.trail_bucket, lab.trail
     s3, cloudtrail = lab.client("s3"), lab.client("cloudtrail")
     place = {} if lab.options.region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": lab.options.region}}
     s3.create_bucket(Bucket=bucket, **place)
@@ -38,7 +38,7 @@ def watch(lab: Lab, buckets: Iterable[str]) -> None:
     objects = [f"arn:{_partition(lab)}:s3:::{bucket}/" for bucket in buckets]
     data = [{"Type": "AWS::S3::Object", "Values": objects}]
     selector = {"ReadWriteType": "All", "IncludeManagementEvents": True, "DataResources": data}
-    lab.client("cloudtrail").put_event_selectors(TrailName=_name(lab), EventSelectors=[selector])
+    lab.client("cloudtrail").put_event_selectors(TrailName=lab.trail, EventSelectors=[selector])
 
 
 def events(lab: Lab) -> list[dict[str, Any]]:
@@ -46,7 +46,7 @@ def events(lab: Lab) -> list[dict[str, Any]]:
     if not lab.folder.fact("trail_began"):
         return _looked_up(lab)
     asked = datetime.now(UTC)
-    lab.client("cloudtrail").describe_trails(trailNameList=[_name(lab)])
+    lab.client("cloudtrail").describe_trails(trailNameList=[lab.trail])
     seen = dict[str, list[dict[str, Any]]]()
 
     def delivered() -> int:
@@ -63,8 +63,8 @@ def events(lab: Lab) -> list[dict[str, Any]]:
 def remove(lab: Lab) -> None:
     """Stop and delete the trail, and delete its bucket with the files."""
     if lab.folder.fact("trail_began"):
-        lab.client("cloudtrail").stop_logging(Name=_name(lab))
-        lab.client("cloudtrail").delete_trail(Name=_name(lab))
+        lab.client("cloudtrail").stop_logging(Name=lab.trail)
+        lab.client("cloudtrail").delete_trail(Name=lab.trail)
     if lab.folder.fact("trail_bucket"):
         delete_bucket(lab, lab.trail_bucket)
 
@@ -90,17 +90,13 @@ def _looked_up(lab: Lab) -> list[dict[str, Any]]:
     return [json.loads(event["CloudTrailEvent"]) for event in pages.search("Events[]")]
 
 
-def _name(lab: Lab) -> str:
-    return f"{lab.names.initials}-live"
-
-
 def _partition(lab: Lab) -> str:
     return str(lab.aws.boto_session.get_partition_for_region(lab.options.region))
 
 
 def _policy(lab: Lab) -> dict[str, Any]:
     partition, options, bucket = _partition(lab), lab.options, lab.trail_bucket
-    source = {"aws:SourceArn": f"arn:{partition}:cloudtrail:{options.region}:{options.account}:trail/{_name(lab)}"}
+    source = {"aws:SourceArn": f"arn:{partition}:cloudtrail:{options.region}:{options.account}:trail/{lab.trail}"}
     service = {"Effect": "Allow", "Principal": {"Service": "cloudtrail.amazonaws.com"}}
     arn = f"arn:{partition}:s3:::{bucket}"
     looks = {**service, "Action": "s3:GetBucketAcl", "Resource": arn, "Condition": {"StringEquals": source}}

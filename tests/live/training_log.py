@@ -68,8 +68,14 @@ def _job(lab: Lab) -> dict[str, Any]:
 
 
 def _log(lab: Lab, job: str) -> list[str]:
-    pages = lab.client("logs").get_paginator("filter_log_events").paginate(logGroupName=GROUP, logStreamNamePrefix=f"{job}/")
-    return [line for event in pages.search("events[]") for line in event["message"].splitlines()]
+    """The lines of the job's streams, one stream for each of its machines."""
+    logs = lab.client("logs")
+    streams = logs.get_paginator("describe_log_streams").paginate(logGroupName=GROUP, logStreamNamePrefix=f"{job}/").search("logStreams[]")
+    lines = list[str]()
+    for stream in streams:
+        pages = logs.get_paginator("filter_log_events").paginate(logGroupName=GROUP, logStreamNames=[stream["logStreamName"]])
+        lines += [line for event in pages.search("events[]") for line in event["message"].splitlines()]
+    return lines
 
 
 def _trained_here(lab: Lab, job: Mapping[str, Any]) -> dict[int, dict[str, float]]:

