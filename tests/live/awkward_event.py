@@ -56,7 +56,7 @@ def _sum(lab: Lab, namespace: str, metric: str, dimension: str, value: str) -> f
         Namespace=namespace,
         MetricName=metric,
         Dimensions=[{"Name": dimension, "Value": value}],
-        StartTime=since - timedelta(minutes=1),
+        StartTime=since.replace(second=0, microsecond=0),
         EndTime=datetime.now(UTC) + timedelta(minutes=1),
         Period=60,
         Statistics=["Sum"],
