@@ -67,7 +67,7 @@ test: $(INSTALLED) $(SDK_V2) lint
 live: $(INSTALLED)
 	@PYTHONPATH=tests $(BIN)/python -m live --account "$(ACCOUNT)" --region "$(REGION)" --initials "$(INITIALS)" --email "$(EMAIL)" \
 		--repository "$(REPOSITORY)" --branch "$(BRANCH)" --connection "$(CONNECTION)" --reviewer "$(REVIEWER)" \
-		--confirm "$(CONFIRM)" --second-commit "$(SECOND_COMMIT)" --clean-up "$(CLEAN_UP)"
+		--confirm "$(CONFIRM)" --second-commit "$(SECOND_COMMIT)" --clean-up "$(CLEAN_UP)" --parameters "$(PARAMETERS)"
 
 # Which changes of a module no test notices: make mutants MODULES="gate/verdicts gate/bootstrap" SIZE=50 SEED=8
 SIZE ?= 25

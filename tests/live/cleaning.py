@@ -43,6 +43,7 @@ def _parts(lab: Lab) -> dict[str, Callable[[], object]]:
         **{f"stack {stack}": partial(_delete, lab, stack) for stack in others},
         **{f"{kind} {name}": partial(_delete_replaced, lab, kind, name) for kind, name in replaced},
         **{f"bucket {name}": partial(_delete_bucket, lab, name) for name in _buckets(lab)},
+        "evidence": partial(_delete_empty_evidence, lab),
         "logs": partial(_delete_logs, lab),
     }
 
@@ -107,6 +108,16 @@ def _buckets(lab: Lab) -> list[str]:
 def _delete_bucket(lab: Lab, name: str) -> None:
     if name in (item["Name"] for item in lab.client("s3").list_buckets()["Buckets"]):
         delete_bucket(lab, name)
+
+
+def _delete_empty_evidence(lab: Lab) -> None:
+    """If nothing was sealed, nothing is locked: then bucket and key go too, the key after AWS's shortest waiting time."""
+    evidence, key = lab.folder.fact("buckets", {}).get("EvidenceBucket"), lab.folder.fact("key")
+    if not evidence or "Versions" in lab.client("s3").list_object_versions(Bucket=evidence, MaxKeys=1):
+        return
+    delete_bucket(lab, evidence)
+    lab.client("kms").schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
+    lab.folder.note(buckets={}, key="")
 
 
 def _delete_logs(lab: Lab) -> None:

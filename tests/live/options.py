@@ -17,7 +17,7 @@ _NAMES = "make live ACCOUNT=123456789012 REGION=us-east-1 INITIALS=live1 EMAIL=y
 class Options:
     """`confirm` answers the question beforehand. `second_commit` is the commit of the execution that is stopped while it trains.
 
-    `clean_up` is the folder of an earlier run that could not clean up.
+    `clean_up` is the folder of an earlier run that could not clean up. `parameters` are more parameters of the pipeline: KEY=VALUE ...
     """
 
     account: str
@@ -32,6 +32,7 @@ class Options:
     confirm: str
     second_commit: str
     clean_up: str
+    parameters: str
 
     @property
     def owner(self) -> str:
@@ -45,7 +46,18 @@ class Options:
 def parse(arguments: Sequence[str]) -> Options:
     """Raises UsageError for what is missing or malformed. The token comes from the environment, because others see a command's words."""
     parser = argparse.ArgumentParser(prog="make live", description=__doc__, allow_abbrev=False)
-    for name in ("account", "region", "initials", "email", "repository", "connection", "confirm", "second-commit", "clean-up"):
+    for name in (
+        "account",
+        "region",
+        "initials",
+        "email",
+        "repository",
+        "connection",
+        "confirm",
+        "second-commit",
+        "clean-up",
+        "parameters",
+    ):
         parser.add_argument(f"--{name}", default="")
     parser.add_argument("--branch", default="")
     parser.add_argument("--reviewer", default="")

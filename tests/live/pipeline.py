@@ -9,6 +9,7 @@ from mlkit.aws import pipeline_executions, pipeline_stacks
 from mlkit.aws.evidence_download import fetch_executed
 from mlkit.cli import pipeline_report
 from mlkit.cli.console import StackEvents, step
+from mlkit.cli.pipeline_commands import pairs
 from mlkit.cli.pipeline_report import ShownExecution
 from mlkit.errors import MlkitError
 from mlkit.naming import FOUNDATION_TEMPLATE, job_prefix
@@ -22,7 +23,7 @@ def deploy(lab: Lab) -> str:
     options = lab.options
     source = {"ConnectionArn": options.connection} if options.connection else {"GitHubToken": options.token}
     given = {"Email": options.email, "GitHubUser": options.owner, "Repo": options.repository_name, "Branch": options.branch, **source}
-    given |= {"BakeSeconds": "0", "EvidenceDays": "1", "ApprovalMinutes": "120"}
+    given |= {"BakeSeconds": "0", "EvidenceDays": "1", "ApprovalMinutes": "120", **pairs(options.parameters.split())}
     planned = pipeline_stacks.plan(lab.project.root, lab.names, given)
     pipeline_stacks.check_deployable(lab.aws, lab.names, planned)
     for stack in planned:

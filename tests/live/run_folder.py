@@ -47,7 +47,7 @@ class RunFolder:
         session.events.register("after-call", self._keep)
 
     def _keep(self, parsed: Mapping[str, Any], model: Any, **_: Any) -> None:
-        answer = {name: _plain(value) for name, value in parsed.items() if name != "ResponseMetadata"}
+        answer = _plain({name: value for name, value in parsed.items() if name != "ResponseMetadata"})
         operation = f"{model.service_model.service_name}.{model.name}"
         text = json.dumps(answer, default=str)
         with self._lock:
