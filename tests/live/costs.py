@@ -1,8 +1,8 @@
-"""What a run costs and how long it takes: list prices by service, with their source, times what the run uses."""
+"""What a run costs and how long it takes: list prices by service, with the page to compare them with, times what the run uses."""
 
 from dataclasses import dataclass
 
-READ_ON = "2026-11-30"
+AS_OF = "2026-11-30"
 REGION = "us-east-1"
 _SAGEMAKER = "https://aws.amazon.com/sagemaker/pricing/"
 

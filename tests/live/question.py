@@ -28,7 +28,7 @@ def confirm(options: Options, steps: Sequence[Step]) -> None:
     out.print(f"It takes about {minutes:g} minutes on AWS, and costs about {sum(costs.by_service().values()):.2f} USD:")
     for service, usd in costs.by_service().items():
         out.print(f"  {service:<14}{usd:6.2f} USD")
-    out.print(f"List prices of {costs.REGION}, read on {costs.READ_ON}. At the end the script removes everything except {STAYS}.")
+    out.print(f"List prices of {costs.REGION}, as of {costs.AS_OF}. At the end the script removes everything except {STAYS}.")
     answer = options.confirm or _typed()
     if answer != options.account:
         raise UsageError("Not confirmed; nothing was created", cure=f"Type the account number, or give CONFIRM={options.account}.")

@@ -37,7 +37,7 @@ def _markdown(lab: Lab, ended: Sequence[Ended]) -> str:
     rows = [f"| {one.step.title} | {one.status} | {one.seconds:.1f} | {one.step.minutes:g} | {_cell(one.told)} |" for one in ended]
     head = ["| step | status | seconds | minutes expected | what it saw |", "|---|---|---|---|---|"]
     text = f"# The first hour on AWS\n\nRegion {options.region}, initials {options.initials}, {total / 60:.1f} minutes.\n\n"
-    prices = f"\n\n## Expected cost\n\nList prices of {costs.REGION}, read on {costs.READ_ON}.\n\n{costs.table()}\n"
+    prices = f"\n\n## Expected cost\n\nList prices of {costs.REGION}, as of {costs.AS_OF}.\n\n{costs.table()}\n"
     told = text + "\n".join([*head, *rows]) + prices + f"\n## What to send back\n\n{SEND_BACK}"
     return told.replace(options.account, "ACCOUNT")
 

@@ -68,7 +68,7 @@ def test_the_page_of_the_first_hour_has_the_costs_and_the_duration_of_the_script
     page = (ROOT / "docs" / "live.md").read_text()
     assert costs.table() in page
     assert f"about {sum(step.minutes for step in (*STEPS, *LAST)):.0f} minutes" in page
-    assert costs.READ_ON in page
+    assert costs.AS_OF in page
 
 
 def test_the_make_target_hands_on_every_option() -> None:
