@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from codebuild_building import LOGS, Builder, context, spec, statuses
 from started import allow
+from waiting import wait_until
 
 LISTED_FOR_KEYS = ["kms:DescribeKey", "kms:Encrypt", "kms:ReEncryptFrom", "kms:ReEncryptTo"]
 
@@ -280,6 +281,19 @@ def test_a_cache_brings_back_what_the_last_build_left(builder, kind):
     first, second = builder.ended(builder.start(project)), builder.ended(builder.start(project))
     assert "kept" not in builder.lines(first)
     assert "kept" in builder.lines(second)
+
+
+def test_a_deleted_project_takes_its_cache_along(builder):
+    command = "mkdir -p $HOME/.cache/tool; cat $HOME/.cache/tool/kept || true; echo kept >$HOME/.cache/tool/kept"
+    cached = spec(f"{command} 2>/dev/null", cache={"paths": ["/root/.cache/tool/**/*"]})
+    cache = {"type": "LOCAL", "modes": ["LOCAL_CUSTOM_CACHE"]}
+    project = builder.project(cached, cache=cache)
+    builder.ended(builder.start(project))
+    shared = builder.local_aws.home / "codebuild" / "shared"
+    assert (shared / "cache" / project).is_dir()
+    builder.local_aws.client("codebuild").delete_project(name=project)
+    assert not (shared / "cache" / project).exists()
+    wait_until(lambda: [*(shared / "forgotten").iterdir()], "the forgotten caches are deleted", ok=lambda left: not left)
 
 
 def test_the_command_line_shows_a_build(builder):

@@ -1,9 +1,11 @@
 """The operations on builds: start, queue, stop, list; and the end of builds that ran when the local AWS was killed."""
 
-import shutil
+import contextlib
+import subprocess
 import time
 import uuid
 from collections.abc import Mapping
+from pathlib import Path
 from threading import Event, RLock, Thread
 from typing import Any
 
@@ -87,6 +89,7 @@ class Builds:
     def load_state(self, rows: list[Mapping[str, Any]]) -> None:
         """Load the builds. Queued builds wait again. Builds that ran when the local AWS was killed are ended: their processes are gone."""
         folders = self._home / "builds"
+        _delete_soon(self._home / "shared/forgotten")
         for folder in folders.iterdir() if folders.is_dir() else ():
             build_machine.clean(folder)
         with self._lock:
@@ -107,7 +110,12 @@ class Builds:
             thread.join()
 
     def forget_cache(self, project: str) -> None:
-        shutil.rmtree(self._home / "shared/cache" / project, ignore_errors=True)
+        """Drop a project's cache. It may hold whole environments of Python, so a process of its own deletes them."""
+        forgotten = self._home / "shared/forgotten"
+        forgotten.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):  # the project had no cache
+            (self._home / "shared/cache" / project).rename(forgotten / uuid.uuid4().hex)
+        _delete_soon(forgotten)
 
     def _start(self, caller: Caller, request: Members) -> Build:
         project = self._projects.get(request["projectName"])
@@ -238,3 +246,10 @@ class Builds:
 def _build_id(given: str) -> str:
     """The build's id, from an id or an ARN."""
     return given.rpartition("/")[2]
+
+
+def _delete_soon(folder: Path) -> None:
+    """Delete what is in the folder, without waiting for it. What a kill leaves is deleted at the next start."""
+    paths = [str(path) for path in folder.iterdir()] if folder.is_dir() else []
+    if paths:
+        Thread(target=subprocess.run, args=(["rm", "-rf", *paths],), daemon=True).start()
