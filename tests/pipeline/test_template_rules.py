@@ -394,3 +394,35 @@ def test_cfn_lint_has_no_finding():
     files = list(map(str, PATHS.values()))
     done = subprocess.run([program, *files], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "")
+
+
+# Lengths, in characters, of what CloudFormation puts in: the longest that a parameter allows, or that AWS makes of a stack's names.
+LONGEST = {"AWS::Partition": 10, "AWS::Region": 14, "AWS::AccountId": 12, "YourInitials": 20, "Dataset": 40, "Bucket": 63, "Project": 100}
+_ARN = 150  # of anything else: an ARN or a name that CloudFormation makes
+
+
+def put_in(node: Any) -> Any:
+    """The policy as IAM gets it, with texts as long as they can be; of an !If the longer branch."""
+    if isinstance(node, list):
+        return [put_in(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    if "Fn::If" in node:
+        return max((put_in(branch) for branch in node["Fn::If"][1:]), key=lambda branch: len(json.dumps(branch)))
+    if "Fn::Sub" in node:
+        text = node["Fn::Sub"] if isinstance(node["Fn::Sub"], str) else node["Fn::Sub"][0]
+        return re.sub(r"\$\{([^}]+)\}", lambda match: "x" * LONGEST.get(match[1], _ARN), text)
+    if node.keys() & {"Ref", "Fn::GetAtt", "Fn::ImportValue"}:
+        return "x" * LONGEST.get(node.get("Ref", ""), _ARN)
+    return {key: put_in(value) for key, value in node.items()}
+
+
+@pytest.mark.parametrize(("name", "key"), POLICIES)
+def test_policies_are_below_iam_s_limits(name, key):
+    """IAM counts no white space: 6,144 characters of a managed policy, 10,240 of all inline policies of a role."""
+    resource = TEMPLATES[name]["Resources"][key]
+    properties = resource["Properties"]
+    managed = resource["Type"] == "AWS::IAM::ManagedPolicy"
+    documents = [properties["PolicyDocument"]] if managed else [policy["PolicyDocument"] for policy in properties["Policies"]]
+    size = sum(len(json.dumps(put_in(document), separators=(",", ":"))) for document in documents)
+    assert size < (6_144 if managed else 10_240), size
