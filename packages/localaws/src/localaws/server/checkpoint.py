@@ -1,6 +1,7 @@
-"""Saves state to disk a fraction of a second after every change, so that a kill loses almost nothing.
+"""Saves the state of each service to disk soon after a change, so that a kill loses little.
 
-A save writes all of a service's state. A service whose state has grown large is saved less often, lest saving takes the whole core.
+A save writes all of a service's state. A small state is saved 0.15 s after a change. A large one is saved less often, because
+saving it takes long; a kill may then lose the last 5 s.
 """
 
 import asyncio
