@@ -89,6 +89,14 @@ SWITCHES: Mapping[str, Switch] = {
             source="https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html",
         ),
         Switch(
+            name="model-package-approval",
+            values=("asked", NOT_ASKED),
+            default="asked",
+            question="Whether CreateModel refuses a version of a model package that is not approved. AWS says that it must be approved "
+            "to be deployed, and not which operation refuses it.",
+            source="https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateModelPackage.html",
+        ),
+        Switch(
             name="metric-delay",
             values=(NUMBER,),
             default="0",

@@ -1,4 +1,4 @@
-"""SageMaker of the local AWS: training and tuning jobs, models, endpoint configs, endpoints and their runtime.
+"""SageMaker of the local AWS: training and tuning jobs, model registry, models, endpoint configs, endpoints and their runtime.
 
 Modules are imported on first use, because an algorithm's process needs only `algorithm_images` and `container`.
 """

@@ -1,4 +1,4 @@
-"""AWS::SageMaker::Model, EndpointConfig and Endpoint. Each call is made with the deployment's own credentials."""
+"""AWS::SageMaker::ModelPackageGroup, Model, EndpointConfig and Endpoint. Each call is made with the deployment's own credentials."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -42,7 +42,8 @@ def _delete(operation: str, member: str) -> Callable[[ResourceRequest], None]:
         try:
             _call(request.client("sagemaker"), operation, {member: _name(request)})
         except ClientError as error:
-            if not error.response["Error"]["Message"].startswith("Could not find"):
+            message = error.response["Error"]["Message"]
+            if not (message.startswith("Could not find") or message.endswith("does not exist.")):
                 raise
 
     return delete
@@ -57,6 +58,26 @@ def _create(kind: str) -> Callable[[ResourceRequest], Provisioned]:
         return _provisioned(kind, {**members, **answer})
 
     return create
+
+
+def _create_group(request: ResourceRequest) -> Provisioned:
+    client = request.client("sagemaker")
+    _call(client, "CreateModelPackageGroup", request.properties)
+    return _provisioned_group(client.describe_model_package_group(ModelPackageGroupName=request.properties["ModelPackageGroupName"]))
+
+
+def _update_group(request: ResourceRequest) -> Provisioned:
+    """Update a ModelPackageGroup. Only the tags can change without a replacement."""
+    client = request.client("sagemaker")
+    _apply_tags(client, request)
+    return _provisioned_group(client.describe_model_package_group(ModelPackageGroupName=_name(request)))
+
+
+def _provisioned_group(described: Mapping[str, Any]) -> Provisioned:
+    """Ref is the ARN. Unlike the other types, the name is no attribute: the template has it."""
+    arn, created = str(described["ModelPackageGroupArn"]), described["CreationTime"].isoformat()
+    attributes = {"ModelPackageGroupArn": arn, "CreationTime": created, "ModelPackageGroupStatus": described["ModelPackageGroupStatus"]}
+    return Provisioned(physical_id=arn, attributes=attributes)
 
 
 def _update_tags(kind: str) -> Callable[[ResourceRequest], Provisioned]:
@@ -112,11 +133,19 @@ def _settled(client: Any, name: str) -> dict[str, Any]:
     return dict(described)
 
 
-_MODEL = words("ModelName PrimaryContainer ExecutionRoleArn EnableNetworkIsolation")
+_GROUP = words("ModelPackageGroupName ModelPackageGroupDescription")
+_MODEL = words("ModelName PrimaryContainer Containers ExecutionRoleArn EnableNetworkIsolation")
 _CONFIG = words("EndpointConfigName ProductionVariants KmsKeyId")
 _ENDPOINT = words("EndpointConfigName DeploymentConfig RetainAllVariantProperties ExcludeRetainedVariantProperties RetainDeploymentConfig")
 
 RESOURCE_TYPES: Mapping[str, ResourceType] = {
+    "AWS::SageMaker::ModelPackageGroup": ResourceType(
+        properties=_GROUP | {"Tags"},
+        replacing=_GROUP,
+        create=_create_group,
+        update=_update_group,
+        delete=_delete("DeleteModelPackageGroup", "ModelPackageGroupName"),
+    ),
     "AWS::SageMaker::Model": ResourceType(
         properties=_MODEL | {"Tags"},
         replacing=_MODEL,

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from threading import RLock
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -17,6 +16,7 @@ from localaws.sagemaker import refusals
 from localaws.sagemaker.algorithm_images import Algorithm
 from localaws.sagemaker.execution_roles import Roles, require_algorithm
 from localaws.sagemaker.listing import select
+from localaws.sagemaker.model_package_operations import ModelPackages
 from localaws.sagemaker.resource_tables import ENDPOINT_CONFIG, MODEL, Resource, Table
 
 _NO_DATA = (
@@ -28,13 +28,15 @@ _NO_DATA = (
 
 @dataclass(kw_only=True)
 class Model(Resource):
-    """A model. `request` is CreateModel's."""
+    """A model. `request` is CreateModel's. `packaged` is the container of its model package, if it was created from one."""
 
     request: dict[str, Any]
+    packaged: dict[str, Any] | None = None
 
     @property
     def container(self) -> dict[str, Any]:
-        return dict(self.request["PrimaryContainer"])
+        """The container that an endpoint runs. A member of the request replaces that of the package."""
+        return {**(self.packaged or {}), **_container(self.request)}
 
 
 @dataclass(kw_only=True)
@@ -47,14 +49,18 @@ class EndpointConfig(Resource):
 class Models:
     """CreateModel and the other operations on models."""
 
-    def __init__(self, host: Host, roles: Roles, algorithms: Sequence[Algorithm], *, lock: RLock) -> None:
-        self.table = Table(MODEL, Model, account=host.account, region=host.region, lock=lock)
-        self._host, self._roles, self._algorithms = host, roles, algorithms
+    def __init__(self, host: Host, roles: Roles, algorithms: Sequence[Algorithm], packages: ModelPackages) -> None:
+        self.table = Table(MODEL, Model, account=host.account, region=host.region, lock=packages.table.lock)
+        self._host, self._roles, self._algorithms, self._packages = host, roles, algorithms, packages
 
     def create(self, caller: Caller, request: Members) -> Members:
         refuse_unhonoured(request, refusals.MODEL)
-        name, container = request["ModelName"], request.get("PrimaryContainer", {})
+        name = request["ModelName"]
         self.table.check_free(name)
+        now, arn = time.time(), self.table.arn(name)
+        model = Model(name=name, arn=arn, created=now, modified=now, tags=tags_of_request(request), request=_without_tags(request))
+        model.packaged = self._packaged(_container(request))
+        container = model.container
         for member, value in (
             ("PrimaryContainer.Image", container.get("Image")),
             ("PrimaryContainer.ModelDataUrl", container.get("ModelDataUrl")),
@@ -63,10 +69,8 @@ class Models:
             if not value:
                 raise AwsError("ValidationException", f"{member} is required for a model of a built-in algorithm.")
         require_algorithm(container["Image"], self._algorithms)
-        arn = self.table.arn(name)
         self._check_data(container["ModelDataUrl"], request["ExecutionRoleArn"], arn)
-        now = time.time()
-        self.table.add(Model(name=name, arn=arn, created=now, modified=now, tags=tags_of_request(request), request=_without_tags(request)))
+        self.table.add(model)
         return {"ModelArn": arn}
 
     def describe(self, caller: Caller, request: Members) -> Members:
@@ -75,7 +79,7 @@ class Models:
             "ModelName": model.name,
             "ModelArn": model.arn,
             "CreationTime": moment(model.created),
-            "PrimaryContainer": {"Mode": "SingleModel", **{name: value for name, value in model.container.items() if value}},
+            **_described_container(model.request),
             "ExecutionRoleArn": model.request["ExecutionRoleArn"],
             "EnableNetworkIsolation": model.request.get("EnableNetworkIsolation", False),
         }
@@ -89,6 +93,14 @@ class Models:
     def delete(self, caller: Caller, request: Members) -> Members:
         self.table.remove(request["ModelName"])
         return {}
+
+    def _packaged(self, container: Members) -> Members | None:
+        if "ModelPackageName" not in container:
+            return None
+        if both := [name for name in ("Image", "ModelDataUrl") if name in container]:
+            text = f"{' and '.join(both)} beside ModelPackageName is not honoured by the local AWS: the package has its own."
+            raise AwsError("ValidationException", text)
+        return self._packages.container(container["ModelPackageName"])
 
     def _check_data(self, url: str, role_arn: str, source_arn: str) -> None:
         try:
@@ -147,6 +159,20 @@ class EndpointConfigs:
                 raise AwsError("ValidationException", f"ProductionVariants.{member} is required for a variant on instances.")
         self._models.table.get(variant["ModelName"])
         return {"InitialVariantWeight": 1.0, **variant}
+
+
+def _container(request: Mapping[str, Any]) -> Members:
+    """The only container of CreateModel's request. Raises AwsError if there are several."""
+    listed = request.get("Containers", [])
+    if len(listed) > 1 or (listed and "PrimaryContainer" in request):
+        raise AwsError("ValidationException", "Containers with more than one container is not honoured by the local AWS.")
+    return dict(listed[0] if listed else request.get("PrimaryContainer", {}))
+
+
+def _described_container(request: Mapping[str, Any]) -> Members:
+    """The container in DescribeModel, under the member of the request. Of a package it has the name only."""
+    shown = {"Mode": "SingleModel", **{name: value for name, value in _container(request).items() if value}}
+    return {"Containers": [shown]} if request.get("Containers") else {"PrimaryContainer": shown}
 
 
 def _without_tags(request: Mapping[str, Any]) -> Members:

@@ -82,9 +82,19 @@ TUNING_JOB: Mapping[str, Honoured] = {
     "Tags": _TAGS,
 }
 
+_CONTAINER: Mapping[str, Honoured] = {
+    "Image": ANY,
+    "ModelDataUrl": ANY,
+    "ModelPackageName": ANY,
+    "Mode": only("SingleModel"),
+    "ContainerHostname": ANY,
+    "Environment": ANY,
+}
+
 MODEL: Mapping[str, Honoured] = {
     "ModelName": ANY,
-    "PrimaryContainer": {"Image": ANY, "ModelDataUrl": ANY, "Mode": only("SingleModel"), "ContainerHostname": ANY, "Environment": ANY},
+    "PrimaryContainer": _CONTAINER,
+    "Containers": _CONTAINER,  # one entry: `model_operations` refuses more
     "ExecutionRoleArn": ANY,
     "EnableNetworkIsolation": ANY,
     "Tags": _TAGS,
@@ -105,6 +115,54 @@ ENDPOINT_CONFIG: Mapping[str, Honoured] = {
     },
     "KmsKeyId": ANY,
     "Tags": _TAGS,
+}
+
+MODEL_PACKAGE_GROUP: Mapping[str, Honoured] = {"ModelPackageGroupName": ANY, "ModelPackageGroupDescription": ANY, "Tags": _TAGS}
+
+MODEL_PACKAGE_GROUPS: Mapping[str, Honoured] = {
+    **dict.fromkeys(("CreationTimeAfter", "CreationTimeBefore", "MaxResults", "NameContains", "NextToken", "SortBy", "SortOrder"), ANY),
+    "CrossAccountFilterOption": only("SameAccount"),
+}
+
+MODEL_PACKAGE: Mapping[str, Honoured] = {
+    "ModelPackageName": ANY,
+    "ModelPackageGroupName": ANY,
+    "ModelPackageDescription": ANY,
+    "ModelPackageRegistrationType": only("Registered"),
+    "InferenceSpecification": {
+        # Recorded only: the framework. ImageDigest and ModelDataETag are refused, because nothing checks them here.
+        "Containers": dict.fromkeys(
+            ("ContainerHostname", "Image", "ModelDataUrl", "Environment", "Framework", "FrameworkVersion", "NearestModelName"), ANY
+        ),
+        # Recorded only: any instance type serves any model here, and the algorithm knows its content types.
+        "SupportedTransformInstanceTypes": ANY,
+        "SupportedRealtimeInferenceInstanceTypes": ANY,
+        "SupportedContentTypes": ANY,
+        "SupportedResponseMIMETypes": ANY,
+    },
+    "CertifyForMarketplace": only(False),
+    "ModelApprovalStatus": ANY,
+    "CustomerMetadataProperties": ANY,
+    "ClientToken": ANY,
+    "Tags": _TAGS,
+    # Recorded only: no operation of AWS that is honoured here reads them.
+    "MetadataProperties": ANY,
+    "ModelMetrics": ANY,
+    "DriftCheckBaselines": ANY,
+    "SkipModelValidation": ANY,
+    "Domain": ANY,
+    "Task": ANY,
+    "SamplePayloadUrl": ANY,
+}
+
+MODEL_PACKAGE_UPDATE: Mapping[str, Honoured] = {
+    "ModelPackageArn": ANY,
+    "ModelApprovalStatus": ANY,
+    "ModelPackageRegistrationType": only("Registered"),
+    "ApprovalDescription": ANY,
+    "CustomerMetadataProperties": ANY,
+    "CustomerMetadataPropertiesToRemove": ANY,
+    "ClientToken": ANY,  # a repeated update changes nothing
 }
 
 _DEPLOYMENT: Mapping[str, Honoured] = {

@@ -52,6 +52,18 @@ TUNING_JOB = Kind(
 MODEL = Kind(slug="model", words="model")
 ENDPOINT_CONFIG = Kind(slug="endpoint-config", words="endpoint configuration")
 ENDPOINT = Kind(slug="endpoint", words="endpoint")
+MODEL_PACKAGE_GROUP = Kind(
+    slug="model-package-group",
+    words="Model Package Group",
+    exists_text="{words} already exists: {arn}",
+    missing_text="ModelPackageGroup {arn} does not exist.",
+)
+MODEL_PACKAGE = Kind(
+    slug="model-package",
+    words="Model Package",
+    exists_text="{words} already exists: {arn}",
+    missing_text="ModelPackage {arn} does not exist.",
+)
 
 
 def resource_arn(slug: str, name: str, *, account: str, region: str) -> str:

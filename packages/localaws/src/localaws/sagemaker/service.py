@@ -10,6 +10,8 @@ from localaws.sagemaker.cloudformation import RESOURCE_TYPES
 from localaws.sagemaker.endpoint_operations import Endpoints
 from localaws.sagemaker.execution_roles import Roles
 from localaws.sagemaker.model_operations import EndpointConfigs, Models
+from localaws.sagemaker.model_package_operations import model_packages
+from localaws.sagemaker.model_package_permissions import creating_package, listing_packages, packages_of_model, updating_package
 from localaws.sagemaker.permissions import anywhere, creating, on, tagging
 from localaws.sagemaker.resource_tables import Table
 from localaws.sagemaker.serving import Serving
@@ -20,6 +22,7 @@ from localaws.sagemaker.tuning_operations import TuningJobs
 _GRACE_S = 120.0  # AWS's time between SIGTERM and SIGKILL
 
 _JOB, _TUNING = ("training-job", "TrainingJobName"), ("hyper-parameter-tuning-job", "HyperParameterTuningJobName")
+_GROUP, _PACKAGE = ("model-package-group", "ModelPackageGroupName"), ("model-package", "ModelPackageName")
 _MODEL, _CONFIG, _ENDPOINT = ("model", "ModelName"), ("endpoint-config", "EndpointConfigName"), ("endpoint", "EndpointName")
 
 
@@ -33,21 +36,25 @@ class SageMaker:
         self.host, self.lock, self.roles = host, lock, Roles(host)
         self.training = TrainingJobs(host, self.roles, algorithms, lock=lock, grace_s=grace_s)
         self.tuning = TuningJobs(host, self.training)
-        self.models = Models(host, self.roles, algorithms, lock=lock)
+        self.package_groups, self.packages = model_packages(host, lock=lock)
+        self.models = Models(host, self.roles, algorithms, self.packages)
         self.configs = EndpointConfigs(host, self.models)
         serving = Serving(host.home("sagemaker") / "endpoints", algorithms, self.roles)
         self.endpoints = Endpoints(host, self.roles, self.models, self.configs, serving)
         self._tables: dict[str, Table[Any]] = {
             "training_jobs": self.training.table,
             "tuning_jobs": self.tuning.table,
+            "model_package_groups": self.package_groups.table,
+            "model_packages": self.packages.table,
             "models": self.models.table,
             "endpoint_configs": self.configs.table,
             "endpoints": self.endpoints.table,
         }
-        self.tagging = Tagging(list(self._tables.values()))
+        self.tagging = Tagging(list(self._tables.values()), self.packages.tagged)
         self.resource_types = RESOURCE_TYPES
         self.operations: Mapping[str, Operation] = {
             **self._job_operations(),
+            **self._registry_operations(),
             **self._hosting_operations(),
             "AddTags": Operation(handler=self.tagging.add, permissions=tagging("AddTags", tags_of=self.tagging.of)),
             "ListTags": Operation(handler=self.tagging.list_tags, permissions=tagging("ListTags", tags_of=self.tagging.of)),
@@ -100,13 +107,29 @@ class SageMaker:
             ),
         }
 
+    def _registry_operations(self) -> dict[str, Operation]:
+        groups, packages, tags_of = self.package_groups, self.packages, self.tagging.of
+
+        def existing(action: str, resource: tuple[str, str]) -> Any:
+            return on(action, resource, tags_of=tags_of)
+
+        return {
+            "CreateModelPackageGroup": Operation(handler=groups.create, permissions=creating("CreateModelPackageGroup", _GROUP)),
+            "DescribeModelPackageGroup": Operation(handler=groups.describe, permissions=existing("DescribeModelPackageGroup", _GROUP)),
+            "ListModelPackageGroups": Operation(handler=groups.list_summaries, permissions=anywhere("ListModelPackageGroups")),
+            "DeleteModelPackageGroup": Operation(handler=groups.delete, permissions=existing("DeleteModelPackageGroup", _GROUP)),
+            "CreateModelPackage": Operation(handler=packages.create, permissions=creating_package()),
+            "DescribeModelPackage": Operation(handler=packages.describe, permissions=existing("DescribeModelPackage", _PACKAGE)),
+            "ListModelPackages": Operation(handler=packages.list_summaries, permissions=listing_packages()),
+            "UpdateModelPackage": Operation(handler=packages.update, permissions=updating_package(tags_of=tags_of)),
+            "DeleteModelPackage": Operation(handler=packages.delete, permissions=existing("DeleteModelPackage", _PACKAGE)),
+        }
+
     def _hosting_operations(self) -> dict[str, Operation]:
         models, configs, endpoints, tags_of = self.models, self.configs, self.endpoints, self.tagging.of
-        create_model = creating("CreateModel", _MODEL, role=lambda r: r.get("ExecutionRoleArn"), instances=lambda r: [])
-        create_config = creating(
-            "CreateEndpointConfig", _CONFIG, role=lambda r: None, instances=lambda r: _types(r["ProductionVariants"], "InstanceType")
-        )
-        create_endpoint = creating("CreateEndpoint", _ENDPOINT, _CONFIG, role=lambda r: None, instances=lambda r: [])
+        create_model = creating("CreateModel", _MODEL, role=lambda r: r.get("ExecutionRoleArn"), used=packages_of_model)
+        create_config = creating("CreateEndpointConfig", _CONFIG, instances=lambda r: _types(r["ProductionVariants"], "InstanceType"))
+        create_endpoint = creating("CreateEndpoint", _ENDPOINT, _CONFIG)
 
         def existing(action: str, *resources: tuple[str, str]) -> Any:
             return on(action, *resources, tags_of=tags_of)
