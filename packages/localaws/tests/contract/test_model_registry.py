@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import uuid
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from localaws.kit.service import AwsError
 from localaws.sagemaker import SageMaker, SageMakerRuntime
 
 ARN = "arn:aws:sagemaker:us-east-1:123456789012"
+HOUR = timedelta(hours=1)
 FM = "382416733822.dkr.ecr.us-east-1.amazonaws.com/factorization-machines:1"
 
 
@@ -49,8 +51,8 @@ def register(sagemaker, group, **members):
 def refusal(operation, **members) -> dict[str, Any]:
     with pytest.raises(ClientError) as error:
         operation(**members)
-    found: dict[str, Any] = error.value.response["Error"]
-    return found
+    found: Any = error.value.response["Error"]
+    return dict(found)
 
 
 def test_a_version_keeps_what_it_was_registered_with(aws, group):
@@ -144,9 +146,10 @@ def test_a_list_has_the_versions_that_its_filters_name(aws, group):
     assert listed(NameContains=group.upper(), ModelPackageType="Versioned") == arns
     assert listed(NameContains=group, ModelPackageType="Both") == [*arns, alone]
     assert listed(NameContains="11", ModelPackageGroupName=group) == []
-    created = sagemaker.describe_model_package(ModelPackageName=arns[3])["CreationTime"]
-    assert arns[3] not in listed(ModelPackageGroupName=group, CreationTimeAfter=created)
-    assert arns[2] in listed(ModelPackageGroupName=group, CreationTimeBefore=created)
+    created = sagemaker.describe_model_package(ModelPackageName=arns[0])["CreationTime"]
+    assert listed(ModelPackageGroupName=group, CreationTimeAfter=created - HOUR, CreationTimeBefore=created + HOUR) == arns
+    assert listed(ModelPackageGroupName=group, CreationTimeAfter=created + HOUR) == []
+    assert listed(ModelPackageGroupName=group, CreationTimeBefore=created - HOUR) == []
     summary = sagemaker.list_model_packages(ModelPackageGroupName=group, MaxResults=1)["ModelPackageSummaryList"][0]
     assert (summary["ModelPackageGroupName"], summary["ModelPackageVersion"]) == (group, 1)
     assert "ModelPackageName" not in summary
@@ -347,6 +350,18 @@ def test_a_version_that_is_not_approved_cannot_be_deployed(service, version, rol
         call(service, "CreateModel", **members)
     with assuming(model_package_approval="not-asked"):
         call(service, "CreateModel", **members)
+
+
+def test_a_registration_and_a_decision_are_events(service, version):
+    call(service, "UpdateModelPackage", ModelPackageArn=version, ModelApprovalStatus="Rejected", ApprovalDescription="worse")
+    registered, decided = service.host.published
+    assert registered[:2] == decided[:2] == ("aws.sagemaker", "SageMaker Model Package State Change")
+    assert (registered[3], registered[2]["ModelApprovalStatus"]) == ([version], "PendingManualApproval")
+    detail = decided[2]
+    assert (detail["ModelPackageGroupName"], detail["ModelPackageVersion"], detail["ModelPackageArn"]) == ("group", 1, version)
+    assert (detail["ModelApprovalStatus"], detail["ApprovalDescription"]) == ("Rejected", "worse")
+    assert "ModelPackageName" not in detail
+    assert json.loads(json.dumps(detail)) == detail
 
 
 @pytest.mark.parametrize(

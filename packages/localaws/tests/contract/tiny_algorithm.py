@@ -61,6 +61,7 @@ class ServedHost:
         self.account, self.region = local_aws.account, local_aws.region
         self._local_aws, self._folder = local_aws, folder
         self._session = _session()
+        self.published: list[tuple[str, str, dict[str, Any], list[str]]] = []
         self.metrics: list[tuple[str, str, float, list[Mapping[str, str]]]] = []
 
     def home(self, service: str) -> Path:
@@ -93,7 +94,7 @@ class ServedHost:
         """IAM allows everything."""
 
     def publish_event(self, source: str, detail_type: str, detail: Mapping[str, Any], resources: Sequence[str]) -> None:
-        """Nobody listens."""
+        self.published.append((source, detail_type, dict(detail), list(resources)))
 
     def put_metric(self, namespace: str, name: str, value: float, dimensions: Sequence[Mapping[str, str]], **more: Any) -> None:
         self.metrics.append((namespace, name, value, list(dimensions)))

@@ -1,4 +1,5 @@
 from localaws.kit.service import Caller, Credentials
+from localaws.sagemaker.model_package_permissions import creating_package, listing_packages, packages_of_model, updating_package
 from localaws.sagemaker.permissions import anywhere, creating, on, tagging
 
 NOBODY = Credentials(access_key_id="a", secret_access_key="b")
@@ -40,3 +41,39 @@ def test_lists_ask_for_no_resource_and_tags_for_theirs():
     assert asked(anywhere("ListModels")(CALLER, {})) == [("sagemaker:ListModels", "*")]
     rule = tagging("DeleteTags", tags_of=lambda arn: {})
     assert rule(CALLER, {"ResourceArn": "arn:x", "TagKeys": ["k"]})[0].context == {"aws:TagKeys": ["k"]}
+
+
+def test_a_new_version_is_asked_for_every_version_of_its_group():
+    for group in ("Group", "arn:aws:sagemaker:r:1:model-package-group/Group"):
+        given = {"ModelPackageGroupName": group, "ModelApprovalStatus": "Approved", "CustomerMetadataProperties": {"k": "v"}}
+        permission = creating_package()(CALLER, given)[0]
+        assert permission.resource == "arn:aws:sagemaker:r:1:model-package/group/*"
+        assert permission.context == {"sagemaker:ModelApprovalStatus": "Approved", "sagemaker:CustomerMetadataProperties/k": "v"}
+    named = {"ModelPackageName": "P", "Tags": [{"Key": "k", "Value": "v"}]}
+    assert asked(creating_package()(CALLER, named)) == [
+        ("sagemaker:CreateModelPackage", "arn:aws:sagemaker:r:1:model-package/p"),
+        ("sagemaker:AddTags", "arn:aws:sagemaker:r:1:model-package/p"),
+    ]
+
+
+def test_a_version_is_asked_for_by_its_own_arn_in_its_own_case():
+    rule = updating_package(tags_of=lambda arn: {})
+    permission = rule(CALLER, {"ModelPackageArn": "arn:aws:sagemaker:r:1:model-package/G/1", "CustomerMetadataPropertiesToRemove": ["k"]})[
+        0
+    ]
+    assert permission.resource == "arn:aws:sagemaker:r:1:model-package/g/1"
+    assert permission.context == {"sagemaker:CustomerMetadataPropertiesToRemove": ["k"]}
+    theirs = "arn:aws:sagemaker:r:2:model-package/G/1"
+    assert rule(CALLER, {"ModelPackageArn": theirs})[0].resource == theirs
+
+
+def test_packages_are_listed_by_group_or_all():
+    listed = listing_packages()
+    assert listed(CALLER, {"ModelPackageGroupName": "g"})[0].resource == "arn:aws:sagemaker:r:1:model-package/g/*"
+    assert listed(CALLER, {})[0].resource == "arn:aws:sagemaker:r:1:model-package/*"
+
+
+def test_a_model_from_packages_asks_for_each():
+    assert list(packages_of_model(CALLER, {"PrimaryContainer": {"Image": "i"}})) == []
+    found = packages_of_model(CALLER, {"Containers": [{"ModelPackageName": "g/1"}, {"Image": "i"}, {"ModelPackageName": "p"}]})
+    assert list(found) == ["arn:aws:sagemaker:r:1:model-package/g/1", "arn:aws:sagemaker:r:1:model-package/p"]

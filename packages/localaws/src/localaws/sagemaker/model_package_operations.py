@@ -12,6 +12,7 @@ from localaws.kit.service import AwsError, Caller, Host, Members
 from localaws.kit.tags import tags_of_request
 from localaws.sagemaker import refusals
 from localaws.sagemaker.listing import select
+from localaws.sagemaker.model_package_events import publish_state
 from localaws.sagemaker.model_package_record import ModelPackage, ModelPackageGroup, name_in
 from localaws.sagemaker.resource_tables import MODEL_PACKAGE, MODEL_PACKAGE_GROUP, Resource, Table
 
@@ -67,14 +68,16 @@ class ModelPackageGroups:
 class ModelPackages:
     """CreateModelPackage and the other operations on model packages."""
 
-    def __init__(self, groups: ModelPackageGroups, table: Table[ModelPackage]) -> None:
-        self.table, self._groups = table, groups
+    def __init__(self, host: Host, groups: ModelPackageGroups, table: Table[ModelPackage]) -> None:
+        self.table, self._host, self._groups = table, host, groups
 
     def create(self, caller: Caller, request: Members) -> Members:
         refuse_unhonoured(request, refusals.MODEL_PACKAGE)
         _check_creation(request)
         with self.table.lock:
-            package = self._again(request) or self._add(caller, request)
+            if (package := self._again(request)) is None:
+                package = self._add(caller, request)
+                publish_state(self._host, package)
         return {"ModelPackageArn": package.arn}
 
     def describe(self, caller: Caller, request: Members) -> Members:
@@ -114,6 +117,7 @@ class ModelPackages:
             package.approval = request.get("ModelApprovalStatus", package.approval)
             package.approval_description = request.get("ApprovalDescription", package.approval_description)
             package.modified, package.modified_by = time.time(), caller.arn
+            publish_state(self._host, package)
         return {"ModelPackageArn": package.arn}
 
     def delete(self, caller: Caller, request: Members) -> Members:
@@ -179,7 +183,7 @@ def model_packages(host: Host, *, lock: RLock) -> tuple[ModelPackageGroups, Mode
     """The two parts of the model registry, which share the table of packages."""
     table = Table(MODEL_PACKAGE, ModelPackage, account=host.account, region=host.region, lock=lock)
     groups = ModelPackageGroups(host, table)
-    return groups, ModelPackages(groups, table)
+    return groups, ModelPackages(host, groups, table)
 
 
 def _digest(request: Members) -> str:
