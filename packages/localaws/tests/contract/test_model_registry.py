@@ -1,6 +1,5 @@
 """SageMaker's model registry: groups, versions, approval, and models made from a version; over HTTP and with a tiny algorithm."""
 
-import contextlib
 import json
 import os
 import signal
@@ -440,10 +439,20 @@ def test_a_stack_has_a_group_and_models_from_one_of_its_versions(aws, bucket, ma
     cloudformation.delete_stack(StackName=name)  # the group is not empty
     assert deployed(cloudformation, name)[0] == "DELETE_FAILED"
     sagemaker.delete_model_package(ModelPackageName=version)
+    stack_id = cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackId"]
     cloudformation.delete_stack(StackName=name)
-    with contextlib.suppress(ClientError):
-        wait_for_stack(cloudformation, name)
+    assert deployed(cloudformation, stack_id)[0] == "DELETE_COMPLETE"
     assert "does not exist" in refusal(sagemaker.describe_model_package_group, ModelPackageGroupName=name)["Message"]
+
+
+def test_a_stack_whose_group_was_deleted_before_can_be_deleted(aws):
+    cloudformation, name = aws("cloudformation"), new_name()
+    cloudformation.create_stack(StackName=name, TemplateBody=stack(name))
+    assert deployed(cloudformation, name)[0] == "CREATE_COMPLETE"
+    stack_id = cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackId"]
+    aws("sagemaker").delete_model_package_group(ModelPackageGroupName=name)
+    cloudformation.delete_stack(StackName=name)
+    assert deployed(cloudformation, stack_id)[0] == "DELETE_COMPLETE"
 
 
 def test_a_stack_s_group_policy_is_refused_by_name(aws):
