@@ -9,8 +9,11 @@ include mlkit/project/skeleton/uv.mk
 SDK_V2 := .tools/sdk-v2
 MUTMUT := .tools/mutmut
 
+# jsonschema imports rfc3987-syntax, which checks IRIs, if it is installed. No schema here needs it, and each process that reads a
+# notebook would spend a second on the import.
+UNWANTED := --no-emit-package rfc3987-syntax --no-emit-package lark
 COMPILE := --quiet --universal --python-version 3.11 --generate-hashes --no-header \
-	--no-emit-package sagemaker-builtin-formats --no-emit-package sagemaker-localaws
+	--no-emit-package sagemaker-builtin-formats --no-emit-package sagemaker-localaws $(UNWANTED)
 # The packages of this repository are on no index: while locks are made, their folders stand for their names.
 OUR_PACKAGES = printf './%s\n' $(wildcard packages/*)
 

@@ -52,3 +52,8 @@ def test_a_build_installs_the_library_and_the_formats_and_nothing_of_the_local_a
 def test_the_packages_of_this_repository_are_in_no_lock() -> None:
     ours = {"sagemaker-mlkit", "sagemaker-localaws", "sagemaker-builtin-formats"}
     assert not ours & {pin.split("==")[0] for name in LOCKS for pin in pins(name)}
+
+
+def test_what_reads_notebooks_does_not_wait_for_a_checker_of_iris() -> None:
+    """jsonschema imports rfc3987-syntax where it is installed, and that takes a second of each process."""
+    assert not {"rfc3987-syntax", "lark"} & {pin.split("==")[0] for name in LOCKS for pin in pins(name)}
