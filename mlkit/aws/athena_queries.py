@@ -5,17 +5,17 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import pandas as pd
 from botocore.exceptions import ClientError
-from pyathena import connect
-from pyathena.cursor import Cursor
-from pyathena.error import DatabaseError, OperationalError
-from pyathena.pandas.util import as_pandas
 
 from mlkit.aws.s3_objects import read_object
 from mlkit.aws.session import Session, aws_errors, translate
 from mlkit.errors import AccessDenied, NotFound, QueryFailed
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from pyathena.cursor import Cursor
 
 _POLL_S = 0.2
 
@@ -36,8 +36,10 @@ class Unloaded:
     s3_uris: tuple[str, ...]
 
 
-def query(aws: Session, workgroup: Workgroup, sql: str) -> tuple[pd.DataFrame, str]:
+def query(aws: Session, workgroup: Workgroup, sql: str) -> tuple["pd.DataFrame", str]:
     """The statement's rows (at most a few thousand) and its query execution id. Raises QueryFailed, AccessDenied, NotFound."""
+    from pyathena.pandas.util import as_pandas
+
     with _cursor(aws, workgroup) as cursor:
         cursor.execute(sql)
         return as_pandas(cursor), str(cursor.query_id)
@@ -53,7 +55,12 @@ def unload(aws: Session, workgroup: Workgroup, sql: str) -> Unloaded:
 
 
 @contextmanager
-def _cursor(aws: Session, workgroup: Workgroup) -> Iterator[Cursor]:
+def _cursor(aws: Session, workgroup: Workgroup) -> Iterator["Cursor"]:
+    # Imported here, because commands that only look the lake up would wait for it.
+    from pyathena import connect
+    from pyathena.cursor import Cursor
+    from pyathena.error import DatabaseError, OperationalError
+
     try:
         with aws_errors():
             connection = connect(

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mlkit.aws.athena_queries import Workgroup
 from mlkit.aws.inputs import EXPORT, TABLE, find_export, tell_input
@@ -12,7 +13,9 @@ from mlkit.aws.stacks import deploy_command as stack_command
 from mlkit.data.sql import identifier
 from mlkit.errors import NotFound
 from mlkit.naming import DATALAKE_TEMPLATE, LabNames
-from mlkit.notebook import shown_tables
+
+if TYPE_CHECKING:
+    from mlkit.notebook import shown_tables
 
 
 def deploy_command(names: LabNames, **parameters: str) -> str:
@@ -47,7 +50,7 @@ class Lake:
     def database(self) -> str:
         return self.names.database
 
-    def summary(self) -> shown_tables.Table:
+    def summary(self) -> "shown_tables.Table":
         """The lake's parts, for the notebook to show."""
         rows = {
             "bucket": self.bucket,
@@ -56,6 +59,8 @@ class Lake:
             "workgroup": self.workgroup.name,
             "region": self.aws.region,
         }
+        from mlkit.notebook import shown_tables  # imported here, because commands show no tables and would wait for pandas
+
         return shown_tables.facts(rows)
 
 

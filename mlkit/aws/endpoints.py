@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -14,10 +15,13 @@ from mlkit.aws.session import Session, aws_errors
 from mlkit.aws.stacks import Stack, delete_stack, deploy_stack, find_stack
 from mlkit.errors import InvalidData, NotFound, WrongModel
 from mlkit.naming import ENDPOINT_TEMPLATE, ENVIRONMENTS, EXECUTION_TAG, LabNames
-from mlkit.notebook import handoff, shown_tables
+from mlkit.notebook import handoff
 from mlkit.notebook.handoff import TrainedModel
 from mlkit.settings import Project
 from sagemaker_formats.inference import Predictions
+
+if TYPE_CHECKING:
+    from mlkit.notebook import shown_tables
 
 # Only production has callers to protect; its BakeSeconds is a parameter of the pipeline's stack, by default the endpoint template's.
 _WITHOUT_CALLERS = ("dev", "qa")
@@ -104,7 +108,9 @@ class Served:
     image_uri: str
     model_data_url: str
 
-    def summary(self) -> shown_tables.Table:
+    def summary(self) -> "shown_tables.Table":
+        from mlkit.notebook import shown_tables  # imported here, because commands show no tables and would wait for pandas
+
         return shown_tables.facts(vars(self))
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from mlkit.errors import InvalidData
 
@@ -170,6 +169,8 @@ def check_same_length(*columns: Any) -> None:
 
 
 def _cluster_sums(values: npt.NDArray[np.int64], clusters: Any, cluster: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    import pandas as pd  # imported here, because commands that only name an outcome would wait for it
+
     codes, names = pd.factorize(np.asarray(clusters))
     if (codes < 0).any():
         raise InvalidData(f"Some rows have no {cluster}.", cure="Drop or name them in 01_prep.")

@@ -6,14 +6,16 @@ A gate passes on the interval's lower bound, never on the value alone.
 import math
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from mlkit.errors import GateFailed, GateInconclusive, InvalidData
 from mlkit.gate.bootstrap import Difference, MatchRate, binary_labels, check_same_length, match_rate, paired_difference, wilson
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = [
     "Difference",
@@ -108,14 +110,14 @@ def check_gate(verdict: Verdict, on_inconclusive: Literal["stop", "ask"] = "stop
     return verdict
 
 
-def mcnemar_table(labels: npt.ArrayLike, challenger_labels: npt.ArrayLike, champion_labels: npt.ArrayLike) -> pd.DataFrame:
+def mcnemar_table(labels: npt.ArrayLike, challenger_labels: npt.ArrayLike, champion_labels: npt.ArrayLike) -> "pd.DataFrame":
     """2 x 2 counts of rows: champion right or wrong (rows) by challenger right or wrong (columns), with totals."""
     true, champion, challenger = binary_labels(labels), binary_labels(champion_labels), binary_labels(challenger_labels)
     check_same_length(true, champion, challenger)
     return _two_by_two(champion == true, challenger == true, "champion", "challenger", {1: "right", 0: "wrong"})
 
 
-def mcnemar_p_value(table: pd.DataFrame) -> float:
+def mcnemar_p_value(table: "pd.DataFrame") -> float:
     """Exact two-sided p-value of the hypothesis that both models are right equally often (McNemar 1947). It does not decide.
 
     It assumes independent rows, so it is too small if the rows of a user are alike. It tests equality, not non-inferiority.
@@ -129,7 +131,7 @@ def mcnemar_p_value(table: pd.DataFrame) -> float:
 
 def confusion_table(
     labels: npt.ArrayLike, predicted_labels: npt.ArrayLike, names: tuple[str, str] = ("label 0", "label 1")
-) -> pd.DataFrame:
+) -> "pd.DataFrame":
     """2 x 2 counts of rows: true label (rows) by predicted label (columns), with totals; `names` name label 0 and label 1."""
     true, predicted = binary_labels(labels), binary_labels(predicted_labels)
     check_same_length(true, predicted)
@@ -175,7 +177,9 @@ def _more_rows(rate: MatchRate, min_match_rate: float) -> str:
     return f"About {needed:,} held-out rows would decide at this rate; otherwise a person decides (on_inconclusive='ask')."
 
 
-def _two_by_two(rows: Any, columns: Any, row_name: str, column_name: str, names: dict[int, str]) -> pd.DataFrame:
+def _two_by_two(rows: Any, columns: Any, row_name: str, column_name: str, names: dict[int, str]) -> "pd.DataFrame":
+    import pandas as pd  # imported here, because commands that only name an outcome would wait for it
+
     order = list(names)
     counts = [[int(((rows == row) & (columns == column)).sum()) for column in order] for row in order]
     table = pd.DataFrame(counts, index=list(names.values()), columns=list(names.values()))

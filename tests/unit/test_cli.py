@@ -143,3 +143,10 @@ def test_starting_the_command_line_imports_no_sdk() -> None:
     code = "import sys, mlkit.cli; print([m for m in ('boto3', 'pandas', 'sagemaker', 'numba', 'ministack') if m in sys.modules])"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
+
+
+def test_what_deploys_seals_and_finds_the_lake_does_not_wait_for_pandas() -> None:
+    """Only what shows tables or queries Athena needs it, and it takes most of a command's start."""
+    code = "import sys, mlkit.aws.endpoints, mlkit.aws.data_lake, mlkit.evidence.manifest; print('pandas' in sys.modules)"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "False"
