@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Mapping
-from importlib import metadata
 from pathlib import Path
 
 import mlkit
 from mlkit.doctor.checking import Check
 from mlkit.doctor.findings import Finding, fail, ok, warn
 from mlkit.errors import NotFound
+from mlkit.project import distributions
 from mlkit.settings import Project
 
 DISTRIBUTION = "sagemaker-mlkit"
@@ -34,7 +34,7 @@ def pins(lock: Path) -> tuple[dict[str, set[str]], set[str]]:
 
 def installed() -> dict[str, str]:
     """The installed packages and versions, with names as in lock files."""
-    return {re.sub(r"[-_.]+", "-", item.metadata["Name"]).lower(): item.version for item in metadata.distributions()}
+    return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in distributions.installed().items()}
 
 
 def differences(lock: Path, found: Mapping[str, str]) -> list[str]:

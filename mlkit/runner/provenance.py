@@ -4,12 +4,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from importlib import metadata
 from pathlib import Path
 
 from mlkit.errors import NotFound
 from mlkit.evidence.manifest import code_sha256
 from mlkit.evidence.run_record import Origin
+from mlkit.project import distributions
 from mlkit.reuse.finished_steps import lock_digests
 from mlkit.settings import Project
 
@@ -47,7 +47,7 @@ def installed_packages(python: str) -> dict[str, str]:
     """The kernel's packages with their versions; empty if its Python is not this one."""
     if Path(python).parent != Path(sys.executable).parent:
         return {}
-    return {distribution.name: distribution.version for distribution in metadata.distributions() if distribution.name}
+    return distributions.installed()
 
 
 def _git(root: Path) -> tuple[str | None, bool | None]:

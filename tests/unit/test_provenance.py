@@ -1,4 +1,6 @@
 import subprocess
+import sys
+from importlib import metadata
 from pathlib import Path
 
 from mlkit.naming import ENDPOINT_TEMPLATE
@@ -72,6 +74,12 @@ def test_lock_files_are_digested(tmp_path):
 def test_a_notebook_outside_of_a_project_has_none(tmp_path):
     assert project_of(tmp_path / "a.ipynb") is None
     assert origin(None, {}).code_sha256 is None
+
+
+def test_packages_are_those_that_importlib_knows():
+    known = {distribution.name: distribution.version for distribution in metadata.distributions()}
+    assert installed_packages(sys.executable) == known
+    assert known["papermill"]
 
 
 def test_packages_of_another_python_are_not_guessed():
