@@ -11,6 +11,7 @@ T = TypeVar("T")
 
 _QUIET_S = 0.045  # what `_work` takes on a quiet core of the machine that the limits were chosen on
 _SLOWEST = 5.0  # a hang is to be told within the day
+_LATE, _SELDOM_S = 0.05, 0.5  # an event is noticed within this share of the time waited for it, and within half a second
 
 
 def _work() -> int:
@@ -30,11 +31,15 @@ TEST_HANG_S = 1800 * SLOWNESS  # one test with its fixtures
 
 
 def wait_until(look: Callable[[], T], what: str, *, ok: Callable[[T], object] = bool, every_s: float = 0.05) -> T:
-    """What `look` gives once `ok` says yes to it; fails with `what` was waited for and what was seen last when that never happens."""
-    deadline = time.monotonic() + HANG_S
+    """What `look` gives once `ok` says yes to it; fails with `what` was waited for and what was seen last when that never happens.
+
+    It looks every `every_s` seconds at first, and more seldom the longer it waits: a look costs time that what it waits for needs.
+    """
+    began = time.monotonic()
     while not ok(seen := look()):
-        assert time.monotonic() < deadline, f"Waited {HANG_S:.0f} s for this: {what}. Last seen: {seen!r}"
-        time.sleep(every_s)
+        waited_s = time.monotonic() - began
+        assert waited_s < HANG_S, f"Waited {HANG_S:.0f} s for this: {what}. Last seen: {seen!r}"
+        time.sleep(max(every_s, min(waited_s * _LATE, _SELDOM_S)))
     return seen
 
 
