@@ -9,8 +9,8 @@ INSTALLED := .venv/installed
 # uv reads neither the system's certificates nor pip's mirror unless told.
 export UV_SYSTEM_CERTS := 1
 export UV_PYTHON_DOWNLOADS := never
-# pip, which takes a second, is asked only if there is something to download and nobody has named an index.
-ifeq ($(UV_OFFLINE)$(UV_DEFAULT_INDEX),)
+# pip, which takes a second, is asked only if there may be something to download and nobody has named an index.
+ifeq ($(UV_OFFLINE)$(UV_DEFAULT_INDEX)$(filter notebook-filter,$(MAKECMDGOALS)),)
 PIP_INDEX := $(shell $(PYTHON) -m pip config get global.index-url 2>/dev/null)
 endif
 ifneq ($(PIP_INDEX),)
