@@ -77,6 +77,10 @@ class OnLocalAws:
 class Piped(OnLocalAws):
     """A git repository of the project whose pipeline runs on a local AWS."""
 
+    def start(self) -> None:
+        """Start the local AWS as people do: its builds install from set-up's package cache, not from an index."""
+        run_in(self.project.root, [script("mlkit"), "local", "up", "--port", "0"], plain_environment())
+
     def push(self, **parameters: Any) -> str:
         """Commit 02_train.ipynb with these defaults in place of the project's own; the commit's id."""
         notebook = json.loads((ROOT / "notebooks" / "02_train.ipynb").read_text())

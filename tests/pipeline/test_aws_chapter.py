@@ -10,7 +10,7 @@ from pathlib import Path
 
 import botocore
 import pytest
-from project_pipeline import ROOT, Piped, git, make_repository, plain_environment, run_in, script
+from project_pipeline import ROOT, Piped, git, make_repository
 from waiting import HANG_S, wait_until
 
 from localaws import lifecycle
@@ -52,7 +52,7 @@ def piped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Piped]:
     (made.project.root / ".git" / "info" / "exclude").write_text(".venv\n")
     git(made.project.root, "add", "--all")
     made.push()
-    run_in(made.project.root, [script("mlkit"), "local", "up", "--port", "0"], plain_environment())
+    made.start()
     yield made
     lifecycle.down(made.project.local_home)
 

@@ -24,7 +24,7 @@ REFUSED = ("logs:CreateLogGroup", "s3:ListBucket")
 @pytest.fixture(scope="module")
 def piped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Piped]:
     made = make_repository(tmp_path_factory.mktemp("hour"))
-    lifecycle.up(made.project.local_home, port=0)
+    made.start()
     yield made
     lifecycle.down(made.project.local_home)
 
