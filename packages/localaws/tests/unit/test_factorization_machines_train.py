@@ -220,6 +220,19 @@ def test_sigterm_ends_training_with_the_model_learned_so_far(tmp_path: Path) -> 
     assert model.load(root / "model").feature_dim == 30
 
 
+def test_a_job_gives_way_to_other_processes(tmp_path: Path) -> None:
+    root = make_job(tmp_path / "ml", {"epochs": "1000000"}, TWO_CHANNELS)
+    with (root / "log").open("w+") as log:
+        child = subprocess.Popen(ALGORITHM.training_command(root), cwd=root, stdout=log, stderr=subprocess.STDOUT)
+        try:
+            wait_until(lambda: "Reading provided configuration" in (root / "log").read_text() or child.poll() is not None, "the job begins")
+            own, jobs = (os.getpriority(os.PRIO_PROCESS, pid) for pid in (0, child.pid))
+        finally:
+            child.kill()
+            child.wait()
+    assert jobs == min(own + 10, 19)
+
+
 def test_keys_out_of_order_are_fine_and_keys_named_twice_are_not() -> None:
     rows = make_rows(3)
     mixed = Rows(

@@ -115,4 +115,5 @@ def _metrics_line(name: str, seconds: float) -> str:
 
 
 if __name__ == "__main__":
+    container.give_way()
     sys.exit(main(sys.argv[1:]))

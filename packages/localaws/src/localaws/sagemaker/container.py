@@ -9,6 +9,12 @@ from typing import Any
 
 # OpenMP's threads wait for each other in busy loops. With more jobs than cores, that makes them twenty times slower.
 _SPINS = "1000"
+_NICENESS = 10
+
+
+def give_way() -> None:
+    """Let the server, builds and notebooks of this machine go first; on AWS a job has a machine of its own."""
+    os.nice(_NICENESS)
 
 
 def run(root: Path, train: Callable[[Path], None], log: Callable[..., None]) -> int:

@@ -77,4 +77,5 @@ def _show_warning(message: Warning | str, *_: object) -> None:
 
 
 if __name__ == "__main__":
+    container.give_way()
     sys.exit(main(sys.argv[1:]))
