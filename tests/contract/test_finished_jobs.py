@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 import requests
 from finished_runs import FILES, make_project
-from sagemaker.core.telemetry import telemetry_logging
 from started import allow
 
 from mlkit.aws.finished_jobs import find_training_job, in_name, is_intact, job_key
@@ -241,6 +240,8 @@ def test_several_preparations_at_once_share_one_key(training):
 @pytest.mark.parametrize("is_wanted", [False, True])
 def test_training_and_tuning_send_no_telemetry_unless_the_user_s_file_turns_it_on(training, monkeypatch, tmp_path, is_wanted):
     """The SDK sends in threads of its own; here a thread would be too late to be seen."""
+    from sagemaker.core.telemetry import telemetry_logging  # imported here, because every test process imports this file
+
     addresses: list[str] = []
     monkeypatch.setattr(requests, "get", lambda url, **_: addresses.append(url))
     monkeypatch.setattr(telemetry_logging, "_send_telemetry_request", telemetry_logging._send_telemetry_request_sync)
