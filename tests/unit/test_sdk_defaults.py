@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
+from jsonschema import ValidationError
 from nbformat.v4 import new_code_cell, new_notebook
 
 from mlkit.aws import sdk_defaults
@@ -53,3 +54,24 @@ def test_a_cell_that_uses_the_sdk_itself_in_a_headless_run_sends_no_telemetry_ei
     source.write_text(json.dumps(made))
     run_notebook(source, executed, {}, RunOptions())
     assert "'TelemetryOptOut': True" in executed.read_text()
+
+
+def test_the_sdk_validates_the_same_defaults_once_and_refuses_wrong_ones_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    from sagemaker.core.config.config_manager import SageMakerConfig
+
+    asked: list[Any] = []
+    real = getattr(SageMakerConfig.validate_sagemaker_config, "__wrapped__", SageMakerConfig.validate_sagemaker_config)
+
+    def validate(config: Any = None) -> None:
+        asked.append(config)
+        real(config)
+
+    monkeypatch.setattr(SageMakerConfig, "validate_sagemaker_config", staticmethod(validate))
+    for _ in range(2):
+        found = sdk_defaults.sdk_defaults()
+        SageMakerConfig().validate_sagemaker_config(found)
+    assert asked == [found]
+    for number in (1, 2):
+        with pytest.raises(ValidationError):
+            SageMakerConfig().validate_sagemaker_config({"SchemaVersion": number})
+    assert len(asked) == 3
