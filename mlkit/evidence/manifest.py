@@ -1,20 +1,21 @@
 """The seal of a pipeline execution: a manifest of all its files, and the digest of the code that ran.
 
-The manifest's digest covers all that it lists: notebooks, records, model, configuration and code.
+The manifest's digest covers all that it lists: notebooks, records, hand-off files, model, source, code, and what production deploys.
 """
 
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePath
-from typing import Any
 
-from mlkit.errors import ApprovalVoid, UsageError
-from mlkit.gate.verdicts import Outcome
+from mlkit.errors import UsageError
+from mlkit.gate.outcome import Outcome
 from mlkit.naming import CONFIGURATIONS
+from mlkit.typed_json import build
 
-SCHEMA = "mlkit/manifest/1"
+SCHEMA = "mlkit/manifest/2"
+APPROVABLE = (Outcome.PASS, Outcome.INCONCLUSIVE)  # a FAIL ends the pipeline before anybody is asked
 CODE_FOLDERS = ("mlkit", "packages/sagemaker_formats/src/sagemaker_formats", "notebooks", "buildspecs", "CloudFormation")
 # Files of the project's folder: the wheels that a build installs, mlkit.yml, and the team's modules. The local AWS's wheel in vendor/local
 # is left out, because no build installs it.
@@ -33,20 +34,81 @@ class SealedFile:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Seal:
+    """Another manifest: its address and the SHA-256 of its bytes."""
+
+    s3_uri: str
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """What the Source action delivered: its output variables (CommitId, CommitMessage, ...) and the archive's SHA-256."""
+
+    archive_sha256: str
+    variables: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """One attempt of an action that ran notebooks, from CodePipeline's history; times are ISO 8601 in UTC.
+
+    `records` maps the staged records to SHA-256. `confirmed`: the build exported these digests through CodePipeline's variables. A
+    build that failed exports nothing, so its files are only what its role staged.
+    """
+
+    action: str
+    build: str
+    status: str
+    started: str
+    ended: str
+    confirmed: bool
+    records: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Approval:
+    """A person's decision, from CodePipeline's history. `decided_by` is an ARN; `decided_at` is ISO 8601 in UTC."""
+
+    action: str
+    status: str
+    decided_by: str
+    decided_at: str
+    comment: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """All files that one SealEvidence action sealed. `configurations` maps file names to SHA-256."""
+    """All that one SealEvidence action sealed.
+
+    `tools_sha256` is the digest of the code that sealed. `code` maps the source's code files to SHA-256, `inputs` the objects of the
+    prepared data, `deploys` the files from which production is deployed; `files` holds every sealed object. `parents` are the earlier
+    seals of the execution. `champion` is the seal of the model that production served; None if there was none.
+    """
 
     schema: str = SCHEMA
     pipeline: str
     pipeline_execution_id: str
     action: str
+    build: str
     sealed_at: str
-    code_sha256: str
+    tools_sha256: str
+    source: Source
+    code: Mapping[str, str]
+    inputs: Mapping[str, str]
     model_s3_uri: str
     model_sha256: str
     verdict: str
-    configurations: Mapping[str, str]
-    files: tuple[SealedFile, ...]
+    attempts: tuple[Attempt, ...]
+    deploys: Mapping[str, str]
+    approval: Approval | None = None
+    champion: Seal | None = None
+    parents: tuple[Seal, ...] = ()
+    files: tuple[SealedFile, ...] = field(repr=False)
+
+    @property
+    def code_sha256(self) -> str:
+        return combined_sha256(self.code)
 
     def to_bytes(self) -> bytes:
         """Canonical JSON: equal manifests have equal bytes."""
@@ -54,16 +116,15 @@ class Manifest:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Manifest":
+        """Raises UsageError for bytes that are no manifest, or one of another schema."""
         try:
-            document: dict[str, Any] = json.loads(data)
-            files = tuple(SealedFile(**item) for item in document.pop("files"))
-            manifest = cls(files=files, **document)
+            document = json.loads(data)
+            schema = document["schema"]
+            manifest: Manifest | None = build(cls, document) if schema == SCHEMA else None
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise UsageError(f"The manifest cannot be read: {error}", cure="Was it written by another version of mlkit?") from error
-        if manifest.schema != SCHEMA:
-            raise UsageError(
-                f"The manifest is a {manifest.schema}, not a {SCHEMA}", cure="Read it with the version of mlkit that wrote it."
-            )
+        if manifest is None:
+            raise UsageError(f"The manifest is a {schema}, not a {SCHEMA}", cure="Read it with the version of mlkit that wrote it.")
         return manifest
 
 
@@ -84,22 +145,13 @@ def code_digests(root: Path, folders: Sequence[str] = CODE_FOLDERS, files: Seque
 
 def code_sha256(root: Path) -> str:
     """One digest of all code that runs: library or its wheel, notebooks, modules, buildspecs and templates, by path and content."""
-    return sha256_of("".join(f"{digest}  {name}\n" for name, digest in code_digests(root).items()).encode())
+    return combined_sha256(code_digests(root))
+
+
+def combined_sha256(digests: Mapping[str, str]) -> str:
+    """One digest of files' digests by name: of the lines that `sha256sum` prints for them, sorted by name."""
+    return sha256_of("".join(f"{digests[name]}  {name}\n" for name in sorted(digests)).encode())
 
 
 def _is_generated(relative: PurePath) -> bool:
     return bool(_GENERATED.intersection(relative.parts)) or relative.match(CONFIGURATIONS.as_posix())
-
-
-def check_unchanged(approved: Manifest, now: Mapping[str, str]) -> Sequence[str]:
-    """Compare `now` with the approved manifest. Returns the compared names. Raises ApprovalVoid with every name that differs.
-
-    `now` maps "code", "model" and the names of configuration files to SHA-256.
-    """
-    expected = {"code": approved.code_sha256, "model": approved.model_sha256, **approved.configurations}
-    differing = sorted(name for name in expected.keys() | now.keys() if expected.get(name) != now.get(name))
-    if differing:
-        raise ApprovalVoid(f"Not what was approved: {', '.join(differing)} changed since the evidence was sealed")
-    if approved.verdict not in (Outcome.PASS, Outcome.INCONCLUSIVE):
-        raise ApprovalVoid(f"The sealed verdict is {approved.verdict}")
-    return sorted(expected)

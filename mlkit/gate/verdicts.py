@@ -5,7 +5,6 @@ A gate passes on the interval's lower bound, never on the value alone.
 
 import math
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -13,6 +12,7 @@ import numpy.typing as npt
 
 from mlkit.errors import GateFailed, GateInconclusive, InvalidData
 from mlkit.gate.bootstrap import Difference, MatchRate, binary_labels, check_same_length, match_rate, paired_difference, wilson
+from mlkit.gate.outcome import Outcome
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,12 +44,6 @@ _BELOW_THE_GATE = (
 )
 _BELOW_THE_CHAMPION = "Keep the champion. Look for changes in data, features or hyperparameters."
 _TOO_FEW_PAIRS = "Test on more held-out rows, or widen the margin if the policy allows it."
-
-
-class Outcome(StrEnum):
-    PASS = "PASS"  # noqa: S105 - an outcome, not a password
-    FAIL = "FAIL"
-    INCONCLUSIVE = "INCONCLUSIVE"
 
 
 @dataclass(frozen=True, kw_only=True)
