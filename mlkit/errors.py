@@ -159,6 +159,13 @@ class ApprovalVoid(MlkitError):
     cure = "Run the pipeline again from its source, and approve the new execution."
 
 
+class EvidenceRefused(MlkitError):
+    """The evidence of an execution is not what its builds and CodePipeline tell of it. Nothing was sealed."""
+
+    exit_code = 35
+    cure = "Find out who wrote it (`aws s3api list-object-versions`, CloudTrail), then run the pipeline again from its source."
+
+
 class NotApproved(MlkitError):
     """A pipeline owns the environment, and nobody approved this change there."""
 

@@ -13,6 +13,7 @@ from mlkit.errors import InvalidData, NotFound, UsageError
 from mlkit.notebook.handoff import StoredObject
 
 if TYPE_CHECKING:
+    from botocore.response import StreamingBody
     from types_boto3_s3.type_defs import ObjectTypeDef
 
 
@@ -38,6 +39,13 @@ def read_object(aws: Session, s3_uri: str) -> bytes:
     bucket, key = split_uri(s3_uri)
     with object_errors(s3_uri):
         return aws.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+
+
+def read_version(aws: Session, s3_uri: str, version_id: str) -> bytes:
+    """One version of the object, whatever was written to the key later."""
+    bucket, key = split_uri(s3_uri)
+    with object_errors(s3_uri):
+        return aws.client("s3").get_object(Bucket=bucket, Key=key, VersionId=version_id)["Body"].read()
 
 
 def read_verified(aws: Session, stored: StoredObject) -> bytes:
@@ -81,11 +89,22 @@ def write_once(aws: Session, s3_uri: str, data: bytes) -> str:
 def digest_object(aws: Session, s3_uri: str) -> StoredObject:
     """The object's size and SHA-256, read in pieces so that its size does not matter."""
     bucket, key = split_uri(s3_uri)
-    digest, size = hashlib.sha256(), 0
     with object_errors(s3_uri):
-        for piece in aws.client("s3").get_object(Bucket=bucket, Key=key)["Body"].iter_chunks(8 << 20):
-            digest.update(piece)
-            size += len(piece)
+        return _digest(s3_uri, aws.client("s3").get_object(Bucket=bucket, Key=key)["Body"])
+
+
+def digest_version(aws: Session, s3_uri: str, version_id: str) -> str:
+    """The SHA-256 of one version of the object."""
+    bucket, key = split_uri(s3_uri)
+    with object_errors(s3_uri):
+        return _digest(s3_uri, aws.client("s3").get_object(Bucket=bucket, Key=key, VersionId=version_id)["Body"]).sha256
+
+
+def _digest(s3_uri: str, body: "StreamingBody") -> StoredObject:
+    digest, size = hashlib.sha256(), 0
+    for piece in body.iter_chunks(8 << 20):
+        digest.update(piece)
+        size += len(piece)
     return StoredObject(s3_uri=s3_uri, sha256=digest.hexdigest(), size_bytes=size)
 
 

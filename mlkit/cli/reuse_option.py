@@ -11,6 +11,7 @@ from typing import Any
 from mlkit.cli.console import out, plain
 from mlkit.errors import MlkitError
 from mlkit.evidence.layout import record_path
+from mlkit.evidence.manifest import sha256_of
 from mlkit.evidence.run_record import Activity, Earlier, Origin, RunRecord, Usage
 from mlkit.reuse.finished_steps import (
     Kept,
@@ -123,7 +124,9 @@ def _restore(kept: Kept, record: RunRecord, step: Step, executed: Path, project:
         cut_off=None,
     )
     record = replace(record, ended=datetime.now(UTC).isoformat(), usage=Usage(wall_s=round(time.monotonic() - began, 3)))
-    written = {executed: _marked(notebook, record, kept), record_path(executed): record.to_json().encode()}
+    marked = _marked(notebook, record, kept)
+    record = replace(record, executed_sha256=sha256_of(marked))
+    written = {executed: marked, record_path(executed): record.to_json().encode()}
     replace_files({**in_project(files, project.root), **written})
     return record
 

@@ -1,17 +1,30 @@
 """The keys of evidence in the staging bucket and in the evidence bucket. Only this module composes them.
 
-staging bucket     <execution>/<stage>.<action>/<build>/<notebook>.ipynb and <notebook>.record.json
+staging bucket     <execution>/<stage>.<action>/<build>/<notebook>.ipynb, .html and .record.json
                    steps/<execution>/...                 finished runs for a retried stage
 evidence bucket    <pipeline>/<the staging key>          a sealed copy
                    <pipeline>/models/<sha256>/<file>     the model and its encoding
-                   <pipeline>/<execution>/<stage>.<action>/<build>/manifest.json
+                   <pipeline>/sources/<sha256>.zip       the source archive
+                   <pipeline>/<execution>/<stage>.<sealing action>/<build>/
+                       manifest.json, seal.dsse.json, review.html
+                       handoff/<file>, deploys/<file>    results of the notebooks, and what production is deployed from
+                   tools/<sha256>.zip                    the code that seals and verifies; the deployer uploads it
+
+A bundle is a local copy: the keys below <pipeline>/<execution>/, with models/ and sources/ beside them.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlkit.errors import InvalidData
+
 RECORD_SUFFIX = ".record.json"
+HTML_SUFFIX = ".html"
 MANIFEST = "manifest.json"
+ENVELOPE = "seal.dsse.json"
+PAGE = "review.html"
+HANDOFF, DEPLOYS = "handoff", "deploys"
+_SHARED = ("models", "sources")  # of all executions of a pipeline
 
 
 def record_path(executed: Path) -> Path:
@@ -21,7 +34,12 @@ def record_path(executed: Path) -> Path:
 
 def notebook_path(record: Path) -> Path:
     """The executed notebook beside its record."""
-    return record.with_name(f"{record.name.removesuffix(RECORD_SUFFIX)}.ipynb")
+    return record.with_name(notebook_name(record.name))
+
+
+def notebook_name(record_name: str) -> str:
+    """The name of the executed notebook, from its record's."""
+    return f"{record_name.removesuffix(RECORD_SUFFIX)}.ipynb"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +76,17 @@ class Staging:
         return self.address.rstrip("/")
 
 
+def tools_object(evidence: str, sha256: str) -> str:
+    """The address of the code that seals and verifies."""
+    return f"{evidence.rstrip('/')}/tools/{sha256}.zip"
+
+
+def is_sealed_model(s3_uri: str, sha256: str, evidence: str) -> bool:
+    """Whether the address is the sealed copy of the model in the evidence bucket at `evidence`."""
+    parts = s3_uri.removeprefix(f"{evidence.rstrip('/')}/").split("/")
+    return bool(evidence) and s3_uri.startswith(f"{evidence.rstrip('/')}/") and len(parts) == 4 and parts[1:3] == ["models", sha256]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Sealed:
     """The place of an execution of `pipeline` in the evidence bucket at `address`, s3://..."""
@@ -80,12 +109,24 @@ class Sealed:
     def model_file(self, model_sha256: str, name: str) -> str:
         return f"{self._base}/models/{model_sha256}/{name}"
 
+    def source_archive(self, sha256: str) -> str:
+        return f"{self._base}/sources/{sha256}.zip"
+
+    def of_seal(self, action: str, build: str, name: str) -> str:
+        """A file that one build of the sealing action writes: MANIFEST, ENVELOPE, PAGE, or one below HANDOFF or DEPLOYS."""
+        return f"{self._base}/{self.execution}/{action}/{build}/{name}"
+
     def manifest(self, action: str, build: str) -> str:
-        return f"{self._base}/{self.execution}/{action}/{build}/{MANIFEST}"
+        return self.of_seal(action, build, MANIFEST)
 
     def name_of(self, s3_uri: str) -> str:
-        """A sealed object's path in a local copy: without pipeline and execution."""
-        return s3_uri.removeprefix(f"{self._base}/").removeprefix(f"{self.execution}/")
+        """A sealed object's path in a bundle. Raises InvalidData for an address of another execution or pipeline."""
+        name = s3_uri.removeprefix(f"{self._base}/")
+        own = name.removeprefix(f"{self.execution}/")
+        is_shared = name.split("/")[0] in _SHARED
+        if name == s3_uri or (own == name and not is_shared) or ".." in name.split("/"):
+            raise InvalidData(f"{s3_uri} is not evidence of {self.pipeline}'s execution {self.execution}")
+        return own
 
     @property
     def _base(self) -> str:

@@ -118,20 +118,27 @@ def load(kind: type[T], folder: Path, name: str, *, made_by: str) -> T:
     """The dataclass that an earlier step saved. Raises NotFound when that step has not run, UsageError for another schema."""
     path = folder / f"{name}.json"
     try:
-        document = json.loads(path.read_text())
+        data = path.read_bytes()
     except FileNotFoundError as error:
         raise NotFound(f"{path} does not exist", cure=f"Run {made_by} first; it writes this file.") from error
+    value = parse(kind, data, str(path), made_by=made_by)
+    tell_file("input", path)
+    return value
+
+
+def parse(kind: type[T], data: bytes, path: str, *, made_by: str = "the notebook that writes it") -> T:
+    """The dataclass in the bytes of a hand-off file. Raises UsageError, which names `path`, for damage or another schema."""
+    try:
+        document = json.loads(data)
     except ValueError as error:
         raise UsageError(f"{path} is not JSON: {error}", cure=f"Run {made_by} again.") from error
     expected = next(field.default for field in fields(kind) if field.name == "schema")  # type: ignore[arg-type]
     if not isinstance(document, dict) or document.get("schema") != expected:
         raise UsageError(f"{path} is not a {expected} file", cure=f"Run {made_by} again with this version of mlkit.")
     try:
-        value = typing.cast(T, build(kind, document))
+        return typing.cast(T, build(kind, document))
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError(f"{path} is damaged: {error}", cure=f"Run {made_by} again.") from error
-    tell_file("input", path)
-    return value
 
 
 def tell_file(role: str, path: Path) -> None:

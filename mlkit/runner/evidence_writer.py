@@ -14,6 +14,7 @@ import nbformat
 
 from mlkit.errors import AwsUnavailable, MlkitError, RunnerFailed, SaveFailed
 from mlkit.evidence.layout import record_path
+from mlkit.evidence.manifest import sha256_of
 from mlkit.evidence.run_record import Earlier, Failure, Redaction, RunRecord
 from mlkit.screening import Screener
 
@@ -140,6 +141,7 @@ class Keeper:
         problems: list[MlkitError] = []
         if self._unsaved is not None:
             problems.append(self._unsaved)
+        record = dataclasses.replace(record, executed_sha256=sha256_of(self._notebook))
         record = _with(self.clean_record(record), problems)
         try:
             if not self._store_unless_stopped(record, LAST_STORE_S):
