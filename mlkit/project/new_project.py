@@ -13,12 +13,13 @@ from mlkit import __version__
 from mlkit.errors import NotFound, UsageError
 from mlkit.naming import DATALAKE_TEMPLATE, ENDPOINT_TEMPLATE, PIPELINE_TEMPLATES
 from mlkit.project import git
+from mlkit.project.evidence_tools import LOCK as SEAL_LOCK
 from mlkit.project.wheels import VENDOR, Wheel, build_wheels, carried_wheels, wheels_in
 from mlkit.reuse.finished_steps import LOCKS, replace_files
 from mlkit.settings import PROJECT_FILE
 
 _SKELETON = Path(__file__).parent / "skeleton"
-_SHARED = ("buildspecs/*.yml", "notebooks/.gitattributes", *map(str, PIPELINE_TEMPLATES), str(ENDPOINT_TEMPLATE), *LOCKS)
+_SHARED = ("buildspecs/*.yml", "notebooks/.gitattributes", *map(str, PIPELINE_TEMPLATES), str(ENDPOINT_TEMPLATE), *LOCKS, SEAL_LOCK)
 _EXAMPLE = ("notebooks/*.ipynb", str(DATALAKE_TEMPLATE), str(PROJECT_FILE), "*.py")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _THE_CHECKOUTS_OWN = "movielens"

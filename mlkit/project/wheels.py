@@ -69,6 +69,13 @@ def carried_wheels(project: Path) -> tuple[Wheel, ...]:
     return tuple(_read(project / package.vendor, package) for package in PACKAGES)
 
 
+def mlkit_wheel(root: Path) -> Wheel:
+    """The wheel of mlkit alone: built from the checkout at `root`, or carried by the project there."""
+    package = PACKAGES[0]
+    is_checkout = (root / "setup.cfg").is_file() and (root / "mlkit" / "__init__.py").is_file()
+    return _build(root / package.folder, package) if is_checkout else _read(root / package.vendor, package)
+
+
 def wheels_in(project: Path) -> list[str]:
     """The paths of all wheels in the project's folder vendor/, earlier versions included."""
     return [path.relative_to(project).as_posix() for path in sorted((project / VENDOR).rglob("*.whl"))]
