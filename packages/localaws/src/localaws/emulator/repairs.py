@@ -171,6 +171,27 @@ def tell_condition_keys(ia: Any) -> None:
         return found
 
     ia.request_tag_context = context
+    _tell_conditions_of_writes(ia)
+
+
+def _tell_conditions_of_writes(ia: Any) -> None:
+    """Add s3:if-none-match and s3:ObjectCreationOperation: bucket policies that allow only conditional writes ask for them.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes-enforce.html
+    """
+    original = ia.s3_service_context
+
+    def context(action: str, query: Mapping[str, Any] | None, path: str = "", headers: Mapping[str, str] | None = None) -> dict[str, Any]:
+        found: dict[str, Any] = original(action, query, path, headers)
+        if action == "s3:PutObject":
+            creates = not {"uploads", "partNumber"} & set(query or {})  # neither the start of a multipart upload nor a part
+            found["s3:ObjectCreationOperation"] = str(creates).lower()
+            for name in ("if-none-match", "if-match"):
+                if (headers or {}).get(name):
+                    found[f"s3:{name}"] = (headers or {})[name]
+        return found
+
+    ia.s3_service_context = context
 
 
 def tell_checksums_of_what_was_put() -> None:
