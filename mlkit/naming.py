@@ -90,6 +90,10 @@ class LabNames:
         return f"{self.prefix}{_EXECUTION_ROLE}"
 
     @property
+    def evidence_bucket_export(self) -> str:
+        return f"{self.prefix}evidence-bucket"
+
+    @property
     def datalake_stack(self) -> str:
         return f"{self.prefix}datalake"
 

@@ -1,6 +1,7 @@
 """An environment's endpoint: deploy it, prove what it serves, ask it for predictions, delete it."""
 
 import json
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from mlkit.aws.s3_objects import digest_object
 from mlkit.aws.session import Session, aws_errors
 from mlkit.aws.stacks import Stack, delete_stack, deploy_stack, find_stack
 from mlkit.errors import InvalidData, NotFound, WrongModel
+from mlkit.evidence.layout import is_sealed_model
 from mlkit.naming import ENDPOINT_TEMPLATE, ENVIRONMENTS, EXECUTION_TAG, LabNames
 from mlkit.notebook import handoff
 from mlkit.notebook.handoff import TrainedModel
@@ -136,15 +138,17 @@ def describe_endpoint(aws: Session, name: str) -> Served:
 def prove_endpoint(aws: Session, environment: str, trained: TrainedModel) -> Served:
     """What the environment's endpoint serves, proved to be `trained`: status, image, model address and the model's SHA-256.
 
-    Raises WrongModel with both values when they differ.
+    A sealed copy's address is proof of its content: the evidence bucket's keys are written once, and hold the SHA-256 that SealEvidence
+    computed. A test may not read that bucket. Raises WrongModel with both values when they differ.
     """
     served = describe_endpoint(aws, LabNames(initials=trained.your_initials).endpoint(environment))
+    sealed = is_sealed_model(served.model_data_url, trained.model.sha256, os.environ.get("EVIDENCE", ""))
     found = {"status": served.status, "image": served.image_uri, "model": served.model_data_url}
-    expected = {"status": "InService", "image": trained.image_uri, "model": trained.model.s3_uri}
+    expected = {"status": "InService", "image": trained.image_uri, "model": served.model_data_url if sealed else trained.model.s3_uri}
     for what, value in expected.items():
         if found[what] != value:
             raise WrongModel(f"Endpoint {served.endpoint}: {what} is {found[what]}, this run built {value}")
-    if digest_object(aws, served.model_data_url).sha256 != trained.model.sha256:
+    if not sealed and digest_object(aws, served.model_data_url).sha256 != trained.model.sha256:
         raise WrongModel(f"{served.model_data_url} is not the file that the training job wrote")
     return served
 

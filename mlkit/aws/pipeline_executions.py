@@ -1,7 +1,8 @@
 """A pipeline execution: start it, follow its actions, decide an approval, stop it."""
 
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -24,15 +25,34 @@ class AlreadyDecided(UsageError):
 
 @dataclass(frozen=True, kw_only=True)
 class ActionRun:
-    """One attempt of an action. `external_id` is the build's or the change set's id; `summary` is the failure or the comment."""
+    """One attempt of an action. `external_id` is the build's or the change set's id; `summary` is the failure or the comment.
+
+    `artifacts` maps output artifacts to their s3:// addresses, `variables` has the output variables. `decided_by` is the ARN of who
+    answered an approval.
+    """
 
     stage: str
     action: str
     provider: str
     status: str
-    duration_s: float
+    started: datetime
+    ended: datetime | None
     summary: str
     external_id: str
+    artifacts: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)
+    decided_by: str = ""
+
+    @property
+    def name(self) -> str:
+        """STAGE.ACTION."""
+        return f"{self.stage}.{self.action}"
+
+    @property
+    def duration_s(self) -> float:
+        """Until now, if it has not ended."""
+        ended = self.ended or datetime.now(self.started.tzinfo)
+        return max(0.0, (ended - self.started).total_seconds())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,16 +116,20 @@ def action_runs(aws: Session, pipeline: str, execution: str) -> list[ActionRun]:
 
 
 def _run(item: "ActionExecutionDetailTypeDef") -> ActionRun:
-    result = item.get("output", {}).get("executionResult", {})
-    ended = item["lastUpdateTime"] if item["status"] != "InProgress" else datetime.now(item["startTime"].tzinfo)
+    output = item.get("output", {})
+    result = output.get("executionResult", {})
     return ActionRun(
         stage=item["stageName"],
         action=item["actionName"],
         provider=item["input"]["actionTypeId"]["provider"],
         status=item["status"],
-        duration_s=max(0.0, (ended - item["startTime"]).total_seconds()),
+        started=item["startTime"],
+        ended=item["lastUpdateTime"] if item["status"] != "InProgress" else None,
         summary=result.get("errorDetails", {}).get("message") or result.get("externalExecutionSummary", ""),
         external_id=result.get("externalExecutionId", ""),
+        artifacts={one["name"]: "s3://{bucket}/{key}".format(**one["s3location"]) for one in output.get("outputArtifacts", [])},
+        variables=output.get("outputVariables", {}),
+        decided_by=item.get("updatedBy", ""),
     )
 
 

@@ -106,15 +106,17 @@ def _fitted(root: Path, steps: Mapping[str, PipelineStep], checked: Checked) -> 
 
 def _buildspecs(root: Path, starts: Iterable[Build], checked: Checked) -> Iterator[Buildspec]:
     by_file: dict[str, list[Build]] = {path.relative_to(root).as_posix(): [] for path in _files(root, _BUILDSPECS)}
-    known = list(by_file)
+    known, inline = list(by_file), dict[tuple[str, int, str], list[Build]]()
     for build in starts:
         path = posixpath.normpath(build.buildspec)
         if "\n" in build.buildspec:
-            yield from _read(build.file, build.buildspec, build.line, [build], checked)
+            inline.setdefault((build.file, build.line, build.buildspec), []).append(build)
         elif (root / path).is_file():
             by_file.setdefault(path, []).append(build)
         else:
             checked.add(build.file, [(build.line, f"there is no buildspec {path} for {build.name}{nearest(path, known)}")])
+    for (file, line, text), using in inline.items():
+        yield from _read(file, text, line, using, checked)
     for path, using in sorted(by_file.items()):
         yield from _read(path, (root / path).read_text(encoding="utf-8", errors="replace"), 1, using, checked)
 

@@ -1,6 +1,5 @@
 """mlkit evidence ... | exports | sweep: commands for the pipeline's actions, and for people."""
 
-import os
 import re
 import shlex
 from pathlib import Path
@@ -23,18 +22,23 @@ def _write_exports(path: Path, values: dict[str, object]) -> None:
 
 
 def exports(file: Annotated[Path, typer.Argument(help="The file to write.")] = Path("exports.env")) -> None:
-    """Write the notebooks' results as shell variables, for a buildspec to export.
+    """Write the notebooks' results and the digests of their records as shell variables, for a buildspec to export.
 
     Example: mlkit exports exports.env
     """
     from mlkit.aws.endpoints import load_trained_model
+    from mlkit.evidence.layout import RECORD_SUFFIX
+    from mlkit.evidence.manifest import sha256_of
+    from mlkit.evidence.staged import exported_records
     from mlkit.notebook import handoff
     from mlkit.notebook.handoff import TestResult
 
     project = Project.here()
     trained = load_trained_model(project)
     tuned = "true" if trained.tuning_job else "false"
-    values: dict[str, object] = {"TRAINING_JOB": trained.training_job, "TUNED": tuned, "MODEL_SHA256": trained.model.sha256}
+    records = {path.name: sha256_of(path.read_bytes()) for path in project.root.glob(f"executed/*{RECORD_SUFFIX}")}
+    values: dict[str, object] = {"RECORDS": exported_records(records)}
+    values |= {"TRAINING_JOB": trained.training_job, "TUNED": tuned, "MODEL_SHA256": trained.model.sha256}
     if (project.handoff / "test_result.json").is_file():
         result = handoff.load(TestResult, project.handoff, "test_result", made_by="notebooks/03_test_endpoint.ipynb")
         figures = {"MATCH_RATE": f"{result.match_rate:.4f}", "LOW": f"{result.low:.4f}", "HIGH": f"{result.high:.4f}"}
@@ -42,39 +46,43 @@ def exports(file: Annotated[Path, typer.Argument(help="The file to write.")] = P
     _write_exports(file, values)
 
 
+Pipeline = Annotated[str, typer.Option(envvar="PIPELINE", help="The pipeline's name.")]
+Execution = Annotated[str, typer.Option(envvar="PIPELINE_EXECUTION_ID", help="The pipeline execution's id.")]
+
+
 @app.command()
 def seal(
     staging: Annotated[str, typer.Option(envvar="STAGING", help="The staging bucket's s3:// address.")],
     evidence_bucket: Annotated[str, typer.Option(envvar="EVIDENCE", help="The evidence bucket's s3:// address.")],
-    execution: Annotated[str, typer.Option(envvar="PIPELINE_EXECUTION_ID", help="The pipeline execution.")],
+    pipeline: Pipeline,
+    execution: Execution,
     action: Annotated[str, typer.Option(envvar="ACTION", help="The sealing action, STAGE.ACTION.")],
+    build: Annotated[str, typer.Option(envvar="CODEBUILD_BUILD_ID", help="The sealing build's id.")],
+    tools_sha256: Annotated[str, typer.Option(envvar="TOOLS_SHA256", help="The digest of the tools that seal.")],
     exports: Exports = Path("exports.env"),
 ) -> None:
-    """Copy the execution's staged files to the write-once evidence bucket and write their manifest.
+    """Check an execution's staged files, copy them to the write-once evidence bucket, and write their manifest.
 
-    Example: mlkit evidence seal --staging s3://staging --evidence-bucket s3://evidence --execution ID --action QA.SealEvidence
+    A build of the pipeline runs it, with code that no commit can change; all options come from the build's environment.
+
+    Example: mlkit evidence seal
     """
-    from mlkit.aws.endpoints import load_trained_model
+    from mlkit.aws.sealing import SealingBuild
     from mlkit.aws.sealing import seal as seal_all
     from mlkit.aws.session import Session
-    from mlkit.notebook import handoff
-    from mlkit.notebook.handoff import TestResult
 
-    project = Project.here()
-    address, digest = seal_all(
-        Session(),
+    sealing = SealingBuild(
         staging=staging,
-        evidence_uri=evidence_bucket,
-        pipeline=os.environ.get("CODEBUILD_INITIATOR", "by-hand").removeprefix("codepipeline/"),
+        evidence=evidence_bucket,
+        pipeline=pipeline,
         execution=execution,
         action=action,
-        attempt=os.environ.get("CODEBUILD_BUILD_ID", "by-hand").rpartition(":")[2],
-        root=project.root,
-        trained=load_trained_model(project),
-        tested=handoff.load(TestResult, project.handoff, "test_result", made_by="notebooks/03_test_endpoint.ipynb"),
+        build=build.rpartition(":")[2],
+        tools_sha256=tools_sha256,
     )
-    _write_exports(exports, {"SEAL_SHA256": digest, "EVIDENCE_URI": address})
-    out.print(f"Sealed as {digest}: {address}")
+    sealed = seal_all(Session(), sealing)
+    _write_exports(exports, {"SEAL_SHA256": sealed.sha256, "EVIDENCE_URI": sealed.s3_uri})
+    out.print(f"Sealed as {sealed.sha256}: {sealed.s3_uri}")
 
 
 @app.command()
@@ -102,15 +110,24 @@ def fetch(
 def verify_approval(
     seal_uri: Annotated[str, typer.Option(envvar="SEAL_URI", help="The manifest's s3:// address.")],
     seal_sha256: Annotated[str, SealSha256],
+    pipeline: Pipeline,
+    execution: Execution,
+    approved: Annotated[Path, typer.Option(help="New folder for the files from which production is deployed.")],
 ) -> None:
-    """Compare code, model, configuration and every sealed file with what was approved.
+    """Compare every sealed file and the source with what was approved, and write the files from which production is deployed.
 
-    Example: mlkit evidence verify-approval --seal-uri s3://evidence/.../manifest.json --seal-sha256 SHA256
+    A build of the pipeline runs it, with code that no commit can change; the other options come from the build's environment.
+
+    Example: mlkit evidence verify-approval --approved mlkit-approved
     """
-    from mlkit.aws.sealing import verify_approval as verify
+    from mlkit.aws.approved import verify_approval as verify
+    from mlkit.aws.approved import write_deploys
     from mlkit.aws.session import Session
 
-    compared = verify(Session(), seal_uri=seal_uri, seal_sha256=seal_sha256, root=Project.here().root)
+    aws = Session()
+    manifest, compared = verify(aws, seal_uri=seal_uri, seal_sha256=seal_sha256, pipeline=pipeline, execution=execution)
+    for path in write_deploys(aws, seal_uri, manifest, approved):
+        out.print(f"  {path.name}")
     out.print(f"As approved: {', '.join(compared)}")
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from mlkit.cli import console, local_server, pipeline_report
 from mlkit.cli.approval import settle
 from mlkit.cli.console import Elapsed, StackEvents, out, step
-from mlkit.cli.pipeline_commands import deploy_planned
+from mlkit.cli.pipeline_commands import deploy_planned, with_tools
 from mlkit.cli.pipeline_report import ShownExecution
 from mlkit.cli.shared_options import INITIALS
 from mlkit.errors import UsageError
@@ -69,8 +69,9 @@ def _deploy(aws: "Session", project: Project, names: LabNames, given: Mapping[st
         deploy_stack(aws, names.datalake_stack, project.root / DATALAKE_TEMPLATE, lake, capabilities=capabilities, on_event=StackEvents())
     with step("Data"):
         commands_of(project).load_table(project, project.about.source, names.initials)
-    planned = pipeline_stacks.plan(project.root, names, {**given, "ConnectionArn": _connection(aws)})
-    return deploy_planned(aws, project, planned).outputs
+    with_digest, tools = with_tools(project, {**given, "ConnectionArn": _connection(aws)})
+    planned = pipeline_stacks.plan(project.root, names, with_digest)
+    return deploy_planned(aws, project, planned, tools).outputs
 
 
 def _connection(aws: "Session") -> str:

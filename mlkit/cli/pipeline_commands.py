@@ -1,6 +1,6 @@
-"""mlkit pipeline deploy: create or update the pipeline's stacks."""
+"""mlkit pipeline deploy | tools: create or update the pipeline's stacks, and upload the code that seals evidence."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -8,6 +8,7 @@ import typer
 from mlkit.cli.console import StackEvents, out, plain, step
 from mlkit.cli.shared_options import INITIALS, YourInitials
 from mlkit.errors import UsageError
+from mlkit.naming import BUILDS_TEMPLATE, FOUNDATION_TEMPLATE
 from mlkit.settings import Project
 
 if TYPE_CHECKING:
@@ -15,12 +16,8 @@ if TYPE_CHECKING:
     from mlkit.aws.session import Session
     from mlkit.aws.stacks import Stack
 
+_TOOLS = "ToolsSha256"  # the parameter of BUILDS_TEMPLATE
 app = typer.Typer(no_args_is_help=True, help="Deploy the pipeline's stacks.")
-
-
-@app.callback()
-def _group() -> None:
-    """Without it, Typer takes the only command of a group for the group itself."""
 
 
 @app.command()
@@ -43,16 +40,53 @@ def deploy(
 
     project = Project.here()
     names = project.names(your_initials)
-    planned = plan(project.root, names, pairs(parameters or []))
+    given, tools = with_tools(project, pairs(parameters or []))
+    planned = plan(project.root, names, given)
     if show:
         for stack in planned:
+            if stack.template == BUILDS_TEMPLATE and tools:
+                typer.echo(f"mlkit pipeline tools --your-initials {names.initials}")
             typer.echo(stack.command)
         return
     aws = Session()
     check_deployable(aws, names, planned)
-    deployed = deploy_planned(aws, project, planned)
+    deployed = deploy_planned(aws, project, planned, tools)
     source = "{GitHubUser}/{Repo}, branch {Branch},".format(**deployed.parameters)
     out.print(f"A push to {plain(source)} starts the pipeline {deployed.outputs['Pipeline']}")
+
+
+@app.command()
+def tools(your_initials: YourInitials = INITIALS) -> None:
+    """Upload the code that seals evidence and verifies approvals, and print its digest.
+
+    `mlkit pipeline deploy` does the same. Use this command if you deploy the stacks by other means.
+
+    Example: mlkit pipeline tools
+    """
+    from mlkit.aws.inputs import find_export
+    from mlkit.aws.session import Session
+    from mlkit.aws.tools_upload import upload
+    from mlkit.errors import NotFound
+
+    project, aws = Project.here(), Session()
+    export = project.names(your_initials).evidence_bucket_export
+    bucket = find_export(aws, export)
+    if bucket is None:
+        raise NotFound(f"No stack exports {export}", cure=f"Deploy {FOUNDATION_TEMPLATE} first.")
+    given, packed = with_tools(project, {})
+    upload(aws, f"s3://{bucket}", packed)
+    typer.echo(f"{_TOOLS}={given[_TOOLS]}")
+
+
+def with_tools(project: Project, given: Mapping[str, str]) -> tuple[dict[str, str], bytes]:
+    """The parameters with the digest of the project's tools, and the tools; without tools if the parameter is given."""
+    from mlkit.evidence.manifest import sha256_of
+    from mlkit.project.evidence_tools import pack
+
+    if _TOOLS in given:
+        return dict(given), b""
+    packed = pack(project.root)
+    return {**given, _TOOLS: sha256_of(packed)}, packed
 
 
 def pairs(given: Sequence[str]) -> dict[str, str]:
@@ -68,9 +102,16 @@ def pairs(given: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def deploy_planned(aws: "Session", project: Project, planned: Sequence["PlannedStack"]) -> "Stack":
-    """Deploy the stacks one after the other and print their progress. Returns the last stack, the pipeline's."""
+def deploy_planned(aws: "Session", project: Project, planned: Sequence["PlannedStack"], tools: bytes) -> "Stack":
+    """Deploy the stacks one after the other and print their progress. Returns the last stack, the pipeline's.
+
+    `tools` are uploaded once their bucket is there.
+    """
+    from mlkit.aws.tools_upload import upload
+
     for stack in planned:
         with step(f"Stack {stack.name} ({stack.template.as_posix()})"):
             deployed = stack.deploy(aws, project.root, on_event=StackEvents())
+            if stack.template == FOUNDATION_TEMPLATE and tools:
+                upload(aws, f"s3://{deployed.outputs['EvidenceBucket']}", tools)
     return deployed

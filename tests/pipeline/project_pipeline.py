@@ -26,7 +26,16 @@ from mlkit.settings import Project
 ROOT = Path(__file__).parents[2]
 NAMES = LabNames(initials="mlkit")
 PROJECT_FOLDERS = ("mlkit", "packages", "notebooks", "buildspecs", "CloudFormation")
-PROJECT_FILES = ("Makefile", "setup.cfg", "pyproject.toml", "README.md", "LICENSE", "requirements.lock", "requirements-build.lock")
+PROJECT_FILES = (
+    "Makefile",
+    "setup.cfg",
+    "pyproject.toml",
+    "README.md",
+    "LICENSE",
+    "requirements.lock",
+    "requirements-build.lock",
+    "requirements-seal.lock",
+)
 RUNNING = ("InProgress", "Stopping")  # of a job
 QUICK = {"epochs": 30}  # fewer passes than the notebook's own, and still well above the gate
 

@@ -103,14 +103,16 @@ EVIDENCE = [
         given=may("s3:ListBucket")),
     Row("a place of finished runs that does not exist", "mlkit run notebooks/02_train.ipynb --reuse --steps s3://no-such-bucket/steps", 40,
         "s3://no-such-bucket/steps"),
-    Row("a seal before a training",
-        "mlkit evidence seal --staging s3://staging --evidence-bucket s3://evidence --execution 1 --action QA.Seal",
-        40, "trained_model.json does not exist"),
+    Row("a seal of a pipeline that does not exist",
+        "mlkit evidence seal --staging s3://staging --evidence-bucket s3://evidence --pipeline no --execution 1 --action QA.Seal"
+        " --build b:1 --tools-sha256 0", 40, "no"),
     Row("exports before a training", "mlkit exports", 40, "trained_model.json does not exist"),
-    Row("a seal that does not exist", "mlkit evidence verify-approval --seal-uri s3://mlkit-ml-id-lab/no.json --seal-sha256 0", 40,
+    Row("a seal that does not exist", "mlkit evidence verify-approval --seal-uri s3://mlkit-ml-id-lab/no.json --seal-sha256 0"
+        " --pipeline no --execution 1 --approved mine/approved", 40,
         "s3://mlkit-ml-id-lab/no.json"),
     Row("another file than the seal",
-        "mlkit evidence verify-approval --seal-uri s3://mlkit-ml-id-lab/movielens-data/u.data/ratings.tsv --seal-sha256 0", 33,
+        "mlkit evidence verify-approval --seal-uri s3://mlkit-ml-id-lab/movielens-data/u.data/ratings.tsv --seal-sha256 0"
+        " --pipeline no --execution 1 --approved mine/approved", 33,
         "is not the approved one"),
 ]
 LOADED = ("s3://mlkit-ml-id-lab/movielens-data/u.data/ratings.tsv",)

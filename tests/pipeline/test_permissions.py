@@ -5,8 +5,10 @@ What AWS's services ask for by themselves comes from the local AWS's ledger of s
 causes, and each of them is taken away or has its reason not to be.
 """
 
+import io
 import json
 import re
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -29,6 +31,8 @@ from waiting import wait_until
 
 from localaws.codeconnections import repositories
 from localaws.kit.api_record import ApiRecord
+from mlkit.evidence.layout import tools_object
+from mlkit.evidence.manifest import sha256_of
 
 LAKE = "perm-ml-id-lab"
 TRAIN = """
@@ -45,7 +49,7 @@ phases:
       - test "$STATE" = SUCCEEDED || { $ASK.StateChangeReason; false; }
       - aws glue get-table --database-name perm-ml-lab-movielens --name u_data
       - aws s3api list-objects-v2 --bucket "${STAGING#s3://}" --prefix "steps/$PIPELINE_EXECUTION_ID/"
-      - aws s3 cp --no-progress job.json "$STAGING/$PIPELINE_EXECUTION_ID/Build_and_Train.ModelTraining/job.json"
+      - aws s3 cp --no-progress job.json "$STAGING/$PIPELINE_EXECUTION_ID/Build_and_Train.ModelTraining/1/job.json"
       - aws s3 cp --no-progress train.recordio s3://perm-ml-id-lab/prepared/train.recordio
       - aws sagemaker list-training-jobs --name-contains fm-perm --status-equals Completed
       - aws sagemaker create-training-job --cli-input-json file://job.json
@@ -68,24 +72,37 @@ phases:
       - export VERDICT=PASS MATCH_RATE=0.7 LOW=0.6 HIGH=0.8 ROWS=1
 artifacts: {files: [answer.json]}
 """
-SEAL = """
-version: 0.2
-env: {exported-variables: [SEAL_SHA256, EVIDENCE_URI]}
-phases:
-  build:
-    commands:
-      - export EVIDENCE_URI="$EVIDENCE/$PIPELINE_EXECUTION_ID/$ACTION.json"
-      - aws s3 cp --no-progress job.json "$EVIDENCE_URI"
-      - export SEAL_SHA256=$(sha256sum job.json | cut -d' ' -f1)
+# In place of mlkit, in the tools that seal and verify.
+TOOL = """
+set -e
+HISTORY="aws codepipeline list-action-executions --pipeline-name $PIPELINE --filter pipelineExecutionId=$PIPELINE_EXECUTION_ID"
+case "$2" in
+seal)
+    $HISTORY > history.json
+    aws s3api list-object-versions --bucket "${STAGING#s3://}" --prefix "$PIPELINE_EXECUTION_ID/"
+    STAGED="$PIPELINE_EXECUTION_ID/Build_and_Train.ModelTraining/1/job.json"
+    aws s3api get-object --bucket "${STAGING#s3://}" --key "$STAGED" job.json
+    KEY="$PIPELINE/$PIPELINE_EXECUTION_ID/$ACTION/$CODEBUILD_BUILD_NUMBER.json"
+    aws s3api put-object --bucket "${EVIDENCE#s3://}" --key "$KEY" --body job.json --if-none-match '*'
+    echo "export EVIDENCE_URI=$EVIDENCE/$KEY SEAL_SHA256=$(sha256sum job.json | cut -d' ' -f1)" > exports.env ;;
+verify-approval)
+    $HISTORY > history.json
+    aws s3api get-object --bucket "$(echo $SEAL_URI | cut -d/ -f3)" --key "$(echo $SEAL_URI | cut -d/ -f4-)" sealed.json
+    echo "$SEAL_SHA256  sealed.json" | sha256sum --check
+    mkdir "$4"
+    cp "$CODEBUILD_SRC_DIR"/CloudFormation/* "$4" ;;
+esac
 """
-VERIFY = """
-version: 0.2
-phases:
-  build:
-    commands:
-      - aws s3api get-object --bucket "$(echo $SEAL_URI | cut -d/ -f3)" --key "$(echo $SEAL_URI | cut -d/ -f4-)" sealed.json
-      - echo "$SEAL_SHA256  sealed.json" | sha256sum --check
-"""
+INSTALL = "mkdir -p environment/bin && cp tool environment/bin/mlkit && chmod +x environment/bin/mlkit"
+
+
+def tools() -> bytes:
+    """A tools object that makes the calls of mlkit's, and no more."""
+    body = io.BytesIO()
+    with zipfile.ZipFile(body, "w") as archive:
+        archive.writestr(zipfile.ZipInfo("install.sh"), INSTALL)  # with no time, so that the bytes are the same
+        archive.writestr(zipfile.ZipInfo("tool"), f"#!/bin/sh{TOOL}")
+    return body.getvalue()
 
 
 @dataclass(frozen=True)
@@ -110,7 +127,7 @@ TAKEN = (
     Taken("s3:GetBucketAcl", "BuildPolicy", "FindsArtifacts", "Build_and_Train.ModelTraining"),
     Taken("s3:GetBucketLocation", "BuildPolicy", "FindsArtifacts", "Build_and_Train.ModelTraining"),
     Taken("kms:Decrypt", "BuildPolicy", "UsesTheKey", "Build_and_Train.ModelTraining"),
-    Taken("s3:GetObject", "BuildPolicy", "TakesArtifacts", "Build_and_Train.ModelTraining"),
+    Taken("s3:GetObject", "ModelTrainingRole", "TakesArtifacts", "Build_and_Train.ModelTraining"),
     Taken("athena:StartQueryExecution", "ModelTrainingRole", "Queries", "Build_and_Train.ModelTraining"),
     Taken("glue:GetDatabase", "ModelTrainingRole", "LetsAthenaFindOrMakeItsDefaultDatabase", "Build_and_Train.ModelTraining"),
     Taken("glue:GetDatabases", "ModelTrainingRole", "LetsAthenaFindOrMakeItsDefaultDatabase", "Build_and_Train.ModelTraining"),
@@ -118,7 +135,7 @@ TAKEN = (
     Taken("glue:GetDatabase", "ModelTrainingRole", "ReadsTheTable", "Build_and_Train.ModelTraining"),
     Taken("glue:GetTable", "ModelTrainingRole", "ReadsTheTable", "Build_and_Train.ModelTraining"),
     Taken("s3:ListBucket", "ModelTrainingRole", "FindsItsFinishedSteps", "Build_and_Train.ModelTraining"),
-    Taken("s3:PutObject", "StepPolicy", "KeepsEvidenceWhileItRuns", "Build_and_Train.ModelTraining"),
+    Taken("s3:PutObject", "ModelTrainingRole", "KeepsEvidenceWhileItRuns", "Build_and_Train.ModelTraining"),
     Taken("s3:PutObject", "ModelTrainingRole", "WritesPreparedDataAndIndex", "Build_and_Train.ModelTraining"),
     Taken("sagemaker:ListTrainingJobs", "ModelTrainingRole", "FindsFinishedJobs", "Build_and_Train.ModelTraining"),
     Taken("sagemaker:CreateTrainingJob", "ModelTrainingRole", "TrainsAndTunes", "Build_and_Train.ModelTraining"),
@@ -134,17 +151,26 @@ TAKEN = (
     Taken("cloudwatch:PutMetricAlarm", "EndpointStackRole", "MakesAlarms", "QA.LaunchEndpoint"),
     Taken("sagemaker:CreateEndpoint", "EndpointStackRole", "MakesEndpoints", "QA.LaunchEndpoint"),
     Taken("sagemaker:InvokeEndpoint", "TestEndpointRole", "AsksForPredictions", "QA.TestEndpoint"),
-    Taken("s3:PutObject", "StepPolicy", "GivesArtifacts", "QA.TestEndpoint"),
+    Taken("s3:GetObject", "TestEndpointRole", "TakesArtifacts", "QA.TestEndpoint"),
+    Taken("s3:PutObject", "TestEndpointRole", "GivesArtifacts", "QA.TestEndpoint"),
     *(
         Taken(f"kms:{action}", "BuildPolicy", "UsesTheKey", "QA.TestEndpoint")
         for action in ("GenerateDataKey", "DescribeKey", "Encrypt", "ReEncryptFrom", "ReEncryptTo")
     ),
+    Taken("s3:GetObject", "SealEvidenceRole", "TakesArtifacts", "QA.SealEvidence"),
+    Taken("s3:GetObject", "SealEvidenceRole", "WritesEvidenceAndReadsWhatIsThereAlready", "QA.SealEvidence"),
+    Taken("codepipeline:ListActionExecutions", "SealEvidenceRole", "ReadsTheHistory", "QA.SealEvidence"),
+    Taken("s3:ListBucketVersions", "SealEvidenceRole", "ListsWhatIsStaged", "QA.SealEvidence"),
+    Taken("s3:GetObject", "SealEvidenceRole", "ReadsWhatIsStaged", "QA.SealEvidence"),
     Taken("s3:PutObject", "SealEvidenceRole", "WritesEvidenceAndReadsWhatIsThereAlready", "QA.SealEvidence"),
     Taken("sagemaker:DeleteEndpoint", "EndpointStackRole", "MakesEndpoints", "QA.RemoveEndpoint"),
     Taken("cloudformation:DeleteStack", "PipelineRole", "DeploysEndpoints", "QA.RemoveEndpoint"),
     Taken("sns:Publish", "PipelineRole", "AsksForApproval", "Production.ApprovalGate"),
     Taken("codebuild:BatchGetBuilds", "PipelineRole", "Builds", "Production.VerifyApproval"),
+    Taken("s3:GetObject", "VerifyApprovalRole", "TakesArtifacts", "Production.VerifyApproval"),
     Taken("s3:GetObject", "VerifyApprovalRole", "ReadsEvidence", "Production.VerifyApproval"),
+    Taken("codepipeline:ListActionExecutions", "VerifyApprovalRole", "ReadsTheHistory", "Production.VerifyApproval"),
+    Taken("s3:PutObject", "VerifyApprovalRole", "GivesArtifacts", "Production.VerifyApproval"),
 )
 
 
@@ -188,8 +214,11 @@ class Deployed:
         repositories.register(local_aws.home / "codeconnections", "perm/tiny", scratch)
         connection = self.client("codeconnections").create_connection(ConnectionName="perm", ProviderType="GitHub")["ConnectionArn"]
         given = {"Email": "perm@example.org", "GitHubUser": "perm", "Repo": "tiny", "ConnectionArn": connection}
-        self.pipeline = deploy_pipeline(self.cloudformation, "perm", **given, BakeSeconds="0")["Pipeline"]
+        given |= {"BakeSeconds": "0", "ToolsSha256": sha256_of(tools())}
+        self.pipeline = deploy_pipeline(self.cloudformation, "perm", **given)["Pipeline"]
         self.resources = pipeline_resources(self.cloudformation, "perm")
+        address = tools_object(self.resources["EvidenceBucket"], sha256_of(tools())).partition("/")
+        self.client("s3").put_object(Bucket=address[0], Key=address[2], Body=tools(), IfNoneMatch="*")
         self.codepipeline, self.iam = self.client("codepipeline"), self.client("iam")
         self.execution = None
 
@@ -297,8 +326,6 @@ def files(role: str) -> dict[str, str | bytes]:
     return {
         "buildspecs/build_and_train.yml": TRAIN,
         "buildspecs/test_endpoint.yml": TEST,
-        "buildspecs/seal_evidence.yml": SEAL,
-        "buildspecs/verify_approval.yml": VERIFY,
         "CloudFormation/sagemaker_prediction_endpoint.yaml": (TEMPLATES / "sagemaker_prediction_endpoint.yaml").read_bytes(),
         "job.json": json.dumps(job),
         "prediction.json": PREDICTION,

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,12 @@ def rate_of(report: Mapping[str, Any]) -> dict[str, str]:
     return {"VERDICT": rate["verdict"], "ROWS": str(rate["rows"]), **{key: f"{rate[name]:.4f}" for key, name in FIGURES.items()}}
 
 
+def sealed_model(pipeline: Piped, execution: str) -> str:
+    """The address of the copy of the execution's model that is written once, which is what production serves."""
+    trained = pipeline.variables(execution, "Build_and_Train.ModelTraining")
+    return f"s3://{pipeline.output('EvidenceBucket')}/{pipeline.name}/models/{trained['MODEL_SHA256']}/model.tar.gz"
+
+
 def test_the_first_execution_runs_every_action_of_four_stages(first_run: FirstRun) -> None:
     report = first_run.report
     assert report["status"] == "Succeeded"
@@ -35,7 +42,9 @@ def test_the_first_execution_runs_every_action_of_four_stages(first_run: FirstRu
         *("tuned", "executed", "evidence_uri", "review_page", "endpoints"),
     }
     assert report["commit"] == first_run.commit
-    assert rate_of(report) == first_run.pipeline.variables(report["pipeline_execution_id"], "Production.TestEndpoint")
+    exported = first_run.pipeline.variables(report["pipeline_execution_id"], "Production.TestEndpoint")
+    assert re.fullmatch(r"03_test_endpoint=[0-9a-f]{64}", exported.pop("RECORDS"))
+    assert rate_of(report) == exported
     rate = report["match_rate"]
     assert 0.65 < rate["low"] < rate["value"] < rate["high"] < 0.75
     assert rate["rows"] == 9430
@@ -47,9 +56,8 @@ def test_the_first_execution_runs_every_action_of_four_stages(first_run: FirstRu
 
 def test_the_first_execution_leaves_production_with_its_model_and_nothing_else(first_run: FirstRun) -> None:
     execution = first_run.report["pipeline_execution_id"]
-    job = first_run.pipeline.variables(execution, "Build_and_Train.ModelTraining")["TRAINING_JOB"]
     assert first_run.production["status"] == "InService"
-    assert first_run.production["model"] == f"s3://{NAMES.bucket}/models/{job}/output/model.tar.gz"
+    assert first_run.production["model"] == sealed_model(first_run.pipeline, execution)
     assert first_run.left == []
 
 
@@ -81,9 +89,22 @@ def test_the_seal_has_every_notebook_that_was_approved(first_run: FirstRun) -> N
     key = one["s3_uri"].removeprefix(f"s3://{bucket}/")
     with pytest.raises(ClientError, match=r"AccessDenied.*s3:BypassGovernanceRetention"):  # the administrator's client
         s3.delete_object(Bucket=bucket, Key=key, VersionId=one["version_id"], BypassGovernanceRetention=True)
+    with pytest.raises(ClientError, match=r"AccessDenied.*s3:DeleteObject"):  # a marker would hide it
+        s3.delete_object(Bucket=bucket, Key=key)
+    with pytest.raises(ClientError, match=r"AccessDenied.*s3:PutObject"):
+        s3.put_object(Bucket=bucket, Key=key, Body=b"another")
     last = json.loads(read(first_run.report["evidence_uri"]))
     assert last["action"] == "Production.SealEvidence"
-    assert {item["s3_uri"] for item in last["files"]} > set(files)
+    assert last["parents"] == [{"s3_uri": sealed["EVIDENCE_URI"], "sha256": sealed["SEAL_SHA256"]}]
+    assert {item["s3_uri"] for item in last["files"]} > {uri for uri in files if "/QA.SealEvidence/" not in uri}
+    approval = last["approval"]
+    assert (approval["status"], approval["action"], approval["comment"]) == ("Approved", "Production.ApprovalGate", "ok")
+    assert approval["decided_by"].startswith("arn:aws:iam::")
+    assert [(one["action"], one["confirmed"]) for one in last["attempts"]] == [
+        ("Build_and_Train.ModelTraining", True),
+        ("QA.TestEndpoint", True),
+        ("Production.TestEndpoint", True),
+    ]
 
 
 def test_a_pushed_notebook_tunes_a_rejection_changes_nothing_and_a_retry_updates_production_in_place(pipeline: Piped) -> None:
@@ -112,7 +133,7 @@ def test_a_pushed_notebook_tunes_a_rejection_changes_nothing_and_a_retry_updates
     after, job = pipeline.production(), pipeline.variables(run.execution, "Build_and_Train.ModelTraining")["TRAINING_JOB"]
     assert (after["status"], after["created"]) == ("InService", before["created"])
     assert after["configuration"] != before["configuration"]
-    assert after["model"] == f"s3://{NAMES.bucket}/models/{job}/output/model.tar.gz"
+    assert after["model"] == sealed_model(pipeline, run.execution)
     tuning = pipeline.client("sagemaker").describe_training_job(TrainingJobName=job)["TuningJobArn"].rpartition("/")[2]
     jobs = pipeline.client("sagemaker").list_training_jobs_for_hyper_parameter_tuning_job(HyperParameterTuningJobName=tuning)
     assert len(jobs["TrainingJobSummaries"]) == TUNING["max_jobs"]

@@ -12,6 +12,7 @@ from mlkit import cli
 from mlkit.aws.pipeline_stacks import plan
 from mlkit.aws.template_parameters import TemplateParameter, parameters_of
 from mlkit.errors import NotFound, UsageError
+from mlkit.evidence.manifest import sha256_of
 from mlkit.naming import (
     DATALAKE_TEMPLATE,
     ENDPOINT_TEMPLATE,
@@ -20,6 +21,7 @@ from mlkit.naming import (
     PIPELINE_TEMPLATES,
     LabNames,
 )
+from mlkit.project.evidence_tools import pack
 from mlkit.project.yaml_lines import load
 
 ROOT = Path(__file__).parents[2]
@@ -114,12 +116,19 @@ def shown(*arguments: str) -> list[str]:
 def test_show_prints_a_command_for_each_stack_and_no_secret() -> None:
     begins = "aws cloudformation deploy --template-file CloudFormation/{} --stack-name abc-ml-lab-{} --capabilities CAPABILITY_IAM"
     begins += " --parameter-overrides YourInitials=abc"
-    assert shown("GitHubToken=ghp-of-a-test", "Branch=a b") == [
+    digest = "a" * 64
+    assert shown("GitHubToken=ghp-of-a-test", "Branch=a b", f"ToolsSha256={digest}") == [
         begins.format("pipeline_foundation.yaml", "pipeline-foundation"),
         begins.format("pipeline_endpoint_role.yaml", "pipeline-endpoint-role"),
-        begins.format("pipeline_builds.yaml", "pipeline-builds") + " Dataset=movielens",
+        begins.format("pipeline_builds.yaml", "pipeline-builds") + f" Dataset=movielens ToolsSha256={digest}",
         begins.format("codepipeline.yaml", "pipeline") + """ 'Branch=a b' GitHubToken="$GitHubToken\"""",
     ]
+
+
+def test_show_uploads_the_tools_before_the_stack_that_pins_them() -> None:
+    _, _, upload, builds, _ = shown()
+    assert upload == "mlkit pipeline tools --your-initials abc"
+    assert f"ToolsSha256={sha256_of(pack(ROOT))}" in builds
 
 
 @pytest.mark.parametrize(

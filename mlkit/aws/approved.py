@@ -1,0 +1,65 @@
+"""VerifyApproval: checks that what was sealed is what was approved, and hands it to production's deployment."""
+
+from pathlib import Path
+
+from mlkit.aws.pipeline_executions import action_runs
+from mlkit.aws.s3_objects import digest_version, read_object, read_version
+from mlkit.aws.session import Session
+from mlkit.errors import ApprovalVoid
+from mlkit.evidence.archives import code_of
+from mlkit.evidence.layout import DEPLOYS, Sealed
+from mlkit.evidence.manifest import APPROVABLE, Manifest, SealedFile, sha256_of
+
+
+def verify_approval(aws: Session, *, seal_uri: str, seal_sha256: str, pipeline: str, execution: str) -> tuple[Manifest, list[str]]:
+    """The approved manifest, and what was compared. Raises ApprovalVoid with the first thing that is not as approved."""
+    data = read_object(aws, seal_uri)
+    if sha256_of(data) != seal_sha256:
+        raise ApprovalVoid(f"The digest of the manifest {seal_uri} is not the approved one")
+    manifest = Manifest.from_bytes(data)
+    if (manifest.pipeline, manifest.pipeline_execution_id) != (pipeline, execution):
+        raise ApprovalVoid(f"{seal_uri} seals execution {manifest.pipeline_execution_id} of {manifest.pipeline}")
+    if manifest.verdict not in APPROVABLE:
+        raise ApprovalVoid(f"The sealed verdict is {manifest.verdict}")
+    for file in manifest.files:
+        if digest_version(aws, file.s3_uri, file.version_id) != file.sha256:
+            raise ApprovalVoid(f"{file.s3_uri} differs from what was sealed")
+    _check_source(aws, manifest)
+    return manifest, [f"{len(manifest.files)} sealed files", "the source archive", "the model", *sorted(manifest.deploys)]
+
+
+def _check_source(aws: Session, manifest: Manifest) -> None:
+    """The source that the actions after the approval run is the sealed one."""
+    runs = action_runs(aws, manifest.pipeline, manifest.pipeline_execution_id)
+    addresses = [address for run in runs if run.action == "Source" and run.status == "Succeeded" for address in run.artifacts.values()]
+    if not addresses:
+        raise ApprovalVoid("CodePipeline's history has no source archive of this execution")
+    archive = read_object(aws, addresses[-1])
+    if sha256_of(archive) == manifest.source.archive_sha256:
+        return
+    now = code_of(archive)
+    changed = sorted(name for name in now.keys() | manifest.code.keys() if now.get(name) != manifest.code.get(name))
+    raise ApprovalVoid(f"The source archive changed since the evidence was sealed: {', '.join(changed[:5]) or 'files that are no code'}")
+
+
+def write_deploys(aws: Session, seal_uri: str, manifest: Manifest, folder: Path) -> list[Path]:
+    """Write the sealed files from which production is deployed. Raises ApprovalVoid if one is missing or differs."""
+    place = Sealed.of_manifest(seal_uri, manifest.pipeline_execution_id)
+    folder.mkdir(parents=True)
+    written = []
+    for name, sha256 in sorted(manifest.deploys.items()):
+        file = _sealed(manifest, place.of_seal(manifest.action, manifest.build, f"{DEPLOYS}/{name}"))
+        data = read_version(aws, file.s3_uri, file.version_id)
+        if sha256_of(data) != sha256:
+            raise ApprovalVoid(f"{file.s3_uri} differs from what was approved")
+        path = folder / name
+        path.write_bytes(data)
+        written.append(path)
+    return written
+
+
+def _sealed(manifest: Manifest, s3_uri: str) -> SealedFile:
+    for file in manifest.files:
+        if file.s3_uri == s3_uri:
+            return file
+    raise ApprovalVoid(f"{s3_uri} is not among the sealed files")
