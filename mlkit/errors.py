@@ -166,6 +166,13 @@ class EvidenceRefused(MlkitError):
     cure = "Find out who wrote it (`aws s3api list-object-versions`, CloudTrail), then run the pipeline again from its source."
 
 
+class SealBroken(MlkitError):
+    """A copy of sealed evidence differs from its seal, is incomplete, or its seal is not signed by the key."""
+
+    exit_code = 36
+    cure = "Fetch the evidence again with `mlkit evidence fetch`. If it is refused again, keep this copy and ask who could write to it."
+
+
 class NotApproved(MlkitError):
     """A pipeline owns the environment, and nobody approved this change there."""
 

@@ -10,6 +10,7 @@ from types_boto3_codepipeline import CodePipelineClient
 from types_boto3_events import EventBridgeClient
 from types_boto3_glue import GlueClient
 from types_boto3_iam import IAMClient
+from types_boto3_kms import KMSClient
 from types_boto3_logs import CloudWatchLogsClient
 from types_boto3_s3 import S3Client
 from types_boto3_sagemaker import SageMakerClient
@@ -40,6 +41,8 @@ class ClientOf(Protocol):
     def __call__(self, service: Literal["glue"], /) -> GlueClient: ...
     @overload
     def __call__(self, service: Literal["iam"], /) -> IAMClient: ...
+    @overload
+    def __call__(self, service: Literal["kms"], /) -> KMSClient: ...
     @overload
     def __call__(self, service: Literal["logs"], /) -> CloudWatchLogsClient: ...
     @overload

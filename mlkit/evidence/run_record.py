@@ -210,9 +210,10 @@ class RunRecord:
     """One notebook run.
 
     `ended` is None while it runs, and stays None if it was cut off. `activity` is None if the kernel could not report it (another Python,
-    without mlkit); then `packages` is empty too. `executed_sha256` is of the executed notebook, None until the run ends. `stored` is the
-    address of the executed notebook; its record is beside it. `not_kept` says why one of them could not be saved or stored. `cut_off` is
-    the previous attempt if that never ended. `reused` is the earlier run whose results were taken over.
+    without mlkit); then `packages` is empty too. `executed_sha256` is the digest of the executed notebook as it was saved and stored; None
+    until the run has ended. `stored` is the address of the executed notebook; its record is beside it. `not_kept` says why one of them
+    could not be saved or stored. `cut_off` is the previous attempt if that never ended. `reused` is the earlier run whose results were
+    taken over.
     """
 
     notebook: str

@@ -137,7 +137,7 @@ class Keeper:
             self._closed = True
 
     def end(self, record: RunRecord) -> RunRecord:
-        """Store, then write the record. Its `not_kept` says what failed."""
+        """Store, then write the record with the notebook's digest. Its `not_kept` says what failed."""
         problems: list[MlkitError] = []
         if self._unsaved is not None:
             problems.append(self._unsaved)
