@@ -10,7 +10,7 @@ from mlkit.evidence.envelope import read_key
 KEY_SPEC = "ECC_NIST_P256"
 
 
-class EvidenceSigner(AWSSigner):  # type: ignore[misc]  # mypy sees no types in a class that another package publishes so
+class EvidenceSigner(AWSSigner):
     """Signs with the KMS key, in the account and region of the session."""
 
     def __init__(self, aws: Session, key_arn: str) -> None:

@@ -20,6 +20,7 @@ from securesystemslib.exceptions import VerificationError
 from securesystemslib.signer import Signer, SSlibKey
 
 from mlkit.errors import InvalidData, SealBroken, UsageError
+from mlkit.evidence.foreign_text import one_line
 from mlkit.evidence.layout import MANIFEST, PAGE, RECORD_SUFFIX
 from mlkit.evidence.manifest import Manifest, sha256_of
 from mlkit.typed_json import build
@@ -72,7 +73,7 @@ def _provenance(manifest: Manifest) -> slsa.Provenance:
     provenance = slsa.Provenance()
     definition, details = provenance.build_definition, provenance.run_details
     definition.build_type = BUILD_TYPE
-    definition.external_parameters.update(parameters_of(manifest))
+    definition.external_parameters.update(_parameters(manifest))
     definition.resolved_dependencies.extend(one.pb for one in _dependencies(manifest))
     details.builder.id = f"urn:mlkit:pipeline:{manifest.pipeline}:{manifest.action}"
     details.builder.builder_dependencies.append(_named("mlkit", manifest.tools_sha256).pb)
@@ -84,7 +85,7 @@ def _provenance(manifest: Manifest) -> slsa.Provenance:
     return provenance
 
 
-def parameters_of(manifest: Manifest) -> dict[str, str]:
+def _parameters(manifest: Manifest) -> dict[str, str]:
     """The statement's external parameters: what was sealed, by whom."""
     return {"pipeline": manifest.pipeline, "execution": manifest.pipeline_execution_id, "action": manifest.action}
 
@@ -136,7 +137,7 @@ def read_envelope(data: bytes, name: str) -> Envelope:
         envelope = Envelope.from_dict(document)
         is_whole = _canonical(envelope.to_dict()) == data
     except _UNREADABLE as error:
-        raise SealBroken(f"{name} is not a signed envelope: {_one_line(error)}") from error
+        raise SealBroken(f"{name} is not a signed envelope: {one_line(error)}") from error
     if not is_whole or shape.payloadType != PAYLOAD_TYPE or len(shape.signatures) != 1:
         raise SealBroken(f"{name} is not a signed envelope as mlkit writes them: one signature, {PAYLOAD_TYPE}")
     return envelope
@@ -146,7 +147,7 @@ def check_signature(envelope: Envelope, key: SSlibKey, name: str) -> None:
     """Check that the key signed the envelope. Raises SealBroken."""
     signed_by = next(iter(envelope.signatures))
     if signed_by != key.keyid:
-        raise SealBroken(f"{name} is signed by another key: {_one_line(signed_by)[:64]}, not {key.keyid}")
+        raise SealBroken(f"{name} is signed by another key: {one_line(signed_by)[:64]}, not {key.keyid}")
     try:
         envelope.verify([key], 1)
     except VerificationError as error:
@@ -160,12 +161,7 @@ def subjects_of(envelope: Envelope, name: str) -> dict[str, str]:
         Statement.copy_from_pb(statement).validate()
         found = {subject.name: subject.digest["sha256"] for subject in statement.subject if "sha256" in subject.digest}
     except (*_UNREADABLE, json_format.ParseError) as error:
-        raise SealBroken(f"{name} holds no in-toto statement: {_one_line(error)}") from error
+        raise SealBroken(f"{name} holds no in-toto statement: {one_line(error)}") from error
     if statement.predicate_type != PREDICATE_TYPE or len(found) != len(statement.subject):
         raise SealBroken(f"{name} holds another kind of statement than {PREDICATE_TYPE} about files by SHA-256")
     return found
-
-
-def _one_line(told: object) -> str:
-    """The text without line ends and control characters, because it comes from a file that anybody may have written."""
-    return "".join(character if character.isprintable() else " " for character in str(told))[:200]

@@ -10,7 +10,8 @@ evidence bucket    <pipeline>/<the staging key>          a sealed copy
                        handoff/<file>, deploys/<file>    results of the notebooks, and what production is deployed from
                    tools/<sha256>.zip                    the code that seals and verifies; the deployer uploads it
 
-A bundle is a local copy: the keys below <pipeline>/<execution>/, with models/ and sources/ beside them.
+A bundle is a local copy: the keys below <pipeline>/<execution>/, with models/ and sources/ beside them. It may hold evidence-key.pem, the
+public key that its seals are signed with.
 """
 
 from dataclasses import dataclass
@@ -23,8 +24,10 @@ HTML_SUFFIX = ".html"
 MANIFEST = "manifest.json"
 ENVELOPE = "seal.dsse.json"
 PAGE = "review.html"
+PUBLIC_KEY = "evidence-key.pem"
 HANDOFF, DEPLOYS = "handoff", "deploys"
-_SHARED = ("models", "sources")  # of all executions of a pipeline
+MODELS, SOURCES = "models", "sources"
+_SHARED = (MODELS, SOURCES)  # of all executions of a pipeline
 
 
 def record_path(executed: Path) -> Path:
@@ -107,10 +110,10 @@ class Sealed:
         return f"{self._base}/{s3_uri.removeprefix(staging.address.rstrip('/')).lstrip('/')}"
 
     def model_file(self, model_sha256: str, name: str) -> str:
-        return f"{self._base}/models/{model_sha256}/{name}"
+        return f"{self._base}/{MODELS}/{model_sha256}/{name}"
 
     def source_archive(self, sha256: str) -> str:
-        return f"{self._base}/sources/{sha256}.zip"
+        return f"{self._base}/{SOURCES}/{sha256}.zip"
 
     def of_seal(self, action: str, build: str, name: str) -> str:
         """A file that one build of the sealing action writes: MANIFEST, ENVELOPE, PAGE, or one below HANDOFF or DEPLOYS."""

@@ -1,0 +1,40 @@
+"""The files of a bundle on the local disk, by their names in it."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from mlkit.errors import NotFound, SealBroken
+from mlkit.evidence.foreign_text import one_line
+
+Bundle = Mapping[str, bytes]
+
+
+class BundleFolder(Bundle):
+    """A folder as a bundle. A file is read when it is asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        """Lists the files. Raises NotFound if there is no folder, SealBroken for a link, which may lead out of it."""
+        if not folder.is_dir():
+            raise NotFound(f"{folder} is not a folder", cure="Name the folder that `mlkit evidence fetch` wrote.")
+        self._folder = folder
+        self._names: dict[str, None] = {}
+        for path in sorted(folder.rglob("*")):
+            name = path.relative_to(folder).as_posix()
+            if path.is_symlink() or not (path.is_dir() or path.is_file()):
+                raise SealBroken(f"{one_line(name)} is not a file but a link or a device: sealed evidence has none")
+            if path.is_file():
+                self._names[name] = None
+
+    def __getitem__(self, name: str) -> bytes:
+        if name not in self._names:
+            raise KeyError(name)
+        return (self._folder / name).read_bytes()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names

@@ -1,0 +1,279 @@
+"""The statement, its envelope, and the key; malformed envelopes end as mlkit's errors."""
+
+import base64
+import hashlib
+import json
+from dataclasses import replace
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
+from hypothesis import given
+from hypothesis import strategies as st
+from sealed_bundle import KEY, QA, SIGNER, signer_of, two_seals
+
+from mlkit.errors import InvalidData, SealBroken, UsageError
+from mlkit.evidence import envelope
+from mlkit.evidence.manifest import Seal
+
+MANIFEST = two_seals().seals[1][1]
+PAGE = b"<p>PASS</p>\n"
+STATEMENT = envelope.statement_of(MANIFEST, PAGE)
+SIGNED = envelope.sign(STATEMENT, SIGNER)
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def test_a_statement_names_manifest_page_and_model():
+    assert json.loads(STATEMENT)["subject"] == [
+        {"name": "manifest.json", "digest": {"sha256": sha256(MANIFEST.to_bytes())}},
+        {"name": "review.html", "digest": {"sha256": sha256(PAGE)}},
+        {"name": "model.tar.gz", "uri": "s3://lake/job/model.tar.gz", "digest": {"sha256": MANIFEST.model_sha256}},
+    ]
+    assert [one["name"] for one in json.loads(envelope.statement_of(MANIFEST))["subject"]] == ["manifest.json", "model.tar.gz"]
+
+
+def test_a_statement_is_slsa_provenance():
+    statement = json.loads(STATEMENT)
+    assert (statement["_type"], statement["predicateType"]) == ("https://in-toto.io/Statement/v1", "https://slsa.dev/provenance/v1")
+    place = f"s3://evidence/line/{MANIFEST.pipeline_execution_id}"
+    digests = {one.s3_uri: one.sha256 for one in MANIFEST.files}
+    records = [
+        f"{place}/{folder}/01.record.json"
+        for folder in ("Build_and_Train.ModelTraining/b1", "Production.TestEndpoint/b5", "QA.TestEndpoint/b2")
+    ]
+    assert statement["predicate"] == {
+        "buildDefinition": {
+            "buildType": "urn:mlkit:seal:1",
+            "externalParameters": {"pipeline": "line", "execution": MANIFEST.pipeline_execution_id, "action": "Production.SealEvidence"},
+            "resolvedDependencies": [
+                {"name": "source.zip", "digest": {"sha256": MANIFEST.source.archive_sha256}},
+                {"name": "code", "digest": {"sha256": MANIFEST.code_sha256}},
+                {"uri": "s3://lake/train-0", "digest": {"sha256": "2" * 64}},
+                {"name": "parent", "uri": f"{place}/{QA}/manifest.json", "digest": {"sha256": MANIFEST.parents[0].sha256}},
+            ],
+        },
+        "runDetails": {
+            "builder": {
+                "id": "urn:mlkit:pipeline:line:Production.SealEvidence",
+                "builderDependencies": [{"name": "mlkit", "digest": {"sha256": "7" * 64}}],
+            },
+            "metadata": {"invocationId": "b6", "startedOn": "2026-01-01T01:00:00Z", "finishedOn": "2026-01-02T03:00:00Z"},
+            "byproducts": [{"uri": uri, "digest": {"sha256": digests[uri]}} for uri in records],
+        },
+    }
+
+
+def test_equal_manifests_have_equal_statements_of_one_sorted_line():
+    again = replace(MANIFEST, inputs={"s3://b": "2" * 64, "s3://a": "1" * 64}, attempts=())
+    turned = replace(again, inputs={"s3://a": "1" * 64, "s3://b": "2" * 64})
+    assert envelope.statement_of(again) == envelope.statement_of(turned)
+    assert envelope.statement_of(replace(again, pipeline="Köln")).count("Köln".encode()) == 2
+    assert STATEMENT.startswith(b'{"_type":"https://in-toto.io/Statement/v1","predicate":{"buildDefinition":{"buildType":')
+    assert STATEMENT.endswith(b"}\n")
+    assert STATEMENT.count(b"\n") == 1
+    assert json.loads(envelope.statement_of(again))["predicate"]["runDetails"]["metadata"]["startedOn"] == "2026-01-02T03:00:00Z"
+
+
+def test_a_time_without_a_zone_is_refused():
+    with pytest.raises(InvalidData, match="A time in the manifest is not ISO 8601: ") as raised:
+        envelope.statement_of(replace(MANIFEST, sealed_at="2026-01-01T00:00:00"))
+    assert raised.value.cure == "Report it: mlkit writes these times."
+
+
+def test_the_signature_is_over_the_pre_authentication_encoding():
+    document = json.loads(SIGNED)
+    assert document.keys() == {"payload", "payloadType", "signatures"}
+    assert document["payloadType"] == "application/vnd.in-toto+json"
+    assert base64.b64decode(document["payload"]) == STATEMENT
+    (signature,) = document["signatures"]
+    assert signature["keyid"] == SIGNER.public_key.keyid
+    encoded = b"DSSEv1 28 application/vnd.in-toto+json " + str(len(STATEMENT)).encode() + b" " + STATEMENT
+    key = load_pem_public_key(KEY)
+    assert isinstance(key, ec.EllipticCurvePublicKey)
+    key.verify(base64.b64decode(signature["sig"]), encoded, ec.ECDSA(SHA256()))
+
+
+def test_what_is_signed_is_read_again():
+    opened = envelope.read_envelope(SIGNED, "seal")
+    envelope.check_signature(opened, envelope.read_key(KEY), "seal")
+    assert envelope.subjects_of(opened, "seal") == {
+        "manifest.json": sha256(MANIFEST.to_bytes()),
+        "review.html": sha256(PAGE),
+        "model.tar.gz": MANIFEST.model_sha256,
+    }
+
+
+def test_another_key_and_another_statement_are_refused():
+    opened, other = envelope.read_envelope(SIGNED, "seal"), signer_of(8).public_key
+    with pytest.raises(SealBroken, match=f"(?m)^seal is signed by another key: {SIGNER.public_key.keyid}, not {other.keyid}$"):
+        envelope.check_signature(opened, other, "seal")
+    opened.payload += b" "
+    with pytest.raises(SealBroken, match=r"(?m)^The signature of seal does not fit its statement$"):
+        envelope.check_signature(opened, SIGNER.public_key, "seal")
+
+
+def test_a_key_is_read_and_written_as_pem():
+    assert envelope.key_pem(envelope.read_key(KEY)) == KEY
+    assert envelope.read_key(KEY.replace(b"\n", b"\r\n")).keyid == SIGNER.public_key.keyid
+
+
+def pem_of(key) -> bytes:
+    return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+
+@pytest.mark.parametrize("data", [b"", b"\xff", KEY[:60], SIGNER.private_bytes], ids=["empty", "binary", "cut off", "private"])
+def test_bytes_that_are_no_public_key_are_refused(data):
+    with pytest.raises(UsageError, match=r"(?m)^The key is not a public key in PEM$") as raised:
+        envelope.read_key(data)
+    assert raised.value.cure == "`mlkit evidence key` writes the public key of the pipeline's seals as PEM."
+
+
+@pytest.mark.parametrize("key", [ec.derive_private_key(7, ec.SECP384R1()), rsa.generate_private_key(65537, 1024)], ids=["P-384", "RSA"])
+def test_a_key_of_another_kind_is_refused(key):
+    with pytest.raises(UsageError, match=r"(?m)^The public key is not one of the curve P-256, with which seals are signed$") as raised:
+        envelope.read_key(pem_of(key))
+    assert raised.value.cure == "`mlkit evidence key` writes the public key of the pipeline's seals as PEM."
+
+
+def written(**changes: object) -> bytes:
+    document = {**json.loads(SIGNED), **changes}
+    return json.dumps(document, sort_keys=True, separators=(",", ":")).encode() + b"\n"
+
+
+SIGNATURE = json.loads(SIGNED)["signatures"][0]
+UNREADABLE = [
+    b"",
+    b"{",
+    b"\xff",
+    b"[]",
+    b"1",
+    b"null",
+    b"{}",
+    b"[" * 100_000,
+    written(more="x"),
+    written(payload=1),
+    written(payload="a"),
+    written(payload="\ud800"),
+    written(payloadType=None),
+    written(signatures={}),
+    written(signatures=[1]),
+    written(signatures=[{}]),
+    written(signatures=[{**SIGNATURE, "sig": "!"}]),
+    written(signatures=[{**SIGNATURE, "keyid": 1}]),
+    written(signatures=[{**SIGNATURE, "more": "x"}]),
+    written(signatures=[SIGNATURE, SIGNATURE]),
+]
+NOT_OURS = [
+    SIGNED[:-1],
+    SIGNED + b"\n",
+    b" " + SIGNED,
+    SIGNED.replace(b",", b", ", 1),
+    written(payloadType="text/plain"),
+    written(signatures=[]),
+    written(signatures=[SIGNATURE, {**SIGNATURE, "keyid": "another"}]),
+    SIGNED.replace(b'{"payload"', b'{"payload":"","payload"', 1),
+]
+
+
+def test_bytes_that_are_no_envelope_are_refused():
+    for data in UNREADABLE:
+        with pytest.raises(SealBroken, match=r"^b3/seal is not a signed envelope: "):
+            envelope.read_envelope(data, "b3/seal")
+
+
+def test_an_envelope_in_another_form_is_refused():
+    for data in NOT_OURS:
+        with pytest.raises(SealBroken, match=r"^seal is not a signed envelope as mlkit writes them: one signature, application/vnd"):
+            envelope.read_envelope(data, "seal")
+
+
+@given(
+    st.binary()
+    | st.text().map(str.encode)
+    | st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+        lambda inner: (
+            st.lists(inner) | st.dictionaries(st.sampled_from(["payload", "payloadType", "signatures", "sig", "keyid"]) | st.text(), inner)
+        ),
+    ).map(lambda document: json.dumps(document).encode())
+)
+def test_any_bytes_end_as_an_error_of_mlkit(data: bytes):
+    with pytest.raises(SealBroken):
+        envelope.read_envelope(data, "seal")
+
+
+@given(
+    payload=st.binary() | st.just(STATEMENT),
+    kind=st.text() | st.just("application/vnd.in-toto+json"),
+    signature=st.binary(),
+    keyid=st.text() | st.just(SIGNER.public_key.keyid),
+)
+def test_an_envelope_of_any_content_ends_as_an_error_of_mlkit(payload, kind, signature, keyid):
+    encoded = [base64.b64encode(one).decode() for one in (payload, signature)]
+    data = written(payload=encoded[0], payloadType=kind, signatures=[{"keyid": keyid, "sig": encoded[1]}])
+    with pytest.raises(SealBroken):
+        envelope.check_signature(envelope.read_envelope(data, "seal"), SIGNER.public_key, "seal")
+
+
+GOOD = json.loads(STATEMENT)
+SUBJECT = GOOD["subject"][0]
+
+
+def opened_with(payload: bytes):
+    opened = envelope.read_envelope(SIGNED, "seal")
+    opened.payload = payload
+    return opened
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"",
+        b"\xff",
+        b"[]",
+        b"{}",
+        b"[" * 100_000,
+        json.dumps({**GOOD, "_type": "https://in-toto.io/Statement/v0.1"}).encode(),
+        json.dumps({**GOOD, "subject": []}).encode(),
+        json.dumps({**GOOD, "subject": [{"name": "manifest.json"}]}).encode(),
+        json.dumps({**GOOD, "predicate": {}}).encode(),
+        json.dumps({**GOOD, "more": 1}).encode(),
+        json.dumps({**GOOD, "predicateType": ""}).encode(),
+    ],
+)
+def test_a_payload_that_is_no_statement_is_refused(payload):
+    with pytest.raises(SealBroken, match=r"^seal holds no in-toto statement: "):
+        envelope.subjects_of(opened_with(payload), "seal")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        {**GOOD, "predicateType": "https://slsa.dev/provenance/v0.2"},
+        {**GOOD, "subject": [SUBJECT, SUBJECT]},
+        {**GOOD, "subject": [SUBJECT, {"name": "other", "digest": {"sha1": "0"}}]},
+    ],
+)
+def test_a_statement_of_another_kind_is_refused(statement):
+    with pytest.raises(
+        SealBroken, match=r"(?m)^seal holds another kind of statement than https://slsa.dev/provenance/v1 about files by SHA-256$"
+    ):
+        envelope.subjects_of(opened_with(json.dumps(statement).encode()), "seal")
+
+
+def test_messages_hold_no_control_characters_of_the_file():
+    data = written(signatures=[{**SIGNATURE, "keyid": "\x1b[2J" + "k" * 300}])
+    with pytest.raises(SealBroken) as raised:
+        envelope.check_signature(envelope.read_envelope(data, "seal"), SIGNER.public_key, "seal")
+    assert str(raised.value) == f"seal is signed by another key:  [2J{'k' * 60}, not {SIGNER.public_key.keyid}"
+
+
+def test_every_parent_is_a_dependency():
+    parents = tuple(Seal(s3_uri=f"s3://b/{digit}", sha256=digit * 64) for digit in "ab")
+    statement = json.loads(envelope.statement_of(replace(MANIFEST, parents=parents)))
+    found = statement["predicate"]["buildDefinition"]["resolvedDependencies"][-2:]
+    assert [(one["name"], one["uri"], one["digest"]["sha256"]) for one in found] == [("parent", one.s3_uri, one.sha256) for one in parents]
