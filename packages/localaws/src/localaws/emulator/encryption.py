@@ -83,3 +83,17 @@ def _copy_source(header: str) -> tuple[str, str, str | None]:
     path, _, version = unquote(header).lstrip("/").partition("?versionId=")
     bucket, _, key = path.partition("/")
     return bucket, key, version or None
+
+
+def rotate_symmetric_keys_only() -> None:
+    """Refuse the rotation of key pairs, as KMS does; the emulator would only record it."""
+    from ministack.services import kms
+
+    original = kms._reject_rotation_for_hmac
+
+    def reject(record: Any, operation: str) -> Any:
+        if record["KeySpec"].startswith(("RSA_", "ECC_")):
+            return kms.error_response_json("UnsupportedOperationException", f"{record['Arn']}: {operation} is for symmetric keys.", 400)
+        return original(record, operation)
+
+    kms._reject_rotation_for_hmac = reject

@@ -22,6 +22,7 @@ def apply() -> tuple[Any, Any, Any]:
     leave_docker_alone(ms)
     take_loopback_for_secure(ms, ev)
     encryption.ask_for_key_permissions(ia, ev)
+    encryption.rotate_symmetric_keys_only()
     name_the_denied_resource(ia, ev)
     stored_secrets.ask_for_parameters_and_keys(ev)
     resolve_key_aliases(ia)
@@ -29,6 +30,7 @@ def apply() -> tuple[Any, Any, Any]:
     name_glue_resources(ia)
     name_alarms(ia)
     tell_condition_keys(ia)
+    tell_the_roles_arn(ev)
     tell_checksums_of_what_was_put()
     alarms.evaluate_by_period()
     keep_sessions()
@@ -192,6 +194,22 @@ def _tell_conditions_of_writes(ia: Any) -> None:
         return found
 
     ia.s3_service_context = context
+
+
+def tell_the_roles_arn(ev: Any) -> None:
+    """Set aws:PrincipalArn of an assumed role to the ARN of the role, as AWS does; the emulator sets it to the session's."""
+    original = ev._resolve_condition_key
+
+    def resolve(key: str, context: Any) -> Any:
+        from ministack.services import iam
+
+        if key.lower() == "aws:principalarn" and ":assumed-role/" in context.principal_arn:
+            name = ev._role_name_from_assumed_arn(context.principal_arn)
+            role = iam._roles.get_scoped(context.principal_account, None, name) or {}
+            return role.get("Arn", context.principal_arn)
+        return original(key, context)
+
+    ev._resolve_condition_key = resolve
 
 
 def tell_checksums_of_what_was_put() -> None:

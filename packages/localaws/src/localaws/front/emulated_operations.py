@@ -8,6 +8,7 @@ from urllib.parse import parse_qs
 
 from localaws.front.guard import Request
 from localaws.front.honoured_operations import HONOURED, S3_PARAMETERS, S3_SUBRESOURCES
+from localaws.front.key_requests import check_key_request
 from localaws.kit.service import AwsError, Permission, pass_role
 
 # Parameters of CloudFormation that the emulator stores without effect.
@@ -80,6 +81,8 @@ def check_honoured(action: str, request: Request, body: bytes) -> None:
         names = _members(body) if "x-amz-target" in request.headers else form_of(body)
         if any(name.startswith(("Metrics", "ThresholdMetricId")) for name in names):
             raise AwsError("ValidationError", "The local AWS does not honour Metrics and ThresholdMetricId of PutMetricAlarm.")
+    elif service == "kms":
+        check_key_request(operation, request, body)
     elif service == "s3":
         _check_object_request(operation, request)
 
