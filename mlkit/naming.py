@@ -21,10 +21,11 @@ EXECUTION_TAG = "mlkit:pipeline-execution"  # on jobs and stacks of an execution
 JOB_KEY_TAG = "mlkit:job-key"  # on jobs: the key by which a later run takes over their result
 EVENT_SOURCE = "mlkit"  # of the events that a build sends
 _EXECUTION_ROLE = "execution-role"
+_EVIDENCE_KEY = "evidence-key"
 # What each template exports; the exports' names have the initials and `-ml-lab-` before these.
 EXPORTS = {
     DATALAKE_TEMPLATE: (_EXECUTION_ROLE,),
-    FOUNDATION_TEMPLATE: ("pipeline-key", "artifact-bucket", "staging-bucket", "evidence-bucket"),
+    FOUNDATION_TEMPLATE: ("pipeline-key", _EVIDENCE_KEY, "artifact-bucket", "staging-bucket", "evidence-bucket"),
     ENDPOINT_ROLE_TEMPLATE: ("endpoint-stack-role",),
     BUILDS_TEMPLATE: ("model-training", "test-endpoint", "seal-evidence", "verify-approval"),
 }
@@ -92,6 +93,8 @@ class LabNames:
     @property
     def evidence_bucket_export(self) -> str:
         return f"{self.prefix}evidence-bucket"
+    def evidence_key_export(self) -> str:
+        return f"{self.prefix}{_EVIDENCE_KEY}"
 
     @property
     def datalake_stack(self) -> str:

@@ -1,13 +1,14 @@
-"""Copies evidence to the local disk: an execution's executed notebooks while it runs, and sealed files with a check of their digests."""
+"""Copies evidence to the local disk: an execution's executed notebooks while it runs, and its seals with all that they list."""
 
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlkit.aws.s3_objects import list_objects, read_object, split_uri
-from mlkit.aws.session import Session, aws_errors
-from mlkit.errors import ApprovalVoid, InvalidData, UsageError
-from mlkit.evidence.layout import MANIFEST, RECORD_SUFFIX, Sealed, Staging, notebook_path
+from mlkit.aws.s3_objects import list_objects, object_errors, read_object, split_uri
+from mlkit.aws.session import Session
+from mlkit.errors import InvalidData, NotFound, SealBroken, UsageError
+from mlkit.evidence.envelope import read_envelope, subjects_of
+from mlkit.evidence.layout import ENVELOPE, PAGE, RECORD_SUFFIX, Sealed, Staging, notebook_path
 from mlkit.evidence.manifest import Manifest, SealedFile, sha256_of
 from mlkit.evidence.run_record import RunRecord
 
@@ -43,36 +44,78 @@ def _executed(path: Path, folder: Path) -> Executed:
     return Executed(action=path.relative_to(folder).parts[0], path=notebook_path(path), record=record)
 
 
-def fetch_sealed(aws: Session, manifest_uri: str, folder: Path, *, sha256: str | None = None) -> tuple[Manifest, list[Path]]:
-    """Copy every file that a manifest lists, and the manifest, to the new `folder`. If one differs from its seal, none is copied.
+@dataclass(frozen=True, kw_only=True)
+class FetchedBundle:
+    """A bundle on the local disk: its manifests, the newest first, and the names of its files. `absent`: seals without an envelope."""
 
-    `sha256` is the manifest's digest from the approval's message. Raises ApprovalVoid if a file or the manifest differs from what was
+    manifests: tuple[Manifest, ...]
+    names: tuple[str, ...]
+    absent: tuple[str, ...]
+
+
+def fetch_bundle(aws: Session, manifest_uri: str, folder: Path, *, sha256: str | None = None) -> FetchedBundle:
+    """Copy a seal, its earlier seals and every file that they list to the new `folder`. If one differs from its seal, none is copied.
+
+    `sha256` is the manifest's digest from the approval's message. Raises SealBroken if a file or a manifest differs from what was
     sealed, UsageError if the folder exists.
     """
     if folder.exists():
         raise UsageError(f"{folder} exists", cure="Name a new folder with --to: mlkit does not mix evidence with other files.")
-    data = read_object(aws, manifest_uri)
-    if sha256 not in (None, sha256_of(data)):
-        raise ApprovalVoid(f"The digest of the manifest {manifest_uri} is not the approved one")
-    manifest = Manifest.from_bytes(data)
-    place = Sealed.of_manifest(manifest_uri, manifest.pipeline_execution_id)
+    chain = _read_chain(aws, manifest_uri, sha256)
+    newest = Manifest.from_bytes(chain[manifest_uri])
+    place = Sealed.of_manifest(manifest_uri, newest.pipeline_execution_id)
+    manifests = {uri: Manifest.from_bytes(data) for uri, data in chain.items()}
+    sealed = {file.s3_uri: file for manifest in manifests.values() for file in manifest.files}
+    absent: list[str] = []
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as scratch:
         made = Path(scratch) / folder.name
-        names = [place.name_of(file.s3_uri) for file in manifest.files]
-        for file, name in zip(manifest.files, names, strict=True):
-            _write(_inside(made, name), _sealed_bytes(aws, file))
-        _write(made / MANIFEST, data)
+        for uri, file in sealed.items():
+            _write(_inside(made, place.name_of(uri)), _sealed_bytes(aws, file))
+        for uri, data in chain.items():
+            name = place.name_of(uri)
+            _write(_inside(made, name), data)
+            absent += _fetch_signature(aws, uri, (made / name).parent, place)
+        names = tuple(sorted(path.relative_to(made).as_posix() for path in made.rglob("*") if path.is_file()))
         made.rename(folder)
-    return manifest, [folder / name for name in names]
+    return FetchedBundle(manifests=tuple(manifests.values()), names=names, absent=tuple(absent))
+
+
+def _read_chain(aws: Session, manifest_uri: str, sha256: str | None) -> dict[str, bytes]:
+    """The manifest and all that are reachable over parents, by address. Raises SealBroken if one has another digest than is told."""
+    found: dict[str, bytes] = {}
+    told: list[tuple[str, str | None]] = [(manifest_uri, sha256)]
+    while told:
+        uri, digest = told.pop()
+        data = found.get(uri) or read_object(aws, uri)
+        if digest not in (None, sha256_of(data)):
+            by = "the approved one" if uri == manifest_uri else "the one that the later seal names"
+            raise SealBroken(f"The digest of the manifest {uri} is not {by}")
+        if uri not in found:
+            found[uri] = data
+            told += [(parent.s3_uri, parent.sha256) for parent in Manifest.from_bytes(data).parents]
+    return found
+
+
+def _fetch_signature(aws: Session, manifest_uri: str, folder: Path, place: Sealed) -> list[str]:
+    """Copy the envelope, and the page if the envelope signs one, beside a manifest. Returns the envelope's name if there is none."""
+    beside = manifest_uri.rpartition("/")[0]
+    try:
+        envelope = read_object(aws, f"{beside}/{ENVELOPE}")
+    except NotFound:
+        return [place.name_of(f"{beside}/{ENVELOPE}")]
+    _write(folder / ENVELOPE, envelope)
+    if PAGE in subjects_of(read_envelope(envelope, f"{beside}/{ENVELOPE}"), f"{beside}/{ENVELOPE}"):
+        _write(folder / PAGE, read_object(aws, f"{beside}/{PAGE}"))
+    return []
 
 
 def _sealed_bytes(aws: Session, file: SealedFile) -> bytes:
     bucket, key = split_uri(file.s3_uri)
-    with aws_errors():
+    with object_errors(file.s3_uri):
         data: bytes = aws.client("s3").get_object(Bucket=bucket, Key=key, VersionId=file.version_id)["Body"].read()
     if sha256_of(data) != file.sha256:
-        raise ApprovalVoid(f"{file.s3_uri} differs from what was sealed")
+        raise SealBroken(f"{file.s3_uri} differs from what was sealed")
     return data
 
 

@@ -3,9 +3,11 @@
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 from securesystemslib.signer import AWSSigner, Signature, SSlibKey
 
+from mlkit.aws.inputs import find_export
 from mlkit.aws.session import Session, aws_errors
-from mlkit.errors import UsageError
+from mlkit.errors import NotFound, UsageError
 from mlkit.evidence.envelope import read_key
+from mlkit.naming import LabNames
 
 KEY_SPEC = "ECC_NIST_P256"
 
@@ -38,3 +40,11 @@ def public_key(aws: Session, key_arn: str) -> SSlibKey:
         raise UsageError(f"{key_arn} is a key {answer['KeySpec']} for {answer['KeyUsage']}", cure=cure)
     pem = load_der_public_key(answer["PublicKey"]).public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     return read_key(pem)
+
+
+def find_evidence_key(aws: Session, your_initials: str) -> str:
+    """The ARN of the evidence key, which the pipeline's foundation stack exports. Raises NotFound."""
+    export = LabNames(initials=your_initials).evidence_key_export
+    if found := find_export(aws, export):
+        return found
+    raise NotFound(f"No stack exports {export}", cure="Deploy the pipeline (`mlkit pipeline deploy`), or give the key's ARN: --key-arn.")

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from mlkit.cli import check, deploy, doctor, evidence_commands, local, new, pipeline_commands, run
+from mlkit.cli import check, deploy, doctor, evidence_commands, local, new, pipeline_commands, run, verify
 from mlkit.cli.data_commands import ProjectGroup
 
 _KEYBOARD = 130  # Typer returns it for Ctrl-C
@@ -21,6 +21,7 @@ app.command(name="new")(new.new)
 app.command(name="run", cls=run.PapermillOptions)(run.run)
 app.command(name="params")(run.params)
 app.command(name="check")(check.check)
+app.command(name="verify")(verify.verify)
 app.command(name="deploy")(deploy.deploy)
 app.command(name="undeploy")(deploy.undeploy)
 app.command(name="doctor")(doctor.doctor)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mlkit.cli.console import out
+from mlkit.cli.console import err, out, plain
 from mlkit.cli.shared_options import INITIALS, SealSha256, Yes, YourInitials
 from mlkit.errors import UsageError
 from mlkit.settings import Project
@@ -91,19 +91,49 @@ def fetch(
     to: Annotated[Path | None, typer.Option(help="New folder; by default executed/sealed-EXECUTION.")] = None,
     seal_sha256: Annotated[str | None, SealSha256] = None,
 ) -> None:
-    """Copy sealed notebooks, records and model to this disk. Each file is first compared with its sealed digest.
+    """Copy all sealed evidence of an execution to this disk. Each file is first compared with its sealed digest.
+
+    The folder holds the seal, the execution's earlier seals, and every file that they list. `mlkit verify` then verifies it offline.
 
     Example: mlkit evidence fetch s3://evidence/.../manifest.json --seal-sha256 SHA256
     """
-    from mlkit.aws.evidence_download import fetch_sealed
+    from mlkit.aws.evidence_download import fetch_bundle
     from mlkit.aws.session import Session
 
     execution = manifest.rstrip("/").split("/")[-4] if manifest.count("/") > 5 else "evidence"
     folder = to or Path("executed") / f"sealed-{execution}"
-    sealed, paths = fetch_sealed(Session(), manifest, folder, sha256=seal_sha256)
-    for path in paths:
-        out.print(f"  {path}")
-    out.print(f"{sealed.verdict}: {len(paths)} files, each as sealed by {sealed.action} on {sealed.sealed_at}")
+    fetched = fetch_bundle(Session(), manifest, folder, sha256=seal_sha256)
+    for name in fetched.names:
+        out.print(f"  {plain(str(folder / name))}")
+    for name in fetched.absent:
+        err.print(f"Not signed: {plain(name)} does not exist.")
+    newest = fetched.manifests[0]
+    out.print(f"{plain(newest.verdict)}: {len(fetched.names)} files, each as sealed by {plain(newest.action)} on {newest.sealed_at}")
+    if seal_sha256 is None:
+        err.print("[bold red]COMPARED WITH NOTHING:[/] the manifest itself may be another one.")
+        err.print("  Next: give the digest from the approval's message: --seal-sha256 SHA256")
+    head = f" --head {seal_sha256}" if seal_sha256 else ""
+    out.print(f"Verify it: mlkit verify {plain(shlex.quote(str(folder)))}{head} --key evidence-key.pem")
+
+
+@app.command()
+def key(
+    file: Annotated[Path, typer.Argument(help="The file to write.")] = Path("evidence-key.pem"),
+    your_initials: YourInitials = INITIALS,
+    key_arn: Annotated[str, typer.Option(help="ARN of the key in KMS; by default the one that the pipeline's stack exports.")] = "",
+) -> None:
+    """Write the public key of the seals as PEM, for `mlkit verify --key`.
+
+    Example: mlkit evidence key evidence-key.pem
+    """
+    from mlkit.aws.session import Session
+    from mlkit.aws.signing import find_evidence_key, public_key
+    from mlkit.evidence.envelope import key_pem
+
+    aws = Session()
+    found = public_key(aws, key_arn or find_evidence_key(aws, your_initials))
+    file.write_bytes(key_pem(found))
+    out.print(f"{plain(str(file))}: the public key {found.keyid}")
 
 
 @app.command("verify-approval")

@@ -26,7 +26,6 @@ from mlkit.evidence.manifest import Manifest, sha256_of
 from mlkit.typed_json import build
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
-STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "https://slsa.dev/provenance/v1"
 BUILD_TYPE = "urn:mlkit:seal:1"  # raise the number when a parameter changes its meaning
 _UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)

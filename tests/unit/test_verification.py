@@ -442,6 +442,13 @@ def test_a_statement_about_another_model_is_refused():
     refused(files, f"{QA}/seal.dsse.json signs another model than manifest.json beside it names", head=None)
 
 
+def test_a_statement_about_no_manifest_is_refused():
+    statement = json.loads(_statement_about(b""))
+    statement["subject"][0]["name"] = "another.json"
+    files = {f"{QA}/manifest.json": b"", f"{QA}/seal.dsse.json": sign(json.dumps(statement).encode(), SIGNER)}
+    refused(files, f"{QA}/manifest.json is not the manifest that seal.dsse.json beside it signs", head=None)
+
+
 def test_names_in_messages_hold_no_control_characters():
     with pytest.raises(SealBroken) as raised:
         verify_bundle({**BUNDLE.files, "\x1b[2J\nall is well": b""}, public_key=KEY)

@@ -1,0 +1,75 @@
+"""mlkit verify: checks a copy of sealed evidence offline."""
+
+import re
+import tempfile
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mlkit.cli.console import WHOLE_WORDS, counted, out, plain
+from mlkit.errors import NotFound, UsageError
+from mlkit.evidence.foreign_text import one_line
+
+if TYPE_CHECKING:
+    from mlkit.evidence.verification import Verified
+
+_WIDTH = 79
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+def verify(
+    evidence: Annotated[
+        str, typer.Argument(metavar="FOLDER|URI", help="The folder that `mlkit evidence fetch` wrote, or s3://.../manifest.json.")
+    ],
+    head: Annotated[
+        str | None, typer.Option(help="The newest manifest's SHA-256, as the approval's message or the pipeline tells it.")
+    ] = None,
+    key: Annotated[Path | None, typer.Option(help="File with the public key as PEM, which `mlkit evidence key` writes.")] = None,
+) -> None:
+    """Verify sealed evidence: signatures, the chain of seals, every file and record. A folder is verified offline.
+
+    The first thing that is wrong ends the command with exit code 36 and the file's name. What the evidence alone cannot prove is listed.
+
+    Example: mlkit verify executed/sealed-EXECUTION --head SHA256 --key evidence-key.pem
+    """
+    if head is not None and not _DIGEST.fullmatch(head):
+        raise UsageError(f"--head is {head!r}", cure="Give the manifest's SHA-256: 64 characters of 0-9 and a-f.")
+    if not evidence.startswith("s3://"):
+        _show(_verified(Path(evidence), head, key))
+        return
+    from mlkit.aws.evidence_download import fetch_bundle
+    from mlkit.aws.session import Session
+
+    with tempfile.TemporaryDirectory(prefix="mlkit-verify-") as scratch:
+        folder = Path(scratch) / "bundle"
+        fetch_bundle(Session(), evidence, folder)
+        _show(_verified(folder, head, key))
+
+
+def _verified(folder: Path, head: str | None, key: Path | None) -> "Verified":
+    from mlkit.evidence.bundle import BundleFolder
+    from mlkit.evidence.verification import verify_bundle
+
+    if key is not None and not key.is_file():
+        raise NotFound(f"{key} is not a file", cure="`mlkit evidence key` writes the public key as PEM.")
+    is_own = key is not None and key.resolve().is_relative_to(folder.resolve())
+    pem = key.read_bytes() if key is not None and not is_own else None
+    return verify_bundle(BundleFolder(folder), public_key=pem, head=head)
+
+
+def _show(verified: "Verified") -> None:
+    """Print a line for each thing that was proved, then what was not, then the verdict."""
+    _print("", f"Pipeline {one_line(verified.head.pipeline)}, execution {one_line(verified.head.pipeline_execution_id)}")
+    for line in verified.proved:
+        _print("  proved      ", line)
+    for line in verified.unproved:
+        _print("  NOT PROVED  ", line)
+    counts = f"{counted(verified.seals, 'seal')}, {counted(verified.files, 'file')}"
+    _print("", f"As sealed: {counts}; {counted(len(verified.unproved), 'thing') if verified.unproved else 'nothing'} left unproved")
+
+
+def _print(label: str, line: str) -> None:
+    """The line, wrapped; a long name stays whole, so that it can be copied."""
+    out.print(plain(textwrap.fill(line, _WIDTH, initial_indent=label, subsequent_indent=" " * len(label), **WHOLE_WORDS)))
