@@ -1,6 +1,7 @@
 """Copies evidence to the local disk: an execution's executed notebooks while it runs, and its seals with all that they list."""
 
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,7 +66,7 @@ def fetch_bundle(aws: Session, manifest_uri: str, folder: Path, *, sha256: str |
     newest = Manifest.from_bytes(chain[manifest_uri])
     place = Sealed.of_manifest(manifest_uri, newest.pipeline_execution_id)
     manifests = {uri: Manifest.from_bytes(data) for uri, data in chain.items()}
-    sealed = {file.s3_uri: file for manifest in manifests.values() for file in manifest.files}
+    sealed = _listed(manifests.values())
     absent: list[str] = []
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as scratch:
@@ -94,6 +95,16 @@ def _read_chain(aws: Session, manifest_uri: str, sha256: str | None) -> dict[str
         if uri not in found:
             found[uri] = data
             told += [(parent.s3_uri, parent.sha256) for parent in Manifest.from_bytes(data).parents]
+    return found
+
+
+def _listed(manifests: Iterable[Manifest]) -> dict[str, SealedFile]:
+    """The files that the manifests list, by address. Raises SealBroken if two list one differently."""
+    found: dict[str, SealedFile] = {}
+    for manifest in manifests:
+        for file in manifest.files:
+            if found.setdefault(file.s3_uri, file) != file:
+                raise SealBroken(f"{file.s3_uri}: two seals list it differently")
     return found
 
 

@@ -40,7 +40,9 @@ def refusal(call, **arguments) -> str:
 def answered(operation, answer):
     """The answer, which must fit botocore's model."""
     told = {name: value for name, value in answer.items() if name != "ResponseMetadata"}
-    assert answer_problems(MODEL.operation_model(operation).output_shape, told) == []
+    shape = MODEL.operation_model(operation).output_shape
+    assert shape is not None
+    assert answer_problems(shape, told) == []
     return told
 
 
