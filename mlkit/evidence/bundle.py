@@ -16,25 +16,22 @@ class BundleFolder(Bundle):
         """Lists the files. Raises NotFound if there is no folder, SealBroken for a link, which may lead out of it."""
         if not folder.is_dir():
             raise NotFound(f"{folder} is not a folder", cure="Name the folder that `mlkit evidence fetch` wrote.")
-        self._folder = folder
-        self._names: dict[str, None] = {}
+        self._paths: dict[str, Path] = {}
         for path in sorted(folder.rglob("*")):
             name = path.relative_to(folder).as_posix()
             if path.is_symlink() or not (path.is_dir() or path.is_file()):
                 raise SealBroken(f"{one_line(name)} is not a file but a link or a device: sealed evidence has none")
             if path.is_file():
-                self._names[name] = None
+                self._paths[name] = path
 
     def __getitem__(self, name: str) -> bytes:
-        if name not in self._names:
-            raise KeyError(name)
-        return (self._folder / name).read_bytes()
+        return self._paths[name].read_bytes()
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
+        return iter(self._paths)
 
     def __len__(self) -> int:
-        return len(self._names)
+        return len(self._paths)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._names
+        return name in self._paths  # Mapping's own would read the file

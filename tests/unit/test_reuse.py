@@ -1,5 +1,6 @@
 """--reuse on this machine: what is taken over, what is said, and what runs again."""
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -46,6 +47,7 @@ def test_an_unchanged_step_takes_over_files_notebook_and_record_and_prints_that(
     assert record.started > STARTED
     assert record.ended is not None
     assert RunRecord.from_json(executed_of(project).with_suffix(".record.json").read_text()) == record
+    assert record.executed_sha256 == hashlib.sha256(executed_of(project).read_bytes()).hexdigest()
     assert (project.root / "handoff/model.json").read_text() == "model 1\n"
     assert (project.root / "CloudFormation/configuration_qa.json").read_text() == "{}\n"
     said = capsys.readouterr().out

@@ -1,5 +1,6 @@
 """However a notebook ends, the run says so: in its status, its cells, its record and its exit code, and the record has an end."""
 
+import hashlib
 import json
 import os
 import signal
@@ -38,6 +39,7 @@ def run(folder, *cells: str, options: RunOptions | None = None, **about) -> RunR
     on_disk = RunRecord.from_json((folder / "executed.record.json").read_bytes().decode())
     assert on_disk == record
     assert record.ended is not None
+    assert record.executed_sha256 == hashlib.sha256(executed.read_bytes()).hexdigest()
     if record.status is not Status.COMPLETED:
         assert "error-cell" in executed.read_text() or "outside of its cells" in executed.read_text()
         with pytest.raises(MlkitError):
@@ -102,6 +104,27 @@ def test_a_signal_that_a_cell_swallows_still_ends_the_run_after_that_cell(tmp_pa
     cell = "import time\ntry:\n    time.sleep(100_000)\nexcept BaseException:\n    pass"
     record = run(tmp_path, cell, "print('went on')", options=RunOptions(cwd=tmp_path, on_progress=stop_in_cell_2))
     assert [cell.status for cell in record.cells] == ["completed", "interrupted", "not run"]
+
+
+class KeepsNotebooks(Stored):
+    def __init__(self) -> None:
+        super().__init__()
+        self.notebooks: list[bytes] = []
+
+    def put(self, name: str, data: bytes) -> None:
+        super().put(name, data)
+        if name.endswith(".ipynb"):
+            self.notebooks.append(data)
+
+
+@pytest.mark.parametrize("cell", ["print(1)", "1 / 0", "import os; os._exit(3)"])
+def test_the_record_tells_the_digest_of_the_notebook_as_it_was_stored_at_the_end_alone(tmp_path, cell):
+    store = KeepsNotebooks()
+    record = run(tmp_path, cell, options=RunOptions(cwd=tmp_path, store=store))
+    assert record.executed_sha256 == hashlib.sha256(store.notebooks[-1]).hexdigest()
+    assert store.notebooks[-1] == (tmp_path / "executed.ipynb").read_bytes()
+    assert store.records[0].executed_sha256 is None
+    assert store.records[-1] == record
 
 
 class StopsWhenStored(Stored):

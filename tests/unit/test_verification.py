@@ -465,7 +465,7 @@ def written(folder, files: Files):
 
 def test_a_folder_is_a_bundle(tmp_path):
     bundle = written(tmp_path, BUNDLE.files)
-    assert dict(bundle) == BUNDLE.files
+    assert (dict(bundle), len(bundle)) == (BUNDLE.files, len(BUNDLE.files))
     assert verify_bundle(bundle, public_key=KEY, head=BUNDLE.head).unproved == ()
     with pytest.raises(KeyError):
         bundle["../outside"]
@@ -474,7 +474,7 @@ def test_a_folder_is_a_bundle(tmp_path):
 def test_a_link_in_a_folder_is_refused(tmp_path):
     written(tmp_path / "a", BUNDLE.files)
     os.symlink(tmp_path, tmp_path / "a" / "link")
-    with pytest.raises(SealBroken, match="link is not a file but a link"):
+    with pytest.raises(SealBroken, match=r"^link is not a file but a link or a device: sealed evidence has none"):
         BundleFolder(tmp_path / "a")
 
 
@@ -485,8 +485,15 @@ def test_a_pipe_in_a_folder_is_refused(tmp_path):
 
 
 def test_no_folder_is_no_bundle(tmp_path):
-    with pytest.raises(NotFound, match="nowhere is not a folder"):
+    with pytest.raises(NotFound, match="nowhere is not a folder") as raised:
         BundleFolder(tmp_path / "nowhere")
+    assert raised.value.cure == "Name the folder that `mlkit evidence fetch` wrote."
+
+
+def test_asking_for_a_file_reads_none(tmp_path):
+    bundle = written(tmp_path, {"a": b""})
+    (tmp_path / "a").unlink()
+    assert "a" in bundle
 
 
 def test_the_bundle_deploys_what_the_manifest_says():
