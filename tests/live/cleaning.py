@@ -111,13 +111,14 @@ def _delete_bucket(lab: Lab, name: str) -> None:
 
 
 def _delete_empty_evidence(lab: Lab) -> None:
-    """If nothing was sealed, nothing is locked: then bucket and key go too, the key after AWS's shortest waiting time."""
-    evidence, key = lab.folder.fact("buckets", {}).get("EvidenceBucket"), lab.folder.fact("key")
+    """If nothing was sealed, nothing is locked: then bucket and keys go too, the keys after AWS's shortest waiting time."""
+    evidence = lab.folder.fact("buckets", {}).get("EvidenceBucket")
     if not evidence or "Versions" in lab.client("s3").list_object_versions(Bucket=evidence, MaxKeys=1):
         return
     delete_bucket(lab, evidence)
-    lab.client("kms").schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
-    lab.folder.note(buckets={}, key="")
+    for key in lab.folder.fact("keys", []):
+        lab.client("kms").schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
+    lab.folder.note(buckets={}, keys=[])
 
 
 def _delete_logs(lab: Lab) -> None:
@@ -137,13 +138,14 @@ def _delete_logs(lab: Lab) -> None:
 
 def _stays(lab: Lab) -> list[str]:
     """What nobody can delete yet, with the commands for later."""
-    evidence, key = lab.folder.fact("buckets", {}).get("EvidenceBucket"), lab.folder.fact("key")
+    evidence = lab.folder.fact("buckets", {}).get("EvidenceBucket")
     found = (
         [f"the evidence bucket {evidence}, locked for one day: then delete its versions and `aws s3 rb s3://{evidence}`"]
         if evidence
         else []
     )
-    found += [f"its key: `aws kms schedule-key-deletion --pending-window-in-days 7 --key-id {key}`"] if key else []
+    schedule = "aws kms schedule-key-deletion --pending-window-in-days 7 --key-id"
+    found += [f"a key of the evidence: `{schedule} {key}`" for key in lab.folder.fact("keys", [])]
     if not lab.folder.fact("had_default", True):
         found.append("Athena's Glue database `default`, if it made one: `aws glue delete-database --name default`, once no table is in it")
     return [*found, "the records of the training jobs, which SageMaker never deletes, and the connection to GitHub, which is yours"]

@@ -30,7 +30,7 @@ COSTS = (
     Cost(service="CodeBuild", what="builds, general1.medium", units=30, unit="minute", usd=0.01, source="https://aws.amazon.com/codebuild/pricing/"),
     Cost(service="CodeBuild", what="builds, general1.small", units=15, unit="minute", usd=0.005, source="https://aws.amazon.com/codebuild/pricing/"),
     Cost(service="CodePipeline", what="actions", units=60, unit="minute", usd=0.002, source="https://aws.amazon.com/codepipeline/pricing/"),
-    Cost(service="KMS", what="one key, until it is deleted 7 days later", units=0.25, unit="month", usd=1.0, source="https://aws.amazon.com/kms/pricing/"),
+    Cost(service="KMS", what="two keys, until they are deleted 7 days later", units=0.5, unit="month", usd=1.0, source="https://aws.amazon.com/kms/pricing/"),
     Cost(service="CloudTrail", what="data events", units=0.1, unit="100,000", usd=0.1, source="https://aws.amazon.com/cloudtrail/pricing/"),
     Cost(service="Athena", what="queries at their minimum of 10 MB", units=0.0005, unit="TB", usd=5.0, source="https://aws.amazon.com/athena/pricing/"),
     Cost(service="CloudWatch", what="five alarms, logs", units=0.1, unit="month", usd=1.0, source="https://aws.amazon.com/cloudwatch/pricing/"),

@@ -15,6 +15,7 @@ from mlkit.errors import MlkitError
 from mlkit.naming import FOUNDATION_TEMPLATE, job_prefix
 
 _BUCKETS = ("ArtifactBucket", "StagingBucket", "EvidenceBucket")
+_KEYS = ("PipelineKey", "EvidenceKey")
 _USER, _MOVIE = "196", "242"
 
 
@@ -31,7 +32,7 @@ def deploy(lab: Lab) -> str:
             deployed = stack.deploy(lab.aws, lab.project.root, on_event=StackEvents())
         if stack.template == FOUNDATION_TEMPLATE:
             buckets = {name: deployed.outputs[name] for name in _BUCKETS}
-            lab.folder.note(buckets=buckets, key=deployed.outputs["PipelineKey"])
+            lab.folder.note(buckets=buckets, keys=[deployed.outputs[name] for name in _KEYS])
             trail.watch(lab, [lab.names.bucket, *buckets.values()])
     outputs = dict(deployed.outputs)
     lab.folder.note(pipeline=outputs["Pipeline"], outputs=outputs)

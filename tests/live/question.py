@@ -16,7 +16,7 @@ CREATES = (
     "three training jobs, a QA endpoint for some minutes, a production endpoint until the clean-up",
     "a CloudTrail trail with a bucket, and a role for the reviewer",
 )
-STAYS = "the evidence bucket (locked for one day) with its key, and the records of the training jobs"
+STAYS = "the evidence bucket (locked for one day) with its keys, and the records of the training jobs"
 
 
 def confirm(options: Options, steps: Sequence[Step]) -> None:
