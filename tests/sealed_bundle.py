@@ -20,7 +20,8 @@ MODEL, ENCODING, SOURCE = b"a model", b"an encoding", b"a source archive"
 MODEL_FILE = f"models/{sha256_of(MODEL)}/model.tar.gz"
 SOURCE_FILE = f"sources/{sha256_of(SOURCE)}.zip"
 DEPLOYED = {"configuration_production.json": b'{"Parameters":{}}\n', "endpoint.yaml": b"Resources: {}\n"}
-HANDED = {"trained_model": b'{"made": "in training"}\n', "test_result": b'{"verdict": "PASS"}\n'}
+METRICS = {"metrics": b'{"made": "by the second notebook"}\n'}
+HANDED = {**METRICS, "trained_model": b'{"made": "in training"}\n', "test_result": b'{"verdict": "PASS"}\n'}
 IN_PRODUCTION = {**HANDED, "test_result": b'{"verdict": "PASS", "in": "production"}\n'}
 
 Edit = Callable[[Manifest], Manifest]
@@ -76,10 +77,10 @@ class Bundled:
         return sha256_of(self.seals[-1][1].to_bytes())
 
     def add_attempt(self, place: str, started: str, outputs: Mapping[str, bytes], *, confirmed: bool = True, **changes: Any) -> None:
-        """An attempt of one notebook; `changes` are of its record."""
-        notebook = f"executed by {place}".encode()
-        told = record(place, notebook, outputs, **changes).to_json().encode()
-        self.files |= {f"{place}/01.ipynb": notebook, f"{place}/01.record.json": told}
+        """An attempt; `changes` are of the record of its first notebook. In the training, a second one writes METRICS."""
+        records = {"01": self._run(place, "01", outputs, **changes)}
+        if place == TRAINING:
+            records["02.more"] = self._run(place, "02.more", METRICS)
         action, build = place.split("/")
         self.attempts.append(
             Attempt(
@@ -89,9 +90,16 @@ class Bundled:
                 started=started,
                 ended=started,
                 confirmed=confirmed,
-                records={"01.record.json": sha256_of(told)},
+                records={f"{name}.record.json": sha256_of(told) for name, told in records.items()},
             )
         )
+
+    def _run(self, place: str, name: str, outputs: Mapping[str, bytes], **changes: Any) -> bytes:
+        """Add an executed notebook and its record, which is returned."""
+        notebook = f"{name} executed by {place}".encode()
+        told = record(place, notebook, outputs, **changes).to_json().encode()
+        self.files |= {f"{place}/{name}.ipynb": notebook, f"{place}/{name}.record.json": told}
+        return told
 
     def seal(
         self,

@@ -102,11 +102,11 @@ def _content(files: Bundle, name: str) -> bytes:
 
 def _read_seal(files: Bundle, folder: str, key: SSlibKey | None) -> SealInBundle:
     """One seal, once its envelope, signature, statement, manifest and page have been checked."""
-    sealed_by, name = f"{folder}/{ENVELOPE}", f"{folder}/{MANIFEST}"
-    envelope = read_envelope(_content(files, sealed_by), one_line(sealed_by))
+    name, signature = f"{folder}/{MANIFEST}", one_line(f"{folder}/{ENVELOPE}")
+    envelope = read_envelope(_content(files, f"{folder}/{ENVELOPE}"), signature)
     if key is not None:
-        check_signature(envelope, key, one_line(sealed_by))
-    subjects = subjects_of(envelope, one_line(sealed_by))
+        check_signature(envelope, key, signature)
+    subjects = subjects_of(envelope, signature)
     data = _content(files, name)
     digest = sha256_of(data)
     if subjects.pop(MANIFEST, None) != digest:
@@ -114,7 +114,7 @@ def _read_seal(files: Bundle, folder: str, key: SSlibKey | None) -> SealInBundle
     _check_page(files, f"{folder}/{PAGE}", subjects.pop(PAGE, None))
     manifest = _manifest(data, name)
     if subjects != {manifest.model_s3_uri.rpartition("/")[2]: manifest.model_sha256}:
-        raise SealBroken(f"{one_line(sealed_by)} signs another model than {MANIFEST} beside it names")
+        raise SealBroken(f"{signature} signs another model than {MANIFEST} beside it names")
     if folder != f"{manifest.action}/{manifest.build}":
         raise SealBroken(one_line(f"{name} is in the wrong folder: it is the seal of {manifest.action}/{manifest.build}"))
     place = _place(manifest, name)

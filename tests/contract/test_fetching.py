@@ -171,7 +171,7 @@ def test_an_address_is_verified_like_a_folder(session, put, stored, tmp_path):
     (tmp_path / "key.pem").write_bytes(KEY)
     done, output, _ = run("verify", address, "--head", made.head, "--key", str(tmp_path / "key.pem"))
     assert done.exit_code == 0
-    assert output.splitlines()[-1] == "As sealed: 2 seals, 17 files; nothing left unproved"
+    assert output.splitlines()[-1] == "As sealed: 2 seals, 21 files; nothing left unproved"
     put(key_of(f"{QA}/review.html"), b"<p>another</p>")
     done, _, _ = run("verify", address, "--head", made.head, "--key", str(tmp_path / "key.pem"))
     assert isinstance(done.exception, SealBroken)

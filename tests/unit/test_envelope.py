@@ -41,10 +41,9 @@ def test_a_statement_is_slsa_provenance():
     assert (statement["_type"], statement["predicateType"]) == ("https://in-toto.io/Statement/v1", "https://slsa.dev/provenance/v1")
     place = f"s3://evidence/line/{MANIFEST.pipeline_execution_id}"
     digests = {one.s3_uri: one.sha256 for one in MANIFEST.files}
-    records = [
-        f"{place}/{folder}/01.record.json"
-        for folder in ("Build_and_Train.ModelTraining/b1", "Production.TestEndpoint/b5", "QA.TestEndpoint/b2")
-    ]
+    training, *tests = "Build_and_Train.ModelTraining/b1", "Production.TestEndpoint/b5", "QA.TestEndpoint/b2"
+    names = (f"{training}/01", f"{training}/02.more", *(f"{folder}/01" for folder in tests))
+    records = [f"{place}/{name}.record.json" for name in names]
     assert statement["predicate"] == {
         "buildDefinition": {
             "buildType": "urn:mlkit:seal:1",

@@ -50,14 +50,14 @@ def refused(files: Files, name: str, *, key: bytes | None = KEY, head: str | Non
 def test_an_untouched_bundle_is_proved_and_leaves_nothing_unproved():
     verified = verify_bundle(BUNDLE.files, public_key=KEY, head=BUNDLE.head)
     assert verified.unproved == ()
-    assert (verified.head, verified.head_sha256, verified.seals, verified.files) == (BUNDLE.seals[1][1], BUNDLE.head, 2, 17)
+    assert (verified.head, verified.head_sha256, verified.seals, verified.files) == (BUNDLE.seals[1][1], BUNDLE.head, 2, 21)
     assert verified.proved == (
         f"{QA}/manifest.json of 2026-01-01T03:00:00+00:00 is signed by the key {SIGNER.public_key.keyid[:12]}.",
         f"{PRODUCTION}/manifest.json of 2026-01-02T03:00:00+00:00 is signed by the key {SIGNER.public_key.keyid[:12]}.",
         "It says: Approved by arn:aws:iam::1:user/ann at 2026-01-02T01:00:00+00:00.",
         f"{QA}/manifest.json is a parent of {PRODUCTION}/manifest.json.",
         f"{PRODUCTION}/manifest.json has the digest that you gave.",
-        "17 files are as they were sealed. None is missing, none was added.",
+        "21 files are as they were sealed. None is missing, none was added.",
         f"The model is {BUNDLE.seals[1][1].model_sha256[:12]}. Its verdict is PASS.",
         "Notebooks, hand-off files and what production deploys fit the records and manifests.",
     )
@@ -149,6 +149,11 @@ MANIPULATIONS = {
         signed_by(SECOND_KEY, keyid=SIGNER.public_key.keyid),
         f"The signature of {QA}/seal.dsse.json does not fit its statement",
     ),
+    "an envelope is none": (changed(f"{QA}/seal.dsse.json"), f"{QA}/seal.dsse.json is not a signed envelope"),
+    "an envelope holds no statement": (
+        lambda files: files.update({f"{QA}/seal.dsse.json": sign(b"{}", SIGNER)}),
+        f"{QA}/seal.dsse.json holds no in-toto statement",
+    ),
     "the bundle's key is another": (
         changed("evidence-key.pem", key_pem(SECOND_KEY.public_key)),
         "evidence-key.pem in the bundle is not the key",
@@ -223,9 +228,13 @@ WRONG_SEALS = {
         f"{TRAINING}/01.record.json is not the record",
     ),
     "with a notebook taken out": (unlisted("ModelTraining/b1/01.ipynb"), f"{TRAINING}/01.ipynb is not the notebook of its record"),
+    "with the second notebook taken out": (
+        unlisted("ModelTraining/b1/02.more.ipynb"),
+        f"{TRAINING}/02.more.ipynb is not the notebook of its record",
+    ),
     "with other deployments": (edited(deploys={"endpoint.yaml": OTHER}), f"{QA}/deploys/configuration_production.json is not the file"),
     "with a deployment that is not sealed": (unlisted("b3/deploys/endpoint.yaml"), f"{QA}/deploys/endpoint.yaml is not the file"),
-    "that trusts no attempt": (one_attempt(confirmed=False), f"{QA}/handoff/trained_model.json is not the file that the records name"),
+    "that trusts no attempt": (one_attempt(confirmed=False), f"{QA}/handoff/metrics.json is not the file that the records name"),
 }
 
 ON_DISK = {"with a file of no attempt": {"QA.Other/b1/01.ipynb": b""}}
