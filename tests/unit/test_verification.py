@@ -30,7 +30,7 @@ from sealed_bundle import (
     without,
 )
 
-from mlkit.errors import NotFound, SealBroken, UsageError
+from mlkit.errors import MlkitError, NotFound, SealBroken, UsageError
 from mlkit.evidence.bundle import BundleFolder
 from mlkit.evidence.envelope import key_pem, sign
 from mlkit.evidence.manifest import Manifest, Seal, sha256_of
@@ -425,6 +425,35 @@ def test_a_flipped_byte_of_any_file_is_refused(data: st.DataObject):
     for key in (KEY, None):
         with pytest.raises(SealBroken):
             verify_bundle({**files, name: bytes(content)}, public_key=key, head=BUNDLE.head)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.just("../.."),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(data=st.data())
+def test_a_manifest_or_record_of_any_content_ends_as_an_error_of_mlkit(data: st.DataObject):
+    """Without a key anybody can write a statement that fits: then nothing but mlkit's own checks reads the rest."""
+    files = dict(BUNDLE.files)
+    document = json.loads(files[f"{QA}/manifest.json"])
+    told = f"{TRAINING}/01.record.json"
+    files[told] = content = data.draw(st.binary() | JSON.map(lambda value: json.dumps(value).encode()))
+    document["attempts"][0]["records"]["01.record.json"] = sha256_of(content)
+    next(one for one in document["files"] if one["s3_uri"].endswith(told)).update(sha256=sha256_of(content), size_bytes=len(content))
+    inner = data.draw(st.sampled_from([document, document["files"][0], document["attempts"][0], document["source"]]))
+    if data.draw(st.booleans()):
+        inner[data.draw(st.sampled_from(sorted(inner)) | st.text())] = data.draw(JSON)
+    files[f"{QA}/manifest.json"] = manifest = json.dumps(document).encode()
+    model = {"name": str(document["model_s3_uri"]).rpartition("/")[2], "digest": {"sha256": str(document["model_sha256"])}}
+    statement = json.loads(_statement_about(manifest))
+    statement["subject"].append(model)
+    files[f"{QA}/seal.dsse.json"] = sign(json.dumps(statement).encode(), SIGNER)
+    del files[f"{QA}/review.html"]
+    with pytest.raises(MlkitError):
+        verify_bundle(without(files, [PRODUCTION, PRODUCTION_TEST]))
 
 
 def test_another_kind_of_key_is_a_mistake_of_the_caller():
