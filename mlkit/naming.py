@@ -93,6 +93,8 @@ class LabNames:
     @property
     def evidence_bucket_export(self) -> str:
         return f"{self.prefix}evidence-bucket"
+
+    @property
     def evidence_key_export(self) -> str:
         return f"{self.prefix}{_EVIDENCE_KEY}"
 

@@ -1,0 +1,114 @@
+"""What an approver must see first: a gate that did not pass, and everything that is not as usual."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from mlkit.errors import InvalidData
+from mlkit.evidence.run_record import Status
+from mlkit.gate.outcome import Outcome
+from mlkit.review.bundle_contents import Contents, GateFigures, Run
+from mlkit.review.notebook_diffs import cells_of
+
+_ALGORITHMS = {"factorization-machines": "Factorization Machines add", "xgboost": "XGBoost adds"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notice:
+    """One sentence. `grave` ones speak against the model or the evidence; the others want a thought. `quoted` are a step's own words."""
+
+    text: str
+    grave: bool = False
+    quoted: str = ""
+
+
+def notices_of(contents: Contents) -> list[Notice]:
+    """The notices of one execution, grave ones first."""
+    found = [*_of_gate(contents), *_of_files(contents), *_of_attempts(contents), *_of_endpoints(contents)]
+    for run in contents.current.values():
+        found.extend(_of_run(run, contents))
+    return sorted(dict.fromkeys(found), key=lambda notice: not notice.grave)
+
+
+def _of_gate(contents: Contents) -> Iterable[Notice]:
+    gate, verdict = contents.gate, contents.manifest.verdict
+    if verdict == Outcome.FAIL:
+        yield Notice(text="The model failed the gate.", grave=True)
+    elif verdict != Outcome.PASS:
+        yield Notice(text="The held-out rows do not decide whether the model passes.", grave=True)
+    if gate is None:
+        yield Notice(text="The figures of the test are not in the evidence.", grave=True)
+        return
+    if gate.verdict != verdict:
+        yield Notice(text=f"The seal says {verdict}, the test's result says something else.", grave=True, quoted=gate.verdict)
+    if gate.model_sha256 != contents.manifest.model_sha256:
+        yield Notice(text="The tested model is not the sealed model: the digests differ.", grave=True)
+    if verdict == Outcome.PASS and gate.low < gate.min_match_rate:
+        yield Notice(text="The interval begins below the gate: the rate alone decided, not the interval.")
+    yield from _of_baseline(contents, gate)
+
+
+def _of_baseline(contents: Contents, gate: GateFigures) -> Iterable[Notice]:
+    if gate.linear and gate.linear[1] >= gate.low:
+        image = str(contents.trained.get("image_uri", ""))
+        subject = next((words for name, words in _ALGORITHMS.items() if name in image), "This model adds")
+        where = "above" if gate.linear[1] > gate.high else "inside"
+        yield Notice(text=f"{subject} nothing over the linear model: its match rate {gate.linear[1]:.4f} lies {where} the interval.")
+
+
+def _of_files(contents: Contents) -> Iterable[Notice]:
+    for name in contents.differing:
+        yield Notice(text=f"{name} is not the file that was sealed: its digest differs.", grave=True)
+    for problem in contents.problems:
+        yield Notice(text=problem, grave=True)
+
+
+def _of_attempts(contents: Contents) -> Iterable[Notice]:
+    for attempt in contents.manifest.attempts:
+        if not attempt.confirmed and attempt.status == "Succeeded":
+            text = f"{attempt.action} succeeded, but CodePipeline's variables do not confirm its digests."
+            yield Notice(text=text, grave=True)
+        elif attempt.status != "Succeeded":
+            yield Notice(text=f"An attempt of {attempt.action} ended as {attempt.status}; its files are only what the build staged.")
+
+
+def _of_endpoints(contents: Contents) -> Iterable[Notice]:
+    runs = [run for run in contents.current.values() if run.record and run.record.origin.endpoint_url]
+    for url in dict.fromkeys(run.record.origin.endpoint_url for run in runs if run.record):
+        names = ", ".join(run.name for run in runs if run.record and run.record.origin.endpoint_url == url)
+        yield Notice(text=f"AWS_ENDPOINT_URL was set, so these notebooks did not call AWS's own endpoints: {names}.", quoted=url or "")
+
+
+def _of_run(run: Run, contents: Contents) -> Iterable[Notice]:
+    record = run.record
+    if record is None:
+        return
+    if run.attempt is None:
+        yield Notice(text=f"{run.name} belongs to no attempt of {run.action} in CodePipeline's history.", grave=True)
+    if record.status is not Status.COMPLETED:
+        yield Notice(text=f"{run.name}: {record.status}.", grave=True)
+    if record.redactions:
+        yield Notice(text=f"{run.name}: {len(record.redactions)} secrets were redacted.", grave=True)
+    if record.not_kept:
+        yield Notice(text=f"{run.name}: a part could not be stored.", grave=True)
+    if record.reused:
+        yield Notice(text=f"{run.name} did not run: the results of an earlier run were taken over.", quoted=record.reused.record)
+    if _ran_other_cells(run, contents):
+        yield Notice(text=f"The cells that ran in {run.name} are not those of the commit.", grave=True)
+    for warning in record.activity.warnings if record.activity else ():
+        yield Notice(text=f"{run.name} warned:", quoted=warning)
+
+
+def _ran_other_cells(run: Run, contents: Contents) -> bool:
+    """Whether the code cells of the executed notebook differ from the source archive's. False if the archive is not at hand."""
+    source = contents.source.get(run.record.notebook) if run.record else None
+    if source is None or run.notebook is None:
+        return False
+    try:
+        ran, written = cells_of(run.notebook), cells_of(source)
+    except InvalidData:
+        return True
+    return _code(ran) != _code(written)
+
+
+def _code(cells: list[dict[str, str]]) -> list[str]:
+    return [cell["source"] for cell in cells if cell["cell_type"] == "code"]

@@ -1,0 +1,214 @@
+"""The content of sealed files, read without trust: a damaged or hostile file becomes a problem to show, never an exception."""
+
+import hashlib
+import io
+import json
+import math
+import zipfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import PurePosixPath
+from typing import Any
+
+from mlkit.errors import InvalidData
+from mlkit.evidence.layout import HANDOFF, RECORD_SUFFIX, Sealed
+from mlkit.evidence.manifest import Attempt
+from mlkit.evidence.run_record import Activity, RunRecord
+from mlkit.notebook.handoff import PreparedData
+from mlkit.review.reviewed import Evidence
+from mlkit.typed_json import build
+
+SOURCE_BYTES = 1_000_000  # of one source file; a larger one is compared by its digest only
+_NOTEBOOK = ".ipynb"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One executed notebook. `path` is the notebook's in the bundle; `record` is None if it cannot be read."""
+
+    path: str
+    action: str
+    build: str
+    notebook: bytes | None
+    record: RunRecord | None
+    attempt: Attempt | None
+
+    @property
+    def name(self) -> str:
+        return PurePosixPath(self.path).name
+
+    @property
+    def is_confirmed(self) -> bool:
+        return self.attempt is not None and self.attempt.confirmed
+
+    @property
+    def activity(self) -> Activity:
+        return (self.record and self.record.activity) or Activity()
+
+
+@dataclass(frozen=True, kw_only=True)
+class GateFigures:
+    """The figures of handoff/test_result.json, each checked: shares lie between 0 and 1, counts are not negative."""
+
+    verdict: str
+    model_sha256: str
+    match_rate: float
+    low: float
+    high: float
+    confidence: float
+    min_match_rate: float
+    rows: int
+    log_loss: float | None
+    baselines: Mapping[str, float]
+
+    @property
+    def linear(self) -> tuple[str, float] | None:
+        """Name and match rate of the linear baseline."""
+        return next(((name, rate) for name, rate in self.baselines.items() if "linear" in name or "logistic" in name), None)
+
+
+class Contents:
+    """What the sealed files of one execution say."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        self.evidence, self.manifest = evidence, evidence.manifest
+        self.problems: list[str] = []
+        self.runs = self._read_runs()
+        self.gate = self._read_gate()
+        self.prepared = self._read_prepared()
+        self.trained = self._handoff("trained_model") or {}
+
+    @property
+    def current(self) -> dict[str, Run]:
+        """The run of each notebook that counts, by its name: the last confirmed one, else the last."""
+        return {run.name: run for run in sorted(self.runs, key=lambda run: run.is_confirmed)}
+
+    @cached_property
+    def source(self) -> dict[str, bytes | None]:
+        """The code files of the source archive, by path; None for one that is too large, missing, or not the sealed one."""
+        archive = self.evidence.files.get(f"sources/{self.manifest.source.archive_sha256}.zip")
+        return _code_of(archive, self.manifest.code) if archive else {}
+
+    @cached_property
+    def digests(self) -> list[tuple[str, str, int]]:
+        """Path in the bundle, SHA-256 and size of each sealed file, by path."""
+        return sorted((name, file.sha256, file.size_bytes) for name, file in self._named())
+
+    @cached_property
+    def differing(self) -> list[str]:
+        """The files whose bytes are not the sealed ones."""
+        files = self.evidence.files
+        return [name for name, sha256, _size in self.digests if name in files and hashlib.sha256(files[name]).hexdigest() != sha256]
+
+    def _named(self) -> Iterable[tuple[str, Any]]:
+        manifest = self.manifest
+        for file in manifest.files:
+            base = file.s3_uri.partition(f"/{manifest.pipeline}/")[0]
+            place = Sealed(address=base, pipeline=manifest.pipeline, execution=manifest.pipeline_execution_id)
+            try:
+                yield place.name_of(file.s3_uri), file
+            except InvalidData:
+                yield file.s3_uri, file
+
+    def _read_runs(self) -> list[Run]:
+        runs = []
+        for path in sorted(self.evidence.files):
+            parts = path.split("/")
+            if len(parts) != 3 or not path.endswith((_NOTEBOOK, RECORD_SUFFIX)):
+                continue
+            notebook = f"{path.removesuffix(RECORD_SUFFIX).removesuffix(_NOTEBOOK)}{_NOTEBOOK}"
+            if notebook == path or notebook not in self.evidence.files:
+                runs.append(self._run(notebook, *parts[:2]))
+        return sorted(runs, key=lambda run: (run.record.started if run.record else "", run.path))
+
+    def _run(self, path: str, action: str, number: str) -> Run:
+        files, record = self.evidence.files, None
+        try:
+            record = RunRecord.from_json(files[f"{path.removesuffix(_NOTEBOOK)}{RECORD_SUFFIX}"].decode())
+        except KeyError:
+            self.problems.append(f"{path} has no record.")
+        except (InvalidData, UnicodeDecodeError, RecursionError):
+            self.problems.append(f"The record of {path} cannot be read.")
+        attempt = next((one for one in self.manifest.attempts if one.action == action and one.build.rpartition(":")[2] == number), None)
+        return Run(path=path, action=action, build=number, notebook=files.get(path), record=record, attempt=attempt)
+
+    def _handoff(self, name: str) -> dict[str, Any] | None:
+        own = f"{self.manifest.action}/{self.manifest.build}/{HANDOFF}/{name}.json"
+        found = [path for path in sorted(self.evidence.files) if path.endswith(f"/{HANDOFF}/{name}.json")]
+        path = own if own in found else next(reversed(found), None)
+        if path is None:
+            self.problems.append(f"{HANDOFF}/{name}.json is missing.")
+            return None
+        try:
+            document = json.loads(self.evidence.files[path])
+        except (ValueError, RecursionError):
+            document = None
+        if not isinstance(document, dict):
+            self.problems.append(f"{path} cannot be read.")
+            return None
+        return document
+
+    def _read_gate(self) -> GateFigures | None:
+        document = self._handoff("test_result")
+        if document is None:
+            return None
+        try:
+            return _gate_figures(document)
+        except (KeyError, TypeError, ValueError, OverflowError) as problem:
+            self.problems.append(f"The test's result is damaged: {problem}.")
+            return None
+
+    def _read_prepared(self) -> PreparedData | None:
+        document = self._handoff("prepared_data")
+        if document is None:
+            return None
+        try:
+            prepared: PreparedData = build(PreparedData, document)
+        except (KeyError, TypeError, ValueError) as problem:
+            self.problems.append(f"The description of the prepared data is damaged: {problem}.")
+            return None
+        return prepared
+
+
+def _gate_figures(document: Mapping[str, Any]) -> GateFigures:
+    shares = {name: _share(document[name]) for name in ("match_rate", "low", "high", "confidence", "min_match_rate")}
+    if not shares["low"] <= shares["match_rate"] <= shares["high"]:
+        raise ValueError("the match rate lies outside its interval")
+    loss = document.get("log_loss")
+    return GateFigures(
+        verdict=str(document["verdict"]),
+        model_sha256=str(document["model"]["sha256"]),
+        rows=_count(document["rows"]),
+        log_loss=loss if isinstance(loss, float) and math.isfinite(loss) else None,
+        baselines={str(name): _share(value) for name, value in document.get("baselines", {}).items()},
+        **shares,
+    )
+
+
+def _share(value: Any) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1:
+        raise ValueError(f"{str(value)[:40]} is not a share between 0 and 1")
+    return float(value)
+
+
+def _count(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 1e15:
+        raise ValueError(f"{str(value)[:40]} is not a count")
+    return value
+
+
+def _code_of(archive: bytes, code: Mapping[str, str]) -> dict[str, bytes | None]:
+    """The archive's files that `code` names. None for a file whose digest is not the one in `code`, or that is too large."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(archive)) as opened:
+            known = set(opened.namelist())
+            return {name: _sealed_file(opened, name, sha256) if name in known else None for name, sha256 in code.items()}
+    except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError):
+        return dict.fromkeys(code)
+
+
+def _sealed_file(opened: zipfile.ZipFile, name: str, sha256: str) -> bytes | None:
+    with opened.open(name) as stream:
+        data = stream.read(SOURCE_BYTES + 1)
+    return data if len(data) <= SOURCE_BYTES and hashlib.sha256(data).hexdigest() == sha256 else None

@@ -1,0 +1,16 @@
+"""The list of executions with sealed evidence, as one HTML file."""
+
+from collections.abc import Iterable
+
+from markupsafe import Markup
+
+from mlkit.review.page import content_policy, style_of, template
+from mlkit.review.reviewed import IndexEntry
+
+
+def render_index(entries: Iterable[IndexEntry]) -> bytes:
+    """The page, newest execution first, in UTF-8."""
+    style = style_of("page.css")
+    newest_first = sorted(entries, key=lambda entry: entry.sealed_at, reverse=True)
+    page = template("index.html").render(style=Markup(style), policy=content_policy(style), entries=newest_first)
+    return page.encode(errors="backslashreplace")

@@ -1,0 +1,174 @@
+"""An executed notebook as one HTML document for a sandboxed iframe. Everything in the notebook is hostile.
+
+nbconvert renders the cells, nh3 keeps harmless elements only, and pictures become `data:` images, which run nothing and fetch nothing.
+Links lose their address. What is too large is cut, with a sentence in its place.
+"""
+
+import base64
+import html
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import nbformat
+import nh3
+from nbconvert import HTMLExporter
+
+from mlkit.errors import InvalidData
+
+MOST_BYTES = 6_000_000  # of a notebook that is shown in place
+_MOST_TEXT = 60_000  # characters of one output or source
+_MOST_PICTURE = 2_000_000  # base64 characters of one picture
+_MOST_CELLS = 400
+_PICTURES = ("image/png", "image/jpeg", "image/gif")
+_VECTOR = "image/svg+xml"
+_DATA_IMAGE = re.compile(r"data:image/(png|jpeg|gif|svg\+xml);base64,[A-Za-z0-9+/=\s]*")
+_TAGS = set(
+    [
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "p",
+        "div",
+        "span",
+        "pre",
+        "code",
+        "blockquote",
+        "ul",
+        "ol",
+        "li",
+        "dl",
+        "dt",
+        "dd",
+        "em",
+        "strong",
+        "b",
+        "i",
+        "u",
+        "s",
+        "sub",
+        "sup",
+        "br",
+        "hr",
+        "del",
+        "ins",
+        "kbd",
+        "samp",
+        "table",
+        "caption",
+        "colgroup",
+        "col",
+        "thead",
+        "tbody",
+        "tfoot",
+        "tr",
+        "th",
+        "td",
+        "img",
+        "a",
+    ]
+)
+_ATTRIBUTES = {
+    "*": {"class"},
+    "img": {"src", "alt", "width", "height"},
+    "th": {"colspan", "rowspan", "scope"},
+    "td": {"colspan", "rowspan"},
+    "ol": {"start"},
+}
+
+
+def notebook_html(notebook: bytes, *, title: str, style: str) -> str:
+    """The document. `style` is the content of its style element. Raises InvalidData for what cannot be shown."""
+    if len(notebook) > MOST_BYTES:
+        raise InvalidData(f"It has {len(notebook):,} bytes; up to {MOST_BYTES:,} are shown here.")
+    try:
+        cells = [_bounded(cell) for cell in json.loads(notebook)["cells"][:_MOST_CELLS]]
+        content = {"nbformat": 4, "nbformat_minor": 4, "metadata": {"language_info": {"name": "python"}}, "cells": cells}
+        body, _resources = _exporter().from_notebook_node(nbformat.from_dict(content))
+    except Exception as problem:  # a hostile notebook can make json, nbconvert or mistune raise anything; the page has to be made
+        raise InvalidData("It is not a notebook that nbconvert can show.") from problem
+    clean = sanitized(body)
+    return f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title><style>{style}</style></head><body>{clean}</body></html>'
+
+
+def sanitized(body: str) -> str:
+    """The HTML with harmless elements and attributes only: no script, style, frame, form, link address or remote picture."""
+    return nh3.clean(
+        body,
+        tags=_TAGS,
+        clean_content_tags={"script", "style", "iframe", "object", "svg", "math", "template", "noscript", "title", "textarea", "select"},
+        attributes=_ATTRIBUTES,
+        attribute_filter=_allowed,
+        url_schemes={"data"},
+        link_rel=None,
+    )
+
+
+def _allowed(element: str, attribute: str, value: str) -> str | None:
+    if attribute == "src":
+        return value if element == "img" and _DATA_IMAGE.fullmatch(value) else None
+    if attribute in ("width", "height"):
+        return value if value.isdecimal() and int(value) <= 4000 else None
+    return value
+
+
+def _exporter() -> HTMLExporter:
+    exporter = HTMLExporter(template_name="basic")
+    exporter.exclude_anchor_links = True
+    exporter.exclude_input_prompt = exporter.exclude_output_prompt = True
+    return exporter
+
+
+def _bounded(cell: Mapping[str, Any]) -> dict[str, Any]:
+    """Kind, source and outputs of a cell, without metadata, each of a bounded size."""
+    kind = cell["cell_type"] if cell["cell_type"] in ("code", "markdown") else "raw"
+    shown: dict[str, Any] = {"cell_type": kind, "metadata": {}, "source": _cut("".join(cell["source"]))}
+    if kind == "code":
+        shown |= {"execution_count": None, "outputs": [_bounded_output(output) for output in cell.get("outputs", [])]}
+    return shown
+
+
+def _bounded_output(output: Mapping[str, Any]) -> dict[str, Any]:
+    kind = output["output_type"]
+    if kind == "stream":
+        return {
+            "output_type": "stream",
+            "name": "stderr" if output.get("name") == "stderr" else "stdout",
+            "text": _cut("".join(output["text"])),
+        }
+    if kind == "error":
+        lines = [_cut(str(line)) for line in output.get("traceback", [])][:100]
+        return {"output_type": "error", "ename": str(output.get("ename")), "evalue": _cut(str(output.get("evalue"))), "traceback": lines}
+    return {"output_type": "display_data", "metadata": {}, "data": _shown_data(output.get("data", {}), output.get("metadata") or {})}
+
+
+def _shown_data(data: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str, str]:
+    """One representation: a picture, else HTML, else text."""
+    text = "".join(data.get("text/plain", ""))
+    for mime in (*_PICTURES, _VECTOR):
+        if mime in data:
+            return {"text/html": picture(mime, "".join(data[mime]), text, metadata.get(mime))}
+    markup = "".join(data.get("text/html", ""))
+    if markup and len(markup) <= _MOST_TEXT:
+        return {"text/html": markup}
+    return {"text/plain": _cut(text)}
+
+
+def picture(mime: str, content: str, text: str, metadata: Any) -> str:
+    """An img element with the picture as a data: address, in which nothing runs. `metadata` may hold alt, width and height."""
+    encoded = base64.b64encode(content.encode()).decode() if mime == _VECTOR else re.sub(r"\s", "", content)
+    facts = metadata if isinstance(metadata, dict) else {}
+    alt = str(facts.get("alt") or text or "picture without a description")[:500]
+    if len(encoded) > _MOST_PICTURE:
+        return f"<p>A picture of {len(encoded):,} characters is not shown: {html.escape(alt)}</p>"
+    size = "".join(f' {name}="{facts[name]}"' for name in ("width", "height") if isinstance(facts.get(name), int))
+    return f'<img src="data:{mime};base64,{encoded}" alt="{html.escape(alt)}"{size}>'
+
+
+def _cut(text: str) -> str:
+    left = len(text) - _MOST_TEXT
+    return text if left <= 0 else f"{text[:_MOST_TEXT]}\n... {left:,} more characters are in the notebook's file."

@@ -1,0 +1,140 @@
+"""review.html: one file without scripts, requests or links into untrusted content, made by a template from what the bundle says."""
+
+import base64
+import hashlib
+import importlib.resources
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from mlkit.errors import InvalidData
+from mlkit.gate.outcome import Outcome
+from mlkit.review import attention, shown_text
+from mlkit.review.bundle_contents import Contents, GateFigures, Run
+from mlkit.review.comparison import Comparison, Value, compare, tools_changed
+from mlkit.review.costs import cost_rows, queries_told, training_curve
+from mlkit.review.forest_plot import Row, forest_plot
+from mlkit.review.notebook_html import notebook_html
+from mlkit.review.production import effect_of
+from mlkit.review.reviewed import Reviewed
+
+_COMMIT = ("CommitId", "RevisionId", "commit")
+_AUTHOR = ("AuthorDisplayName", "AuthorId", "AuthorEmail", "author")
+_MESSAGE = ("CommitMessage", "RevisionSummary", "message")
+_WORDS = {Outcome.PASS: "pass", Outcome.FAIL: "fail", Outcome.INCONCLUSIVE: "inconclusive"}
+
+
+def render(reviewed: Reviewed) -> bytes:
+    """The page, in UTF-8. It needs no other file, runs no script and makes no request."""
+    new = Contents(reviewed.sealed)
+    old = Contents(reviewed.champion) if reviewed.champion else None
+    style, frame_style = style_of("page.css"), style_of("notebook.css")
+    return (
+        template("page.html")
+        .render(
+            style=Markup(style),
+            policy=content_policy(style, frame_style),
+            reviewed=reviewed,
+            manifest=new.manifest,
+            contents=new,
+            verdict=_verdict(new, old),
+            facts=_source(new.manifest.source.variables),
+            effect=reviewed.decision.effect or effect_of(new),
+            notices=attention.notices_of(new),
+            comparison=compare(new, old),
+            champion=old,
+            tools_changed=tools_changed(new, old),
+            notebooks=[_notebook(run, new, frame_style) for run in new.runs],
+            costs=cost_rows(new),
+            queries=queries_told(new),
+            curve=training_curve(new),
+            links={label: url for label, url in reviewed.links.items() if is_web_address(url)},
+            where=reviewed.decision.where if is_web_address(reviewed.decision.where) else "",
+        )
+        .encode(errors="backslashreplace")
+    )
+
+
+def template(name: str) -> jinja2.Template:
+    """A template of this package, in which every value is escaped."""
+    folder = importlib.resources.files("mlkit.review") / "templates"
+    sources = {file.name: file.read_text() for file in folder.iterdir() if file.name.endswith(".html")}
+    environment = jinja2.Environment(
+        loader=jinja2.DictLoader(sources), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    for word in ("bounded", "visible", "short_digest", "clock", "seconds", "size"):
+        environment.filters[word] = getattr(shown_text, word)
+    environment.globals |= {"duration": shown_text.duration, "counted": shown_text.counted, "Outcome": Outcome, "rows_of": rows_of}
+    return environment.get_template(name)
+
+
+def style_of(name: str) -> str:
+    return (importlib.resources.files("mlkit.review") / "templates" / name).read_text()
+
+
+def content_policy(*styles: str) -> str:
+    """A policy that allows these style elements and pictures inside the page, and nothing else."""
+    hashes = " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()}'" for style in styles)
+    return f"default-src 'none'; style-src {hashes}; img-src data:; base-uri 'none'; form-action 'none'"
+
+
+def is_web_address(url: str) -> bool:
+    return re.fullmatch(r"https?://[^\s\"'<>]+", url) is not None
+
+
+def rows_of(values: tuple[Value, ...]) -> dict[str, list[Value]]:
+    """The values to show at once (changed, or set by somebody), and the rest."""
+    shown = [value for value in values if value.is_changed or value.is_set]
+    return {"shown": shown, "rest": [value for value in values if value not in shown]}
+
+
+def _source(variables: Mapping[str, str]) -> dict[str, str]:
+    kinds = {"commit": _COMMIT, "author": _AUTHOR, "message": _MESSAGE}
+    return {kind: next((variables[name] for name in names if variables.get(name)), "") for kind, names in kinds.items()}
+
+
+def _verdict(new: Contents, old: Contents | None) -> dict[str, Any]:
+    word, gate = new.manifest.verdict, new.gate
+    kind = next((kind for outcome, kind in _WORDS.items() if outcome == word), "inconclusive")
+    told = {"word": word if word in _WORDS else "UNKNOWN", "kind": kind, "gate": gate, "plot": "", "sentence": ""}
+    if gate is None:
+        return told
+    plot = forest_plot(_plot_rows(gate, old), gate.min_match_rate, title="Match rate of this model, and what it is compared with")
+    return {**told, "plot": Markup(plot), "sentence": _sentence(gate)}
+
+
+def _sentence(gate: GateFigures) -> str:
+    interval = f"{gate.confidence:.0%} interval {gate.low:.4f} to {gate.high:.4f}"
+    if gate.low >= gate.min_match_rate:
+        where = "lies at or above"
+    elif gate.high < gate.min_match_rate:
+        where = "lies below"
+    else:
+        where = "contains"
+    return f"The {interval}, from {gate.rows:,} held-out rows, {where} the required {gate.min_match_rate:.4f}."
+
+
+def _plot_rows(gate: GateFigures, old: Contents | None) -> list[Row]:
+    rows = [Row(label="This model", value=gate.match_rate, low=gate.low, high=gate.high, is_main=True)]
+    if old and old.gate:
+        champion = old.gate
+        rows.append(Row(label="In production, when it was sealed", value=champion.match_rate, low=champion.low, high=champion.high))
+    if gate.linear:
+        rows.append(Row(label="Linear model", value=gate.linear[1]))
+    return rows
+
+
+def _notebook(run: Run, contents: Contents, style: str) -> dict[str, Any]:
+    """A run with its document for the iframe, or the reason why there is none."""
+    shown: dict[str, Any] = {"run": run, "document": "", "reason": "", "is_current": contents.current.get(run.name) is run}
+    try:
+        shown["document"] = notebook_html(run.notebook, title=run.name, style=style) if run.notebook else ""
+    except InvalidData as problem:
+        shown["reason"] = str(problem)
+    return shown
+
+
+__all__ = ["Comparison", "content_policy", "is_web_address", "render", "style_of", "template"]

@@ -1,0 +1,71 @@
+"""The values from which a page is made. The caller reads AWS and the disk; nothing in this package does."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from mlkit.evidence.manifest import Manifest
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """One execution's sealed files.
+
+    `sha256` is the digest of the manifest's bytes. `files` maps the paths in a bundle, as `layout.Sealed.name_of` gives them, to content:
+    staged notebooks and records, hand-off files, files for production, and the source archive. Models may be left out.
+    """
+
+    manifest: Manifest
+    sha256: str
+    files: Mapping[str, bytes] = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActionTime:
+    """One attempt of an action, from CodePipeline. Times are ISO 8601 in UTC; `ended` is empty while it runs."""
+
+    stage: str
+    action: str
+    status: str
+    started: str
+    ended: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """`asked`: the people whom the approval asks. `where`: the console's address of the approval. `effect`: what an approval starts."""
+
+    asked: str = ""
+    where: str = ""
+    effect: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reviewed:
+    """What an approver is asked about. `champion` is the evidence of the model in production; None if production has none.
+
+    `links` maps labels to addresses in the console. `signature` is one sentence on the seal's signature, by the caller that checked it.
+    """
+
+    sealed: Evidence
+    champion: Evidence | None = None
+    actions: tuple[ActionTime, ...] = ()
+    links: Mapping[str, str] = field(default_factory=dict)
+    decision: Decision = Decision()
+    signature: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class IndexEntry:
+    """One execution in the index. `sealed_at` is ISO 8601 in UTC, `decided_by` an ARN (empty: nobody yet), `page` a relative address."""
+
+    execution: str
+    sealed_at: str
+    commit: str
+    message: str
+    verdict: str
+    match_rate: float | None = None
+    low: float | None = None
+    high: float | None = None
+    decided_by: str = ""
+    decision: str = ""
+    page: str = ""

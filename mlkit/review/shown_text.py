@@ -1,0 +1,70 @@
+"""Texts and figures as the page shows them. What a step or a commit says is cut, and its invisible characters become visible."""
+
+import re
+from datetime import datetime
+
+# C0 and C1 controls, zero-width characters, and the marks that turn the direction of text (a diff could be read wrongly).
+_INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]")
+_LONGEST = 300
+
+
+def visible(text: str) -> str:
+    """The text with an escape such as `\\u202e` in place of each invisible character."""
+    return _INVISIBLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def bounded(text: object, longest: int = _LONGEST) -> str:
+    """The beginning of a text in visible characters; line breaks stay."""
+    whole = str(text)
+    return visible(whole if len(whole) <= longest else f"{whole[:longest].rstrip()} ...")
+
+
+def short_digest(digest: str) -> str:
+    """The beginning of a SHA-256, enough to tell two apart; any other text as it is."""
+    return f"{digest[:12]}..." if re.fullmatch("[0-9a-f]{64}", digest) else bounded(digest)
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 file`, `2 files`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def clock(time: str) -> str:
+    """An ISO 8601 time as `2026-03-14 09:26:53 UTC`; any other text bounded."""
+    moment = _moment(time)
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC" if moment else bounded(time, 40)
+
+
+def duration(started: str, ended: str) -> str:
+    """`1 min 23 s` between two ISO 8601 times; empty if one is missing."""
+    begin, end = _moment(started), _moment(ended)
+    if begin is None or end is None or (begin.tzinfo is None) != (end.tzinfo is None):
+        return ""
+    return seconds((end - begin).total_seconds())
+
+
+def seconds(number: float) -> str:
+    """`0.4 s`, `12 s`, `1 min 23 s`, `2 h 5 min`."""
+    if number < 10:
+        return f"{max(0.0, number):.1f} s"
+    whole = round(number)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def size(number: int) -> str:
+    """Bytes as `812 B`, `12 kB`, `3.4 MB`."""
+    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if number >= factor:
+            return f"{number / factor:.{0 if unit == 'kB' else 1}f} {unit}"
+    return f"{number} B"
+
+
+def _moment(time: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(time)
+    except (ValueError, TypeError):
+        return None
