@@ -130,11 +130,11 @@ def archive(files: Mapping[str, bytes]) -> bytes:
 
 def record(name: str, **changes: Any) -> RunRecord:
     """The record of one of the three notebooks, as the runner writes it."""
-    parameters = {
+    of_notebooks: dict[str, list[tuple[str, str, Any, str]]] = {
         "01_prep": [("your_initials", "str", "mlkit", "env YOUR_INITIALS"), ("table", "str", "u_data", "default")],
         "02_train": [("num_factors", "int", 64, "default"), ("epochs", "int", 100, "default")],
         "03_test_endpoint": [("environment", "str", "qa", "env ENVIRONMENT"), ("min_match_rate", "float", 0.65, "default")],
-    }[name]
+    }
     job = JobRecord(
         kind="training",
         name="ml-30f1b5e6-3b501c33",
@@ -157,7 +157,7 @@ def record(name: str, **changes: Any) -> RunRecord:
         executed=f"executed/{name}.ipynb",
         kernel="python3",
         status=Status.COMPLETED,
-        parameters=tuple(ParameterRecord(name=n, type=t, value=v, source=s) for n, t, v, s in parameters),
+        parameters=tuple(ParameterRecord(name=n, type=t, value=v, source=s) for n, t, v, s in of_notebooks[name]),
         cells=(cell,),
         failure=None,
         started=f"2026-03-14T{started}+00:00",

@@ -31,10 +31,6 @@ def notices_of(contents: Contents) -> list[Notice]:
 
 def _of_gate(contents: Contents) -> Iterable[Notice]:
     gate, verdict = contents.gate, contents.manifest.verdict
-    if verdict == Outcome.FAIL:
-        yield Notice(text="The model failed the gate.", grave=True)
-    elif verdict != Outcome.PASS:
-        yield Notice(text="The held-out rows do not decide whether the model passes.", grave=True)
     if gate is None:
         yield Notice(text="The figures of the test are not in the evidence.", grave=True)
         return

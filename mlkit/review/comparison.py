@@ -3,19 +3,20 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
 from mlkit.errors import InvalidData
-from mlkit.evidence.manifest import combined_sha256
 from mlkit.notebook.handoff import Channel, PreparedData
 from mlkit.review.bundle_contents import Contents
 from mlkit.review.line_diffs import LineDiff, diff_files
 from mlkit.review.notebook_diffs import CellDiff, cells_of, diff_notebooks
+from mlkit.review.shown_text import counted
 
 _OF_THE_MACHINE = ("throughput", "billable_seconds", "progress")  # metrics that tell nothing about the model
 _CONSTANT = "default"  # a parameter's source: the notebook itself
+NOUNS = {"code": "code file", "notebooks": "notebook", "parameters": "parameter", "data": "data value", "packages": "package"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +25,7 @@ class FileDiff:
 
     path: str
     change: str
-    lines: LineDiff = LineDiff()
+    lines: LineDiff = field(default_factory=LineDiff)
     cells: tuple[CellDiff, ...] = ()
 
     @property
@@ -58,6 +59,13 @@ class Value:
     def is_set(self) -> bool:
         """Whether somebody chose the value instead of the notebook."""
         return self.set_by not in ("", _CONSTANT)
+
+    @property
+    def setter(self) -> str:
+        """Who set the value, in words."""
+        kind, _, name = self.set_by.partition(" ")
+        words = {_CONSTANT: "the notebook", "env": f"the build's variable {name}", "-p": "the command line", "-f": f"the file {name}"}
+        return words.get(kind, self.set_by)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +107,17 @@ class Comparison:
         values = {"parameters": self.parameters, "data": self.data, "packages": self.packages}
         changed = {name: sum(value.is_changed for value in found) for name, found in values.items()}
         return {"code": len(self.files), "notebooks": len(self.notebooks), **changed}
+
+    @property
+    def summary(self) -> str:
+        """One sentence: what changed."""
+        if not self.has_champion:
+            return "Production has no model yet, so there is nothing to compare with."
+        if self.is_unchanged:
+            return "Nothing changed: code, notebooks, parameters, data and packages are those of the execution in production."
+        found = [counted(number, NOUNS[kind]) for kind, number in self.counts.items() if number]
+        told = found[0] if len(found) == 1 else f"{', '.join(found[:-1])} and {found[-1]}"
+        return f"Against production, {told} changed."
 
     @property
     def is_unchanged(self) -> bool:
@@ -220,7 +239,3 @@ _SAME_AS_THE_GATE = {"match_rate", "low", "high", "log_loss", "rows", "min_match
 def tools_changed(new: Contents, old: Contents | None) -> bool:
     """Whether other code sealed this execution than sealed the champion."""
     return old is not None and old.manifest.tools_sha256 != new.manifest.tools_sha256
-
-
-def code_digest(contents: Contents) -> str:
-    return combined_sha256(contents.manifest.code)

@@ -37,7 +37,7 @@ def cells_of(notebook: bytes) -> list[dict[str, Any]]:
 def diff_notebooks(old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]]) -> list[CellDiff]:
     """The cells that were added, removed or changed, in the new notebook's order."""
     operations = nbdime.diff_notebooks(_notebook(old), _notebook(new))
-    of_cells = next((operation.diff for operation in operations if operation.key == "cells"), [])
+    of_cells: Any = next((operation.diff for operation in operations if operation.key == "cells"), [])
     return list(_cell_diffs(old, new, of_cells))
 
 
@@ -68,7 +68,6 @@ def _own_words(cell: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _notebook(cells: Sequence[Mapping[str, Any]]) -> Any:
-    whole = [
-        {**cell, "metadata": {}, **({"outputs": [], "execution_count": None} if cell["cell_type"] == "code" else {})} for cell in cells
-    ]
-    return nbformat.from_dict({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": whole})
+    empty: dict[str, Any] = {"outputs": [], "execution_count": None}
+    whole = [{**cell, "metadata": {}, **(empty if cell["cell_type"] == "code" else {})} for cell in cells]
+    return nbformat.from_dict({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": whole})  # type: ignore[no-untyped-call]

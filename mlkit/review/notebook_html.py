@@ -16,6 +16,7 @@ import nh3
 from nbconvert import HTMLExporter
 
 from mlkit.errors import InvalidData
+from mlkit.review.shown_text import visible
 
 MOST_BYTES = 6_000_000  # of a notebook that is shown in place
 _MOST_TEXT = 60_000  # characters of one output or source
@@ -24,54 +25,6 @@ _MOST_CELLS = 400
 _PICTURES = ("image/png", "image/jpeg", "image/gif")
 _VECTOR = "image/svg+xml"
 _DATA_IMAGE = re.compile(r"data:image/(png|jpeg|gif|svg\+xml);base64,[A-Za-z0-9+/=\s]*")
-_TAGS = set(
-    [
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "p",
-        "div",
-        "span",
-        "pre",
-        "code",
-        "blockquote",
-        "ul",
-        "ol",
-        "li",
-        "dl",
-        "dt",
-        "dd",
-        "em",
-        "strong",
-        "b",
-        "i",
-        "u",
-        "s",
-        "sub",
-        "sup",
-        "br",
-        "hr",
-        "del",
-        "ins",
-        "kbd",
-        "samp",
-        "table",
-        "caption",
-        "colgroup",
-        "col",
-        "thead",
-        "tbody",
-        "tfoot",
-        "tr",
-        "th",
-        "td",
-        "img",
-        "a",
-    ]
-)
 _ATTRIBUTES = {
     "*": {"class"},
     "img": {"src", "alt", "width", "height"},
@@ -88,18 +41,19 @@ def notebook_html(notebook: bytes, *, title: str, style: str) -> str:
     try:
         cells = [_bounded(cell) for cell in json.loads(notebook)["cells"][:_MOST_CELLS]]
         content = {"nbformat": 4, "nbformat_minor": 4, "metadata": {"language_info": {"name": "python"}}, "cells": cells}
-        body, _resources = _exporter().from_notebook_node(nbformat.from_dict(content))
+        body, _resources = _exporter().from_notebook_node(nbformat.from_dict(content))  # type: ignore[no-untyped-call]
     except Exception as problem:  # a hostile notebook can make json, nbconvert or mistune raise anything; the page has to be made
         raise InvalidData("It is not a notebook that nbconvert can show.") from problem
-    clean = sanitized(body)
-    return f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title><style>{style}</style></head><body>{clean}</body></html>'
+    clean = visible(sanitized(body))
+    head = f'<meta charset="utf-8"><title>{html.escape(title)}</title><style>{style}</style>'
+    return f'<!doctype html><html lang="en"><head>{head}</head><body>{clean}</body></html>'
 
 
 def sanitized(body: str) -> str:
     """The HTML with harmless elements and attributes only: no script, style, frame, form, link address or remote picture."""
     return nh3.clean(
         body,
-        tags=_TAGS,
+        tags=nh3.ALLOWED_TAGS,
         clean_content_tags={"script", "style", "iframe", "object", "svg", "math", "template", "noscript", "title", "textarea", "select"},
         attributes=_ATTRIBUTES,
         attribute_filter=_allowed,
@@ -117,7 +71,7 @@ def _allowed(element: str, attribute: str, value: str) -> str | None:
 
 
 def _exporter() -> HTMLExporter:
-    exporter = HTMLExporter(template_name="basic")
+    exporter = HTMLExporter(template_name="basic")  # type: ignore[no-untyped-call]
     exporter.exclude_anchor_links = True
     exporter.exclude_input_prompt = exporter.exclude_output_prompt = True
     return exporter

@@ -14,7 +14,7 @@ from mlkit.errors import InvalidData
 from mlkit.gate.outcome import Outcome
 from mlkit.review import attention, shown_text
 from mlkit.review.bundle_contents import Contents, GateFigures, Run
-from mlkit.review.comparison import Comparison, Value, compare, tools_changed
+from mlkit.review.comparison import NOUNS, Comparison, Value, compare, tools_changed
 from mlkit.review.costs import cost_rows, queries_told, training_curve
 from mlkit.review.forest_plot import Row, forest_plot
 from mlkit.review.notebook_html import notebook_html
@@ -67,7 +67,7 @@ def template(name: str) -> jinja2.Template:
     )
     for word in ("bounded", "visible", "short_digest", "clock", "seconds", "size"):
         environment.filters[word] = getattr(shown_text, word)
-    environment.globals |= {"duration": shown_text.duration, "counted": shown_text.counted, "Outcome": Outcome, "rows_of": rows_of}
+    environment.globals |= {"duration": shown_text.duration, "counted": shown_text.counted, "rows_of": rows_of, "NOUNS": NOUNS}
     return environment.get_template(name)
 
 
@@ -85,9 +85,13 @@ def is_web_address(url: str) -> bool:
     return re.fullmatch(r"https?://[^\s\"'<>]+", url) is not None
 
 
-def rows_of(values: tuple[Value, ...]) -> dict[str, list[Value]]:
-    """The values to show at once (changed, or set by somebody), and the rest."""
-    shown = [value for value in values if value.is_changed or value.is_set]
+def rows_of(kind: str, comparison: Comparison) -> dict[str, list[Value]]:
+    """The values of one kind to show at once, and the rest: changed ones and those that somebody set; without a champion the data."""
+    values: tuple[Value, ...] = getattr(comparison, kind)
+    if comparison.has_champion:
+        shown = [value for value in values if value.is_changed or value.is_set]
+    else:
+        shown = [value for value in values if value.is_set or kind == "data"]
     return {"shown": shown, "rest": [value for value in values if value not in shown]}
 
 
@@ -107,21 +111,21 @@ def _verdict(new: Contents, old: Contents | None) -> dict[str, Any]:
 
 
 def _sentence(gate: GateFigures) -> str:
-    interval = f"{gate.confidence:.0%} interval {gate.low:.4f} to {gate.high:.4f}"
-    if gate.low >= gate.min_match_rate:
-        where = "lies at or above"
+    if gate.low > gate.min_match_rate:
+        where = "lies above"
     elif gate.high < gate.min_match_rate:
         where = "lies below"
     else:
         where = "contains"
-    return f"The {interval}, from {gate.rows:,} held-out rows, {where} the required {gate.min_match_rate:.4f}."
+    interval = f"{gate.confidence:.0%} interval, {gate.low:.4f} to {gate.high:.4f} from {gate.rows:,} held-out rows"
+    return f"The {interval}, {where} the required {gate.min_match_rate:.4f}."
 
 
 def _plot_rows(gate: GateFigures, old: Contents | None) -> list[Row]:
     rows = [Row(label="This model", value=gate.match_rate, low=gate.low, high=gate.high, is_main=True)]
     if old and old.gate:
         champion = old.gate
-        rows.append(Row(label="In production, when it was sealed", value=champion.match_rate, low=champion.low, high=champion.high))
+        rows.append(Row(label="In production", value=champion.match_rate, low=champion.low, high=champion.high))
     if gate.linear:
         rows.append(Row(label="Linear model", value=gate.linear[1]))
     return rows
@@ -135,6 +139,3 @@ def _notebook(run: Run, contents: Contents, style: str) -> dict[str, Any]:
     except InvalidData as problem:
         shown["reason"] = str(problem)
     return shown
-
-
-__all__ = ["Comparison", "content_policy", "is_web_address", "render", "style_of", "template"]

@@ -50,7 +50,7 @@ class Reviewed:
     champion: Evidence | None = None
     actions: tuple[ActionTime, ...] = ()
     links: Mapping[str, str] = field(default_factory=dict)
-    decision: Decision = Decision()
+    decision: Decision = field(default_factory=Decision)
     signature: str = ""
 
 
