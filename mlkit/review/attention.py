@@ -8,8 +8,10 @@ from mlkit.evidence.run_record import Status
 from mlkit.gate.outcome import Outcome
 from mlkit.review.bundle_contents import Contents, GateFigures, Run
 from mlkit.review.notebook_diffs import cells_of
+from mlkit.review.shown_text import counted
 
 _ALGORITHMS = {"factorization-machines": "Factorization Machines add", "xgboost": "XGBoost adds"}
+_MOST_WARNINGS = 3  # of one notebook on the first screen
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,9 +23,11 @@ class Notice:
     quoted: str = ""
 
 
-def notices_of(contents: Contents) -> list[Notice]:
-    """The notices of one execution, grave ones first."""
+def notices_of(contents: Contents, champion: Contents | None = None) -> list[Notice]:
+    """The notices of one execution, grave ones first. `champion` is the evidence with which it is compared."""
     found = [*_of_gate(contents), *_of_files(contents), *_of_attempts(contents), *_of_endpoints(contents)]
+    if champion:
+        found.extend(_of_champion(contents, champion))
     for run in contents.current.values():
         found.extend(_of_run(run, contents))
     return sorted(dict.fromkeys(found), key=lambda notice: not notice.grave)
@@ -58,6 +62,15 @@ def _of_files(contents: Contents) -> Iterable[Notice]:
         yield Notice(text=problem, grave=True)
 
 
+def _of_champion(contents: Contents, champion: Contents) -> Iterable[Notice]:
+    named = contents.manifest.champion
+    if named and named.sha256 != champion.evidence.sha256:
+        yield Notice(text="The execution that this page calls production's is not the one that the seal names.", grave=True)
+    yield from (Notice(text=f"In production's evidence: {problem}") for problem in champion.problems)
+    for name in champion.differing:
+        yield Notice(text=f"In production's evidence, {name} is not the file that was sealed.", grave=True)
+
+
 def _of_attempts(contents: Contents) -> Iterable[Notice]:
     for attempt in contents.manifest.attempts:
         if not attempt.confirmed and attempt.status == "Succeeded":
@@ -82,16 +95,18 @@ def _of_run(run: Run, contents: Contents) -> Iterable[Notice]:
         yield Notice(text=f"{run.name} belongs to no attempt of {run.action} in CodePipeline's history.", grave=True)
     if record.status is not Status.COMPLETED:
         yield Notice(text=f"{run.name}: {record.status}.", grave=True)
-    if record.redactions:
-        yield Notice(text=f"{run.name}: {len(record.redactions)} secrets were redacted.", grave=True)
+    if number := len(record.redactions):
+        yield Notice(text=f"{run.name}: {counted(number, 'secret')} {'was' if number == 1 else 'were'} redacted.", grave=True)
     if record.not_kept:
         yield Notice(text=f"{run.name}: a part could not be stored.", grave=True)
     if record.reused:
         yield Notice(text=f"{run.name} did not run: the results of an earlier run were taken over.", quoted=record.reused.record)
     if _ran_other_cells(run, contents):
         yield Notice(text=f"The cells that ran in {run.name} are not those of the commit.", grave=True)
-    for warning in record.activity.warnings if record.activity else ():
-        yield Notice(text=f"{run.name} warned:", quoted=warning)
+    warnings = run.activity.warnings
+    yield from (Notice(text=f"{run.name} warned:", quoted=warning) for warning in warnings[:_MOST_WARNINGS])
+    if len(warnings) > _MOST_WARNINGS:
+        yield Notice(text=f"{run.name} warned {len(warnings) - _MOST_WARNINGS} times more; all warnings are above the notebook.")
 
 
 def _ran_other_cells(run: Run, contents: Contents) -> bool:

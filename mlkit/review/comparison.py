@@ -15,6 +15,7 @@ from mlkit.review.notebook_diffs import CellDiff, cells_of, diff_notebooks
 from mlkit.review.shown_text import counted
 
 _OF_THE_MACHINE = ("throughput", "billable_seconds", "progress")  # metrics that tell nothing about the model
+_MOST_FILES = 200  # whose lines are shown
 _CONSTANT = "default"  # a parameter's source: the notebook itself
 NOUNS = {"code": "code file", "notebooks": "notebook", "parameters": "parameter", "data": "data value", "packages": "package"}
 
@@ -83,9 +84,10 @@ class Metric:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """`has_champion` is False if production has no model; then everything is new and nothing is called a change."""
+    """Without a champion everything is new and nothing is called a change. `is_missing`: the seal names one whose evidence is not at hand."""
 
     has_champion: bool
+    is_missing: bool
     code: tuple[FileDiff, ...]
     parameters: tuple[Value, ...]
     data: tuple[Value, ...]
@@ -111,13 +113,19 @@ class Comparison:
     @property
     def summary(self) -> str:
         """One sentence: what changed."""
+        if self.is_missing:
+            return "Production has a model, but its evidence is not at hand, so nothing is compared."
         if not self.has_champion:
             return "Production has no model yet, so there is nothing to compare with."
         if self.is_unchanged:
             return "Nothing changed: code, notebooks, parameters, data and packages are those of the execution in production."
+        return f"Against production, {self.changes} changed."
+
+    @property
+    def changes(self) -> str:
+        """`1 code file, 2 notebooks and 1 package`; empty without a change."""
         found = [counted(number, NOUNS[kind]) for kind, number in self.counts.items() if number]
-        told = found[0] if len(found) == 1 else f"{', '.join(found[:-1])} and {found[-1]}"
-        return f"Against production, {told} changed."
+        return found[0] if len(found) == 1 else " and ".join(filter(None, (", ".join(found[:-1]), *found[-1:])))
 
     @property
     def is_unchanged(self) -> bool:
@@ -128,6 +136,7 @@ def compare(new: Contents, old: Contents | None) -> Comparison:
     """`old` is the champion's evidence, or None."""
     return Comparison(
         has_champion=old is not None,
+        is_missing=old is None and new.manifest.champion is not None,
         code=tuple(_code_diffs(new, old)) if old else (),
         parameters=tuple(_values(_parameters(old), _parameters(new), _set_by(new))),
         data=tuple(_values(_data(old), _data(new), {})),
@@ -138,10 +147,13 @@ def compare(new: Contents, old: Contents | None) -> Comparison:
 
 def _code_diffs(new: Contents, old: Contents) -> Iterable[FileDiff]:
     before, after = old.manifest.code, new.manifest.code
-    for path in sorted(before.keys() | after.keys()):
-        if before.get(path) != after.get(path):
-            change = "added" if path not in before else "removed" if path not in after else "changed"
+    changed = [path for path in sorted(before.keys() | after.keys()) if before.get(path) != after.get(path)]
+    for number, path in enumerate(changed):
+        change = "added" if path not in before else "removed" if path not in after else "changed"
+        if number < _MOST_FILES:
             yield _file_diff(path, change, old.source.get(path), new.source.get(path))
+        else:
+            yield FileDiff(path=path, change=change, lines=LineDiff(note=f"Not shown: only the first {_MOST_FILES} files are."))
 
 
 def _file_diff(path: str, change: str, old: bytes | None, new: bytes | None) -> FileDiff:
@@ -152,7 +164,9 @@ def _file_diff(path: str, change: str, old: bytes | None, new: bytes | None) -> 
                 return FileDiff(path=path, change=change, cells=tuple(cells))
             return FileDiff(path=path, change=change, lines=LineDiff(note="No cell changed: only metadata, outputs or format."))
         except InvalidData:
-            return FileDiff(path=path, change=change, lines=LineDiff(note="Not readable as a notebook: compared by digest only."))
+            return FileDiff(
+                path=path, change=change, lines=LineDiff(note="Too large, or not readable as a notebook: compared by digest only.")
+            )
     return FileDiff(path=path, change=change, lines=diff_files(old, new, was=change != "added", is_there=change != "removed"))
 
 

@@ -12,6 +12,8 @@ from nbdime.diff_format import DiffOp
 from mlkit.errors import InvalidData
 from mlkit.review.line_diffs import LineDiff, diff_texts
 
+_MOST_CELLS = 200
+_MOST_CHARACTERS = 200_000  # of all cells; nbdime compares each with each, which takes minutes for much more
 _INJECTED = "injected-parameters"  # papermill's tag of the cell that it adds
 
 
@@ -35,7 +37,10 @@ def cells_of(notebook: bytes) -> list[dict[str, Any]]:
 
 
 def diff_notebooks(old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]]) -> list[CellDiff]:
-    """The cells that were added, removed or changed, in the new notebook's order."""
+    """The cells that were added, removed or changed, in the new notebook's order. Raises InvalidData if there is too much to compare."""
+    for cells in (old, new):
+        if len(cells) > _MOST_CELLS or sum(len(cell["source"]) for cell in cells) > _MOST_CHARACTERS:
+            raise InvalidData("The notebook is too large to compare.")
     operations = nbdime.diff_notebooks(_notebook(old), _notebook(new))
     of_cells: Any = next((operation.diff for operation in operations if operation.key == "cells"), [])
     return list(_cell_diffs(old, new, of_cells))

@@ -24,6 +24,7 @@ from mlkit.review.reviewed import Reviewed
 _COMMIT = ("CommitId", "RevisionId", "commit")
 _AUTHOR = ("AuthorDisplayName", "AuthorId", "AuthorEmail", "author")
 _MESSAGE = ("CommitMessage", "RevisionSummary", "message")
+_MOST_NOTEBOOKS = 30  # that are readable in place
 _WORDS = {Outcome.PASS: "pass", Outcome.FAIL: "fail", Outcome.INCONCLUSIVE: "inconclusive"}
 
 
@@ -38,16 +39,17 @@ def render(reviewed: Reviewed) -> bytes:
             style=Markup(style),
             policy=content_policy(style, frame_style),
             reviewed=reviewed,
+            approval=reviewed.approval or new.manifest.approval,
             manifest=new.manifest,
             contents=new,
             verdict=_verdict(new, old),
             facts=_source(new.manifest.source.variables),
             effect=reviewed.decision.effect or effect_of(new),
-            notices=attention.notices_of(new),
+            notices=attention.notices_of(new, old),
             comparison=compare(new, old),
             champion=old,
             tools_changed=tools_changed(new, old),
-            notebooks=[_notebook(run, new, frame_style) for run in new.runs],
+            notebooks=[_notebook(run, new, frame_style, is_shown=number < _MOST_NOTEBOOKS) for number, run in enumerate(new.runs)],
             costs=cost_rows(new),
             queries=queries_told(new),
             curve=training_curve(new),
@@ -131,11 +133,11 @@ def _plot_rows(gate: GateFigures, old: Contents | None) -> list[Row]:
     return rows
 
 
-def _notebook(run: Run, contents: Contents, style: str) -> dict[str, Any]:
+def _notebook(run: Run, contents: Contents, style: str, *, is_shown: bool) -> dict[str, Any]:
     """A run with its document for the iframe, or the reason why there is none."""
     shown: dict[str, Any] = {"run": run, "document": "", "reason": "", "is_current": contents.current.get(run.name) is run}
     try:
-        shown["document"] = notebook_html(run.notebook, title=run.name, style=style) if run.notebook else ""
+        shown["document"] = notebook_html(run.notebook, title=run.name, style=style) if run.notebook and is_shown else ""
     except InvalidData as problem:
         shown["reason"] = str(problem)
     return shown

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from mlkit.evidence.manifest import Manifest
+from mlkit.evidence.manifest import Approval, Manifest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +43,7 @@ class Decision:
 class Reviewed:
     """What an approver is asked about. `champion` is the evidence of the model in production; None if production has none.
 
+    `approval` is the decision if it is known already and the manifest does not hold it, as the seal before an approval does not.
     `links` maps labels to addresses in the console. `signature` is one sentence on the seal's signature, by the caller that checked it.
     """
 
@@ -51,6 +52,7 @@ class Reviewed:
     actions: tuple[ActionTime, ...] = ()
     links: Mapping[str, str] = field(default_factory=dict)
     decision: Decision = field(default_factory=Decision)
+    approval: Approval | None = None
     signature: str = ""
 
 

@@ -1,0 +1,72 @@
+"""Executions of a pipeline that have sealed evidence, and their evidence in memory for the review page and for comparisons."""
+
+from dataclasses import dataclass
+
+from mlkit.aws.s3_objects import list_objects, object_errors, read_object, split_uri
+from mlkit.aws.session import Session
+from mlkit.errors import InvalidData, NotFound
+from mlkit.evidence.layout import MANIFEST, PAGE, Sealed
+from mlkit.evidence.manifest import Manifest, SealedFile, sha256_of
+from mlkit.review import Evidence
+
+_MODELS = "models/"  # large, and not compared line by line
+
+
+@dataclass(frozen=True, kw_only=True)
+class SealedExecution:
+    """One execution: its first seal, which holds the notebooks and their results, and its newest one, which may hold the decision."""
+
+    manifest_uri: str
+    sha256: str
+    manifest: Manifest
+    newest: Manifest
+
+    @property
+    def page_uri(self) -> str:
+        """The review page beside the first seal's manifest."""
+        return f"{self.manifest_uri.rpartition('/')[0]}/{PAGE}"
+
+
+def sealed_executions(aws: Session, evidence_uri: str, pipeline: str) -> list[SealedExecution]:
+    """The pipeline's executions with sealed evidence, newest first. `evidence_uri` is the evidence bucket's s3:// address."""
+    bucket = split_uri(evidence_uri)[0]
+    found: dict[str, list[tuple[Manifest, str, str]]] = {}
+    for item in list_objects(aws, f"{evidence_uri.rstrip('/')}/{pipeline}/"):
+        if item["Key"].endswith(f"/{MANIFEST}"):
+            uri = f"s3://{bucket}/{item['Key']}"
+            data = read_object(aws, uri)
+            manifest = Manifest.from_bytes(data)
+            found.setdefault(manifest.pipeline_execution_id, []).append((manifest, uri, sha256_of(data)))
+    executions = [_execution(sorted(seals, key=lambda seal: seal[0].sealed_at)) for seals in found.values()]
+    return sorted(executions, key=lambda execution: execution.manifest.sealed_at, reverse=True)
+
+
+def find_sealed(aws: Session, evidence_uri: str, pipeline: str, execution: str) -> SealedExecution:
+    """The execution whose id begins with `execution`; the newest one if that is empty. Raises NotFound."""
+    for found in sealed_executions(aws, evidence_uri, pipeline):
+        if found.manifest.pipeline_execution_id.startswith(execution):
+            return found
+    asked = f"no execution {execution}" if execution else "no execution"
+    raise NotFound(f"{pipeline} has {asked} with sealed evidence", cure="`mlkit evidence ls` lists them.")
+
+
+def read_evidence(aws: Session, execution: SealedExecution) -> Evidence:
+    """The sealed files without the models. Raises InvalidData if one differs from its seal."""
+    place = Sealed.of_manifest(execution.manifest_uri, execution.manifest.pipeline_execution_id)
+    names = {place.name_of(file.s3_uri): file for file in execution.manifest.files}
+    files = {name: _sealed_bytes(aws, file) for name, file in names.items() if not name.startswith(_MODELS)}
+    return Evidence(manifest=execution.manifest, sha256=execution.sha256, files=files)
+
+
+def _execution(seals: list[tuple[Manifest, str, str]]) -> SealedExecution:
+    (first, uri, sha256), (newest, _uri, _sha256) = seals[0], seals[-1]
+    return SealedExecution(manifest_uri=uri, sha256=sha256, manifest=first, newest=newest)
+
+
+def _sealed_bytes(aws: Session, file: SealedFile) -> bytes:
+    bucket, key = split_uri(file.s3_uri)
+    with object_errors(file.s3_uri):
+        data: bytes = aws.client("s3").get_object(Bucket=bucket, Key=key, VersionId=file.version_id)["Body"].read()
+    if sha256_of(data) != file.sha256:
+        raise InvalidData(f"{file.s3_uri} differs from what was sealed", cure="Run `mlkit verify`, and tell who keeps the evidence.")
+    return data

@@ -1,0 +1,416 @@
+"""The review page's content: the verdict, what changed, what has to be seen first, and nothing of a step's that acts."""
+
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+from sealed_evidence import (
+    COMMIT,
+    EXECUTION,
+    attempt,
+    champion,
+    code,
+    evidence,
+    notebook,
+    notebooks,
+    outcome,
+    record,
+    result,
+    reviewed,
+    source_files,
+)
+
+from mlkit.evidence.manifest import Approval, Seal
+from mlkit.evidence.run_record import Activity, Earlier, Origin, Redaction, Status
+from mlkit.review import IndexEntry, Reviewed, render, render_index
+from mlkit.review.notebook_html import notebook_html, sanitized
+
+
+class Page(HTMLParser):
+    """The page's visible text, its elements, and the documents of its iframes."""
+
+    def __init__(self, given: bytes) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self._words: list[str] = []
+        self._hidden = False
+        self.feed(given.decode())
+
+    def handle_starttag(self, tag: str, attrs: Any) -> None:
+        self.elements.append((tag, dict(attrs)))
+        self._hidden = tag == "style"
+
+    def handle_endtag(self, tag: str) -> None:
+        self._hidden = False
+
+    def handle_data(self, data: str) -> None:
+        if not self._hidden:
+            self._words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self._words).split())
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+def shown(page: Reviewed) -> Page:
+    return Page(render(page))
+
+
+def first_screen(page: Reviewed) -> str:
+    return shown(page).text.partition("What changed against production")[0]
+
+
+@pytest.mark.parametrize(
+    ("rates", "word", "sentence"),
+    [
+        ((0.6984, 0.6875, 0.7093), "PASS", "0.6875 to 0.7093 from 9,430 held-out rows, lies above the required 0.6500."),
+        ((0.6200, 0.6100, 0.6300), "FAIL", "0.6100 to 0.6300 from 9,430 held-out rows, lies below the required 0.6500."),
+        ((0.6520, 0.6410, 0.6630), "INCONCLUSIVE", "0.6410 to 0.6630 from 9,430 held-out rows, contains the required 0.6500."),
+    ],
+)
+def test_the_verdict_is_a_word_with_the_rate_and_a_sentence_about_its_interval(rates, word: str, sentence: str) -> None:
+    text = first_screen(reviewed(evidence(tested=outcome(*rates))))
+    assert f"{word} match rate {rates[0]:.4f}" in text
+    assert f"The 95% interval, {sentence}" in text
+
+
+def test_the_picture_has_the_same_figures_as_text() -> None:
+    page = shown(reviewed(None, champion(tested=outcome(0.6902, 0.679, 0.701))))
+    (svg,) = page.all("svg")
+    assert svg["role"] == "img"
+    told = (
+        "This model: 0.6984 (0.6875 to 0.7093); In production: 0.6902 (0.6790 to 0.7010); Linear model: 0.6712. The gate requires 0.6500."
+    )
+    assert told in page.text
+
+
+def test_the_first_screen_tells_commit_author_message_who_decides_what_follows_and_the_seals_digest() -> None:
+    sealed = evidence()
+    text = first_screen(reviewed(sealed))
+    for words in (
+        f"Commit {COMMIT}",
+        "Author Ada Keller",
+        "Message Sixty-four factors again, after the trial with thirty-two",
+        "Who decides the subscribers of mlkit-approvals",
+        "On approval CloudFormation updates the endpoint mlkit-ml-lab-production to serve the model b9265c0d42c1...",
+        f"Digest of the seal {sealed.sha256}",
+        "Signature Signed with the evidence key, alias/mlkit-ml-lab-evidence.",
+    ):
+        assert words in text
+
+
+def test_after_the_approval_the_page_tells_who_decided_and_the_comment() -> None:
+    decided = Approval(
+        action="Production.Approve",
+        status="Approved",
+        decided_by="arn:aws:iam::1:user/eve",
+        decided_at="2026-03-14T10:00:00+00:00",
+        comment="As good as the last one",
+    )
+    for page in (reviewed(evidence(approval=decided)), reviewed(approval=decided)):
+        text = first_screen(page)
+        assert "Approved By arn:aws:iam::1:user/eve, 2026-03-14 10:00:00 UTC Comment As good as the last one" in text
+
+
+def test_two_executions_without_a_change_show_an_empty_diff_and_say_so() -> None:
+    page = shown(reviewed(None, champion()))
+    assert "Nothing changed: code, notebooks, parameters, data and packages are those of the execution in production." in page.text
+    assert not page.all("ins")
+    assert not page.all("del")
+
+
+def test_one_changed_line_shows_exactly_that_line() -> None:
+    before = source_files(notebooks())
+    after = {**before, "mlkit/gate/verdicts.py": before["mlkit/gate/verdicts.py"].replace(b"0.02", b"0.01")}
+    page = shown(reviewed(evidence(source=after), champion()))
+    assert "Against production, 1 code file changed." in page.text
+    assert "- MARGIN = 0.02 + MARGIN = 0.01" in page.text
+    assert len(page.all("ins")) == len(page.all("del")) == 1
+
+
+def test_without_a_model_in_production_the_page_says_so_and_calls_nothing_a_change() -> None:
+    page = shown(reviewed())
+    assert "Production has no model yet, so there is nothing to compare with." in page.text
+    assert "changed" not in page.text.replace("What changed", "")
+    assert "rows train 81,518" in page.text
+
+
+def test_a_champion_without_its_evidence_is_not_called_absent() -> None:
+    sealed = evidence(champion=Seal(s3_uri="s3://evidence/x/manifest.json", sha256="1" * 64))
+    text = first_screen(reviewed(sealed))
+    assert "Production has a model, but its evidence is not at hand, so nothing is compared." in text
+    assert "Production has no model" not in text
+
+
+def test_another_execution_than_the_one_that_the_seal_names_is_no_champion() -> None:
+    words = "The execution that this page calls production's is not the one that the seal names."
+    old = champion()
+    named = evidence(champion=Seal(s3_uri="s3://evidence/x/manifest.json", sha256=old.sha256))
+    other = evidence(champion=Seal(s3_uri="s3://evidence/x/manifest.json", sha256="1" * 64))
+    assert words not in first_screen(reviewed(named, old))
+    assert words in first_screen(reviewed(other, old))
+
+
+def test_a_tampered_file_of_production_is_told() -> None:
+    old = champion()
+    name = next(name for name in old.files if name.endswith("test_result.json"))
+    tampered = replace(old, files={**old.files, name: old.files[name] + b" "})
+    assert f"In production's evidence, {name} is not the file that was sealed." in first_screen(reviewed(None, tampered))
+
+
+def test_a_parameter_that_somebody_set_is_shown_with_the_setter_although_it_did_not_change() -> None:
+    text = shown(reviewed(None, champion())).text
+    assert 'environment 03_test_endpoint.ipynb "qa" "qa" the build\'s variable ENVIRONMENT' in text
+
+
+@pytest.mark.parametrize(
+    ("rate", "where"),
+    [(0.6981, "inside"), (0.6875, "inside"), (0.7200, "above")],
+)
+def test_a_linear_model_that_is_as_good_is_told_on_the_first_screen(rate: float, where: str) -> None:
+    sealed = evidence(tested=outcome(baselines={"linear, no factors": rate}))
+    notice = f"Factorization Machines add nothing over the linear model: its match rate {rate:.4f} lies {where} the interval."
+    assert notice in first_screen(reviewed(sealed))
+
+
+def test_nothing_is_noted_about_a_usual_execution() -> None:
+    assert "Note:" not in first_screen(reviewed())
+    assert "Problem:" not in first_screen(reviewed())
+
+
+def _unreadable() -> dict[str, bytes]:
+    return {"QA.TestEndpoint/08a0b5ec-d47a-451c-a111-3fedd24e1e56/03_test_endpoint.record.json": b"{"}
+
+
+@pytest.mark.parametrize(
+    ("parts", "words"),
+    [
+        (
+            {"attempts": (attempt("Build_and_Train.ModelTraining"), attempt("QA.TestEndpoint", confirmed=False))},
+            "do not confirm its digests",
+        ),
+        ({"attempts": (attempt("Build_and_Train.ModelTraining"),)}, "belongs to no attempt of QA.TestEndpoint"),
+        ({"records": {"01_prep": record("01_prep", origin=Origin(endpoint_url="http://10.0.0.1:4566"))}}, "http://10.0.0.1:4566"),
+        ({"records": {"01_prep": record("01_prep", status=Status.FAILED)}}, "01_prep.ipynb: failed."),
+        ({"records": {"01_prep": record("01_prep", redactions=(Redaction(rule="a", place="output"),))}}, "1 secret was redacted"),
+        ({"records": {"01_prep": record("01_prep", reused=Earlier(record="s3://b/r", started=""))}}, "results of an earlier run"),
+        ({"records": {"01_prep": record("01_prep", activity=Activity(warnings=("eight rows dropped",)))}}, "eight rows dropped"),
+        ({"tested": outcome(verdict="PASS", low=0.61)}, "The interval begins below the gate"),
+        ({"tested": outcome(model={"sha256": "0" * 64})}, "The tested model is not the sealed model"),
+        ({"tested": outcome(match_rate="high")}, "The test's result is damaged"),
+        ({"tested": outcome(low=float("nan"))}, "The test's result is damaged"),
+        ({"tested": outcome(low=0.9)}, "The test's result is damaged"),
+        ({"verdict": "FAIL"}, "The seal says FAIL, the test's result says something else."),
+        ({"more": _unreadable()}, "The record of QA.TestEndpoint"),
+    ],
+)
+def test_what_is_odd_is_on_the_first_screen(parts: dict[str, Any], words: str) -> None:
+    assert words in first_screen(reviewed(evidence(**parts)))
+
+
+def test_a_failed_attempt_is_noted_and_listed_as_not_confirmed() -> None:
+    failed = attempt("Build_and_Train.ModelTraining", build="mlkit-build:dead", status="Failed", confirmed=False)
+    page = reviewed(evidence(attempts=(failed, attempt("Build_and_Train.ModelTraining"), attempt("QA.TestEndpoint"))))
+    assert "An attempt of Build_and_Train.ModelTraining ended as Failed" in first_screen(page)
+    assert "mlkit-build:dead Failed not confirmed" in shown(page).text
+
+
+def test_a_file_that_is_not_the_sealed_one_is_named_on_the_first_screen() -> None:
+    sealed = evidence()
+    name = next(name for name in sealed.files if name.endswith("03_test_endpoint.ipynb"))
+    tampered = replace(sealed, files={**sealed.files, name: sealed.files[name].replace(b"0.6984", b"0.9984")})
+    assert f"{name} is not the file that was sealed" in first_screen(reviewed(tampered))
+
+
+def test_cells_that_ran_but_are_not_in_the_commit_are_told() -> None:
+    source = source_files(notebooks())
+    other = notebooks() | {"03_test_endpoint": [*notebooks()["03_test_endpoint"], code("verdict = 'PASS'")]}
+    text = first_screen(reviewed(evidence(cells=other, source=source)))
+    assert "The cells that ran in 03_test_endpoint.ipynb are not those of the commit." in text
+
+
+def test_stages_attempts_jobs_and_queries_are_shown_with_what_they_took() -> None:
+    text = shown(reviewed()).text
+    assert "DeployEndpoint QA Succeeded 2026-03-14 09:05:00 UTC 7 min 40 s" in text
+    assert "training ml-30f1b5e6-3b501c33 1 ml.c5.xlarge Completed 1 min 11 s no price" in text
+    assert "Athena: 1 query, 2.0 MB scanned." in text
+
+
+def test_a_price_that_the_notebook_was_given_makes_the_cost() -> None:
+    plain = record("02_train")
+    price = replace(plain.parameters[0], name="usd_per_instance_hour", type="dict", value={"ml.c5.xlarge": 36.0})
+    text = shown(reviewed(evidence(records={"02_train": replace(plain, parameters=(*plain.parameters, price))}))).text
+    assert "Completed 1 min 11 s 0.71 USD" in text
+
+
+def test_every_sealed_file_is_listed_with_its_digest() -> None:
+    sealed = evidence()
+    text = shown(reviewed(sealed)).text
+    for file in sealed.manifest.files:
+        assert file.sha256 in text
+
+
+def test_each_notebook_is_in_a_sandboxed_frame_that_allows_nothing() -> None:
+    frames = shown(reviewed()).all("iframe")
+    assert [frame["title"] for frame in frames] == [
+        "Executed notebook 01_prep.ipynb of Build_and_Train.ModelTraining",
+        "Executed notebook 02_train.ipynb of Build_and_Train.ModelTraining",
+        "Executed notebook 03_test_endpoint.ipynb of QA.TestEndpoint",
+    ]
+    assert all(frame["sandbox"] == "" and "src" not in frame for frame in frames)
+    assert "01 Prep: which ratings train" in str(frames[0]["srcdoc"])
+
+
+def test_the_page_has_no_script_and_a_policy_that_allows_only_its_styles_and_inline_pictures() -> None:
+    page = shown(reviewed(None, champion()))
+    (policy,) = [meta["content"] for meta in page.all("meta") if meta.get("http-equiv") == "Content-Security-Policy"]
+    assert str(policy).startswith("default-src 'none'; style-src 'sha256-")
+    assert "unsafe" not in str(policy)
+    assert not page.all("script")
+    assert not [attributes for _tag, attributes in page.elements if any(name.startswith("on") for name in attributes)]
+
+
+def test_only_the_callers_links_lead_anywhere_and_only_to_the_web() -> None:
+    links = {"Log": "https://console.example/log", "Bad": "javascript:alert(1)", "Worse": "data:text/html,x", "Worst": 'https://a"b'}
+    hrefs = {str(link["href"]) for link in shown(reviewed(links=links)).all("a") if not str(link["href"]).startswith("#")}
+    assert hrefs == {"https://console.example/log", "https://us-east-1.console.aws.amazon.com/codesuite/"}
+
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "<img src='https://evil.example/x.png'>",
+    "<iframe src='https://evil.example'></iframe>",
+    "<svg onload=alert(1)><script>alert(1)</script></svg>",
+    "<a href='javascript:alert(1)'>click</a>",
+    "<link rel=stylesheet href='https://evil.example/x.css'>",
+    "<style>@import 'https://evil.example/x.css';</style>",
+    "<div style='background:url(https://evil.example/x.png)'>x</div>",
+    "<form action='https://evil.example'><button>Approve</button></form>",
+    "<meta http-equiv=refresh content='0;url=https://evil.example'>",
+    "<base href='https://evil.example'>",
+    "<object data='https://evil.example'></object>",
+    "<img src='data:text/html;base64,PHNjcmlwdD4='>",
+    "<math><mtext><table><mglyph><style><img src=x onerror=alert(1)>",
+    "<img srcset='https://evil.example/x.png 2x'>",
+)
+
+
+@pytest.mark.parametrize("markup", HOSTILE)
+def test_hostile_html_keeps_no_script_address_style_or_frame(markup: str) -> None:
+    clean = sanitized(markup)
+    for word in ("script", "evil", "onerror", "onload", "style", "href", "iframe", "form", "meta", "base", "object", "svg", "text/html"):
+        assert word not in clean.lower()
+
+
+@pytest.mark.parametrize("markup", HOSTILE)
+def test_hostile_words_are_quoted_as_text_outside_of_the_frames(markup: str) -> None:
+    loud = record("01_prep", activity=Activity(warnings=(markup,), verdict=markup))
+    tested = outcome(verdict=markup, baselines={f"linear {markup}": 0.7})
+    page = shown(reviewed(evidence(records={"01_prep": loud}, tested=tested, verdict=markup, message=markup)))
+    allowed = {
+        "h1",
+        "h2",
+        "h3",
+        "p",
+        "div",
+        "section",
+        "span",
+        "strong",
+        "a",
+        "ul",
+        "li",
+        "dl",
+        "dt",
+        "dd",
+        "code",
+        "blockquote",
+        "b",
+        "br",
+    }
+    allowed |= {"html", "head", "meta", "title", "style", "body", "header", "nav", "main", "footer", "figure", "figcaption", "img", "pre"}
+    allowed |= {"svg", "desc", "line", "text", "circle", "details", "summary", "iframe"}
+    allowed |= {"table", "caption", "thead", "tbody", "tr", "th", "td", "ins", "del"}
+    assert {tag for tag, _attributes in page.elements} <= allowed
+    assert all(str(img["src"]).startswith("data:image/") for img in page.all("img"))
+    assert markup[:12] in page.text
+
+
+def test_a_picture_in_svg_becomes_an_image_in_which_nothing_runs() -> None:
+    hostile = "<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'><script>alert(1)</script></svg>"
+    document = notebook_html(notebook(code("x", result({"image/svg+xml": hostile, "text/plain": "a plot"}))), title="n", style="")
+    assert re.search(r'<img alt="a plot" src="data:image/svg\+xml;base64,[A-Za-z0-9+/=]+">', document)
+    assert "alert" not in document
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"[]", b"{", b'{"cells": 1}', b'{"cells": [1]}', b'{"cells": [{"cell_type": "code"}]}', b"[" * 100_000, b" " * 7_000_000],
+    ids=["empty", "list", "cut", "number", "cell", "source", "deep", "large"],
+)
+def test_a_notebook_that_cannot_be_shown_leaves_a_page_that_says_so(data: bytes) -> None:
+    sealed = evidence()
+    name = next(name for name in sealed.files if name.endswith("01_prep.ipynb"))
+    page = shown(reviewed(replace(sealed, files={**sealed.files, name: data})))
+    assert "Not shown here." in page.text
+    assert name in page.text
+
+
+def test_long_words_of_a_step_are_cut() -> None:
+    loud = record("01_prep", activity=Activity(warnings=("a" * 100_000,)))
+    assert len(first_screen(reviewed(evidence(records={"01_prep": loud}, message="b" * 100_000)))) < 5_000
+
+
+def test_characters_that_turn_the_direction_of_text_are_visible_in_diffs_and_quotes() -> None:
+    before = source_files(notebooks())
+    after = {**before, "mlkit.yml": "kind: movielens  # \u202e nothing here\n".encode()}
+    text = render(reviewed(evidence(source=after, message="all \u2066 good"), champion())).decode()
+    assert "\\u202e nothing here" in text
+    assert "all \\u2066 good" in text
+    assert "\u202e" not in text
+
+
+def test_equal_evidence_gives_equal_bytes() -> None:
+    assert render(reviewed(None, champion())) == render(reviewed(None, champion()))
+
+
+def test_the_page_imports_neither_numbers_nor_the_sdk() -> None:
+    heavy = ("numpy", "pandas", "matplotlib", "scipy", "sklearn", "pyarrow", "boto3", "sagemaker", "papermill", "git", "jupyter_server")
+    program = f"import sys, mlkit.review; print([name for name in {heavy!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_the_index_lists_executions_newest_first_with_verdict_figures_and_who_decided() -> None:
+    old = IndexEntry(execution="1" * 36, sealed_at="2026-03-01T09:00:00+00:00", commit="4" * 40, message="First", verdict="FAIL")
+    new = IndexEntry(
+        execution=EXECUTION,
+        sealed_at="2026-03-14T09:26:53+00:00",
+        commit=COMMIT,
+        message="<script>alert(1)</script>",
+        verdict="PASS",
+        match_rate=0.6984,
+        low=0.6875,
+        high=0.7093,
+        decided_by="arn:aws:iam::1:user/eve",
+        decision="Approved",
+        page="30f1/review.html",
+    )
+    page = Page(render_index([old, new]))
+    assert page.text.index("30f1b5e6") < page.text.index("11111111")
+    assert "PASS 0.6984 0.6875 to 0.7093 Approved arn:aws:iam::1:user/eve" in page.text
+    assert "<script>alert(1)</script>" in page.text
+    assert [link["href"] for link in page.all("a")] == ["30f1/review.html"]
+    assert not page.all("script")
+
+
+def test_the_index_links_no_address_with_a_scheme() -> None:
+    entry = IndexEntry(execution=EXECUTION, sealed_at="", commit="", message="", verdict="PASS", page="javascript:alert(1)")
+    assert not Page(render_index([entry])).all("a")
