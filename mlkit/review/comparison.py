@@ -84,7 +84,7 @@ class Metric:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """Without a champion everything is new and nothing is called a change. `is_missing`: the seal names one whose evidence is not at hand."""
+    """Without a champion everything is new, and nothing is called a change. `is_missing`: there is one, without its evidence."""
 
     has_champion: bool
     is_missing: bool

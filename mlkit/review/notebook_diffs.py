@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from typing import Any
 
 import nbdime
@@ -12,8 +13,9 @@ from nbdime.diff_format import DiffOp
 from mlkit.errors import InvalidData
 from mlkit.review.line_diffs import LineDiff, diff_texts
 
-_MOST_CELLS = 200
-_MOST_CHARACTERS = 200_000  # of all cells; nbdime compares each with each, which takes minutes for much more
+Cell = Mapping[str, Any]
+_MOST_CELLS = 1_000
+_MOST_COMPARED = 10_000_000  # characters times characters: nbdime compares each changed cell with each, up to two seconds for so many
 _INJECTED = "injected-parameters"  # papermill's tag of the cell that it adds
 
 
@@ -36,43 +38,61 @@ def cells_of(notebook: bytes) -> list[dict[str, Any]]:
         raise InvalidData("The notebook cannot be read.") from problem
 
 
-def diff_notebooks(old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]]) -> list[CellDiff]:
-    """The cells that were added, removed or changed, in the new notebook's order. Raises InvalidData if there is too much to compare."""
-    for cells in (old, new):
-        if len(cells) > _MOST_CELLS or sum(len(cell["source"]) for cell in cells) > _MOST_CHARACTERS:
-            raise InvalidData("The notebook is too large to compare.")
-    operations = nbdime.diff_notebooks(_notebook(old), _notebook(new))
-    of_cells: Any = next((operation.diff for operation in operations if operation.key == "cells"), [])
-    return list(_cell_diffs(old, new, of_cells))
+def diff_notebooks(old: Sequence[Cell], new: Sequence[Cell]) -> list[CellDiff]:
+    """The cells that were added, removed or changed, in the new notebook's order. Raises InvalidData if there are too many cells."""
+    if max(len(old), len(new)) > _MOST_CELLS:
+        raise InvalidData("The notebook has too many cells to compare.")
+    before, after = ([(cell["cell_type"], cell["source"]) for cell in cells] for cells in (old, new))
+    found: list[CellDiff] = []
+    for kind, start, end, new_start, new_end in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+        if kind != "equal":
+            found.extend(_between(old[start:end], new[new_start:new_end], start, new_start))
+    return found
 
 
-def _cell_diffs(old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]], operations: Any) -> Iterator[CellDiff]:
-    shift = 0  # a cell's place in the new notebook less its place in the old one
-    for operation in operations:
+def _between(old: Sequence[Cell], new: Sequence[Cell], old_start: int, new_start: int) -> Iterator[CellDiff]:
+    """The differences of two runs of cells between equal ones. `old_start` and `new_start` are their places in the notebooks."""
+    if _characters(old) * _characters(new) > _MOST_COMPARED:
+        yield from (_cell(old_start + index, "removed", cell, None) for index, cell in enumerate(old))
+        yield from (_cell(new_start + index, "added", None, cell) for index, cell in enumerate(new))
+        return
+    shift = 0  # a cell's place among the new ones less its place among the old ones
+    for operation in _operations(old, new):
         at = operation.key
         if operation.op == DiffOp.ADDRANGE:
-            yield from (_cell(at + shift + index, "added", "", cell) for index, cell in enumerate(operation.valuelist))
+            yield from (_cell(new_start + at + shift + index, "added", None, cell) for index, cell in enumerate(operation.valuelist))
             shift += len(operation.valuelist)
         elif operation.op == DiffOp.REMOVERANGE:
-            yield from (_cell(at + index, "removed", old[at + index]["source"], None) for index in range(operation.length))
+            yield from (_cell(old_start + at + index, "removed", old[at + index], None) for index in range(operation.length))
             shift -= operation.length
         elif old[at]["source"] != new[at + shift]["source"]:
-            yield _cell(at + shift, "changed", old[at]["source"], new[at + shift])
+            yield _cell(new_start + at + shift, "changed", old[at], new[at + shift])
 
 
-def _cell(index: int, change: str, before: str, after: Mapping[str, Any] | None) -> CellDiff:
-    diff = diff_texts(before, after["source"] if after else "")
-    return CellDiff(number=index + 1, kind=after["cell_type"] if after else "", change=change, diff=diff)
+def _operations(old: Sequence[Cell], new: Sequence[Cell]) -> Any:
+    """nbdime's operations on the list of cells."""
+    operations = nbdime.diff_notebooks(_notebook(old), _notebook(new))
+    return next((operation.diff for operation in operations if operation.key == "cells"), [])
 
 
-def _own_words(cell: Mapping[str, Any]) -> dict[str, Any]:
+def _characters(cells: Sequence[Cell]) -> int:
+    return sum(len(cell["source"]) for cell in cells)
+
+
+def _cell(index: int, change: str, before: Cell | None, after: Cell | None) -> CellDiff:
+    kind = (after or before or {"cell_type": ""})["cell_type"]
+    diff = diff_texts(before["source"] if before else "", after["source"] if after else "")
+    return CellDiff(number=index + 1, kind=kind, change=change, diff=diff)
+
+
+def _own_words(cell: Cell) -> dict[str, Any]:
     source = cell["source"]
     text = source if isinstance(source, str) else "".join(source)
     kind = "code" if cell["cell_type"] == "code" else "markdown"
     return {"cell_type": kind, "id": str(cell.get("id", "")), "source": text}
 
 
-def _notebook(cells: Sequence[Mapping[str, Any]]) -> Any:
+def _notebook(cells: Sequence[Cell]) -> Any:
     empty: dict[str, Any] = {"outputs": [], "execution_count": None}
     whole = [{**cell, "metadata": {}, **(empty if cell["cell_type"] == "code" else {})} for cell in cells]
     return nbformat.from_dict({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": whole})  # type: ignore[no-untyped-call]

@@ -34,11 +34,18 @@ def test_a_changed_an_added_and_a_removed_cell_are_found_at_their_places() -> No
     assert [(line.mark, line.text) for line in found[1].diff.lines[1:]] == [("-", "step_d = run('d')"), ("+", "step_d = run('D')")]
 
 
-def test_a_notebook_of_a_thousand_cells_is_compared_by_its_digest() -> None:
+def test_a_notebook_of_thousands_of_cells_is_compared_by_its_digest() -> None:
     other = notebooks()
-    other["02_train"] = [code(f"a = {number}") for number in range(1_000)]
+    other["02_train"] = [code(f"a = {number}") for number in range(2_000)]
     notes = {file.path: file.lines.note for file in compared(source=source_files(other)).code}
     assert notes == {"notebooks/02_train.ipynb": "Too large, or not readable as a notebook: compared by digest only."}
+
+
+def test_many_changed_cells_are_listed_as_removed_and_added_without_comparing_each_with_each() -> None:
+    before, after = ([cell(f"{name}{number}", f"{name} " * 300 + str(number)) for number in range(100)] for name in ("old", "new"))
+    found = diff_notebooks([*before, CELLS[0]], [*after, CELLS[0]])
+    assert [one.change for one in found] == ["removed"] * 100 + ["added"] * 100
+    assert [one.number for one in found] == [*range(1, 101), *range(1, 101)]
 
 
 def test_outputs_metadata_and_injected_parameters_are_no_change_of_a_notebook() -> None:

@@ -1,10 +1,12 @@
 """The review page's content: the verdict, what changed, what has to be seen first, and nothing of a step's that acts."""
 
+import ast
 import re
 import subprocess
 import sys
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,6 +26,7 @@ from sealed_evidence import (
     source_files,
 )
 
+import mlkit.review
 from mlkit.evidence.manifest import Approval, Seal
 from mlkit.evidence.run_record import Activity, Earlier, Origin, Redaction, Status
 from mlkit.review import IndexEntry, Reviewed, render, render_index
@@ -204,7 +207,7 @@ def _unreadable() -> dict[str, bytes]:
         ({"records": {"01_prep": record("01_prep", activity=Activity(warnings=("eight rows dropped",)))}}, "eight rows dropped"),
         ({"tested": outcome(verdict="PASS", low=0.61)}, "The interval begins below the gate"),
         ({"tested": outcome(model={"sha256": "0" * 64})}, "The tested model is not the sealed model"),
-        ({"tested": outcome(match_rate="high")}, "The test's result is damaged"),
+        ({"tested": {**outcome(), "match_rate": "high"}}, "The test's result is damaged"),
         ({"tested": outcome(low=float("nan"))}, "The test's result is damaged"),
         ({"tested": outcome(low=0.9)}, "The test's result is damaged"),
         ({"verdict": "FAIL"}, "The seal says FAIL, the test's result says something else."),
@@ -379,6 +382,18 @@ def test_characters_that_turn_the_direction_of_text_are_visible_in_diffs_and_quo
 
 def test_equal_evidence_gives_equal_bytes() -> None:
     assert render(reviewed(None, champion())) == render(reviewed(None, champion()))
+
+
+def test_the_review_imports_a_small_set_of_packages_and_light_modules_of_mlkit() -> None:
+    allowed = {"jinja2", "markupsafe", "nbconvert", "nbdime", "nbformat", "nh3", "mlkit"}
+    light = {"mlkit.errors", "mlkit.evidence", "mlkit.gate.outcome", "mlkit.notebook.handoff", "mlkit.review", "mlkit.typed_json"}
+    for path in Path(mlkit.review.__path__[0]).glob("*.py"):
+        nodes = list(ast.walk(ast.parse(path.read_text())))
+        names = {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
+        names |= {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+        assert {name.partition(".")[0] for name in names} - set(sys.stdlib_module_names) <= allowed
+        own = {name for name in names if name.partition(".")[0] == "mlkit"}
+        assert all(any(f"{name}.".startswith(f"{one}.") for one in light) for name in own), path
 
 
 def test_the_page_imports_neither_numbers_nor_the_sdk() -> None:
