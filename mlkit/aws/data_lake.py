@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlkit.aws.athena_queries import Workgroup
-from mlkit.aws.inputs import EXPORT, TABLE, find_export, tell_input
+from mlkit.aws.inputs import EXPORT, TABLE, tell_input
 from mlkit.aws.s3_objects import split_uri
 from mlkit.aws.session import Session, aws_errors
 from mlkit.aws.stacks import deploy_command as stack_command
+from mlkit.aws.stacks import find_export
 from mlkit.data.sql import identifier
 from mlkit.errors import NotFound
 from mlkit.naming import DATALAKE_TEMPLATE, LabNames

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlkit.aws.s3_objects import list_objects
 from mlkit.aws.session import Session, aws_errors
+from mlkit.aws.stacks import find_export
 from mlkit.errors import NotFound
 from mlkit.evidence.run_record import Activity
 from mlkit.notebook import journal
@@ -104,16 +105,6 @@ def _stack(aws: Session, name: str) -> Any:
 
 def _export(aws: Session, name: str) -> Any:
     return find_export(aws, name)
-
-
-def find_export(aws: Session, name: str) -> str | None:
-    """The value that a stack exports under the name."""
-    with aws_errors():
-        for page in aws.client("cloudformation").get_paginator("list_exports").paginate():
-            for item in page["Exports"]:
-                if item["Name"] == name:
-                    return str(item["Value"])
-    return None
 
 
 _DESCRIBE: Mapping[str, Callable[[Session, str], Any]] = {

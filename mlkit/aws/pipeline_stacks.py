@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlkit.aws.data_lake import deploy_command as lake_command
-from mlkit.aws.inputs import find_export
 from mlkit.aws.session import Session
-from mlkit.aws.stacks import NEVER_CREATED, OnEvent, Stack, deploy_command, deploy_stack, find_stack
+from mlkit.aws.stacks import NEVER_CREATED, OnEvent, Stack, deploy_command, deploy_stack, find_export, find_stack
 from mlkit.aws.template_parameters import TemplateParameter, parameters_of
 from mlkit.errors import NotFound, UsageError
 from mlkit.naming import LabNames

@@ -64,7 +64,7 @@ def write_object(aws: Session, s3_uri: str, data: bytes, *, content_type: str = 
     return StoredObject(s3_uri=s3_uri, sha256=hashlib.sha256(data).hexdigest(), size_bytes=len(data))
 
 
-def write_once(aws: Session, s3_uri: str, data: bytes) -> str:
+def write_once(aws: Session, s3_uri: str, data: bytes, *, content_type: str = "application/octet-stream") -> str:
     """Write an object that is never replaced. Returns its version id, which is "null" in a bucket without versions.
 
     The same bytes may be written again. Raises InvalidData if the key holds other bytes.
@@ -72,7 +72,7 @@ def write_once(aws: Session, s3_uri: str, data: bytes) -> str:
     bucket, key = split_uri(s3_uri)
     client = aws.client("s3")
     try:
-        answer = client.put_object(Bucket=bucket, Key=key, Body=data, IfNoneMatch="*", ChecksumAlgorithm="SHA256")
+        answer = client.put_object(Bucket=bucket, Key=key, Body=data, ContentType=content_type, IfNoneMatch="*", ChecksumAlgorithm="SHA256")
     except ClientError as error:
         if error.response["Error"]["Code"] != "PreconditionFailed":
             raise translate(error) from error

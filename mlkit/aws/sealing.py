@@ -1,196 +1,134 @@
-"""SealEvidence: checks what an execution's builds staged and handed over, copies it to the write-once bucket, writes the manifest."""
+"""SealEvidence: copies what an execution's builds left to the write-once bucket, and writes manifest, review page and signature.
+
+A model whose evidence is sealed is registered; it is approved in the registry once production serves it.
+"""
 
 import json
-import time
-from collections.abc import Iterator, Mapping, Sequence
+import re
+import urllib.parse
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TypeVar
 
-from mlkit.aws.object_versions import staged_files
-from mlkit.aws.pipeline_executions import ActionRun, action_runs
-from mlkit.aws.s3_objects import read_object, write_once
+from mlkit.aws import registry
+from mlkit.aws.gathering import PRODUCTION, Gathered, SealingBuild, gather, newest
+from mlkit.aws.pipeline_executions import ActionRun
+from mlkit.aws.s3_objects import read_object, split_uri, write_once
+from mlkit.aws.sealed_executions import SealedExecution, read_evidence
 from mlkit.aws.session import Session
-from mlkit.errors import EvidenceRefused, NotFound
+from mlkit.aws.signing import EvidenceSigner
+from mlkit.errors import EvidenceRefused
 from mlkit.evidence.archives import code_of, members
-from mlkit.evidence.layout import DEPLOYS, HANDOFF, Sealed, Staging
-from mlkit.evidence.manifest import Approval, Attempt, Manifest, Seal, SealedFile, Source, sha256_of
-from mlkit.evidence.staged import StagedFile, StepRun, check_output, check_staged, outputs_of
+from mlkit.evidence.envelope import sign, statement_of
+from mlkit.evidence.layout import DEPLOYS, ENVELOPE, HANDOFF, MODELS, PAGE, Sealed, Staging
+from mlkit.evidence.manifest import Approval, Manifest, Seal, SealedFile, Source, sha256_of
 from mlkit.naming import ENDPOINT_TEMPLATE
-from mlkit.notebook.handoff import PreparedData, TestResult, TrainedModel, parse
+from mlkit.notebook.handoff import PreparedData, TestResult
+from mlkit.review import ActionTime, Decision, Evidence, Reviewed, render
 
-T = TypeVar("T")
-_PRODUCTION = "configuration_production.json"
-_CONFIGURED = ENDPOINT_TEMPLATE.parent
-_HISTORY_S = 60.0  # CodePipeline's history may lag behind its actions
-_POLL_S = 2.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class SealingBuild:
-    """The build that seals: where it reads and writes, and which action of which execution it is."""
-
-    staging: str
-    evidence: str
-    pipeline: str
-    execution: str
-    action: str
-    build: str
-    tools_sha256: str
+_ASKED = "whoever has the pipeline's ReviewerPolicy"
+_LINK = re.compile(r"\S*(?:://|www\.)\S*")
+_CHANGE = 60  # characters of a commit's message in the approval's, whose length AWS limits
 
 
 @dataclass(frozen=True, kw_only=True)
-class Gathered:
-    """What an execution's builds left, checked. `handoff` and `deploys` map file names to bytes, `archive` is the source."""
+class SealResult:
+    """The seal, and what the approval's message says of it: the page's address in the console, production's model, the change."""
 
-    runs: Sequence[ActionRun]
-    staged: Sequence[StagedFile]
-    attempts: tuple[Attempt, ...]
-    handoff: Mapping[str, bytes]
-    archive: bytes
-    trained: TrainedModel
-    tested: TestResult
-    configuration: bytes
+    seal: Seal
+    page: str
+    champion: str
+    change: str
 
 
-def seal(aws: Session, build: SealingBuild) -> Seal:
-    """Seal the execution. Returns the manifest's address and SHA-256.
+@dataclass(frozen=True, kw_only=True)
+class _Copied:
+    """The sealed files, their content by name in a bundle (without the model), and the files from which production is deployed."""
+
+    files: Sequence[SealedFile]
+    content: Mapping[str, bytes]
+    deploys: Mapping[str, bytes]
+
+
+def seal(aws: Session, build: SealingBuild) -> SealResult:
+    """Seal the execution.
 
     Raises EvidenceRefused with the first file that is not what its build and CodePipeline tell of it, InvalidData if a key already holds
     other bytes.
     """
     found = gather(aws, build)
     target = Sealed(address=build.evidence, pipeline=build.pipeline, execution=build.execution)
-    files, deploys = _copy(aws, build, found, target)
-    manifest = Manifest(
+    champion = registry.champion(aws, build.model_group)
+    copied = _copy(aws, build, found, target)
+    manifest = _manifest(build, found, copied, champion)
+    data = manifest.to_bytes()
+    sealed = Seal(s3_uri=target.manifest(build.action, build.build), sha256=sha256_of(data))
+    page = render(
+        Reviewed(
+            sealed=Evidence(manifest=manifest, sha256=sealed.sha256, files=copied.content),
+            champion=_evidence(aws, champion) if champion else None,
+            actions=tuple(_time(run) for run in found.runs if run.name != build.action),
+            links={"Execution in CodePipeline": _execution_page(aws, build)},
+            decision=Decision(asked=_ASKED, where=_execution_page(aws, build)),
+            signature=f"The envelope {ENVELOPE} beside this page is signed with the KMS key {build.key_arn}.",
+        )
+    )
+    envelope = sign(statement_of(manifest, page), EvidenceSigner(aws, build.key_arn))
+    write_once(aws, sealed.s3_uri, data, content_type="application/json")
+    page_uri = target.of_seal(build.action, build.build, PAGE)
+    write_once(aws, page_uri, page, content_type="text/html; charset=utf-8")
+    write_once(aws, target.of_seal(build.action, build.build, ENVELOPE), envelope, content_type="application/json")
+    _register(aws, build, found, manifest, sealed, target)
+    return SealResult(
+        seal=sealed, page=_console(aws, page_uri), champion=_champion_in_words(champion), change=_change(manifest.source.variables)
+    )
+
+
+def _manifest(build: SealingBuild, found: Gathered, copied: _Copied, champion: registry.Champion | None) -> Manifest:
+    return Manifest(
         pipeline=build.pipeline,
         pipeline_execution_id=build.execution,
         action=build.action,
         build=build.build,
         sealed_at=datetime.now(UTC).isoformat(timespec="seconds"),
         tools_sha256=build.tools_sha256,
-        source=Source(archive_sha256=sha256_of(found.archive), variables=_newest(found.runs, "Source").variables),
+        source=Source(archive_sha256=sha256_of(found.archive), variables=newest(found.runs, "Source").variables),
         code=code_of(found.archive),
         inputs=_inputs(found.trained.prepared_data),
         model_s3_uri=found.trained.model.s3_uri,
         model_sha256=found.trained.model.sha256,
         verdict=found.tested.verdict,
         attempts=found.attempts,
-        deploys={name: sha256_of(data) for name, data in deploys.items()},
+        deploys={name: sha256_of(data) for name, data in copied.deploys.items()},
         approval=_approval(found.runs),
+        champion=Seal(s3_uri=champion.evidence_uri, sha256=champion.seal_sha256) if champion else None,
         parents=_parents(found.runs),
-        files=tuple(sorted(files, key=lambda file: file.s3_uri)),
-    )
-    data = manifest.to_bytes()
-    address = target.manifest(build.action, build.build)
-    write_once(aws, address, data)
-    return Seal(s3_uri=address, sha256=sha256_of(data))
-
-
-def gather(aws: Session, build: SealingBuild) -> Gathered:
-    """Read and check all that the execution's builds left. Raises EvidenceRefused, NotFound if nothing is staged."""
-    runs = _history(aws, build)
-    place = Staging(address=build.staging, execution=build.execution)
-    staged = staged_files(aws, place)
-    if not staged:
-        raise NotFound(f"{place.executions} is empty", cure="Did the notebooks run with --staging-bucket?")
-    attempts = check_staged(staged, [_step_run(run) for run in runs if run.provider == "CodeBuild" and run.ended])
-    handed = _handed_over(aws, runs, staged, attempts)
-    handoff = {path.rpartition("/")[2]: data for path, data in handed.items() if path.startswith(f"{HANDOFF}/")}
-    configuration = handed.get((_CONFIGURED / _PRODUCTION).as_posix())
-    if configuration is None:
-        raise EvidenceRefused(f"No artifact of the execution holds {_PRODUCTION}")
-    return Gathered(
-        runs=runs,
-        staged=staged,
-        attempts=attempts,
-        handoff=handoff,
-        archive=read_object(aws, next(iter(_newest(runs, "Source").artifacts.values()))),
-        trained=_parsed(TrainedModel, handoff, "trained_model"),
-        tested=_parsed(TestResult, handoff, "test_result"),
-        configuration=configuration,
+        files=tuple(sorted(copied.files, key=lambda file: file.s3_uri)),
     )
 
 
-def _parsed(kind: type[T], handoff: Mapping[str, bytes], name: str) -> T:
-    if f"{name}.json" not in handoff:
-        raise EvidenceRefused(f"No artifact of the execution holds {HANDOFF}/{name}.json")
-    return parse(kind, handoff[f"{name}.json"], f"{HANDOFF}/{name}.json")
-
-
-def _history(aws: Session, build: SealingBuild) -> Sequence[ActionRun]:
-    """The execution's actions, once this one is listed and all before it have ended."""
-    until = time.monotonic() + _HISTORY_S
-    while True:
-        runs = action_runs(aws, build.pipeline, build.execution)
-        if any(run.name == build.action for run in runs) and not any(run.ended is None for run in runs if run.name != build.action):
-            return runs
-        if time.monotonic() > until:
-            raise NotFound(f"CodePipeline does not list {build.action} of {build.execution}", cure="Retry the stage.")
-        time.sleep(aws.poll_s(_POLL_S))
-
-
-def _step_run(run: ActionRun) -> StepRun:
-    return StepRun(
-        action=run.name,
-        build=run.external_id.rpartition(":")[2],
-        status=run.status,
-        started=run.started.astimezone(UTC),
-        ended=(run.ended or run.started).astimezone(UTC),
-        exported=run.variables.get("RECORDS", ""),
-    )
-
-
-def _newest(runs: Sequence[ActionRun], action: str) -> ActionRun:
-    """The action's last success. Raises EvidenceRefused."""
-    for run in reversed(runs):
-        if run.action == action and run.status == "Succeeded":
-            return run
-    raise EvidenceRefused(f"CodePipeline's history has no {action} that succeeded in this execution")
-
-
-def _handed_over(aws: Session, runs: Sequence[ActionRun], staged: Sequence[StagedFile], attempts: Sequence[Attempt]) -> dict[str, bytes]:
-    """The hand-off and configuration files of the steps' artifacts by their path in the project. Later steps replace earlier ones' files.
-
-    Raises EvidenceRefused for a file that differs from the record of the notebook that wrote it.
-    """
-    found: dict[str, bytes] = {}
-    for count, attempt in enumerate(attempts, start=1):
-        run = next(run for run in runs if run.external_id.rpartition(":")[2] == attempt.build)
-        outputs = outputs_of(staged, attempts[:count])
-        for path, data in _artifact_files(aws, run.artifacts):
-            found[path] = check_output(path, data, outputs)
-    return found
-
-
-def _artifact_files(aws: Session, artifacts: Mapping[str, str]) -> Iterator[tuple[str, bytes]]:
-    """(path in the project, content) of the hand-off and configuration files in a step's artifacts."""
-    for address in artifacts.values():
-        for name, data in members(read_object(aws, address)).items():
-            if name.startswith(f"{HANDOFF}/"):
-                yield name, data
-            elif name.startswith("configuration_"):
-                yield (_CONFIGURED / name).as_posix(), data
-
-
-def _copy(aws: Session, build: SealingBuild, found: Gathered, target: Sealed) -> tuple[list[SealedFile], dict[str, bytes]]:
-    """Copy every file to its write-once key. Returns the sealed files, and the files from which production is deployed."""
+def _copy(aws: Session, build: SealingBuild, found: Gathered, target: Sealed) -> _Copied:
+    """Copy every file to its write-once key."""
     source = Staging(address=build.staging, execution=build.execution)
-    files = [_write(aws, target.copy_of(source, f"{source.executions}{file.path}"), file.data) for file in found.staged]
-    files.append(_write(aws, target.source_archive(sha256_of(found.archive)), found.archive))
     model, encoding = found.trained.model, found.trained.encoding
+    served = target.model_file(model.sha256, model.s3_uri.rpartition("/")[2])
+    deploys = {
+        PRODUCTION: _serving(found.configuration, model.s3_uri, served),
+        ENDPOINT_TEMPLATE.name: members(found.archive)[ENDPOINT_TEMPLATE.as_posix()],
+    }
+    content = {target.copy_of(source, f"{source.executions}{file.path}"): file.data for file in found.staged}
+    content[target.source_archive(sha256_of(found.archive))] = found.archive
+    for folder, group in ((HANDOFF, found.handoff), (DEPLOYS, deploys)):
+        content |= {target.of_seal(build.action, build.build, f"{folder}/{name}"): data for name, data in group.items()}
     for stored in (model, encoding):
         data = read_object(aws, stored.s3_uri)
         if sha256_of(data) != stored.sha256:
             raise EvidenceRefused(f"{stored.s3_uri} is not the file that the training notebook recorded")
-        files.append(_write(aws, target.model_file(model.sha256, stored.s3_uri.rpartition("/")[2]), data))
-    deploys = {
-        _PRODUCTION: _serving(found.configuration, model.s3_uri, target.model_file(model.sha256, model.s3_uri.rpartition("/")[2])),
-        ENDPOINT_TEMPLATE.name: members(found.archive)[ENDPOINT_TEMPLATE.as_posix()],
-    }
-    for folder, group in ((HANDOFF, found.handoff), (DEPLOYS, deploys)):
-        files += [_write(aws, target.of_seal(build.action, build.build, f"{folder}/{name}"), data) for name, data in group.items()]
-    return files, deploys
+        content[target.model_file(model.sha256, stored.s3_uri.rpartition("/")[2])] = data
+    files = [_write(aws, s3_uri, data) for s3_uri, data in content.items()]
+    names = {target.name_of(s3_uri): data for s3_uri, data in content.items()}
+    shown = {name: data for name, data in names.items() if not name.startswith(f"{MODELS}/")}
+    return _Copied(files=files, content=shown, deploys=deploys)
 
 
 def _serving(configuration: bytes, trained: str, sealed: str) -> bytes:
@@ -199,9 +137,9 @@ def _serving(configuration: bytes, trained: str, sealed: str) -> bytes:
         document = json.loads(configuration)
         named = document["Parameters"]["ModelDataUrl"]
     except (ValueError, KeyError, TypeError) as error:
-        raise EvidenceRefused(f"{_PRODUCTION} is no template configuration: {error}") from error
+        raise EvidenceRefused(f"{PRODUCTION} is no template configuration: {error}") from error
     if named != trained:
-        raise EvidenceRefused(f"{_PRODUCTION} names the model {named}; the training notebook wrote {trained}")
+        raise EvidenceRefused(f"{PRODUCTION} names the model {named}; the training notebook wrote {trained}")
     document["Parameters"]["ModelDataUrl"] = sealed
     return json.dumps(document, indent=2).encode() + b"\n"
 
@@ -230,3 +168,79 @@ def _parents(runs: Sequence[ActionRun]) -> tuple[Seal, ...]:
     """The execution's earlier seals, from the variables that the sealing builds exported."""
     sealed = (run.variables for run in runs if run.status == "Succeeded" and "SEAL_SHA256" in run.variables)
     return tuple(Seal(s3_uri=one["EVIDENCE_URI"], sha256=one["SEAL_SHA256"]) for one in sealed)
+
+
+def _evidence(aws: Session, champion: registry.Champion) -> Evidence:
+    """The champion's sealed files. Raises EvidenceRefused if the manifest is not the registered one."""
+    data = read_object(aws, champion.evidence_uri)
+    if sha256_of(data) != champion.seal_sha256:
+        raise EvidenceRefused(
+            f"{champion.evidence_uri} is not the seal with which production's model {champion.package_arn} was registered"
+        )
+    manifest = Manifest.from_bytes(data)
+    return read_evidence(
+        aws, SealedExecution(manifest_uri=champion.evidence_uri, sha256=champion.seal_sha256, manifest=manifest, newest=manifest)
+    )
+
+
+def _register(aws: Session, build: SealingBuild, found: Gathered, manifest: Manifest, sealed: Seal, target: Sealed) -> None:
+    """Register the model by the execution's first seal. After an approval, production serves it, so it is the champion."""
+    first = manifest.parents[0] if manifest.parents else sealed
+    model = found.trained.model
+    package = registry.register(
+        aws,
+        registry.Candidate(
+            group=build.model_group,
+            image=found.trained.image_uri,
+            model_s3_uri=target.model_file(model.sha256, model.s3_uri.rpartition("/")[2]),
+            model_sha256=model.sha256,
+            evidence_uri=first.s3_uri,
+            seal_sha256=first.sha256,
+            execution=build.execution,
+            metrics=_metrics(found.tested),
+            verdict=found.tested.verdict,
+        ),
+    )
+    if manifest.approval is not None and manifest.approval.status == "Approved":
+        comment = f"{manifest.approval.decided_by}: {manifest.approval.comment}"
+        registry.decide(aws, package, approved=True, comment=comment)
+
+
+def _metrics(tested: TestResult) -> dict[str, float]:
+    return {
+        "match_rate": tested.match_rate,
+        "low": tested.low,
+        "high": tested.high,
+        "log_loss": tested.log_loss,
+        "rows": float(tested.rows),
+    }
+
+
+def _champion_in_words(champion: registry.Champion | None) -> str:
+    if champion is None:
+        return "no model yet"
+    rate = champion.metrics.get("match_rate")
+    return f"version {champion.version}" + (f" has {rate:.4f}" if rate is not None else "")
+
+
+def _change(variables: Mapping[str, str]) -> str:
+    """The commit, its author if the source tells one, and the beginning of its message, on one line. Mail programs make links clickable."""
+    author = variables.get("AuthorDisplayName") or variables.get("AuthorEmail")
+    message = _LINK.sub("[link]", " ".join(variables.get("CommitMessage", "").split()))[:_CHANGE]
+    return f"commit {variables.get('CommitId', 'unknown')[:10]}{f' by {author[:40]}' if author else ''}: {message}"
+
+
+def _time(run: ActionRun) -> ActionTime:
+    started, ended = (moment.astimezone(UTC).isoformat(timespec="seconds") if moment else "" for moment in (run.started, run.ended))
+    return ActionTime(stage=run.stage, action=run.action, status=run.status, started=started, ended=ended)
+
+
+def _console(aws: Session, s3_uri: str) -> str:
+    """The address of an object in S3's console, where a reviewer opens it."""
+    bucket, key = split_uri(s3_uri)
+    return f"https://{aws.region}.console.aws.amazon.com/s3/object/{bucket}?region={aws.region}&prefix={urllib.parse.quote(key, safe='/')}"
+
+
+def _execution_page(aws: Session, build: SealingBuild) -> str:
+    place = f"{build.pipeline}/executions/{build.execution}/timeline"
+    return f"https://{aws.region}.console.aws.amazon.com/codesuite/codepipeline/pipelines/{place}?region={aws.region}"

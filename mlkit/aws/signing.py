@@ -3,8 +3,8 @@
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 from securesystemslib.signer import AWSSigner, Signature, SSlibKey
 
-from mlkit.aws.inputs import find_export
 from mlkit.aws.session import Session, aws_errors
+from mlkit.aws.stacks import find_export
 from mlkit.errors import NotFound, UsageError
 from mlkit.evidence.envelope import read_key
 from mlkit.naming import LabNames

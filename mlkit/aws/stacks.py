@@ -105,6 +105,16 @@ def stack_outputs(aws: Session, name: str) -> dict[str, str]:
     return dict(current.outputs)
 
 
+def find_export(aws: Session, name: str) -> str | None:
+    """The value that a stack exports under the name."""
+    with aws_errors():
+        for page in aws.client("cloudformation").get_paginator("list_exports").paginate():
+            for item in page["Exports"]:
+                if item["Name"] == name:
+                    return str(item["Value"])
+    return None
+
+
 def _kept(template: str, given: Mapping[str, str], current: "StackTypeDef") -> "list[ParameterTypeDef]":
     """The stack's parameters that are not given; without them an update would reset them to the template's defaults."""
     if not current.get("Parameters"):

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from mlkit.cli import check, deploy, doctor, evidence_commands, local, new, pipeline_commands, run, verify
+from mlkit.cli import check, deploy, doctor, evidence_commands, local, new, pipeline_commands, review_commands, run, verify
 from mlkit.cli.data_commands import ProjectGroup
 
 _KEYBOARD = 130  # Typer returns it for Ctrl-C
@@ -28,6 +28,7 @@ app.command(name="doctor")(doctor.doctor)
 app.command(name="exports")(evidence_commands.exports)
 app.command(name="sweep")(evidence_commands.sweep)
 app.add_typer(pipeline_commands.app, name="pipeline")
+review_commands.register(evidence_commands.app)
 app.add_typer(evidence_commands.app, name="evidence")
 app.add_typer(local.app, name="local")
 

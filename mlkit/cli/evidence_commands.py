@@ -59,6 +59,8 @@ def seal(
     action: Annotated[str, typer.Option(envvar="ACTION", help="The sealing action, STAGE.ACTION.")],
     build: Annotated[str, typer.Option(envvar="CODEBUILD_BUILD_ID", help="The sealing build's id.")],
     tools_sha256: Annotated[str, typer.Option(envvar="TOOLS_SHA256", help="The digest of the tools that seal.")],
+    key_arn: Annotated[str, typer.Option(envvar="EVIDENCE_KEY", help="The KMS key that signs seals.")],
+    model_group: Annotated[str, typer.Option(envvar="MODEL_GROUP", help="The model package group of the registry.")],
     exports: Exports = Path("exports.env"),
 ) -> None:
     """Check an execution's staged files, copy them to the write-once evidence bucket, and write their manifest.
@@ -67,7 +69,7 @@ def seal(
 
     Example: mlkit evidence seal
     """
-    from mlkit.aws.sealing import SealingBuild
+    from mlkit.aws.gathering import SealingBuild
     from mlkit.aws.sealing import seal as seal_all
     from mlkit.aws.session import Session
 
@@ -79,10 +81,13 @@ def seal(
         action=action,
         build=build.rpartition(":")[2],
         tools_sha256=tools_sha256,
+        key_arn=key_arn,
+        model_group=model_group,
     )
-    sealed = seal_all(Session(), sealing)
-    _write_exports(exports, {"SEAL_SHA256": sealed.sha256, "EVIDENCE_URI": sealed.s3_uri})
-    out.print(f"Sealed as {sealed.sha256}: {sealed.s3_uri}")
+    result = seal_all(Session(), sealing)
+    sealed = {"SEAL_SHA256": result.seal.sha256, "EVIDENCE_URI": result.seal.s3_uri}
+    _write_exports(exports, {**sealed, "REVIEW_PAGE": result.page, "CHAMPION": result.champion, "CHANGE": result.change})
+    out.print(f"Sealed as {result.seal.sha256}: {result.seal.s3_uri}")
 
 
 @app.command()

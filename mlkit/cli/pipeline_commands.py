@@ -63,8 +63,8 @@ def tools(your_initials: YourInitials = INITIALS) -> None:
 
     Example: mlkit pipeline tools
     """
-    from mlkit.aws.inputs import find_export
     from mlkit.aws.session import Session
+    from mlkit.aws.stacks import find_export
     from mlkit.aws.tools_upload import upload
     from mlkit.errors import NotFound
 
