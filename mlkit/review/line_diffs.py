@@ -1,6 +1,7 @@
 """Line diffs of two texts, as hunks of marked lines."""
 
 import difflib
+import re
 from dataclasses import dataclass
 
 _CONTEXT = 2  # unchanged lines before and after a change
@@ -10,7 +11,7 @@ _MOST_COMPARED = 5_000  # lines of a text; difflib takes minutes for much longer
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """`mark` is `+` for a line that is new, `-` for one that is gone, a space for context, `@` between hunks."""
+    """`mark` is `+` for a line that is new, `-` for one that is gone, a space for context, `@` for the place where a hunk begins."""
 
     mark: str
     text: str
@@ -33,11 +34,17 @@ def diff_texts(old: str, new: str) -> LineDiff:
     if max(len(before), len(after)) > _MOST_COMPARED:
         return LineDiff(note="Too long to compare here.")
     found = list(difflib.unified_diff(before, after, lineterm="", n=_CONTEXT))[2:]
-    lines = [Line(mark=line[0], text=line[1:] if line[0] != "@" else line) for line in found]
+    lines = [Line(mark=line[0], text=_place(line) if line[0] == "@" else line[1:]) for line in found]
     added, removed = (sum(line.mark == mark for line in lines) for mark in "+-")
     if not lines:
         return LineDiff(note="Only line ends changed.")
     return LineDiff(lines=tuple(lines[:_MOST_LINES]), added=added, removed=removed, left_out=max(0, len(lines) - _MOST_LINES))
+
+
+def _place(hunk: str) -> str:
+    """`line 12`, from `@@ -10,3 +12,4 @@`: where the hunk begins in the new text, or in the old one if nothing of it is left."""
+    old, new = re.findall(r"[-+](\d+)", hunk)
+    return f"line {new if new != '0' else old}"
 
 
 def diff_files(old: bytes | None, new: bytes | None, *, was: bool, is_there: bool) -> LineDiff:

@@ -176,8 +176,10 @@ def test_the_verdict_and_what_changed_are_on_the_first_screen(visit) -> None:
         assert box["y"] + box["height"] <= 900
 
 
-def test_in_print_closed_parts_are_open_and_frames_name_their_file(visit) -> None:
-    page = visit(render(changed()))
-    page.emulate_media(media="print")
+def test_in_print_closed_parts_are_open_frames_name_their_file_and_paper_is_white(visit) -> None:
+    page = visit(render(changed()), scheme="dark")
+    page.emulate_media(media="print", color_scheme="dark")
     assert page.get_by_text("Open it in the bundle: QA.TestEndpoint/").is_visible()
     assert page.locator("iframe").first.is_hidden()
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert page.evaluate("getComputedStyle(document.querySelector('thead')).display") == "table-header-group"

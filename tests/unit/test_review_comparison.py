@@ -117,6 +117,13 @@ def test_of_two_attempts_the_confirmed_one_counts() -> None:
     assert Contents(sealed).current["02_train.ipynb"].build != "ffff"
 
 
+def test_a_hunk_tells_the_line_at_which_it_begins() -> None:
+    before = "".join(f"{number}\n" for number in range(1, 100))
+    found = diff_texts(before, before.replace("50\n", "fifty\n"))
+    assert [line.text for line in found.lines] == ["line 48", "48", "49", "50", "fifty", "51", "52"]
+    assert diff_texts("a\n", "").lines[0].text == "line 1"
+
+
 def test_a_long_text_is_named_and_not_compared() -> None:
     assert diff_texts("a\n" * 10_000, "b\n" * 10_000).note == "Too long to compare here."
 
