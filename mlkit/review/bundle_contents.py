@@ -156,7 +156,7 @@ class Contents:
             return None
         try:
             return _gate_figures(document)
-        except (KeyError, TypeError, ValueError, OverflowError) as problem:
+        except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as problem:
             self.problems.append(f"The test's result is damaged: {problem}.")
             return None
 

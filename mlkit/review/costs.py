@@ -1,21 +1,21 @@
 """What the execution's jobs and queries took, what they cost if a price is known, and the picture of the training."""
 
 import json
-import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
 
 from markupsafe import Markup
 
 from mlkit.evidence.run_record import JobRecord
 from mlkit.review.bundle_contents import Contents
 from mlkit.review.notebook_html import picture, sanitized
+from mlkit.review.shown_text import visible
 
 _PRICES = "usd_per_instance_hour"  # the notebook's parameter: instance type to USD
 _CURVE = "metric_by_epoch("  # the call that draws the training curve
 _PICTURES = ("image/png", "image/svg+xml")
+_HIGHEST = 10**9  # of a plausible price, time or number of instances
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,33 +41,38 @@ def queries_told(contents: Contents) -> tuple[int, int]:
 
 def training_curve(contents: Contents) -> Markup | None:
     """The picture that the training notebook drew of its loss by epoch; None if there is none."""
-    for output in chain.from_iterable(_outputs(run.notebook) for run in contents.current.values()):
-        data, metadata = output.get("data", {}), output.get("metadata", {})
-        for mime in _PICTURES:
-            if mime in data:
-                image = picture(mime, "".join(data[mime]), "".join(data.get("text/plain", "")), metadata.get(mime))
-                return Markup(sanitized(image))
+    for run in contents.current.values():
+        try:
+            found = next(_pictures(run.notebook), None)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            continue  # the notebook's own place on the page says that it is damaged
+        if found:
+            return Markup(sanitized(visible(found)))
     return None
 
 
-def _outputs(notebook: bytes | None) -> Iterable[Mapping[str, Any]]:
-    try:
-        cells = json.loads(notebook or b"{}").get("cells", [])
-        drawn = [cell for cell in cells if cell["cell_type"] == "code" and _CURVE in "".join(cell["source"])]
-        return [output for cell in drawn for output in cell["outputs"] if isinstance(output.get("data"), dict)]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return []
+def _pictures(notebook: bytes | None) -> Iterator[str]:
+    """The pictures under the cells that draw the curve. Raises whatever a damaged notebook makes json or a dict raise."""
+    for cell in json.loads(notebook or b"{}").get("cells", []):
+        if cell["cell_type"] == "code" and _CURVE in "".join(cell["source"]):
+            for output in cell["outputs"]:
+                data, metadata = output.get("data", {}), output.get("metadata", {})
+                for mime in _PICTURES:
+                    if mime in data:
+                        yield picture(mime, "".join(data[mime]), "".join(data.get("text/plain", "")), metadata.get(mime))
 
 
 def _prices(contents: Contents) -> dict[str, float]:
     records = [run.record for run in contents.current.values() if run.record]
     given = [parameter.value for record in records for parameter in record.parameters if parameter.name == _PRICES]
     pairs = chain.from_iterable(value.items() for value in given if isinstance(value, dict))
-    return {str(kind): price for kind, price in pairs if isinstance(price, int | float) and math.isfinite(price)}
+    return {str(kind): float(price) for kind, price in pairs if isinstance(price, int | float) and 0 <= price < _HIGHEST}
 
 
 def _usd(job: JobRecord, prices: Mapping[str, float]) -> float | None:
     price = prices.get(job.instance_type or "")
     if price is None or job.billable_seconds is None or job.instance_count is None:
+        return None
+    if not (0 <= job.billable_seconds < _HIGHEST and 0 <= job.instance_count < _HIGHEST):
         return None
     return price * job.billable_seconds * job.instance_count / 3600

@@ -5,6 +5,7 @@ Links lose their address. What is too large is cut, with a sentence in its place
 """
 
 import base64
+import functools
 import html
 import json
 import re
@@ -20,6 +21,8 @@ from mlkit.review.shown_text import visible
 
 MOST_BYTES = 6_000_000  # of a notebook that is shown in place
 _MOST_TEXT = 60_000  # characters of one output or source
+_MOST_MARKDOWN = 8_000  # characters of one cell, and of all cells: mistune takes minutes for hostile text that is longer
+_MOST_MARKDOWN_IN_ALL = 100_000
 _MOST_PICTURE = 2_000_000  # base64 characters of one picture
 _MOST_CELLS = 400
 _PICTURES = ("image/png", "image/jpeg", "image/gif")
@@ -39,12 +42,12 @@ def notebook_html(notebook: bytes, *, title: str, style: str) -> str:
     if len(notebook) > MOST_BYTES:
         raise InvalidData(f"It has {len(notebook):,} bytes; up to {MOST_BYTES:,} are shown here.")
     try:
-        cells = [_bounded(cell) for cell in json.loads(notebook)["cells"][:_MOST_CELLS]]
+        cells = _shown_cells(json.loads(notebook)["cells"])
         content = {"nbformat": 4, "nbformat_minor": 4, "metadata": {"language_info": {"name": "python"}}, "cells": cells}
         body, _resources = _exporter().from_notebook_node(nbformat.from_dict(content))  # type: ignore[no-untyped-call]
     except Exception as problem:  # a hostile notebook can make json, nbconvert or mistune raise anything; the page has to be made
         raise InvalidData("It is not a notebook that nbconvert can show.") from problem
-    clean = visible(sanitized(body))
+    clean = visible(sanitized(visible(body)))
     head = f'<meta charset="utf-8"><title>{html.escape(title)}</title><style>{style}</style>'
     return f'<!doctype html><html lang="en"><head>{head}</head><body>{clean}</body></html>'
 
@@ -70,6 +73,7 @@ def _allowed(element: str, attribute: str, value: str) -> str | None:
     return value
 
 
+@functools.cache
 def _exporter() -> HTMLExporter:
     exporter = HTMLExporter(template_name="basic")  # type: ignore[no-untyped-call]
     exporter.exclude_anchor_links = True
@@ -77,10 +81,22 @@ def _exporter() -> HTMLExporter:
     return exporter
 
 
+def _shown_cells(cells: list[Any]) -> list[dict[str, Any]]:
+    """The cells, each of a bounded size; a cell in front says what is left out."""
+    shown, notes = [_bounded(cell) for cell in cells[:_MOST_CELLS]], []
+    if len(cells) > _MOST_CELLS:
+        notes.append(f"Only the first {_MOST_CELLS} of {len(cells):,} cells are shown here.")
+    if sum(len(cell["source"]) for cell in shown if cell["cell_type"] == "markdown") > _MOST_MARKDOWN_IN_ALL:
+        shown = [cell for cell in shown if cell["cell_type"] != "markdown"]
+        notes.append(f"The text cells are not shown here: they have more than {_MOST_MARKDOWN_IN_ALL:,} characters.")
+    return [*({"cell_type": "markdown", "metadata": {}, "source": f"**{note}**"} for note in notes), *shown]
+
+
 def _bounded(cell: Mapping[str, Any]) -> dict[str, Any]:
     """Kind, source and outputs of a cell, without metadata, each of a bounded size."""
     kind = cell["cell_type"] if cell["cell_type"] in ("code", "markdown") else "raw"
-    shown: dict[str, Any] = {"cell_type": kind, "metadata": {}, "source": _cut("".join(cell["source"]))}
+    shown: dict[str, Any] = {"cell_type": kind, "metadata": {}, "source": "".join(cell["source"])}
+    shown["source"] = _cut(shown["source"], _MOST_MARKDOWN if kind == "markdown" else _MOST_TEXT)
     if kind == "code":
         shown |= {"execution_count": None, "outputs": [_bounded_output(output) for output in cell.get("outputs", [])]}
     return shown
@@ -114,7 +130,7 @@ def _shown_data(data: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[st
 
 def picture(mime: str, content: str, text: str, metadata: Any) -> str:
     """An img element with the picture as a data: address, in which nothing runs. `metadata` may hold alt, width and height."""
-    encoded = base64.b64encode(content.encode()).decode() if mime == _VECTOR else re.sub(r"\s", "", content)
+    encoded = base64.b64encode(content.encode(errors="replace")).decode() if mime == _VECTOR else re.sub(r"\s", "", content)
     facts = metadata if isinstance(metadata, dict) else {}
     alt = str(facts.get("alt") or text or "picture without a description")[:500]
     if len(encoded) > _MOST_PICTURE:
@@ -123,6 +139,6 @@ def picture(mime: str, content: str, text: str, metadata: Any) -> str:
     return f'<img src="data:{mime};base64,{encoded}" alt="{html.escape(alt)}"{size}>'
 
 
-def _cut(text: str) -> str:
-    left = len(text) - _MOST_TEXT
-    return text if left <= 0 else f"{text[:_MOST_TEXT]}\n... {left:,} more characters are in the notebook's file."
+def _cut(text: str, longest: int = _MOST_TEXT) -> str:
+    left = len(text) - longest
+    return text if left <= 0 else f"{text[:longest]}\n... {left:,} more characters are in the notebook's file."

@@ -3,9 +3,11 @@
 import re
 from datetime import datetime
 
-# C0 and C1 controls, zero-width characters, and the marks that turn the direction of text (a diff could be read wrongly).
-_INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]")
+# C0 and C1 controls, zero-width characters, halves of surrogate pairs, and the marks that turn the direction of text, by which a diff
+# could be read wrongly.
+_INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff\ufeff\ufff9-\ufffb]")
 _LONGEST = 300
+_IMPLAUSIBLE = 10**18  # bytes or seconds: no machine did that
 
 
 def visible(text: str) -> str:
@@ -45,6 +47,8 @@ def duration(started: str, ended: str) -> str:
 
 def seconds(number: float) -> str:
     """`0.4 s`, `12 s`, `1 min 23 s`, `2 h 5 min`."""
+    if number >= _IMPLAUSIBLE:
+        return "implausible"
     if number < 10:
         return f"{max(0.0, number):.1f} s"
     whole = round(number)
@@ -57,6 +61,8 @@ def seconds(number: float) -> str:
 
 def size(number: int) -> str:
     """Bytes as `812 B`, `12 kB`, `3.4 MB`."""
+    if number >= _IMPLAUSIBLE:
+        return "implausible"
     for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if number >= factor:
             return f"{number / factor:.{0 if unit == 'kB' else 1}f} {unit}"

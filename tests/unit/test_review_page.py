@@ -1,6 +1,7 @@
 """The review page's content: the verdict, what changed, what has to be seen first, and nothing of a step's that acts."""
 
 import ast
+import json
 import re
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from sealed_evidence import (
     champion,
     code,
     evidence,
+    markdown,
     notebook,
     notebooks,
     outcome,
@@ -364,6 +366,56 @@ def test_a_notebook_that_cannot_be_shown_leaves_a_page_that_says_so(data: bytes)
     page = shown(reviewed(replace(sealed, files={**sealed.files, name: data})))
     assert "Not shown here." in page.text
     assert name in page.text
+
+
+_HALF = "\ud800"  # of a surrogate pair: JSON can hold it, UTF-8 cannot
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "value"),
+    [
+        ("01_prep.record.json", ("activity", "queries", 0, "bytes_scanned"), 10**400),
+        ("02_train.record.json", ("activity", "jobs", 0, "billable_seconds"), 10**400),
+        ("02_train.record.json", ("activity", "metrics", "loss"), float("nan")),
+        ("02_train.record.json", ("activity", "warnings"), [_HALF]),
+        ("02_train.record.json", ("packages",), {_HALF: _HALF}),
+        (
+            "02_train.record.json",
+            ("parameters", 0),
+            {"name": "usd_per_instance_hour", "type": "dict", "value": {"ml.c5.xlarge": 10**400}, "source": "x"},
+        ),
+        ("test_result.json", ("baselines",), 5),
+        ("test_result.json", ("baselines",), {f"linear {_HALF}": 0.7}),
+        ("test_result.json", ("model",), [1]),
+        ("prepared_data.json", ("details",), [1]),
+        ("configuration_production.json", ("Parameters",), None),
+        ("02_train.ipynb", ("cells", 0, "source"), _HALF),
+        ("02_train.ipynb", ("cells", 0, "source"), "[" * 500_000),
+        ("02_train.ipynb", ("cells", 3, "outputs", 0, "data"), {"image/svg+xml": _HALF}),
+        ("02_train.ipynb", ("cells", 3, "outputs", 0, "data"), {"image/png": 5}),
+        ("02_train.ipynb", ("cells", 3, "outputs", 0, "data"), {"text/html": "<div>" * 12_000}),
+        ("02_train.ipynb", ("cells", 3, "outputs", 0, "metadata"), [1]),
+        ("02_train.ipynb", ("cells", 3, "outputs"), 5),
+    ],
+)
+def test_a_value_that_no_run_writes_does_not_hinder_the_page(name: str, path: tuple[Any, ...], value: Any) -> None:
+    sealed = evidence()
+    place = next(place for place in sealed.files if place.endswith(name))
+    document = json.loads(sealed.files[place])
+    holder = document
+    for step in path[:-1]:
+        holder = holder[step]
+    holder[path[-1]] = value
+    odd = replace(sealed, files={**sealed.files, place: json.dumps(document).encode()})
+    assert f"{place} is not the file that was sealed" in first_screen(reviewed(odd, champion()))
+
+
+def test_cells_that_are_left_out_of_a_long_notebook_are_told() -> None:
+    many = notebook_html(notebook(*(code(f"a = {number}") for number in range(401))), title="n", style="")
+    assert "Only the first 400 of 401 cells are shown here." in many
+    wordy = notebook_html(notebook(*(markdown("word " * 1_500) for _ in range(20)), code("a")), title="n", style="")
+    assert "The text cells are not shown here: they have more than 100,000 characters." in wordy
+    assert "word word" not in wordy
 
 
 def test_long_words_of_a_step_are_cut() -> None:
