@@ -27,7 +27,7 @@ EXPORTS = {
     DATALAKE_TEMPLATE: (_EXECUTION_ROLE,),
     FOUNDATION_TEMPLATE: ("pipeline-key", _EVIDENCE_KEY, "artifact-bucket", "staging-bucket", "evidence-bucket"),
     ENDPOINT_ROLE_TEMPLATE: ("endpoint-stack-role",),
-    BUILDS_TEMPLATE: ("model-training", "test-endpoint", "seal-evidence", "verify-approval"),
+    BUILDS_TEMPLATE: ("model-training", "test-endpoint", "seal-evidence", "verify-approval", "tools-sha256"),
 }
 _LAB = "-ml-lab-"
 _DATASET = re.compile(r"[a-z][a-z0-9-]{0,38}[a-z0-9]")
@@ -97,6 +97,11 @@ class LabNames:
     @property
     def evidence_key_export(self) -> str:
         return f"{self.prefix}{_EVIDENCE_KEY}"
+
+    @property
+    def model_group(self) -> str:
+        """The model package group of the registry."""
+        return self.prefix.rstrip("-")
 
     @property
     def datalake_stack(self) -> str:

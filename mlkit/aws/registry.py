@@ -94,6 +94,22 @@ def decide(aws: Session, package_arn: str, *, approved: bool, comment: str) -> N
         )
 
 
+def pending(aws: Session, group: str, execution: str) -> list[str]:
+    """The ARNs of the execution's versions that wait for a decision; none if there is no such group."""
+    try:
+        with aws_errors():
+            pages = (
+                aws.client("sagemaker")
+                .get_paginator("list_model_packages")
+                .paginate(ModelPackageGroupName=group, ModelApprovalStatus="PendingManualApproval")
+            )
+            items = [item for page in pages for item in page["ModelPackageSummaryList"]]
+    except NotFound:
+        return []
+    begins = _of_execution(execution)
+    return [item["ModelPackageArn"] for item in items if item.get("ModelPackageDescription", "").startswith(begins)]
+
+
 def champion(aws: Session, group: str) -> Champion | None:
     """The newest approved version; None if there is none, or no such group. Raises InvalidData if mlkit did not register it."""
     client = aws.client("sagemaker")
@@ -179,7 +195,11 @@ def _find(aws: Session, candidate: Candidate) -> str | None:
 
 
 def _description(candidate: Candidate) -> str:
-    return f"Pipeline execution {candidate.execution}, seal {candidate.seal_sha256}"
+    return f"{_of_execution(candidate.execution)}{candidate.seal_sha256}"
+
+
+def _of_execution(execution: str) -> str:
+    return f"Pipeline execution {execution}, seal "
 
 
 def _token(candidate: Candidate) -> str:

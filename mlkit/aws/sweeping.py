@@ -1,9 +1,10 @@
-"""Finds and ends what an execution leaves behind when a build is killed: running jobs and the QA endpoint."""
+"""Finds and ends what an execution leaves behind when it fails: running jobs, the QA endpoint, and a model that waits for a decision."""
 
 from dataclasses import dataclass
 
+from mlkit.aws import registry
 from mlkit.aws.session import Session, aws_errors
-from mlkit.aws.stacks import delete_stack
+from mlkit.aws.stacks import delete_stack, find_stack
 from mlkit.aws.stopping import stop_job
 from mlkit.errors import MlkitError
 from mlkit.naming import EXECUTION_TAG, LabNames, job_prefix
@@ -11,15 +12,16 @@ from mlkit.naming import EXECUTION_TAG, LabNames, job_prefix
 
 @dataclass(frozen=True, kw_only=True)
 class Leftover:
-    """One resource to end. `kind` is training job, tuning job or stack."""
+    """One resource to end. `kind` is training job, tuning job, stack, or model package, which is rejected."""
 
     kind: str
     name: str
 
 
 def find_leftovers(aws: Session, pipeline_execution_id: str, your_initials: str) -> list[Leftover]:
-    """The execution's jobs that still run, and its QA stack."""
+    """The execution's jobs that still run, its QA stack, and its model in the registry if that is still pending."""
     sagemaker, found, prefix = aws.client("sagemaker"), [], job_prefix(pipeline_execution_id)
+    names_of_lab = LabNames(initials=your_initials)
     tuning, training = sagemaker.get_paginator("list_hyper_parameter_tuning_jobs"), sagemaker.get_paginator("list_training_jobs")
     with aws_errors():
         for tunings in tuning.paginate(NameContains=prefix, StatusEquals="InProgress"):
@@ -28,12 +30,11 @@ def find_leftovers(aws: Session, pipeline_execution_id: str, your_initials: str)
         for page in training.paginate(NameContains=prefix, StatusEquals="InProgress"):
             found += [Leftover(kind="training job", name=job["TrainingJobName"]) for job in page["TrainingJobSummaries"]]
         found = [job for job in found if job.name.startswith(prefix)]  # SageMaker also lists names that contain it elsewhere
-        stack = LabNames(initials=your_initials).endpoint_stack("qa")
-        for described in aws.client("cloudformation").get_paginator("describe_stacks").paginate().search("Stacks[]"):
-            tags = {tag["Key"]: tag["Value"] for tag in described.get("Tags", [])}
-            if described["StackName"] == stack and tags.get(EXECUTION_TAG) == pipeline_execution_id:
-                found.append(Leftover(kind="stack", name=stack))
-    return found
+    stack = find_stack(aws, names_of_lab.endpoint_stack("qa"))
+    if stack is not None and stack.tags.get(EXECUTION_TAG) == pipeline_execution_id:
+        found.append(Leftover(kind="stack", name=stack.name))
+    pending = registry.pending(aws, names_of_lab.model_group, pipeline_execution_id)
+    return found + [Leftover(kind="model package", name=arn) for arn in pending]
 
 
 def sweep(aws: Session, leftovers: list[Leftover]) -> None:
@@ -46,6 +47,8 @@ def sweep(aws: Session, leftovers: list[Leftover]) -> None:
         try:
             if leftover.kind == "stack":
                 delete_stack(aws, leftover.name)
+            elif leftover.kind == "model package":
+                registry.decide(aws, leftover.name, approved=False, comment="Its execution ended before production served it.")
             else:
                 stop_job(aws, leftover.kind.removesuffix(" job"), leftover.name)
         except MlkitError as problem:

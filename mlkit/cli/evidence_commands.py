@@ -171,7 +171,7 @@ def sweep(
     your_initials: YourInitials = INITIALS,
     yes: Yes = False,
 ) -> None:
-    """List what an execution left behind: running jobs and its QA endpoint. With --yes, stop and delete them.
+    """List what an execution left behind: running jobs, its QA endpoint, a model that is pending. With --yes, end them; reject the model.
 
     Example: mlkit sweep 01234567-89ab-cdef-0123-456789abcdef
     """

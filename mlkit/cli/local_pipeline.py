@@ -142,6 +142,8 @@ def follow(aws: "Session", project: Project, execution: ShownExecution, options:
             asked.add(approval.token)
             for run in pipeline_report.fetch(aws, project, execution):
                 say(f"executed notebook: {run.path.relative_to(project.root).as_posix()}")
+            if page := pipeline_report.fetch_page(aws, project, execution):
+                say(f"review page: {page.relative_to(project.root).as_posix()}")
             _decide(aws, execution, approval, options, say)
         time.sleep(_POLL_S)
 

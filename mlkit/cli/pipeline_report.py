@@ -44,7 +44,7 @@ class ShownRate(TypedDict):
 
 
 class Report(TypedDict):
-    """The content of last_run.json. `executed` are paths in the project's folder."""
+    """The content of last_run.json. `executed` and `review_page` are paths in the project's folder."""
 
     status: str
     pipeline_execution_id: str
@@ -55,7 +55,8 @@ class Report(TypedDict):
     tuned: bool
     executed: list[str]
     evidence_uri: str | None
-    review_page: None
+    seal_sha256: str | None
+    review_page: str | None
     endpoints: list[str]
 
 
@@ -76,6 +77,21 @@ def fetch(aws: "Session", project: Project, execution: ShownExecution) -> "list[
     return fetch_executed(aws, execution.staging, execution.id, folder(project, execution))
 
 
+def fetch_page(aws: "Session", project: Project, execution: ShownExecution) -> Path | None:
+    """Copy the newest review page beside the executed notebooks; None if nothing is sealed yet."""
+    from mlkit.aws.s3_objects import read_object
+    from mlkit.evidence.layout import PAGE
+
+    outputs = _variables(aws, execution)
+    sealed = outputs.get("ProductionSeal") or outputs.get("QASeal")
+    if not sealed:
+        return None
+    path = folder(project, execution) / PAGE
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(read_object(aws, f"{sealed['EVIDENCE_URI'].rpartition('/')[0]}/{PAGE}"))
+    return path
+
+
 def folder(project: Project, execution: ShownExecution) -> Path:
     return project.root / "executed" / execution.id[:8]
 
@@ -87,6 +103,8 @@ def write(
     from mlkit.aws import pipeline_executions
 
     outputs = _variables(aws, execution)
+    sealed = outputs.get("ProductionSeal") or outputs.get("QASeal") or {}
+    page = fetch_page(aws, project, execution)
     report: Report = {
         "status": status,
         "pipeline_execution_id": execution.id,
@@ -96,8 +114,9 @@ def write(
         "match_rate": _match_rate(executed),
         "tuned": outputs.get("Training", {}).get("TUNED") == "true",
         "executed": [run.path.relative_to(project.root).as_posix() for run in executed],
-        "evidence_uri": (outputs.get("ProductionSeal") or outputs.get("QASeal") or {}).get("EVIDENCE_URI"),
-        "review_page": None,
+        "evidence_uri": sealed.get("EVIDENCE_URI"),
+        "seal_sha256": sealed.get("SEAL_SHA256"),
+        "review_page": page.relative_to(project.root).as_posix() if page else None,
         "endpoints": _endpoints(aws, names),
     }
     path = project.root / ".mlkit" / "last_run.json"
@@ -120,6 +139,7 @@ def show(project: Project, execution: ShownExecution, report: Report) -> None:
     out.print(f"Simulated: {report['simulated']}")
     out.print(f"Executed notebooks: {_below(project, execution) if report['executed'] else 'none'}")
     out.print(f"Evidence: {report['evidence_uri'] or 'not sealed'}")
+    out.print(f"Review page: {report['review_page']}; `mlkit evidence open` opens it" if report["review_page"] else "Review page: none")
     out.print(f"Endpoints: {', '.join(report['endpoints']) or 'none'}")
 
 

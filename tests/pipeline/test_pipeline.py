@@ -39,7 +39,7 @@ def test_the_first_execution_runs_every_action_of_four_stages(first_run: FirstRu
     assert all(item["duration_s"] > 0 for item in report["actions"])
     assert set(report) == {
         *("status", "pipeline_execution_id", "commit", "actions", "simulated", "match_rate"),
-        *("tuned", "executed", "evidence_uri", "review_page", "endpoints"),
+        *("tuned", "executed", "evidence_uri", "seal_sha256", "review_page", "endpoints"),
     }
     assert report["commit"] == first_run.commit
     exported = first_run.pipeline.variables(report["pipeline_execution_id"], "Production.TestEndpoint")

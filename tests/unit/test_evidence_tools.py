@@ -41,6 +41,7 @@ class OnlyLocked:
 sys.meta_path[:] = map(OnlyLocked, sys.meta_path)
 import mlkit.aws.approved
 import mlkit.aws.sealing
+import mlkit.aws.sweeping
 import mlkit.cli
 import mlkit.cli.evidence_commands
 """

@@ -237,7 +237,7 @@ def test_other_refusals_of_a_stop_are_raised_as_ours(aws, sagemaker):
         stop_job(aws, "training", "fm-1")
 
 
-def test_a_job_of_another_name_that_holds_the_execution_s_digits_is_not_swept(aws, sagemaker):
+def test_a_job_or_model_of_another_execution_is_not_swept(aws, sagemaker):
     now, began = datetime(2026, 1, 1, tzinfo=UTC), {"CreationTime": datetime(2026, 1, 1, tzinfo=UTC)}
     jobs = [
         {"TrainingJobName": name, "TrainingJobArn": f"arn:aws:sagemaker:us-east-1:123456789012:training-job/{name}", **began}
@@ -246,9 +246,33 @@ def test_a_job_of_another_name_that_holds_the_execution_s_digits_is_not_swept(aw
     sagemaker.add_response("list_hyper_parameter_tuning_jobs", {"HyperParameterTuningJobSummaries": []})
     listed = [{**job, "TrainingJobStatus": "InProgress", "LastModifiedTime": now} for job in jobs]
     sagemaker.add_response("list_training_jobs", {"TrainingJobSummaries": listed})
-    aws.stubbers["cloudformation"].add_response("describe_stacks", {"Stacks": []})
-    found = find_leftovers(aws, "01234567-89ab-cdef-0123-456789abcdef", "abc")
-    assert found == [Leftover(kind="training job", name="ml-01234567-train")]
+    aws.stubbers["cloudformation"].add_client_error("describe_stacks", "ValidationError", "Stack with id abc does not exist")
+    arn = "arn:aws:sagemaker:us-east-1:123456789012:model-package/abc-ml-lab/"
+    execution = "01234567-89ab-cdef-0123-456789abcdef"
+    packages = [
+        {"ModelPackageArn": f"{arn}{version}", "ModelPackageDescription": f"Pipeline execution {of}, seal 0", "CreationTime": now,
+         "ModelPackageStatus": "Completed"}
+        for version, of in enumerate((execution, "01234567-0000-0000-0000-000000000000"), start=1)
+    ]  # fmt: skip
+    sagemaker.add_response(
+        "list_model_packages",
+        {"ModelPackageSummaryList": packages},
+        {"ModelPackageGroupName": "abc-ml-lab", "ModelApprovalStatus": "PendingManualApproval"},
+    )
+    found = find_leftovers(aws, execution, "abc")
+    assert found == [Leftover(kind="training job", name="ml-01234567-train"), Leftover(kind="model package", name=f"{arn}1")]
+
+
+def test_what_is_pending_of_the_execution_is_rejected(aws, sagemaker):
+    arn = "arn:aws:sagemaker:us-east-1:123456789012:model-package/abc-ml-lab/1"
+    sent = {
+        "ModelPackageArn": arn,
+        "ModelApprovalStatus": "Rejected",
+        "ApprovalDescription": "Its execution ended before production served it.",
+    }
+    sagemaker.add_response("update_model_package", {"ModelPackageArn": arn}, sent)
+    sweep(aws, [Leftover(kind="model package", name=arn)])
+    sagemaker.assert_no_pending_responses()
 
 
 def test_a_sweep_ends_the_others_when_one_stop_is_refused_and_says_which_goes_on(aws, sagemaker):
