@@ -59,7 +59,7 @@ def seal(
     action: Annotated[str, typer.Option(envvar="ACTION", help="The sealing action, STAGE.ACTION.")],
     build: Annotated[str, typer.Option(envvar="CODEBUILD_BUILD_ID", help="The sealing build's id.")],
     tools_sha256: Annotated[str, typer.Option(envvar="TOOLS_SHA256", help="The digest of the tools that seal.")],
-    key_arn: Annotated[str, typer.Option(envvar="EVIDENCE_KEY", help="The KMS key that signs seals.")],
+    evidence_key: Annotated[str, typer.Option(envvar="EVIDENCE_KEY", help="ARN of the KMS key that signs seals.")],
     model_group: Annotated[str, typer.Option(envvar="MODEL_GROUP", help="The model package group of the registry.")],
     exports: Exports = Path("exports.env"),
 ) -> None:
@@ -81,7 +81,7 @@ def seal(
         action=action,
         build=build.rpartition(":")[2],
         tools_sha256=tools_sha256,
-        key_arn=key_arn,
+        key_arn=evidence_key,
         model_group=model_group,
     )
     result = seal_all(Session(), sealing)

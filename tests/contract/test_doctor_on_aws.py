@@ -84,7 +84,7 @@ def deployed(local_aws: LocalAws, pointed: None) -> str:
     rows = "".join(f"{user}\t{user + 1}\t3\t881250949\n" for user in range(100))
     aws.client("s3").put_object(Bucket=BUCKET, Key=RATINGS, Body=(HEADER + rows).encode())
     connection: str = aws.client("codeconnections").create_connection(ProviderType="GitHub", ConnectionName="doctor")["ConnectionArn"]
-    given |= {"Email": "a@example.com", "GitHubUser": "local", "ConnectionArn": connection}
+    given |= {"Email": "a@example.com", "GitHubUser": "local", "ConnectionArn": connection, "ToolsSha256": "0" * 64}
     for stack in plan(ROOT, NAMES, given):
         stack.deploy(aws, ROOT)
     return connection

@@ -7,9 +7,10 @@ from live.account import mlkit
 from live.lab import Lab
 from mlkit.aws import pipeline_executions, pipeline_stacks
 from mlkit.aws.evidence_download import fetch_executed
+from mlkit.aws.tools_upload import upload
 from mlkit.cli import pipeline_report
 from mlkit.cli.console import StackEvents, step
-from mlkit.cli.pipeline_commands import pairs
+from mlkit.cli.pipeline_commands import pairs, with_tools
 from mlkit.cli.pipeline_report import ShownExecution
 from mlkit.errors import MlkitError
 from mlkit.naming import FOUNDATION_TEMPLATE, job_prefix
@@ -25,6 +26,7 @@ def deploy(lab: Lab) -> str:
     source = {"ConnectionArn": options.connection} if options.connection else {"GitHubToken": options.token}
     given = {"Email": options.email, "GitHubUser": options.owner, "Repo": options.repository_name, "Branch": options.branch, **source}
     given |= {"BakeSeconds": "0", "EvidenceDays": "1", "ApprovalMinutes": "120", **pairs(options.parameters.split())}
+    given, tools = with_tools(lab.project, given)
     planned = pipeline_stacks.plan(lab.project.root, lab.names, given)
     pipeline_stacks.check_deployable(lab.aws, lab.names, planned)
     for stack in planned:
@@ -34,6 +36,7 @@ def deploy(lab: Lab) -> str:
             buckets = {name: deployed.outputs[name] for name in _BUCKETS}
             lab.folder.note(buckets=buckets, keys=[deployed.outputs[name] for name in _KEYS])
             trail.watch(lab, [lab.names.bucket, *buckets.values()])
+            upload(lab.aws, f"s3://{buckets['EvidenceBucket']}", tools)
     outputs = dict(deployed.outputs)
     lab.folder.note(pipeline=outputs["Pipeline"], outputs=outputs)
     return f"{len(planned)} stacks; the pipeline is {outputs['Pipeline']}"

@@ -34,7 +34,7 @@ def commands() -> list[re.Match[str]]:
 
 def pages(service: str, operation: str) -> bool:
     """Whether the CLI asks for further pages of this operation by itself."""
-    loader = botocore.loaders.create_loader()
+    loader, service = botocore.loaders.create_loader(), {"s3api": "s3"}.get(service, service)  # the CLI's own name
     wanted = operation.replace("-", "")
     return any(name.lower() == wanted for name in loader.load_service_model(service, "paginators-1")["pagination"])
 
