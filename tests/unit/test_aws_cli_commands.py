@@ -43,7 +43,7 @@ PAGED = [found for found in commands() if pages(found["service"], found["operati
 
 
 def test_there_are_commands_whose_answer_comes_in_pages() -> None:
-    assert {found["operation"] for found in PAGED} >= {"list-action-executions", "list-training-jobs", "describe-stacks"}
+    assert {found["operation"] for found in PAGED} >= {"list-action-executions", "list-pipelines", "describe-stacks"}
 
 
 @pytest.mark.parametrize("found", PAGED, ids=lambda found: found.group()[:90])
