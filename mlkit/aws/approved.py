@@ -1,18 +1,27 @@
 """VerifyApproval: checks that what was sealed is what was approved, and hands it to production's deployment."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from mlkit.aws.pipeline_executions import action_runs
 from mlkit.aws.s3_objects import digest_version, read_object, read_version
 from mlkit.aws.session import Session
-from mlkit.errors import ApprovalVoid
+from mlkit.aws.signing import public_key
+from mlkit.errors import ApprovalVoid, InvalidData, SealBroken
 from mlkit.evidence.archives import code_of
-from mlkit.evidence.layout import DEPLOYS, Sealed
+from mlkit.evidence.layout import DEPLOYS, ENVELOPE, MANIFEST, PAGE, RECORD_SUFFIX, Sealed
 from mlkit.evidence.manifest import APPROVABLE, Manifest, SealedFile, sha256_of
+from mlkit.evidence.sealed_records import check_contents
+from mlkit.evidence.verification import SealInBundle, read_seal
 
 
-def verify_approval(aws: Session, *, seal_uri: str, seal_sha256: str, pipeline: str, execution: str) -> tuple[Manifest, list[str]]:
-    """The approved manifest, and what was compared. Raises ApprovalVoid with the first thing that is not as approved."""
+def verify_approval(
+    aws: Session, *, seal_uri: str, seal_sha256: str, pipeline: str, execution: str, key_arn: str
+) -> tuple[Manifest, list[str]]:
+    """The approved manifest, and what was compared. `key_arn` is the KMS key that signs seals.
+
+    Raises ApprovalVoid with the first thing that is not as approved, or not as signed.
+    """
     data = read_object(aws, seal_uri)
     if sha256_of(data) != seal_sha256:
         raise ApprovalVoid(f"The digest of the manifest {seal_uri} is not the approved one")
@@ -24,8 +33,30 @@ def verify_approval(aws: Session, *, seal_uri: str, seal_sha256: str, pipeline: 
     for file in manifest.files:
         if digest_version(aws, file.s3_uri, file.version_id) != file.sha256:
             raise ApprovalVoid(f"{file.s3_uri} differs from what was sealed")
+    _check_seal(aws, seal_uri, data, key_arn)
     _check_source(aws, manifest)
-    return manifest, [f"{len(manifest.files)} sealed files", "the source archive", "the model", *sorted(manifest.deploys)]
+    compared = ["the signature", f"{len(manifest.files)} sealed files", "the source archive", "the model", *sorted(manifest.deploys)]
+    return manifest, compared
+
+
+def _check_seal(aws: Session, seal_uri: str, data: bytes, key_arn: str) -> None:
+    """Check the signature, the page, and that manifest, records and files agree, as `mlkit verify` does."""
+    address = seal_uri.rpartition("/")[0]
+    folder = "/".join(address.split("/")[-2:])
+    files = {f"{folder}/{name}": read_object(aws, f"{address}/{name}") for name in (ENVELOPE, PAGE)} | {f"{folder}/{MANIFEST}": data}
+    try:
+        seal = read_seal(files, folder, public_key(aws, key_arn))
+        if seal.place.manifest(seal.manifest.action, seal.manifest.build) != seal_uri:
+            raise ApprovalVoid(f"{seal_uri} lists files of another evidence bucket")
+        check_contents(_records(aws, seal), seal.manifest, folder, seal.files)
+    except (SealBroken, InvalidData) as error:
+        raise ApprovalVoid(str(error)) from error
+
+
+def _records(aws: Session, seal: SealInBundle) -> Mapping[str, bytes]:
+    """The sealed records by their names in a bundle."""
+    records = {name: file for name, file in seal.files.items() if name.endswith(RECORD_SUFFIX)}
+    return {name: read_version(aws, file.s3_uri, file.version_id) for name, file in records.items()}
 
 
 def _check_source(aws: Session, manifest: Manifest) -> None:

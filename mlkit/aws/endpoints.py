@@ -142,7 +142,8 @@ def prove_endpoint(aws: Session, environment: str, trained: TrainedModel) -> Ser
     computed. A test may not read that bucket. Raises WrongModel with both values when they differ.
     """
     served = describe_endpoint(aws, LabNames(initials=trained.your_initials).endpoint(environment))
-    sealed = is_sealed_model(served.model_data_url, trained.model.sha256, os.environ.get("EVIDENCE", ""))
+    name = trained.model.s3_uri.rpartition("/")[2]
+    sealed = is_sealed_model(served.model_data_url, trained.model.sha256, name, os.environ.get("EVIDENCE", ""))
     found = {"status": served.status, "image": served.image_uri, "model": served.model_data_url}
     expected = {"status": "InService", "image": trained.image_uri, "model": served.model_data_url if sealed else trained.model.s3_uri}
     for what, value in expected.items():

@@ -11,16 +11,18 @@ from mlkit.aws.pipeline_executions import ActionRun, action_runs
 from mlkit.aws.s3_objects import read_object
 from mlkit.aws.session import Session
 from mlkit.errors import EvidenceRefused, NotFound
+from mlkit.evidence.agreement import PRODUCTION, check_results
 from mlkit.evidence.archives import members
 from mlkit.evidence.layout import HANDOFF, Staging
 from mlkit.evidence.manifest import Attempt
 from mlkit.evidence.staged import StagedFile, StepRun, check_output, check_staged, outputs_of
 from mlkit.naming import ENDPOINT_TEMPLATE
-from mlkit.notebook.handoff import TestResult, TrainedModel, parse
+from mlkit.notebook.handoff import PreparedData, TestResult, TrainedModel, parse
 
 T = TypeVar("T")
-PRODUCTION = "configuration_production.json"
 _CONFIGURED = ENDPOINT_TEMPLATE.parent
+_CONFIGURATION = (_CONFIGURED / PRODUCTION).as_posix()
+_HANDED = f"{HANDOFF}/"
 _HISTORY_S = 60.0  # CodePipeline's history may lag behind its actions
 _POLL_S = 2.0
 
@@ -39,16 +41,21 @@ class SealingBuild:
     key_arn: str
     model_group: str
 
+    @property
+    def stage(self) -> str:
+        return self.action.partition(".")[0]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Gathered:
-    """What an execution's builds left, checked. `handoff` and `deploys` map file names to bytes, `archive` is the source."""
+    """What an execution's builds left, checked. `handoff` maps file names to bytes, `archive` is the source, `template` the endpoint's."""
 
     runs: Sequence[ActionRun]
     staged: Sequence[StagedFile]
     attempts: tuple[Attempt, ...]
     handoff: Mapping[str, bytes]
     archive: bytes
+    template: bytes
     trained: TrainedModel
     tested: TestResult
     configuration: bytes
@@ -61,22 +68,40 @@ def gather(aws: Session, build: SealingBuild) -> Gathered:
     staged = staged_files(aws, place)
     if not staged:
         raise NotFound(f"{place.executions} is empty", cure="Did the notebooks run with --staging-bucket?")
-    attempts = check_staged(staged, [_step_run(run) for run in runs if run.provider == "CodeBuild" and run.ended])
-    handed = _handed_over(aws, runs, staged, attempts)
-    handoff = {path.rpartition("/")[2]: data for path, data in handed.items() if path.startswith(f"{HANDOFF}/")}
-    configuration = handed.get((_CONFIGURED / PRODUCTION).as_posix())
-    if configuration is None:
+    steps = [_step_run(run) for run in runs if run.provider == "CodeBuild" and run.ended]
+    attempts = check_staged(staged, steps, build.execution)
+    if not any(attempt.confirmed and attempt.action.startswith(f"{build.stage}.") for attempt in attempts):
+        raise EvidenceRefused(f"No notebook of the stage {build.stage} is confirmed by its build")
+    archive, template = _source(aws, runs)
+    handed = _handed_over(aws, runs, staged, attempts, template)
+    handoff = {path.removeprefix(_HANDED): data for path, data in handed.items() if path.startswith(_HANDED)}
+    if _CONFIGURATION not in handed:
         raise EvidenceRefused(f"No artifact of the execution holds {PRODUCTION}")
+    trained, tested = _parsed(TrainedModel, handoff, "trained_model"), _parsed(TestResult, handoff, "test_result")
+    check_results(_parsed(PreparedData, handoff, "prepared_data"), trained, tested, build.stage.lower())
     return Gathered(
         runs=runs,
         staged=staged,
         attempts=attempts,
         handoff=handoff,
-        archive=read_object(aws, next(iter(newest(runs, "Source").artifacts.values()))),
-        trained=_parsed(TrainedModel, handoff, "trained_model"),
-        tested=_parsed(TestResult, handoff, "test_result"),
-        configuration=configuration,
+        archive=archive,
+        template=template,
+        trained=trained,
+        tested=tested,
+        configuration=handed[_CONFIGURATION],
     )
+
+
+def _source(aws: Session, runs: Sequence[ActionRun]) -> tuple[bytes, bytes]:
+    """The source archive, and the endpoint's template in it. Raises EvidenceRefused."""
+    run = newest(runs, "Source")
+    if not run.artifacts:
+        raise EvidenceRefused("CodePipeline's history has no source archive of this execution")
+    archive = read_object(aws, next(iter(run.artifacts.values())))
+    template = members(archive).get(ENDPOINT_TEMPLATE.as_posix())
+    if template is None:
+        raise EvidenceRefused(f"The source archive has no {ENDPOINT_TEMPLATE}")
+    return archive, template
 
 
 def _parsed(kind: type[T], handoff: Mapping[str, bytes], name: str) -> T:
@@ -116,25 +141,28 @@ def newest(runs: Sequence[ActionRun], action: str) -> ActionRun:
     raise EvidenceRefused(f"CodePipeline's history has no {action} that succeeded in this execution")
 
 
-def _handed_over(aws: Session, runs: Sequence[ActionRun], staged: Sequence[StagedFile], attempts: Sequence[Attempt]) -> dict[str, bytes]:
+def _handed_over(
+    aws: Session, runs: Sequence[ActionRun], staged: Sequence[StagedFile], attempts: Sequence[Attempt], template: bytes
+) -> dict[str, bytes]:
     """The hand-off and configuration files of the steps' artifacts by their path in the project. Later steps replace earlier ones' files.
 
-    Raises EvidenceRefused for a file that differs from the record of the notebook that wrote it.
+    Raises EvidenceRefused for a file that differs from the record of its notebook, and for another template than the source's.
     """
     found: dict[str, bytes] = {}
+    artifacts = {run.external_id.rpartition(":")[2]: run.artifacts for run in runs}
     for count, attempt in enumerate(attempts, start=1):
-        run = next(run for run in runs if run.external_id.rpartition(":")[2] == attempt.build)
         outputs = outputs_of(staged, attempts[:count])
-        for path, data in _artifact_files(aws, run.artifacts):
-            found[path] = check_output(path, data, outputs)
+        for name, data in _artifact_files(aws, artifacts[attempt.build] if attempt.confirmed else {}):
+            if name.startswith(_HANDED):
+                found[name] = check_output(name, data, outputs)
+            elif name.startswith("configuration_"):
+                path = (_CONFIGURED / name).as_posix()
+                found[path] = check_output(path, data, outputs)
+            elif name == ENDPOINT_TEMPLATE.name and data != template:
+                raise EvidenceRefused(f"{name} in an artifact of {attempt.action} differs from the source's {ENDPOINT_TEMPLATE}")
     return found
 
 
 def _artifact_files(aws: Session, artifacts: Mapping[str, str]) -> Iterator[tuple[str, bytes]]:
-    """(path in the project, content) of the hand-off and configuration files in a step's artifacts."""
     for address in artifacts.values():
-        for name, data in members(read_object(aws, address)).items():
-            if name.startswith(f"{HANDOFF}/"):
-                yield name, data
-            elif name.startswith("configuration_"):
-                yield (_CONFIGURED / name).as_posix(), data
+        yield from members(read_object(aws, address)).items()

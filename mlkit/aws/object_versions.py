@@ -6,18 +6,26 @@ from datetime import UTC, datetime
 from mlkit.aws.s3_objects import object_errors, read_version, split_uri
 from mlkit.aws.session import Session
 from mlkit.errors import EvidenceRefused
+from mlkit.evidence.archives import MOST_BYTES
 from mlkit.evidence.layout import Staging
 from mlkit.evidence.staged import StagedFile
 
 
 def staged_files(aws: Session, place: Staging) -> list[StagedFile]:
-    """What is staged for the execution, with the time of every version. Raises EvidenceRefused for a deleted file or a strange key."""
+    """What is staged for the execution, with the time of every version.
+
+    Raises EvidenceRefused for a deleted file or a strange key, and for more than MOST_BYTES.
+    """
     bucket, prefix = split_uri(place.executions)
+    size = 0
     versions: dict[str, list[tuple[datetime, str, bool]]] = defaultdict(list)
     with object_errors(place.executions):
         for page in aws.client("s3").get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix):
             for item in page.get("Versions", []):
                 versions[item["Key"]].append((item["LastModified"].astimezone(UTC), item["VersionId"], item["IsLatest"]))
+                size += item["Size"] if item["IsLatest"] else 0
+                if size > MOST_BYTES:
+                    raise EvidenceRefused(f"More than {MOST_BYTES >> 20} MB are staged, with s3://{bucket}/{item['Key']}")
             for marker in page.get("DeleteMarkers", []):
                 raise EvidenceRefused(f"s3://{bucket}/{marker['Key']} was deleted")
     return [_file(aws, place, f"s3://{bucket}/{key}", found) for key, found in sorted(versions.items())]

@@ -3,7 +3,6 @@
 A model whose evidence is sealed is registered; it is approved in the registry once production serves it.
 """
 
-import json
 import re
 import urllib.parse
 from collections.abc import Mapping, Sequence
@@ -11,14 +10,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from mlkit.aws import registry
-from mlkit.aws.gathering import PRODUCTION, Gathered, SealingBuild, gather, newest
+from mlkit.aws.gathering import Gathered, SealingBuild, gather, newest
 from mlkit.aws.pipeline_executions import ActionRun
 from mlkit.aws.s3_objects import read_object, split_uri, write_once
 from mlkit.aws.sealed_executions import SealedExecution, read_evidence
 from mlkit.aws.session import Session
 from mlkit.aws.signing import EvidenceSigner
 from mlkit.errors import EvidenceRefused
-from mlkit.evidence.archives import code_of, members
+from mlkit.evidence.agreement import PRODUCTION, configuration
+from mlkit.evidence.archives import code_of
 from mlkit.evidence.envelope import sign, statement_of
 from mlkit.evidence.layout import DEPLOYS, ENVELOPE, HANDOFF, MODELS, PAGE, Sealed, Staging
 from mlkit.evidence.manifest import Approval, Manifest, Seal, SealedFile, Source, sha256_of
@@ -59,8 +59,9 @@ def seal(aws: Session, build: SealingBuild) -> SealResult:
     found = gather(aws, build)
     target = Sealed(address=build.evidence, pipeline=build.pipeline, execution=build.execution)
     champion = registry.champion(aws, build.model_group)
+    parents = _parents(found.runs, build.action)
     copied = _copy(aws, build, found, target)
-    manifest = _manifest(build, found, copied, champion)
+    manifest = _manifest(build, found, copied, champion, parents)
     data = manifest.to_bytes()
     sealed = Seal(s3_uri=target.manifest(build.action, build.build), sha256=sha256_of(data))
     page = render(
@@ -84,7 +85,9 @@ def seal(aws: Session, build: SealingBuild) -> SealResult:
     )
 
 
-def _manifest(build: SealingBuild, found: Gathered, copied: _Copied, champion: registry.Champion | None) -> Manifest:
+def _manifest(
+    build: SealingBuild, found: Gathered, copied: _Copied, champion: registry.Champion | None, parents: tuple[Seal, ...]
+) -> Manifest:
     return Manifest(
         pipeline=build.pipeline,
         pipeline_execution_id=build.execution,
@@ -102,7 +105,7 @@ def _manifest(build: SealingBuild, found: Gathered, copied: _Copied, champion: r
         deploys={name: sha256_of(data) for name, data in copied.deploys.items()},
         approval=_approval(found.runs),
         champion=Seal(s3_uri=champion.evidence_uri, sha256=champion.seal_sha256) if champion else None,
-        parents=_parents(found.runs),
+        parents=parents,
         files=tuple(sorted(copied.files, key=lambda file: file.s3_uri)),
     )
 
@@ -113,8 +116,8 @@ def _copy(aws: Session, build: SealingBuild, found: Gathered, target: Sealed) ->
     model, encoding = found.trained.model, found.trained.encoding
     served = target.model_file(model.sha256, model.s3_uri.rpartition("/")[2])
     deploys = {
-        PRODUCTION: _serving(found.configuration, model.s3_uri, served),
-        ENDPOINT_TEMPLATE.name: members(found.archive)[ENDPOINT_TEMPLATE.as_posix()],
+        PRODUCTION: configuration(found.configuration, found.trained, build.execution, served),
+        ENDPOINT_TEMPLATE.name: found.template,
     }
     content = {target.copy_of(source, f"{source.executions}{file.path}"): file.data for file in found.staged}
     content[target.source_archive(sha256_of(found.archive))] = found.archive
@@ -129,19 +132,6 @@ def _copy(aws: Session, build: SealingBuild, found: Gathered, target: Sealed) ->
     names = {target.name_of(s3_uri): data for s3_uri, data in content.items()}
     shown = {name: data for name, data in names.items() if not name.startswith(f"{MODELS}/")}
     return _Copied(files=files, content=shown, deploys=deploys)
-
-
-def _serving(configuration: bytes, trained: str, sealed: str) -> bytes:
-    """The template configuration with the sealed copy of the model in place of the training job's."""
-    try:
-        document = json.loads(configuration)
-        named = document["Parameters"]["ModelDataUrl"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise EvidenceRefused(f"{PRODUCTION} is no template configuration: {error}") from error
-    if named != trained:
-        raise EvidenceRefused(f"{PRODUCTION} names the model {named}; the training notebook wrote {trained}")
-    document["Parameters"]["ModelDataUrl"] = sealed
-    return json.dumps(document, indent=2).encode() + b"\n"
 
 
 def _write(aws: Session, s3_uri: str, data: bytes) -> SealedFile:
@@ -164,10 +154,17 @@ def _approval(runs: Sequence[ActionRun]) -> Approval | None:
     return None
 
 
-def _parents(runs: Sequence[ActionRun]) -> tuple[Seal, ...]:
-    """The execution's earlier seals, from the variables that the sealing builds exported."""
-    sealed = (run.variables for run in runs if run.status == "Succeeded" and "SEAL_SHA256" in run.variables)
-    return tuple(Seal(s3_uri=one["EVIDENCE_URI"], sha256=one["SEAL_SHA256"]) for one in sealed)
+def _parents(runs: Sequence[ActionRun], action: str) -> tuple[Seal, ...]:
+    """The execution's earlier seals, from the variables that the sealing builds exported.
+
+    Other builds run code of the push, and may export variables of these names. Raises EvidenceRefused for a seal after another action's
+    that nobody approved.
+    """
+    earlier = [run for run in runs if run.action == action.rpartition(".")[2] and run.status == "Succeeded"]
+    approval = _approval(runs)
+    if any(run.name != action for run in earlier) and (approval is None or approval.status != "Approved"):
+        raise EvidenceRefused(f"CodePipeline's history has no approval between {earlier[0].name} and {action}")
+    return tuple(Seal(s3_uri=run.variables["EVIDENCE_URI"], sha256=run.variables["SEAL_SHA256"]) for run in earlier)
 
 
 def _evidence(aws: Session, champion: registry.Champion) -> Evidence:

@@ -147,9 +147,10 @@ def verify_approval(
     seal_sha256: Annotated[str, SealSha256],
     pipeline: Pipeline,
     execution: Execution,
+    key_arn: Annotated[str, typer.Option(envvar="EVIDENCE_KEY", help="The KMS key that signs seals.")],
     approved: Annotated[Path, typer.Option(help="New folder for the files from which production is deployed.")],
 ) -> None:
-    """Compare every sealed file and the source with what was approved, and write the files from which production is deployed.
+    """Check the seal's signature, compare every sealed file and the source, and write the files from which production is deployed.
 
     A build of the pipeline runs it, with code that no commit can change; the other options come from the build's environment.
 
@@ -160,7 +161,7 @@ def verify_approval(
     from mlkit.aws.session import Session
 
     aws = Session()
-    manifest, compared = verify(aws, seal_uri=seal_uri, seal_sha256=seal_sha256, pipeline=pipeline, execution=execution)
+    manifest, compared = verify(aws, seal_uri=seal_uri, seal_sha256=seal_sha256, pipeline=pipeline, execution=execution, key_arn=key_arn)
     for path in write_deploys(aws, seal_uri, manifest, approved):
         out.print(f"  {path.name}")
     out.print(f"As approved: {', '.join(compared)}")

@@ -1,8 +1,11 @@
 """Zip archives of CodePipeline, read in memory: a source archive's code, and an artifact's files."""
 
 import io
+import lzma
+import struct
 import tempfile
 import zipfile
+import zlib
 from collections import Counter
 from pathlib import Path
 
@@ -10,12 +13,14 @@ from mlkit.errors import EvidenceRefused
 from mlkit.evidence.manifest import code_digests
 
 MOST_BYTES = 1 << 30  # unpacked; a build has some gigabytes of memory
+# What zipfile and its decompressors raise for damaged, encrypted and unknown content.
+_UNREADABLE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, RuntimeError, ValueError, EOFError, OSError, struct.error)
 
 
 def members(archive: bytes) -> dict[str, bytes]:
-    """The archive's files by name. Raises EvidenceRefused for a broken or too large archive, or two files of one name."""
+    """The archive's files by name. Raises EvidenceRefused for a broken or too large archive, two files of one name, or a path out of it."""
     with _opened(archive) as opened:
-        return {info.filename.removeprefix("./"): opened.read(info) for info in opened.infolist() if not info.is_dir()}
+        return {_name(info): opened.read(info) for info in opened.infolist() if not info.is_dir()}
 
 
 def code_of(archive: bytes) -> dict[str, str]:
@@ -28,12 +33,22 @@ def code_of(archive: bytes) -> dict[str, str]:
 def _opened(archive: bytes) -> zipfile.ZipFile:
     try:
         opened = zipfile.ZipFile(io.BytesIO(archive))
-        broken = opened.testzip() if sum(info.file_size for info in opened.infolist()) <= MOST_BYTES else "it"
-    except (zipfile.BadZipFile, NotImplementedError, EOFError) as error:
+        if sum(info.file_size for info in opened.infolist()) > MOST_BYTES:
+            raise EvidenceRefused(f"An artifact is larger than {MOST_BYTES >> 20} MB")
+        broken = opened.testzip()
+    except _UNREADABLE as error:
         raise EvidenceRefused(f"An artifact is no zip archive: {error}") from error
-    if broken:
-        raise EvidenceRefused(f"An artifact cannot be unpacked: {broken} is damaged or larger than {MOST_BYTES >> 30} GB")
-    name, count = Counter(opened.namelist()).most_common(1)[0] if opened.namelist() else ("", 1)
-    if count > 1:
-        raise EvidenceRefused(f"An artifact holds {name} twice")
+    if broken is not None:
+        raise EvidenceRefused(f"An artifact cannot be unpacked: {broken} is damaged")
+    for name, count in Counter(map(_name, opened.infolist())).items():
+        if count > 1:
+            raise EvidenceRefused(f"An artifact holds {name} twice")
     return opened
+
+
+def _name(info: zipfile.ZipInfo) -> str:
+    """The path in the archive. Raises EvidenceRefused for one that two programs may unpack to different places."""
+    name = info.filename.removeprefix("./")
+    if {"", ".", ".."} & set(name.removesuffix("/").split("/")):
+        raise EvidenceRefused(f"An artifact holds the strange path {info.filename}")
+    return name

@@ -84,10 +84,10 @@ def tools_object(evidence: str, sha256: str) -> str:
     return f"{evidence.rstrip('/')}/tools/{sha256}.zip"
 
 
-def is_sealed_model(s3_uri: str, sha256: str, evidence: str) -> bool:
-    """Whether the address is the sealed copy of the model in the evidence bucket at `evidence`."""
-    parts = s3_uri.removeprefix(f"{evidence.rstrip('/')}/").split("/")
-    return bool(evidence) and s3_uri.startswith(f"{evidence.rstrip('/')}/") and len(parts) == 4 and parts[1:3] == ["models", sha256]
+def is_sealed_model(s3_uri: str, sha256: str, name: str, evidence: str) -> bool:
+    """Whether the address is the sealed copy of the model's file `name` in the evidence bucket at `evidence`; never if that is empty."""
+    outside, _, key = s3_uri.partition(f"{evidence.rstrip('/')}/")
+    return bool(evidence) and not outside and key.split("/")[1:] == [MODELS, sha256, name]
 
 
 @dataclass(frozen=True, kw_only=True)

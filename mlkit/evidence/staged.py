@@ -50,7 +50,7 @@ def exported_records(digests: Mapping[str, str]) -> str:
     return " ".join(f"{name.removesuffix(RECORD_SUFFIX)}={digest}" for name, digest in sorted(digests.items()))
 
 
-def check_staged(files: Iterable[StagedFile], runs: Sequence[StepRun]) -> tuple[Attempt, ...]:
+def check_staged(files: Iterable[StagedFile], runs: Sequence[StepRun], execution: str) -> tuple[Attempt, ...]:
     """The attempts that staged the files, in the order of their starts, once every file has been checked.
 
     Raises EvidenceRefused with the first file that no build of the execution wrote, that was written after its build ended, that no
@@ -65,7 +65,7 @@ def check_staged(files: Iterable[StagedFile], runs: Sequence[StepRun]) -> tuple[
         _check_times(file, run)
         staged[file.action, file.build][file.name] = file
     told = [run for run in runs if run.exported or staged[run.action, run.build]]  # other builds run no notebooks
-    return tuple(_attempt(run, staged[run.action, run.build]) for run in sorted(told, key=lambda run: run.started))
+    return tuple(_attempt(run, staged[run.action, run.build], execution) for run in sorted(told, key=lambda run: run.started))
 
 
 def _check_times(file: StagedFile, run: StepRun) -> None:
@@ -77,7 +77,7 @@ def _check_times(file: StagedFile, run: StepRun) -> None:
             raise EvidenceRefused(f"{file.path} was written at {_seconds(moment)}, before its build began at {_seconds(run.started)}")
 
 
-def _attempt(run: StepRun, files: Mapping[str, StagedFile]) -> Attempt:
+def _attempt(run: StepRun, files: Mapping[str, StagedFile], execution: str) -> Attempt:
     exported = dict(_EXPORTED.findall(run.exported))
     records = {name: sha256_of(file.data) for name, file in files.items() if name.endswith(RECORD_SUFFIX)}
     is_confirmed = run.status == SUCCEEDED
@@ -85,7 +85,7 @@ def _attempt(run: StepRun, files: Mapping[str, StagedFile]) -> Attempt:
         _check_exported(run, exported, records)
     for name, file in files.items():
         if name not in records:
-            _check_notebook(file, files.get(f"{name.rpartition('.')[0]}{RECORD_SUFFIX}"), is_confirmed=is_confirmed)
+            _check_notebook(file, files.get(f"{name.rpartition('.')[0]}{RECORD_SUFFIX}"), execution, is_confirmed=is_confirmed)
     for name in records:
         if is_confirmed and notebook_name(name) not in files:
             raise EvidenceRefused(f"{run.action}/{run.build}/{notebook_name(name)} is not staged, but its record is")
@@ -116,13 +116,15 @@ def _check_exported(run: StepRun, exported: Mapping[str, str], records: Mapping[
             raise EvidenceRefused(f"{place}/{name} differs from the digest that its build exported")
 
 
-def _check_notebook(file: StagedFile, record: StagedFile | None, *, is_confirmed: bool) -> None:
+def _check_notebook(file: StagedFile, record: StagedFile | None, execution: str, *, is_confirmed: bool) -> None:
     """Compare an executed notebook with its record. A build that was cut off leaves a record without a digest."""
     if record is None or notebook_name(record.name) != file.name:
         raise EvidenceRefused(f"{file.path} is staged, but no record names it")
     told = _record(record)
     if told.origin.action not in (None, file.action):
         raise EvidenceRefused(f"{record.path} is a record of {told.origin.action}")
+    if told.origin.pipeline_execution_id not in (None, execution):
+        raise EvidenceRefused(f"{record.path} is a record of the execution {told.origin.pipeline_execution_id}")
     if told.ended is None and not is_confirmed:
         return
     if told.executed_sha256 != sha256_of(file.data):
@@ -130,12 +132,41 @@ def _check_notebook(file: StagedFile, record: StagedFile | None, *, is_confirmed
 
 
 def outputs_of(files: Iterable[StagedFile], attempts: Sequence[Attempt]) -> dict[str, str]:
-    """SHA-256 of each hand-off file by its path in the project, as the confirmed records tell it. Later attempts replace earlier ones."""
+    """SHA-256 of each hand-off file by its path in the project, as the confirmed records tell it. Later attempts replace earlier ones.
+
+    Raises EvidenceRefused for a file that a notebook read and no earlier notebook wrote, and for one that two actions wrote.
+    """
     by_path = {file.path: file for file in files}
-    confirmed = [attempt for attempt in attempts if attempt.confirmed]
-    records = [by_path[f"{attempt.action}/{attempt.build}/{name}"] for attempt in confirmed for name in attempt.records]
-    activities = [told.activity for record in records if (told := _record(record)).activity is not None]
-    return {file.path: file.sha256 for activity in activities for file in activity.files if file.role == "output"}
+    outputs: dict[str, str] = {}
+    owners: dict[str, str] = {}
+    for attempt in attempts:
+        names = attempt.records if attempt.confirmed else ()
+        staged = [by_path[f"{attempt.action}/{attempt.build}/{name}"] for name in names]
+        for file, record in sorted(((file, _record(file)) for file in staged), key=lambda pair: pair[1].started):
+            _check_inputs(file, record, outputs)
+            for path, sha256 in _files(record, "output").items():
+                _check_owner(file, path, owners)
+                outputs[path] = sha256
+    return outputs
+
+
+def _files(record: RunRecord, role: str) -> dict[str, str]:
+    return {file.path: file.sha256 for file in record.activity.files if file.role == role} if record.activity else {}
+
+
+def _check_inputs(file: StagedFile, record: RunRecord, outputs: Mapping[str, str]) -> None:
+    """A file that the notebook wrote and then read is not an input."""
+    own = _files(record, "output")
+    for path, sha256 in _files(record, "input").items():
+        if sha256 not in (outputs.get(path), own.get(path)):
+            raise EvidenceRefused(f"{file.path} read a {path} that no earlier notebook of this execution wrote")
+
+
+def _check_owner(file: StagedFile, path: str, owners: dict[str, str]) -> None:
+    """A stage's test writes its own result; no test may replace what the training handed over."""
+    action = file.action.rpartition(".")[2]
+    if owners.setdefault(path, action) != action:
+        raise EvidenceRefused(f"{file.path} wrote {path}, which {owners[path]} hands over")
 
 
 def check_output(path: str, data: bytes, outputs: Mapping[str, str]) -> bytes:

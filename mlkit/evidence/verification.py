@@ -56,7 +56,7 @@ def verify_bundle(files: Bundle, *, public_key: bytes | None = None, head: str |
     for a key that is none or a manifest of another version.
     """
     key = _key(files, public_key)
-    seals = [_read_seal(files, folder, key) for folder in _folders(files)]
+    seals = [read_seal(files, folder, key) for folder in _folders(files)]
     newest, missing = _check_chain(seals, head)
     listed = _check_files(files, seals)
     doubts = [doubt for seal in seals for doubt in check_contents(files, seal.manifest, seal.folder, seal.files)]
@@ -100,7 +100,7 @@ def _content(files: Bundle, name: str) -> bytes:
     return files[name]
 
 
-def _read_seal(files: Bundle, folder: str, key: SSlibKey | None) -> SealInBundle:
+def read_seal(files: Bundle, folder: str, key: SSlibKey | None) -> SealInBundle:
     """One seal, once its envelope, signature, statement, manifest and page have been checked."""
     name, signature = f"{folder}/{MANIFEST}", one_line(f"{folder}/{ENVELOPE}")
     envelope = read_envelope(_content(files, f"{folder}/{ENVELOPE}"), signature)

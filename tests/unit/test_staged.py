@@ -14,6 +14,7 @@ from mlkit.evidence.run_record import Activity, FileRecord, Origin, RunRecord, S
 from mlkit.evidence.staged import StagedFile, StepRun, check_output, check_staged, exported_records, outputs_of
 
 TRAIN, TEST = "Build_and_Train.ModelTraining", "QA.TestEndpoint"
+EXECUTION = "0f0e0d0c-0000-4000-8000-000000000001"
 START = datetime(2026, 11, 30, 10, 0, 0, 500_000, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 
@@ -59,7 +60,7 @@ def changed(file: StagedFile, **changes: Any) -> StagedFile:
 
 def refused(files: list[StagedFile], *runs: StepRun) -> str:
     with pytest.raises(EvidenceRefused) as raised:
-        check_staged(files, runs)
+        check_staged(files, runs, EXECUTION)
     return str(raised.value)
 
 
@@ -67,7 +68,7 @@ def test_an_untouched_execution_is_confirmed_in_the_order_of_its_builds() -> Non
     trained = [*staged(), *staged(name="02_train")]
     tested = staged(TEST, "b2", "03_test_endpoint", at=START + 4 * MINUTE)
     later = run(tested, TEST, "b2", started=START + 3 * MINUTE, ended=START + 5 * MINUTE)
-    attempts = check_staged([*tested, *trained], [later, run(trained)])
+    attempts = check_staged([*tested, *trained], [later, run(trained)], EXECUTION)
     assert [(one.action, one.build, one.confirmed, sorted(one.records)) for one in attempts] == [
         (TRAIN, "b1", True, ["01_prep.record.json", "02_train.record.json"]),
         (TEST, "b2", True, ["03_test_endpoint.record.json"]),
@@ -81,7 +82,7 @@ def test_an_untouched_execution_is_confirmed_in_the_order_of_its_builds() -> Non
 
 
 def test_a_build_that_runs_no_notebook_is_no_attempt() -> None:
-    assert check_staged([], [run([], exported="")]) == ()
+    assert check_staged([], [run([], exported="")], EXECUTION) == ()
 
 
 def test_a_file_of_a_build_that_codepipeline_does_not_know_is_refused() -> None:
@@ -96,7 +97,7 @@ def test_a_file_that_was_written_after_its_build_ended_is_refused_even_if_it_was
     assert refused([late, its_record], run([notebook, its_record])) == (
         f"{TRAIN}/b1/01_prep.ipynb was written at 2026-11-30T10:02:00+00:00, after its build ended at 2026-11-30T10:02:00+00:00"
     )
-    assert check_staged([changed(notebook, written=(START + 2 * MINUTE,)), its_record], [run([notebook, its_record])])
+    assert check_staged([changed(notebook, written=(START + 2 * MINUTE,)), its_record], [run([notebook, its_record])], EXECUTION)
 
 
 def test_a_file_that_was_written_before_its_build_began_is_refused() -> None:
@@ -106,7 +107,7 @@ def test_a_file_that_was_written_before_its_build_began_is_refused() -> None:
         [notebook, early], run([notebook, its_record])
     )
     in_the_same_second = changed(its_record, written=(START.replace(microsecond=0),))  # S3 tells whole seconds
-    assert check_staged([notebook, in_the_same_second], [run([notebook, its_record])])
+    assert check_staged([notebook, in_the_same_second], [run([notebook, its_record])], EXECUTION)
 
 
 @pytest.mark.parametrize("status", ["Succeeded", "Failed"])
@@ -148,13 +149,20 @@ def test_a_record_that_its_build_did_not_export_is_refused() -> None:
 def test_a_build_that_succeeded_without_digests_is_refused() -> None:
     files = staged()
     with pytest.raises(EvidenceRefused, match="succeeded, but exported no digests of its records") as raised:
-        check_staged(files, [run(files, exported="")])
+        check_staged(files, [run(files, exported="")], EXECUTION)
     assert "mlkit exports" in raised.value.cure
 
 
 def test_a_record_of_another_action_is_refused() -> None:
     files = staged(origin=Origin(action=TEST))
     assert refused(files, run(files)) == f"{TRAIN}/b1/01_prep.record.json is a record of {TEST}"
+
+
+def test_a_record_of_another_execution_is_refused() -> None:
+    files = staged(origin=Origin(action=TRAIN, pipeline_execution_id="another"))
+    assert refused(files, run(files)) == f"{TRAIN}/b1/01_prep.record.json is a record of the execution another"
+    files = staged(origin=Origin(action=TRAIN, pipeline_execution_id=EXECUTION))
+    assert check_staged(files, [run(files)], EXECUTION)
 
 
 @pytest.mark.parametrize("data", [b"{}", b"\xff", b"[]", b"not JSON"])
@@ -166,13 +174,13 @@ def test_a_record_that_cannot_be_read_is_refused(data: bytes) -> None:
 
 def test_a_failed_attempt_is_kept_as_unconfirmed() -> None:
     files = staged()
-    (attempt,) = check_staged(files, [run(files, status="Failed", exported="")])
+    (attempt,) = check_staged(files, [run(files, status="Failed", exported="")], EXECUTION)
     assert (attempt.confirmed, attempt.status, list(attempt.records)) == (False, "Failed", ["01_prep.record.json"])
 
 
 def test_a_build_that_was_cut_off_leaves_a_record_without_an_end() -> None:
     files = staged(ended=None, executed_sha256=None)
-    (attempt,) = check_staged(files, [run(files, status="Abandoned", exported="")])
+    (attempt,) = check_staged(files, [run(files, status="Abandoned", exported="")], EXECUTION)
     assert not attempt.confirmed
     assert refused(files, run(files)) == f"{TRAIN}/b1/01_prep.ipynb differs from its record"
 
@@ -181,13 +189,13 @@ def test_a_failed_attempt_of_the_same_action_does_not_confirm_a_later_one() -> N
     first, second = staged(), staged(build="b2", at=START + 4 * MINUTE)
     failed = run(first, status="Failed", exported="")
     passed = run(second, build="b2", started=START + 3 * MINUTE, ended=START + 5 * MINUTE)
-    assert [one.confirmed for one in check_staged([*first, *second], [passed, failed])] == [False, True]
+    assert [one.confirmed for one in check_staged([*first, *second], [passed, failed], EXECUTION)] == [False, True]
 
 
 def test_only_confirmed_records_tell_of_hand_off_files_and_later_ones_count() -> None:
     first, second = staged(), staged(build="b2", at=START + 4 * MINUTE)
     later = FileRecord(role="output", path="handoff/01_prep.json", sha256="9" * 64)
-    read = FileRecord(role="input", path="handoff/read.json", sha256="8" * 64)
+    read = FileRecord(role="input", path="handoff/01_prep.json", sha256=sha256_of(b"01_prep"))
     third = staged(build="b3", at=START + 7 * MINUTE, activity=Activity(files=(later, read)))
     runs = [
         run(first, status="Failed", exported=""),
@@ -195,15 +203,48 @@ def test_only_confirmed_records_tell_of_hand_off_files_and_later_ones_count() ->
         run(third, build="b3", started=START + 6 * MINUTE, ended=START + 8 * MINUTE),
     ]
     files = [*first, *second, *third]
-    attempts = check_staged(files, runs)
+    attempts = check_staged(files, runs, EXECUTION)
     assert outputs_of(files, attempts[:1]) == {}
     assert outputs_of(files, attempts[:2]) == {"handoff/01_prep.json": sha256_of(b"01_prep")}
     assert outputs_of(files, attempts) == {"handoff/01_prep.json": "9" * 64}
 
 
+def test_a_file_that_no_earlier_notebook_wrote_is_no_input() -> None:
+    def read(path: str, data: bytes, role: str = "input") -> FileRecord:
+        return FileRecord(role=role, path=path, sha256=sha256_of(data))
+
+    def outputs(*files: FileRecord, started: str = "2026-11-30T10:01:00+00:00") -> Any:
+        first, second = staged(name="02_first"), staged(name="01_second", activity=Activity(files=files), started=started)
+        return outputs_of([*first, *second], check_staged([*first, *second], [run([*first, *second])], EXECUTION))
+
+    assert outputs(read("handoff/02_first.json", b"02_first"))
+    assert outputs(read("handoff/own.json", b"own"), read("handoff/own.json", b"own", "output"))
+    told = f"{TRAIN}/b1/01_second.record.json read a handoff/{{}}.json that no earlier notebook of this execution wrote"
+    for name, data in (("02_first", b"another"), ("nobody", b"02_first")):
+        with pytest.raises(EvidenceRefused) as raised:
+            outputs(read(f"handoff/{name}.json", data))
+        assert str(raised.value) == told.format(name)
+    with pytest.raises(EvidenceRefused, match=r"read a handoff/02_first\.json"):
+        outputs(read("handoff/02_first.json", b"02_first"), started="2026-11-30T10:00:00+00:00")
+
+
+def test_a_test_replaces_the_result_of_an_earlier_test_and_nothing_of_the_training() -> None:
+    def tested(action: str, path: str) -> dict[str, str]:
+        first = staged(TEST, "b1", name="result")
+        files = (FileRecord(role="output", path=path, sha256="9" * 64),)
+        second = staged(action, "b2", name="second", at=START + 4 * MINUTE, activity=Activity(files=files))
+        later = run(second, action, "b2", started=START + 3 * MINUTE, ended=START + 5 * MINUTE)
+        return outputs_of([*first, *second], check_staged([*first, *second], [run(first, TEST), later], EXECUTION))
+
+    assert tested("Production.TestEndpoint", "handoff/result.json") == {"handoff/result.json": "9" * 64}
+    with pytest.raises(EvidenceRefused) as raised:
+        tested("Production.Other", "handoff/result.json")
+    assert str(raised.value) == "Production.Other/b2/second.record.json wrote handoff/result.json, which TestEndpoint hands over"
+
+
 def test_a_record_without_activity_tells_of_no_file() -> None:
     files = staged(activity=None)
-    assert outputs_of(files, check_staged(files, [run(files)])) == {}
+    assert outputs_of(files, check_staged(files, [run(files)], EXECUTION)) == {}
 
 
 def test_a_hand_off_file_must_be_what_its_notebook_wrote() -> None:
@@ -220,7 +261,7 @@ def test_digests_that_are_not_written_as_exports_writes_them_confirm_nothing(med
     files = staged()
     exported = meddle(run(files).exported)
     with pytest.raises(EvidenceRefused):
-        check_staged(files, [run(files, exported=exported)])
+        check_staged(files, [run(files, exported=exported)], EXECUTION)
 
 
 def test_exported_digests_are_sorted_and_separated_by_spaces() -> None:
