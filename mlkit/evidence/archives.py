@@ -25,7 +25,7 @@ def members(archive: bytes) -> dict[str, bytes]:
 
 def code_of(archive: bytes) -> dict[str, str]:
     """SHA-256 of each code file in a source archive, by path: what `code_digests` says of the unpacked archive."""
-    with tempfile.TemporaryDirectory(prefix="mlkit-source-") as folder, _opened(archive) as opened:
+    with tempfile.TemporaryDirectory() as folder, _opened(archive) as opened:
         opened.extractall(folder)
         return code_digests(Path(folder))
 

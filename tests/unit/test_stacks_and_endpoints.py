@@ -178,6 +178,24 @@ def test_an_endpoint_that_serves_the_model_of_this_run_is_proved(monkeypatch: py
     assert served(monkeypatch).model_data_url == "s3://b/m"
 
 
+COPY = "s3://evidence/line/models/d/m"  # of TRAINED's model
+
+
+def test_the_sealed_copy_of_the_model_is_proved_by_its_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EVIDENCE", "s3://evidence")
+    assert served(monkeypatch, model=COPY, digest="a test may not read it").model_data_url == COPY
+    assert served(monkeypatch).model_data_url == "s3://b/m"
+    for model in ("s3://elsewhere/line/models/d/m", "s3://evidence/line/models/e/m", "s3://evidence/line/models/d/encoding"):
+        with pytest.raises(WrongModel, match=f"model is {model}, this run built s3://b/m"):
+            served(monkeypatch, model=model)
+    for wrong in ({"status": "Updating"}, {"image": "other"}):
+        with pytest.raises(WrongModel):
+            served(monkeypatch, **{"model": COPY, **wrong})
+    monkeypatch.delenv("EVIDENCE")
+    with pytest.raises(WrongModel, match=f"model is {COPY}, this run built s3://b/m"):
+        served(monkeypatch, model=COPY)
+
+
 WRONG = [{"status": "Updating"}, {"status": "Failed"}, {"image": "other"}, {"model": "s3://b/m2"}, {"digest": "e"}]
 
 
