@@ -10,6 +10,7 @@ from aws_in_memory import S3, InMemory
 from mlkit.aws.session import Session
 from mlkit.aws.tools_upload import upload
 from mlkit.errors import InvalidData
+from mlkit.evidence import layout
 from mlkit.evidence.layout import Sealed, Staging, is_sealed_model, notebook_path, record_path, tools_object
 from mlkit.evidence.manifest import sha256_of
 
@@ -34,6 +35,13 @@ def test_evidence_addresses() -> None:
     assert SEALED.of_seal("QA.Seal", "b2", "deploys/a") == "s3://evidence/line/e1/QA.Seal/b2/deploys/a"
     found = Sealed.of_manifest("s3://evidence/line/e1/QA.Seal/b2/manifest.json", "e1")
     assert found == Sealed(address="s3://evidence", pipeline="line", execution="e1")
+    in_folder = Sealed.of_manifest("s3://evidence/e1/line/e1/QA.Seal/b2/manifest.json", "e1")
+    assert in_folder == Sealed(address="s3://evidence/e1", pipeline="line", execution="e1")
+
+
+def test_the_files_of_a_seal() -> None:
+    assert (layout.MANIFEST, layout.ENVELOPE, layout.PAGE) == ("manifest.json", "seal.dsse.json", "review.html")
+    assert (layout.HANDOFF, layout.DEPLOYS, layout.PUBLIC_KEY) == ("handoff", "deploys", "evidence-key.pem")
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,9 @@
 
 import copy
 import json
-from collections.abc import Callable
-from datetime import timedelta, timezone
+import re
+import time
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -124,7 +125,9 @@ def test_the_page_names_the_key_and_leads_to_the_execution() -> None:
     assert f"The envelope seal.dsse.json beside this page is signed with the KMS key {KEY_ARN}." in page
     assert "Execution in CodePipeline" in page
     assert "whoever has the pipeline&#39;s ReviewerPolicy" in page
-    assert "LaunchEndpoint" in page
+    row = ("ModelTraining", "Stage", "Build_and_Train", "Status", "Succeeded", "Started", "2026-03-14 09:10:00 UTC", "Took", "10 min 0 s")
+    assert re.search(".{1,40}".join(row), page)
+    assert ">SealEvidence</th>" not in page
 
 
 @pytest.mark.parametrize(
@@ -506,6 +509,21 @@ def test_more_than_a_build_can_hold_is_refused(monkeypatch: pytest.MonkeyPatch) 
     assert made.seal()
 
 
+def test_what_is_staged_while_sealing_reads_is_not_read() -> None:
+    made = before_qa_seals()
+    listed, notebook = made.s3._list, f"{STAGED}/{TRAINING}/b1/01_prep.ipynb"
+    honest = made.s3.content(notebook)
+
+    def then_written(**asked: Any) -> Any:
+        pages = list(listed(**asked))
+        made.s3.put(notebook, b"written between the list and the reading")
+        return pages
+
+    made.s3._list = then_written  # type: ignore[method-assign,assignment]
+    made.seal()
+    assert made.s3.content(f"{BASE}/{EXECUTION}/{TRAINING}/b1/01_prep.ipynb") == honest
+
+
 def test_an_address_that_holds_something_else_is_never_replaced() -> None:
     made = before_qa_seals()
     made.s3.put(MODEL_COPY, b"another model")
@@ -573,9 +591,26 @@ def test_a_history_that_never_has_the_action_is_told(monkeypatch: pytest.MonkeyP
     assert sum(waited) == 70.0
 
 
-def test_times_of_another_zone_are_the_same_times() -> None:
-    made = before_qa_seals()
+@pytest.fixture
+def _in_tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("_in_tokyo")
+def test_times_are_told_in_utc_wherever_the_build_and_the_clients_are() -> None:
+    made = before_production_seals()
     for action in made.history.actions:
         for name in ("startTime", "lastUpdateTime"):
-            action[name] = action[name].astimezone(timezone(timedelta(hours=9)))
-    assert made.seal().attempts[0].started == "2026-03-14T09:10:00+00:00"
+            action[name] = action[name].astimezone()
+    manifest = made.seal()
+    assert (manifest.attempts[0].started, manifest.attempts[0].ended) == ("2026-03-14T09:10:00+00:00", "2026-03-14T09:20:00+00:00")
+    assert manifest.approval.decided_at == "2026-03-14T10:10:00+00:00"
+    assert manifest.sealed_at.endswith("+00:00")
+    assert "2026-03-14 10:20:00 UTC" in made.s3.content(f"{PRODUCTION_FOLDER}/review.html").decode()
+    made = before_qa_seals()
+    made.s3.put(f"{STAGED}/{QA_TEST}/b2/late.ipynb", b"{}", made.now.astimezone())
+    refused(made, r"late\.ipynb was written at 2026-03-14T09:50:00\+00:00, after its build ended at 2026-03-14T09:40:00\+00:00")
