@@ -64,16 +64,7 @@ def seal(aws: Session, build: SealingBuild) -> SealResult:
     manifest = _manifest(build, found, copied, champion, parents)
     data = manifest.to_bytes()
     sealed = Seal(s3_uri=target.manifest(build.action, build.build), sha256=sha256_of(data))
-    page = render(
-        Reviewed(
-            sealed=Evidence(manifest=manifest, sha256=sealed.sha256, files=copied.content),
-            champion=_evidence(aws, champion) if champion else None,
-            actions=tuple(_time(run) for run in found.runs if run.name != build.action),
-            links={"Execution in CodePipeline": _execution_page(aws, build)},
-            decision=Decision(asked=_ASKED, where=_execution_page(aws, build)),
-            signature=f"The envelope {ENVELOPE} beside this page is signed with the KMS key {build.key_arn}.",
-        )
-    )
+    page = _page(aws, build, found, Evidence(manifest=manifest, sha256=sealed.sha256, files=copied.content), champion)
     envelope = sign(statement_of(manifest, page), EvidenceSigner(aws, build.key_arn))
     write_once(aws, sealed.s3_uri, data, content_type="application/json")
     page_uri = target.of_seal(build.action, build.build, PAGE)
@@ -82,6 +73,19 @@ def seal(aws: Session, build: SealingBuild) -> SealResult:
     _register(aws, build, found, manifest, sealed, target)
     return SealResult(
         seal=sealed, page=_console(aws, page_uri), champion=_champion_in_words(champion), change=_change(manifest.source.variables)
+    )
+
+
+def _page(aws: Session, build: SealingBuild, found: Gathered, evidence: Evidence, champion: registry.Champion | None) -> bytes:
+    return render(
+        Reviewed(
+            sealed=evidence,
+            champion=_evidence(aws, champion) if champion else None,
+            actions=tuple(_time(run) for run in found.runs if run.name != build.action),
+            links={"Execution in CodePipeline": _execution_page(aws, build)},
+            decision=Decision(asked=_ASKED, where=_execution_page(aws, build)),
+            signature=f"The envelope {ENVELOPE} beside this page is signed with the KMS key {build.key_arn}.",
+        )
     )
 
 

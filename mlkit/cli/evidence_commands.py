@@ -147,7 +147,7 @@ def verify_approval(
     seal_sha256: Annotated[str, SealSha256],
     pipeline: Pipeline,
     execution: Execution,
-    key_arn: Annotated[str, typer.Option(envvar="EVIDENCE_KEY", help="The KMS key that signs seals.")],
+    evidence_key: Annotated[str, typer.Option(envvar="EVIDENCE_KEY", help="ARN of the KMS key that signs seals.")],
     approved: Annotated[Path, typer.Option(help="New folder for the files from which production is deployed.")],
 ) -> None:
     """Check the seal's signature, compare every sealed file and the source, and write the files from which production is deployed.
@@ -161,7 +161,9 @@ def verify_approval(
     from mlkit.aws.session import Session
 
     aws = Session()
-    manifest, compared = verify(aws, seal_uri=seal_uri, seal_sha256=seal_sha256, pipeline=pipeline, execution=execution, key_arn=key_arn)
+    manifest, compared = verify(
+        aws, seal_uri=seal_uri, seal_sha256=seal_sha256, pipeline=pipeline, execution=execution, key_arn=evidence_key
+    )
     for path in write_deploys(aws, seal_uri, manifest, approved):
         out.print(f"  {path.name}")
     out.print(f"As approved: {', '.join(compared)}")

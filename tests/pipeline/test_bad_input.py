@@ -108,11 +108,11 @@ EVIDENCE = [
         " --build b:1 --tools-sha256 0", 40, "no"),
     Row("exports before a training", "mlkit exports", 40, "trained_model.json does not exist"),
     Row("a seal that does not exist", "mlkit evidence verify-approval --seal-uri s3://mlkit-ml-id-lab/no.json --seal-sha256 0"
-        " --pipeline no --execution 1 --key-arn key --approved mine/approved", 40,
+        " --pipeline no --execution 1 --evidence-key key --approved mine/approved", 40,
         "s3://mlkit-ml-id-lab/no.json"),
     Row("another file than the seal",
         "mlkit evidence verify-approval --seal-uri s3://mlkit-ml-id-lab/movielens-data/u.data/ratings.tsv --seal-sha256 0"
-        " --pipeline no --execution 1 --key-arn key --approved mine/approved", 33,
+        " --pipeline no --execution 1 --evidence-key key --approved mine/approved", 33,
         "is not the approved one"),
 ]
 LOADED = ("s3://mlkit-ml-id-lab/movielens-data/u.data/ratings.tsv",)
