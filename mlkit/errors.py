@@ -173,6 +173,13 @@ class SealBroken(MlkitError):
     cure = "Fetch the evidence again with `mlkit evidence fetch`. If it is refused again, keep this copy and ask who could write to it."
 
 
+class ReplayDiffers(MlkitError):
+    """A replay of sealed notebooks gave other figures than the recorded ones."""
+
+    exit_code = 37
+    cure = "Look at the first figure that differs. Usual causes: other packages than the lock's, other data, a start without a seed."
+
+
 class NotApproved(MlkitError):
     """A pipeline owns the environment, and nobody approved this change there."""
 

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from mlkit.cli import check, deploy, doctor, evidence_commands, local, new, pipeline_commands, review_commands, run, verify
+from mlkit.cli import check, deploy, doctor, evidence_commands, local, new, pipeline_commands, replay, review_commands, run, verify
 from mlkit.cli.data_commands import ProjectGroup
 
 _KEYBOARD = 130  # Typer returns it for Ctrl-C
@@ -22,6 +22,7 @@ app.command(name="run", cls=run.PapermillOptions)(run.run)
 app.command(name="params")(run.params)
 app.command(name="check")(check.check)
 app.command(name="verify")(verify.verify)
+app.command(name="replay", cls=run.PapermillOptions)(replay.replay)
 app.command(name="deploy")(deploy.deploy)
 app.command(name="undeploy")(deploy.undeploy)
 app.command(name="doctor")(doctor.doctor)

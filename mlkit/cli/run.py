@@ -3,7 +3,7 @@
 import contextlib
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mlkit.aws.evidence_store import EvidenceStore
     from mlkit.evidence.run_record import RunRecord
     from mlkit.parameters import Parameter
-    from mlkit.runner import RunOptions
+    from mlkit.runner import Progress, RunOptions
     from mlkit.runner.evidence_writer import Store
     from mlkit.settings import Project
 
@@ -125,19 +125,14 @@ def _options(planned: PlannedRun, project: "Project | None", store: "Store | Non
     """The options of a run that reports its cells on the terminal."""
     from mlkit.aws.session import Session
     from mlkit.reuse.finished_steps import REUSE
-    from mlkit.runner import Progress, RunOptions
+    from mlkit.runner import RunOptions
     from mlkit.runner.provenance import origin
 
     say = Elapsed()
-
-    def progress(report: Progress) -> None:
-        if report.status is None:
-            say(f"cell {report.cell} of {report.cells}  {report.heading}")
-
     return RunOptions(
         sources=planned.sources,
         store=store,
-        on_progress=progress,
+        on_progress=say_cells(say),
         on_note=say,
         root=project.root if project else None,
         origin=origin(project),
@@ -145,6 +140,16 @@ def _options(planned: PlannedRun, project: "Project | None", store: "Store | Non
         step_key=step_key,
         aws=Session,
     )
+
+
+def say_cells(say: Callable[[str], None]) -> "Callable[[Progress], None]":
+    """Says each cell that starts."""
+
+    def progress(report: "Progress") -> None:
+        if report.status is None:
+            say(f"cell {report.cell} of {report.cells}  {report.heading}")
+
+    return progress
 
 
 def _evidence_store(s3_uri: str) -> "EvidenceStore":

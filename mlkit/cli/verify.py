@@ -18,15 +18,16 @@ if TYPE_CHECKING:
 _WIDTH = 79
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
+Head = Annotated[str | None, typer.Option(help="The newest manifest's SHA-256, as the approval's message or the pipeline tells it.")]
+Key = Annotated[Path | None, typer.Option(help="File with the public key as PEM, which `mlkit evidence key` writes.")]
+
 
 def verify(
     evidence: Annotated[
         str, typer.Argument(metavar="FOLDER|URI", help="The folder that `mlkit evidence fetch` wrote, or s3://.../manifest.json.")
     ],
-    head: Annotated[
-        str | None, typer.Option(help="The newest manifest's SHA-256, as the approval's message or the pipeline tells it.")
-    ] = None,
-    key: Annotated[Path | None, typer.Option(help="File with the public key as PEM, which `mlkit evidence key` writes.")] = None,
+    head: Head = None,
+    key: Key = None,
 ) -> None:
     """Verify sealed evidence: signatures, the chain of seals, every file and record. A folder is verified offline.
 
@@ -34,10 +35,9 @@ def verify(
 
     Example: mlkit verify executed/sealed-EXECUTION --head SHA256 --key evidence-key.pem
     """
-    if head is not None and not _DIGEST.fullmatch(head):
-        raise UsageError(f"--head is {head!r}", cure="Give the manifest's SHA-256: 64 characters of 0-9 and a-f.")
+    check_head(head)
     if not evidence.startswith("s3://"):
-        _show(_verified(Path(evidence), head, key))
+        _show(verified(Path(evidence), head, key))
         return
     from mlkit.aws.evidence_download import fetch_bundle
     from mlkit.aws.session import Session
@@ -45,10 +45,17 @@ def verify(
     with tempfile.TemporaryDirectory(prefix="mlkit-verify-") as scratch:
         folder = Path(scratch) / "bundle"
         fetch_bundle(Session(), evidence, folder)
-        _show(_verified(folder, head, key))
+        _show(verified(folder, head, key))
 
 
-def _verified(folder: Path, head: str | None, key: Path | None) -> "Verified":
+def check_head(head: str | None) -> None:
+    """Raises UsageError for a digest that is none."""
+    if head is not None and not _DIGEST.fullmatch(head):
+        raise UsageError(f"--head is {head!r}", cure="Give the manifest's SHA-256: 64 characters of 0-9 and a-f.")
+
+
+def verified(folder: Path, head: str | None, key: Path | None) -> "Verified":
+    """Verify the bundle in the folder. Raises NotFound for a missing key file, and the errors of `verify_bundle`."""
     from mlkit.evidence.bundle import BundleFolder
     from mlkit.evidence.verification import verify_bundle
 
@@ -61,15 +68,15 @@ def _verified(folder: Path, head: str | None, key: Path | None) -> "Verified":
 
 def _show(verified: "Verified") -> None:
     """Print a line for each thing that was proved, then what was not, then the verdict."""
-    _print("", f"Pipeline {one_line(verified.head.pipeline)}, execution {one_line(verified.head.pipeline_execution_id)}")
+    print_wrapped("", f"Pipeline {one_line(verified.head.pipeline)}, execution {one_line(verified.head.pipeline_execution_id)}")
     for line in verified.proved:
-        _print("  proved      ", line)
+        print_wrapped("  proved      ", line)
     for line in verified.unproved:
-        _print("  NOT PROVED  ", line)
+        print_wrapped("  NOT PROVED  ", line)
     counts = f"{counted(verified.seals, 'seal')}, {counted(verified.files, 'file')}"
-    _print("", f"As sealed: {counts}; {counted(len(verified.unproved), 'thing') if verified.unproved else 'nothing'} left unproved")
+    print_wrapped("", f"As sealed: {counts}; {counted(len(verified.unproved), 'thing') if verified.unproved else 'nothing'} left unproved")
 
 
-def _print(label: str, line: str) -> None:
+def print_wrapped(label: str, line: str) -> None:
     """The line, wrapped; a long name stays whole, so that it can be copied."""
     out.print(plain(textwrap.fill(line, _WIDTH, initial_indent=label, subsequent_indent=" " * len(label), **WHOLE_WORDS)))

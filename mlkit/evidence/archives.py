@@ -23,11 +23,17 @@ def members(archive: bytes) -> dict[str, bytes]:
         return {_name(info): opened.read(info) for info in opened.infolist() if not info.is_dir()}
 
 
+def unpack(archive: bytes, folder: Path) -> dict[str, str]:
+    """Write a source archive's files into the folder. Returns what `code_digests` says of it."""
+    with _opened(archive) as opened:
+        opened.extractall(folder)
+    return code_digests(folder)
+
+
 def code_of(archive: bytes) -> dict[str, str]:
     """SHA-256 of each code file in a source archive, by path: what `code_digests` says of the unpacked archive."""
-    with tempfile.TemporaryDirectory() as folder, _opened(archive) as opened:
-        opened.extractall(folder)
-        return code_digests(Path(folder))
+    with tempfile.TemporaryDirectory() as folder:
+        return unpack(archive, Path(folder))
 
 
 def _opened(archive: bytes) -> zipfile.ZipFile:

@@ -117,7 +117,7 @@ def read_seal(files: Bundle, folder: str, key: SSlibKey | None) -> SealInBundle:
         raise SealBroken(f"{signature} signs another model than {MANIFEST} beside it names")
     if folder != f"{manifest.action}/{manifest.build}":
         raise SealBroken(one_line(f"{name} is in the wrong folder: it is the seal of {manifest.action}/{manifest.build}"))
-    place = _place(manifest, name)
+    place = place_of(manifest, name)
     return SealInBundle(folder=folder, sha256=digest, manifest=manifest, place=place, files=_files_of(manifest, place, name))
 
 
@@ -135,7 +135,7 @@ def _manifest(data: bytes, name: str) -> Manifest:
         raise SealBroken(f"{one_line(name)} cannot be read: it is nested too deeply") from error
 
 
-def _place(manifest: Manifest, name: str) -> Sealed:
+def place_of(manifest: Manifest, name: str = MANIFEST) -> Sealed:
     """The execution's place in the evidence bucket, from the addresses of its files."""
     inside = f"/{manifest.pipeline}/{manifest.pipeline_execution_id}/"
     for file in manifest.files:
