@@ -1,5 +1,6 @@
 """mlkit replay: runs the notebooks of sealed evidence again in a scratch folder, and compares their figures with the recorded ones."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -11,13 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
-from mlkit.cli.console import Elapsed, counted, environment, out, plain, show_table, step
+from mlkit.cli.console import Elapsed, counted, environment, out, plain, step
 from mlkit.cli.questions import is_attended, is_confirmed
 from mlkit.cli.run_plan import Given
 from mlkit.cli.shared_options import Yes
 from mlkit.cli.verify import Head, Key, check_head, print_wrapped, verified
-from mlkit.errors import InvalidData, MlkitError, ReplayDiffers, UsageError
+from mlkit.errors import InvalidData, MlkitError, NotFound, ReplayDiffers, UsageError
 from mlkit.evidence.foreign_text import one_line
 from mlkit.evidence.replay_report import TOLERANCE, Compared, Verdict, compare_runs, describe
 
@@ -27,7 +31,8 @@ if TYPE_CHECKING:
     from mlkit.evidence.manifest import Manifest
     from mlkit.runner.replay import ReplayStep, Scratch
 
-_KERNEL = "mlkit-replay"
+_KERNEL = "python3"  # only a kernel of this name reports to the runner
+_VALUE_WIDTH = 10
 _FEW = 3  # packages in a line
 
 
@@ -69,8 +74,9 @@ def replay(
         if not _is_agreed(yes):
             scratch.remove()
             return
-        kernel = _make_environment(scratch) if own_environment else None
-        compared = [one for each in steps for one in replaying.run(each, kernel, tolerance)]
+        if own_environment:
+            _make_environment(scratch)
+        compared = [one for each in steps for one in replaying.run(each, tolerance, own_environment=own_environment)]
     _conclude(compared, tolerance, scratch)
 
 
@@ -149,11 +155,17 @@ class _Replay:
     manifest: "Manifest"
 
     def variables(self) -> dict[str, str]:
-        """The environment variables of a replay: names of jobs, and the evidence bucket, which a test compares the served model with."""
+        """The environment variables of a replay.
+
+        They name its jobs, let it take over no earlier job, tell a test the evidence bucket, and lead Jupyter to the scratch's kernel.
+        """
         from mlkit.evidence.verification import place_of
+        from mlkit.reuse.finished_steps import REUSE
         from mlkit.runner.replay import EXECUTION
 
-        return {"PIPELINE_EXECUTION_ID": EXECUTION, "EVIDENCE": place_of(self.manifest).address}
+        kernels = os.pathsep.join(filter(None, [str(self.scratch.kernels), os.environ.get("JUPYTER_PATH")]))
+        evidence = place_of(self.manifest).address
+        return {"PIPELINE_EXECUTION_ID": EXECUTION, REUSE: "0", "EVIDENCE": evidence, "JUPYTER_PATH": kernels}
 
     def why_not(self, planned: "ReplayStep") -> str:
         """Why the step cannot be replayed: its endpoint no longer serves the recorded model. Empty if it can be."""
@@ -169,8 +181,15 @@ class _Replay:
         return ""
 
     def show(self, steps: "Sequence[ReplayStep]") -> None:
-        """Print the code, the packages, the inputs, and what each step would start."""
+        """Print the source, the account, the inputs, the packages, and what each step would start."""
+        from mlkit.aws.evidence_store import caller
+
         print_wrapped("  source      ", f"{counted(len(self.manifest.code), 'code file')}, as sealed, in {self.scratch.source}")
+        who = caller(self.aws)
+        place = f" at {os.environ['AWS_ENDPOINT_URL']}" if "AWS_ENDPOINT_URL" in os.environ else ""
+        print_wrapped("  on          ", f"account {who.account}, region {who.region}{place}")
+        for line in self._changed_inputs(steps):
+            print_wrapped("  inputs      ", line)
         for line in _packages(self.scratch.source, steps):
             print_wrapped("  packages    ", line)
         for planned in steps:
@@ -178,7 +197,20 @@ class _Replay:
             for line in _starts(planned):
                 print_wrapped("              ", line)
 
-    def run(self, planned: "ReplayStep", kernel: str | None, tolerance: float) -> list[Compared]:
+    def _changed_inputs(self, steps: "Sequence[ReplayStep]") -> list[str]:
+        """Whether the tables that the steps read are the recorded ones."""
+        from mlkit.aws.inputs import TABLE, input_digest
+
+        lines = {}
+        for item in (item for planned in steps for item in planned.activity.inputs if item.name.startswith(f"{TABLE} ")):
+            try:
+                is_same = input_digest(self.aws, item.name) == item.sha256
+                lines[item.name] = "is as it was recorded" if is_same else "is NOT as it was recorded: its objects or columns differ"
+            except NotFound:
+                lines[item.name] = "does NOT exist here"
+        return [one_line(f"{name} {told}") for name, told in lines.items()]
+
+    def run(self, planned: "ReplayStep", tolerance: float, *, own_environment: bool) -> list[Compared]:
         """Run one step and compare it. Raises the error that ended the run early."""
         from mlkit.runner.exit_errors import check_run
         from mlkit.runner.replay import replayed, run_step, unpack_source
@@ -187,11 +219,11 @@ class _Replay:
         if not root.is_dir():
             unpack_source(self.files, self.manifest, root)
         with step(f"Replay {planned.name}"), environment(self.variables()):
-            record = run_step(planned, root, self._options(root, kernel))
-        check_run(record)
+            record = run_step(planned, root, self._options(root, own_environment=own_environment))
+            check_run(record)
         return compare_runs(planned.name, planned.recorded(), replayed(record, root), tolerance)
 
-    def _options(self, root: Path, kernel: str | None) -> Any:
+    def _options(self, root: Path, *, own_environment: bool) -> Any:
         from mlkit.aws.session import Session
         from mlkit.cli.run import say_cells
         from mlkit.runner import RunOptions
@@ -201,11 +233,11 @@ class _Replay:
         say = Elapsed()
         path = [*self.scratch.python_path(root), *filter(None, [os.environ.get("PYTHONPATH")])]
         return RunOptions(
-            kernel_name=kernel,
+            kernel_name=_KERNEL if own_environment else None,
             on_progress=say_cells(say),
             on_note=say,
             origin=origin(Project(root=root)),
-            environment={} if kernel else {"PYTHONPATH": os.pathsep.join(path)},
+            environment={"PYTHONPATH": "" if own_environment else os.pathsep.join(path)},
             aws=Session,
         )
 
@@ -249,41 +281,47 @@ def _starts(planned: "ReplayStep") -> list[str]:
     return lines
 
 
-def _make_environment(scratch: "Scratch") -> str:
-    """Install the sealed lock's packages, and return the name of a kernel that has them."""
+def _make_environment(scratch: "Scratch") -> None:
+    """Install the sealed lock's packages, and describe a kernel that has them: the first that Jupyter finds by its path."""
     make = shutil.which("make")
     if make is None:
         raise UsageError("--environment needs make", cure="Install make, or leave out --environment.")
     with step("Install the locked packages"):
         done = subprocess.run([make, "--silent", "build-environment"], cwd=scratch.source, check=False)
-    python = scratch.source / ".venv" / "bin" / "python"
-    if done.returncode or not python.exists():
-        raise InvalidData("`make build-environment` of the sealed source failed", cure="Read its output above. It needs a package index.")
-    _write_kernel(scratch.folder / "jupyter", python)
-    return _KERNEL
+        python = scratch.source / ".venv" / "bin" / "python"
+        if done.returncode or not python.exists():
+            raise InvalidData(
+                "`make build-environment` of the sealed source failed", cure="Read its output above. It needs a package index."
+            )
+    command = [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    described = scratch.kernels / "kernels" / _KERNEL / "kernel.json"
+    described.parent.mkdir(parents=True)
+    described.write_text(json.dumps({"argv": command, "display_name": "the sealed lock", "language": "python"}))
 
 
-def _write_kernel(folder: Path, python: Path) -> None:
-    """Describe a kernel of this Python in the folder, and let Jupyter find it."""
-    import json
-
-    described = {
-        "argv": [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"],
-        "display_name": _KERNEL,
-        "language": "python",
-    }
-    target = folder / "kernels" / _KERNEL / "kernel.json"
-    target.parent.mkdir(parents=True)
-    target.write_text(json.dumps(described))
-    os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [str(folder), os.environ.get("JUPYTER_PATH")]))
+def _show(compared: Sequence[Compared]) -> None:
+    """Print the report, 80 columns wide at most for the usual names."""
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column("figure", overflow="fold")
+    table.add_column("recorded", overflow="fold", max_width=_VALUE_WIDTH)
+    table.add_column("now", overflow="fold", max_width=_VALUE_WIDTH)
+    table.add_column("verdict", no_wrap=True)
+    title = ""
+    for one in compared:
+        if (told := f"{one.notebook}: {one.group}") != title:
+            title = told
+            table.add_row(Text(title, style="bold"))
+        figure, recorded, now, verdict = one.row()
+        style = "red" if one.verdict is Verdict.DIFFERENT else ""
+        table.add_row(f" {plain(figure)}", plain(recorded), plain(now), Text(verdict, style=style))
+    Console(highlight=False).print(table)
 
 
 def _conclude(compared: Sequence[Compared], tolerance: float, scratch: "Scratch") -> None:
     """Print the report. Raises ReplayDiffers if a figure differs."""
-    for name in dict.fromkeys(one.notebook for one in compared):
-        show_table([one.row() for one in compared if one.notebook == name], title=name)
+    _show(compared)
     out.print(plain(f"Executed notebooks and results: {scratch.folder}"))
-    told = f"{counted(len(compared), 'figure')}: {describe(compared)} ({tolerance:g})"
+    told = f"{counted(len(compared), 'figure')}: {describe(compared, tolerance)}"
     different = [one for one in compared if one.verdict is Verdict.DIFFERENT]
     if different:
         raise ReplayDiffers(one_line(f"{told}. The first: {different[0].notebook}, {different[0].figure}"))

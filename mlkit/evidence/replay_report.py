@@ -1,7 +1,7 @@
 """Compares the figures of a recorded run with those of its replay: metrics, counts, digests and settings, one line each.
 
-A figure is named by its file and its members, such as `prepared_data.train.rows`. Two runs never agree on addresses, ids and times of the
-machine, so these are left out.
+A figure is named by its group and its members, such as `prepared_data.train.rows`. The group is a hand-off file, or `metrics`. Two runs
+never agree on addresses, ids and the machine's speed, so these are left out.
 """
 
 import json
@@ -9,16 +9,17 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeGuard
 
 from mlkit.errors import InvalidData
 from mlkit.evidence.manifest import combined_sha256
-from mlkit.evidence.run_record import RunRecord
+from mlkit.evidence.run_record import Activity, RunRecord
 
 Value = float | int | str | bool | None
 TOLERANCE = 1e-6  # relative
-_SHOWN = 12  # characters of a digest
+_SHOWN = 10  # characters of a digest
 _DIGEST = 64
+_FORMAT = {"schema", "content_type"}  # of the file, not of the result
 # Members that name a run's own things; another run has others.
 _NAMES = {"run_id", "s3_uri", "training_job", "tuning_job", "endpoint", "endpoint_config", "query_execution_ids"}
 _OF_THE_PLACE = {"your_initials", "bucket", "database", "execution_role", "image_uri"}  # another account or region has others
@@ -43,10 +44,13 @@ class Compared:
     now: Value
     verdict: Verdict
 
-    def row(self) -> dict[str, str]:
-        """The line of the report."""
-        recorded, now = shown_pair(self.recorded, self.now)
-        return {"figure": self.figure, "recorded": recorded, "now": now, "verdict": str(self.verdict)}
+    @property
+    def group(self) -> str:
+        return self.figure.partition(".")[0]
+
+    def row(self) -> tuple[str, str, str, str]:
+        """The figure below its group, both values, and the verdict, as the report shows them."""
+        return self.figure.partition(".")[2], *shown_pair(self.recorded, self.now), str(self.verdict)
 
 
 def compare_runs(notebook: str, recorded: Mapping[str, Value], now: Mapping[str, Value], tolerance: float = TOLERANCE) -> list[Compared]:
@@ -79,15 +83,15 @@ def figures_of(record: RunRecord, handed_over: Mapping[str, bytes]) -> dict[str,
 
     Raises InvalidData for a hand-off file that is not a JSON object.
     """
-    activity = record.activity
-    metrics = {name: value for name, value in activity.metrics.items() if not _is_of_the_machine(name)} if activity else {}
+    activity = record.activity or Activity()
+    metrics = {name: value for name, value in activity.metrics.items() if not _is_of_the_machine(name)}
     found: dict[str, Value] = {}
     for name, data in sorted(handed_over.items()):
-        found |= {f"{name}.{member}": value for member, value in _members(_document(name, data), ())}
-    if activity and activity.verdict:
-        found["verdict"] = activity.verdict
-    told = {name.rpartition(".")[2] for name in found}
-    return {**found, **{f"metric {name}": value for name, value in sorted(metrics.items()) if name not in told}}
+        for path, value in _members(_document(name, data), ()):
+            if path[-1] not in metrics or metrics[path[-1]] != value:  # most metrics are also in the hand-off file
+                found[".".join((name, *path))] = value
+    verdict = {"metrics.verdict": activity.verdict} if activity.verdict else {}
+    return {**found, **{f"metrics.{name}": value for name, value in sorted(metrics.items())}, **verdict}
 
 
 def _document(name: str, data: bytes) -> Mapping[str, Any]:
@@ -100,22 +104,20 @@ def _document(name: str, data: bytes) -> Mapping[str, Any]:
     return document
 
 
-def _members(node: Any, path: Sequence[str]) -> Iterator[tuple[str, Value]]:
-    """The comparable members below the node. Stored objects become one digest; another step's hand-off is that step's."""
-    if isinstance(node, dict) and not (path and "schema" in node):
-        if path and _is_object(node):
-            yield ".".join(path), str(node["sha256"])
-            return
+def _members(node: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Value]]:
+    """The comparable members below the node, by their paths. Stored objects become one digest; another step's hand-off is that step's."""
+    if _is_object(node):
+        yield path, str(node["sha256"])
+    elif isinstance(node, dict):
         for name, child in node.items():
-            if name not in _NAMES | _OF_THE_PLACE and not _is_of_the_machine(name):
+            is_left_out = name in _NAMES | _OF_THE_PLACE | _FORMAT or _is_of_the_machine(name)
+            if not is_left_out and not (isinstance(child, dict) and "schema" in child):
                 yield from _members(child, (*path, name))
     elif isinstance(node, list) and node and all(_is_object(item) for item in node):
-        digests = {f"{number:06}": str(item["sha256"]) for number, item in enumerate(node)}
-        yield ".".join(path), combined_sha256(digests) if len(node) > 1 else digests["000000"]
-    elif isinstance(node, list):
-        yield ".".join(path), json.dumps(node, sort_keys=True)
-    elif not isinstance(node, dict):
-        yield ".".join(path), node
+        digests = [str(item["sha256"]) for item in node]
+        yield path, digests[0] if len(digests) == 1 else combined_sha256({f"{number:06}": one for number, one in enumerate(digests)})
+    else:
+        yield path, json.dumps(node, sort_keys=True) if isinstance(node, list) else node
 
 
 def _is_object(node: Any) -> bool:
@@ -123,7 +125,7 @@ def _is_object(node: Any) -> bool:
     return isinstance(node, dict) and {"s3_uri", "sha256"} <= node.keys()
 
 
-def _is_number(value: Value) -> bool:
+def _is_number(value: Value) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
@@ -141,7 +143,7 @@ def shown_pair(recorded: Value, now: Value) -> tuple[str, str]:
     return _shown(recorded), _shown(now)
 
 
-def _whole(value: Any) -> str:
+def _whole(value: float) -> str:
     return f"{int(value):,}" if float(value).is_integer() and abs(value) < 1e15 else ""
 
 
@@ -150,10 +152,10 @@ def _shown(value: Value) -> str:
         return "none"
     if isinstance(value, str) and len(value) == _DIGEST and set(value) <= set("0123456789abcdef"):
         return value[:_SHOWN]
-    return (_whole(value) or f"{value:.6g}") if _is_number(value) else str(value)  # type: ignore[arg-type]
+    return (_whole(value) or f"{value:.6g}") if _is_number(value) else str(value)
 
 
-def describe(compared: Sequence[Compared]) -> str:
-    """How many figures have which verdict, in a sentence without its full stop."""
+def describe(compared: Sequence[Compared], tolerance: float) -> str:
+    """How many figures have which verdict."""
     counts = {verdict: sum(one.verdict is verdict for one in compared) for verdict in Verdict}
-    return f"{counts[Verdict.EQUAL]} equal, {counts[Verdict.WITHIN]} within the tolerance, {counts[Verdict.DIFFERENT]} different"
+    return f"{counts[Verdict.EQUAL]} equal, {counts[Verdict.WITHIN]} within {tolerance:g}, {counts[Verdict.DIFFERENT]} different"

@@ -151,6 +151,11 @@ class Scratch:
     def served(self) -> Path:
         return self.folder / "source-of-test"
 
+    @property
+    def kernels(self) -> Path:
+        """Jupyter's path to the kernel of the sealed lock."""
+        return self.folder / "jupyter"
+
     def root(self, step: ReplayStep) -> Path:
         return self.served if step.needs_endpoint else self.source
 
@@ -181,7 +186,9 @@ def run_step(step: ReplayStep, root: Path, options: RunOptions) -> RunRecord:
 
 
 def replayed(record: RunRecord, root: Path) -> dict[str, Value]:
-    """The figures of a replay's run. Raises InvalidData if a hand-off file changed after the run."""
+    """The figures of a replay's run. Raises InvalidData if its kernel reported nothing, or if a hand-off file changed after the run."""
+    if record.activity is None:
+        raise InvalidData(f"The kernel of {record.notebook} did not report its results", cure="Its environment needs the sealed mlkit.")
     handed = {}
     for file in (record.activity or Activity()).files:
         if file.role == "output" and Path(file.path).parent.as_posix() == HANDOFF:
