@@ -19,7 +19,14 @@ from localaws.kit.service import Credentials
 _LONG = ("pipeline", "browser", "notebooks", "test_alone.py")
 # The files of tests/pipeline that share a whole run, by its fixture: every process that runs one of them makes the run anew.
 _TOGETHER = {
-    "first_run": ("test_pipeline.py", "test_failed_gate.py", "test_live_steps.py", "test_retried_stages.py", "test_unseen_errors.py"),
+    "first_run": (
+        "test_pipeline.py",
+        "test_failed_gate.py",
+        "test_live_steps.py",
+        "test_replay.py",
+        "test_retried_stages.py",
+        "test_unseen_errors.py",
+    ),
     "walked": ("test_walk.py", "test_reused_runs.py"),
 }
 _OWN = ("AWS_", "SAGEMAKER_", "MLKIT_YOUR_INITIALS")

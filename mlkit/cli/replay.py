@@ -111,7 +111,7 @@ def _prepare(scratch: "Scratch", evidence: str, head: str | None, key: Path | No
     found = verified(folder, head, key)
     files = BundleFolder(folder)
     unpack_source(files, found.head, scratch.source)
-    out.print(plain(one_line(f"Pipeline {found.head.pipeline}, execution {found.head.pipeline_execution_id}")))
+    print_wrapped("", one_line(f"Pipeline {found.head.pipeline}, execution {found.head.pipeline_execution_id}"))
     print_wrapped("  verified    ", f"{counted(found.seals, 'seal')}, {counted(found.files, 'file')}")
     for line in found.unproved:
         print_wrapped("  NOT PROVED  ", line)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from mlkit.errors import InvalidData, SealBroken, UsageError
+from mlkit.errors import InvalidData, NotFound, SealBroken, UsageError
 from mlkit.evidence.archives import unpack
 from mlkit.evidence.bundle import Bundle
 from mlkit.evidence.foreign_text import one_line
@@ -60,7 +60,9 @@ class ReplayStep:
     @property
     def trained(self) -> TrainedModel:
         """The recorded model that the run tested. Raises NotFound or UsageError if the bundle does not have it."""
-        return parse(TrainedModel, self.inputs.get(_TRAINED, b""), f"{HANDOFF}/{_TRAINED}.json")
+        if _TRAINED not in self.inputs:
+            raise NotFound(f"The bundle does not hold the {HANDOFF}/{_TRAINED}.json that the run read")
+        return parse(TrainedModel, self.inputs[_TRAINED], f"{HANDOFF}/{_TRAINED}.json")
 
     def recorded(self) -> dict[str, Value]:
         """The figures of the recorded run."""
