@@ -40,14 +40,14 @@ def replay(
     evidence: Annotated[
         str, typer.Argument(metavar="FOLDER|URI", help="The folder that `mlkit evidence fetch` wrote, or s3://.../manifest.json.")
     ],
-    parameter: Annotated[
-        list[str] | None, typer.Option("-p", "--parameter", metavar="NAME VALUE", help="Replaces a recorded value. May be repeated.")
-    ] = None,
+    parameter: Annotated[list[str] | None, typer.Option("-p", "--parameter", metavar="NAME VALUE", help="May be repeated.")] = None,
     only: Annotated[list[str] | None, typer.Option(metavar="STEP", help="Replay this step of mlkit.yml alone. May be repeated.")] = None,
     tolerance: Annotated[float, typer.Option(min=0, max=1, help="Largest relative difference that counts as `within`.")] = TOLERANCE,
-    to: Annotated[Path | None, typer.Option(help="New folder for source and results; by default a temporary one.")] = None,
+    scratch: Annotated[
+        Path | None, typer.Option("--scratch", help="New folder for source and results; by default a temporary one.")
+    ] = None,
     own_environment: Annotated[
-        bool, typer.Option("--environment", help="Install the sealed lock's packages, with `make build-environment`, and run in them.")
+        bool, typer.Option("--sealed-packages", help="Install the sealed lock's packages, with `make build-environment`, and run in them.")
     ] = False,
     head: Head = None,
     key: Key = None,
@@ -64,20 +64,20 @@ def replay(
     Example: mlkit replay s3://evidence/.../manifest.json --only train -p execution_role ARN --yes
     """
     check_head(head)
-    if to is not None and to.exists():
-        raise UsageError(f"{to} exists", cure="Name a new folder with --to: a replay changes no other files.")
+    if scratch is not None and scratch.exists():
+        raise UsageError(f"{scratch} exists", cure="Name a new folder with --scratch: a replay changes no other files.")
     given = Given.of(None, parameter or []).values
-    with _scratch(to) as scratch:
-        replaying = _prepare(scratch, evidence, head, key)
+    with _scratch(scratch) as place:
+        replaying = _prepare(place, evidence, head, key)
         steps = _plan(replaying, given, only or [])
         replaying.show(steps)
         if not _is_agreed(yes):
-            scratch.remove()
+            place.remove()
             return
         if own_environment:
-            _make_environment(scratch)
+            _make_environment(place)
         compared = [one for each in steps for one in replaying.run(each, tolerance, own_environment=own_environment)]
-    _conclude(compared, tolerance, scratch)
+    _conclude(compared, tolerance, place)
 
 
 @contextmanager

@@ -42,7 +42,7 @@ def verdicts(output: str) -> list[str]:
 
 def test_without_consent_it_only_says_what_it_would_run(pipeline: Piped, bundle: Path, tmp_path: Path) -> None:
     before = jobs(pipeline)
-    code, output = replay(pipeline, bundle, "--only", "prep", "--only", "train", "--to", str(tmp_path / "scratch"))
+    code, output = replay(pipeline, bundle, "--only", "prep", "--only", "train", "--scratch", str(tmp_path / "scratch"))
     assert code == 0, output
     assert "NOT PROVED" not in output
     assert "u_data is as it was recorded" in output
@@ -56,7 +56,7 @@ def test_without_consent_it_only_says_what_it_would_run(pipeline: Piped, bundle:
 def test_preparation_and_training_give_the_recorded_figures(pipeline: Piped, bundle: Path, tmp_path: Path) -> None:
     handed = {path: path.read_bytes() for path in pipeline.project.handoff.glob("*.json")}
     before, production = jobs(pipeline), pipeline.production()
-    code, output = replay(pipeline, bundle, "--only", "prep", "--only", "train", "--to", str(tmp_path / "scratch"), "--yes")
+    code, output = replay(pipeline, bundle, "--only", "prep", "--only", "train", "--scratch", str(tmp_path / "scratch"), "--yes")
     assert code == 0, output
     assert set(verdicts(output)) == {"equal"}
     assert max(len(line.rstrip()) for line in output[output.index("figure ") :].splitlines() if line.startswith(" ")) <= 80
@@ -70,7 +70,7 @@ def test_preparation_and_training_give_the_recorded_figures(pipeline: Piped, bun
 
 
 def test_another_parameter_gives_other_figures_and_an_exit_code(pipeline: Piped, bundle: Path, tmp_path: Path) -> None:
-    options = ["--only", "train", "-p", "epochs", "2", "--to", str(tmp_path / "scratch"), "--yes"]
+    options = ["--only", "train", "-p", "epochs", "2", "--scratch", str(tmp_path / "scratch"), "--yes"]
     code, output = replay(pipeline, bundle, *options)
     assert code == ReplayDiffers.exit_code, output
     assert "epochs = 2, not as recorded" in output
@@ -82,7 +82,7 @@ def test_another_parameter_gives_other_figures_and_an_exit_code(pipeline: Piped,
 def test_the_test_runs_only_if_the_endpoint_serves_the_recorded_model(first_run: FirstRun, bundle: Path, tmp_path: Path) -> None:
     pipeline = first_run.pipeline
     is_served = pipeline.production()["model"] == first_run.production["model"]  # another test may have deployed another one
-    code, output = replay(pipeline, bundle, "--only", "test", "--to", str(tmp_path / "scratch"), "--yes")
+    code, output = replay(pipeline, bundle, "--only", "test", "--scratch", str(tmp_path / "scratch"), "--yes")
     if is_served:
         assert code == 0, output
         assert re.search(r"^ match_rate +0\.\d+ +0\.\d+ +equal", output, re.MULTILINE)
@@ -92,7 +92,7 @@ def test_the_test_runs_only_if_the_endpoint_serves_the_recorded_model(first_run:
 
 
 def test_an_endpoint_with_another_model_is_not_asked(pipeline: Piped, bundle: Path, tmp_path: Path) -> None:
-    code, output = replay(pipeline, bundle, "--only", "test", "-p", "environment", "dev", "--to", str(tmp_path / "scratch"), "--yes")
+    code, output = replay(pipeline, bundle, "--only", "test", "-p", "environment", "dev", "--scratch", str(tmp_path / "scratch"), "--yes")
     assert code == 2, output
     assert "test: its endpoint of dev does not serve the recorded model" in " ".join(output.split())
     assert not (tmp_path / "scratch").exists()
