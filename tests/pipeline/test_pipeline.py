@@ -67,7 +67,9 @@ def test_the_seal_has_every_notebook_that_was_approved(first_run: FirstRun) -> N
     sealed, tested = (pipeline.variables(execution, f"QA.{name}") for name in ("SealEvidence", "TestEndpoint"))
     (mail,) = pipeline.mails(execution)
     message = json.loads(mail)["approval"]["customData"]
-    assert message.startswith(f"PASS: match rate {tested['MATCH_RATE']} ({tested['LOW']} to {tested['HIGH']}) on 9430 held-out rows.")
+    assert message.startswith(f"PASS: match rate {tested['MATCH_RATE']} ({tested['LOW']} to {tested['HIGH']}) on 9430 held-out rows; ")
+    assert f"; production: no model yet. commit {first_run.commit[:10]}: Train with {{}}. Page: {sealed['REVIEW_PAGE']} Seal " in message
+    assert len(message) <= 1000  # CodePipeline's limit
     assert f"Seal {sealed['SEAL_SHA256']}." in message
     assert sealed["EVIDENCE_URI"] in message
 
