@@ -85,13 +85,13 @@ def figures_of(record: RunRecord, handed_over: Mapping[str, bytes]) -> dict[str,
     """
     activity = record.activity or Activity()
     metrics = {name: value for name, value in activity.metrics.items() if not _is_of_the_machine(name)}
+    reported: dict[str, Value] = {**dict(sorted(metrics.items())), **({"verdict": activity.verdict} if activity.verdict else {})}
     found: dict[str, Value] = {}
     for name, data in sorted(handed_over.items()):
         for path, value in _members(_document(name, data), ()):
-            if path[-1] not in metrics or metrics[path[-1]] != value:  # most metrics are also in the hand-off file
+            if path[-1] not in reported or reported[path[-1]] != value:  # most metrics are also in the hand-off file
                 found[".".join((name, *path))] = value
-    verdict = {"metrics.verdict": activity.verdict} if activity.verdict else {}
-    return {**found, **{f"metrics.{name}": value for name, value in sorted(metrics.items())}, **verdict}
+    return {**found, **{f"metrics.{name}": value for name, value in reported.items()}}
 
 
 def _document(name: str, data: bytes) -> Mapping[str, Any]:

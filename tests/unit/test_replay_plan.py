@@ -9,7 +9,7 @@ import pytest
 from sealed_bundle import HANDED, Bundled, two_seals
 from sealed_evidence import archive, code, notebook
 
-from mlkit.errors import InvalidParameters, SealBroken, UsageError
+from mlkit.errors import EvidenceRefused, InvalidParameters, SealBroken, UsageError
 from mlkit.evidence.manifest import Attempt, Source, sha256_of
 from mlkit.evidence.run_record import Activity, FileRecord, ParameterRecord, RunRecord, ServedRecord
 from mlkit.parameters import Typed
@@ -157,12 +157,12 @@ def test_a_source_that_is_not_the_manifests_code_is_refused(tmp_path, changed, n
         unpack_source(files, manifest, tmp_path / "source")
 
 
-def test_files_in_the_archive_cannot_leave_the_folder(tmp_path):
-    files, manifest = bundle(*ALL, source=archive({**FILES, "../../escaped": b"x", "/tmp/absolute-replay": b"x"}))
-    unpack_source(files, manifest, tmp_path / "deep" / "source")
-    assert not (tmp_path / "escaped").exists()
-    assert not (tmp_path / "deep" / "escaped").exists()
-    assert not Path("/tmp/absolute-replay").exists()
+@pytest.mark.parametrize("name", ["../../escaped", "/escaped"])
+def test_files_in_the_archive_cannot_leave_the_folder(tmp_path, name):
+    files, manifest = bundle(*ALL, source=archive({**FILES, name: b"x"}))
+    with pytest.raises(EvidenceRefused, match="strange path"):
+        unpack_source(files, manifest, tmp_path / "deep" / "source")
+    assert not list(tmp_path.rglob("escaped"))
 
 
 def test_a_step_runs_with_the_recorded_parameters_and_the_sealed_files_it_read(tmp_path):

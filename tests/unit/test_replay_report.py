@@ -86,7 +86,9 @@ def test_a_metric_that_the_hand_off_repeats_is_told_once():
 
 
 def test_the_gates_verdict_is_a_figure():
-    assert figures(verdict="PASS") == {"metrics.verdict": "PASS"}
+    tested = {"schema": "mlkit/test-result/1", "verdict": "PASS", "rows": 9}
+    assert figures(verdict="PASS", test_result=tested) == {"test_result.rows": 9, "metrics.verdict": "PASS"}
+    assert figures(verdict="FAIL", test_result=tested)["test_result.verdict"] == "PASS"
 
 
 @pytest.mark.parametrize("data", [b"{", b"[]", b"\xff"])
