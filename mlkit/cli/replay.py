@@ -260,7 +260,7 @@ def _packages(source: Path, steps: "Sequence[ReplayStep]") -> list[str]:
     if not others:
         return [*lines, f"all {count} are installed as {name} has them"]
     shown = ", ".join(map(str, others[:_FEW])) + (f", and {len(others) - _FEW} more" if len(others) > _FEW else "")
-    return [*lines, f"{len(others)} of {count} DIFFER from {name}: {one_line(shown)}. --environment installs the locked ones."]
+    return [*lines, f"{len(others)} of {count} DIFFER from {name}: {one_line(shown)}. --sealed-packages installs the locked ones."]
 
 
 def _starts(planned: "ReplayStep") -> list[str]:
@@ -285,7 +285,7 @@ def _make_environment(scratch: "Scratch") -> None:
     """Install the sealed lock's packages, and describe a kernel that has them: the first that Jupyter finds by its path."""
     make = shutil.which("make")
     if make is None:
-        raise UsageError("--environment needs make", cure="Install make, or leave out --environment.")
+        raise UsageError("--sealed-packages needs make", cure="Install make, or leave out --sealed-packages.")
     with step("Install the locked packages"):
         done = subprocess.run([make, "--silent", "build-environment"], cwd=scratch.source, check=False)
         python = scratch.source / ".venv" / "bin" / "python"
