@@ -232,7 +232,8 @@ def _change(variables: Mapping[str, str]) -> str:
 
 
 def _time(run: ActionRun) -> ActionTime:
-    started, ended = (moment.astimezone(UTC).isoformat(timespec="seconds") if moment else "" for moment in (run.started, run.ended))
+    """The times of an action that has ended."""
+    started, ended = (moment.astimezone(UTC).isoformat(timespec="seconds") for moment in (run.started, run.ended or run.started))
     return ActionTime(stage=run.stage, action=run.action, status=run.status, started=started, ended=ended)
 
 

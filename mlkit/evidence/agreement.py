@@ -43,7 +43,7 @@ def configuration(data: bytes, trained: TrainedModel, execution: str, sealed: st
         raise EvidenceRefused(f"{PRODUCTION} is no template configuration: {error}") from error
     if others := sorted(document.keys() - {"Parameters", "Tags"}):
         raise EvidenceRefused(f"{PRODUCTION} has {others[0]}, which the training notebook does not write")
-    _check_values(parameters, _parameters(trained), free=_FREE)
+    _check_values({name: value for name, value in parameters.items() if name != _FREE}, _parameters(trained))
     _check_values(tags, {EXECUTION_TAG: execution})
     return json.dumps({"Parameters": parameters | {"ModelDataUrl": sealed}, "Tags": tags}, indent=2).encode() + b"\n"
 
@@ -57,8 +57,8 @@ def _parameters(trained: TrainedModel) -> dict[str, str]:
     }
 
 
-def _check_values(found: Mapping[str, Any], expected: Mapping[str, str], *, free: str = "") -> None:
-    for name in sorted((found.keys() | expected.keys()) - {free}):
+def _check_values(found: Mapping[str, Any], expected: Mapping[str, str]) -> None:
+    for name in sorted(found.keys() | expected.keys()):
         if name not in expected:
             raise EvidenceRefused(f"{PRODUCTION} sets {name}, which the training notebook does not set")
         if found.get(name) != expected[name]:

@@ -37,7 +37,7 @@ from sealed_evidence import EXECUTION, PIPELINE, prepared_data, sha256
 
 from mlkit.aws import gathering, object_versions
 from mlkit.aws.signing import public_key
-from mlkit.errors import EvidenceRefused, InvalidData, MlkitError, NotFound
+from mlkit.errors import EvidenceRefused, InvalidData, MlkitError, NotFound, UsageError
 from mlkit.evidence.archives import members
 from mlkit.evidence.envelope import key_pem
 from mlkit.evidence.manifest import Approval, Seal
@@ -485,6 +485,12 @@ def test_what_was_altered_is_refused(what: str) -> None:
     made = before_qa_seals()
     alter(made)
     refused(made, message)
+
+
+@pytest.mark.parametrize("name", ["prepared", "trained"])
+def test_a_damaged_result_is_told_by_its_name(name: str) -> None:
+    path = {"prepared": "handoff/prepared_data.json", "trained": "handoff/trained_model.json"}[name]
+    refused(before_qa_seals(lambda draft: setattr(draft, name, b"x")), f"^{path} is not JSON", UsageError)
 
 
 def test_an_execution_that_staged_nothing_is_not_sealed() -> None:
