@@ -67,6 +67,11 @@ class LabNames:
             )
         return cls(initials=endpoint.removesuffix(suffix))
 
+    @classmethod
+    def of_model_group(cls, group: str) -> "LabNames":
+        """The names of the lab whose model package group this is."""
+        return cls(initials=group.removesuffix(_LAB.rstrip("-")))
+
     @property
     def prefix(self) -> str:
         """The beginning of all names but the bucket's."""

@@ -57,8 +57,11 @@ class S3:
         for version in reversed(self.versions.get((Bucket, Key), [])):
             if VersionId in (None, version["id"]):
                 data = version["data"]
-                return {"Body": StreamingBody(io.BytesIO(data), len(data)), "VersionId": version["id"]}
+                return {"Body": StreamingBody(io.BytesIO(data), len(data)), "VersionId": version["id"], "LastModified": version["at"]}
         raise refusal("NoSuchKey", "GetObject")
+
+    def head_object(self, Bucket: str, Key: str) -> dict[str, Any]:
+        return self.get_object(Bucket, Key)
 
     def put_object(self, Bucket: str, Key: str, Body: bytes, **others: Any) -> dict[str, Any]:
         self.requests.append({"Bucket": Bucket, "Key": Key, **others})
@@ -79,7 +82,7 @@ class S3:
                 yield {"Versions": [{**item, "IsLatest": item is items[-1]} for item in reversed(items)]}
         for bucket, key in self.deleted:
             if bucket == Bucket and key.startswith(Prefix):
-                yield {"DeleteMarkers": [{"Key": key, "VersionId": "m"}]}
+                yield {"DeleteMarkers": [{"Key": key, "VersionId": "m", "LastModified": self.now}]}
 
 
 class CodePipeline:

@@ -31,7 +31,7 @@ MODEL_URI, ENCODING_URI = f"{LAKE}/models/ml-1/output/model.tar.gz", f"{LAKE}/mo
 SOURCE_URI = "s3://artifacts/line/SourceOutp/1"
 VARIABLES = {"CommitId": "8b35d7eb8e4a6dcdd0e1d4a747385796dbdfa62e", "CommitMessage": "A new model", "AuthorDisplayName": "Ada Keller"}
 TEMPLATE_PATH = "CloudFormation/sagemaker_prediction_endpoint.yaml"
-PRODUCTION_PATH = "CloudFormation/configuration_production.json"
+PRODUCTION_PATH, QA_PATH = "CloudFormation/configuration_production.json", "CloudFormation/configuration_qa.json"
 Files = dict[str, bytes]
 
 
@@ -56,14 +56,15 @@ def trained_model() -> dict[str, Any]:
     }
 
 
-def production() -> dict[str, Any]:
-    """What 02_train writes as production's template configuration."""
+def configuration(environment: str = "production", **more: str) -> dict[str, Any]:
+    """What 02_train writes as the environment's template configuration."""
     trained = trained_model()
     parameters = {
-        "EndpointName": "mlkit-ml-lab-production",
+        "EndpointName": f"mlkit-ml-lab-{environment}",
         "ImageUri": trained["image_uri"],
         "ModelDataUrl": MODEL_URI,
         "ExecutionRoleArn": trained["execution_role"],
+        **more,
     }
     return {"Parameters": parameters, "Tags": {"mlkit:pipeline-execution": EXECUTION}}
 
@@ -77,12 +78,13 @@ class Draft:
     """What the execution's builds will leave. A test edits it."""
 
     source: Files = field(default_factory=lambda: samples.source_files(samples.notebooks(), {TEMPLATE_PATH: TEMPLATE}))
-    template: bytes = TEMPLATE
     prepared: dict[str, Any] = field(default_factory=samples.prepared_data)
     trained: dict[str, Any] = field(default_factory=trained_model)
-    production: Any = field(default_factory=production)
+    production: Any = field(default_factory=configuration)
+    qa: Any = field(default_factory=lambda: configuration("qa", BakeSeconds="0"))
     tested: dict[str, Any] = field(default_factory=dict)
     verdict: str = "PASS"
+    exported: dict[str, str] = field(default_factory=dict)  # changes of what the newest test's build exported
     records: dict[str, dict[str, Any]] = field(default_factory=dict)  # changes, by notebook
     more_files: dict[str, list[FileRecord]] = field(default_factory=dict)  # by notebook
     artifacts: Files = field(default_factory=dict)  # more files in the newest test's artifact
@@ -203,12 +205,12 @@ def trained(edit: Callable[[Draft], Any] | None = None) -> Execution:
     made.run("Source.Source", "CodeStarSourceConnection", artifacts=[made.put(SOURCE_URI, draft.source)], variables=VARIABLES)
     prepared = {"handoff/prepared_data.json": _json(draft.prepared)}
     handed = {"handoff/trained_model.json": _json(draft.trained)}
-    configured = {PRODUCTION_PATH: _json(draft.production), "CloudFormation/configuration_qa.json": b"{}"}
+    configured = {PRODUCTION_PATH: _json(draft.production), QA_PATH: _json(draft.qa)}
     records = {
         "01_prep": made.stage(TRAINING, "b1", "01_prep", prepared, {}),
         "02_train": made.stage(TRAINING, "b1", "02_train", {**handed, **configured}, prepared, minute=3),
     }
-    configuration = {path.rpartition("/")[2]: data for path, data in {**configured, TEMPLATE_PATH: draft.template}.items()}
+    configuration = {path.rpartition("/")[2]: data for path, data in configured.items()}
     artifacts = [
         made.put("s3://artifacts/line/Trained/1", {**prepared, **handed, "executed/01_prep.ipynb": b"{}"}),
         made.put("s3://artifacts/line/Configurat/1", configuration),
@@ -222,7 +224,14 @@ def _records(records: Mapping[str, bytes]) -> dict[str, str]:
     return {"RECORDS": exported_records({name: sha256(data) for name, data in records.items()})}
 
 
-def tested(made: Execution, stage: str, build: str) -> Execution:
+def _figures(result: bytes) -> dict[str, str]:
+    """The variables that `mlkit exports` writes for the approval's message."""
+    told = json.loads(result)
+    figures = {name: f"{told[name.lower()]:.4f}" for name in ("MATCH_RATE", "LOW", "HIGH")}
+    return {"VERDICT": told["verdict"], "ROWS": str(told["rows"]), **figures}
+
+
+def with_test(made: Execution, stage: str, build: str) -> Execution:
     """The stage's test, which succeeds. `made.draft` changes what it leaves."""
     draft = made.draft
     name = f"{stage}.TestEndpoint"
@@ -231,7 +240,7 @@ def tested(made: Execution, stage: str, build: str) -> Execution:
     outputs = {"handoff/test_result.json": result}
     record = made.stage(name, build, "03_test_endpoint", outputs, {"handoff/trained_model.json": _json(draft.trained)})
     artifact = made.put(f"s3://artifacts/line/Tested/{build}", {**handed, **outputs, **draft.artifacts})
-    variables = _records({"03_test_endpoint": record})
+    variables = {**_records({"03_test_endpoint": record}), **_figures(result), **draft.exported}
     made.run(name, "CodeBuild", f"test:{build}", artifacts=[artifact], variables=variables)
     made.run(f"{stage}.SealEvidence", "CodeBuild", f"seal:{build}s", status="InProgress")
     return made
@@ -239,7 +248,7 @@ def tested(made: Execution, stage: str, build: str) -> Execution:
 
 def before_qa_seals(edit: Callable[[Draft], Any] | None = None) -> Execution:
     """The execution when QA.SealEvidence runs."""
-    return tested(trained(edit), "QA", "b2")
+    return with_test(trained(edit), "QA", "b2")
 
 
 def before_production_seals(edit: Callable[[Draft], Any] | None = None, *, decision: str = "Succeeded") -> Execution:
@@ -252,4 +261,4 @@ def before_production_seals(edit: Callable[[Draft], Any] | None = None, *, decis
     made.run("Production.LaunchEndpoint", "CloudFormation")
     if edit is not None:
         edit(made.draft)
-    return tested(made, "Production", "b5")
+    return with_test(made, "Production", "b5")

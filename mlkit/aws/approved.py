@@ -74,8 +74,13 @@ def _check_source(aws: Session, manifest: Manifest) -> None:
 
 
 def write_deploys(aws: Session, seal_uri: str, manifest: Manifest, folder: Path) -> list[Path]:
-    """Write the sealed files from which production is deployed. Raises ApprovalVoid if one is missing or differs."""
+    """Write the sealed files from which production is deployed to a new folder.
+
+    Raises ApprovalVoid if one is missing or differs, or if the folder exists: CodeBuild would hand over what the source put there.
+    """
     place = Sealed.of_manifest(seal_uri, manifest.pipeline_execution_id)
+    if folder.exists() or folder.is_symlink():
+        raise ApprovalVoid(f"{folder} is there already: the source has a file or folder named {folder.name}", cure="Remove it and push.")
     folder.mkdir(parents=True)
     written = []
     for name, sha256 in sorted(manifest.deploys.items()):

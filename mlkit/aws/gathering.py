@@ -3,26 +3,27 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import TypeVar
 
-from mlkit.aws.object_versions import staged_files
+from mlkit.aws.object_versions import moments_written, staged_files
 from mlkit.aws.pipeline_executions import ActionRun, action_runs
-from mlkit.aws.s3_objects import read_object
+from mlkit.aws.s3_objects import read_dated, written_at
 from mlkit.aws.session import Session
 from mlkit.errors import EvidenceRefused, NotFound
-from mlkit.evidence.agreement import PRODUCTION, check_results
+from mlkit.evidence.agreement import PRODUCTION, QA, check_configurations, check_exported, check_results
 from mlkit.evidence.archives import members
+from mlkit.evidence.foreign_text import one_line
 from mlkit.evidence.layout import HANDOFF, Staging
 from mlkit.evidence.manifest import Attempt
 from mlkit.evidence.staged import StagedFile, StepRun, check_output, check_staged, outputs_of
-from mlkit.naming import ENDPOINT_TEMPLATE
+from mlkit.naming import ENDPOINT_TEMPLATE, LabNames
 from mlkit.notebook.handoff import PreparedData, TestResult, TrainedModel, parse
 
 T = TypeVar("T")
 _CONFIGURED = ENDPOINT_TEMPLATE.parent
-_CONFIGURATION = (_CONFIGURED / PRODUCTION).as_posix()
 _HANDED = f"{HANDOFF}/"
+_TRAINER, _TESTER = "ModelTraining", "TestEndpoint"  # actions of the pipeline's template
 _HISTORY_S = 60.0  # CodePipeline's history may lag behind its actions
 _POLL_S = 2.0
 
@@ -72,42 +73,72 @@ def gather(aws: Session, build: SealingBuild) -> Gathered:
     attempts = check_staged(staged, steps, build.execution)
     if not any(attempt.confirmed and attempt.action.startswith(f"{build.stage}.") for attempt in attempts):
         raise EvidenceRefused(f"No notebook of the stage {build.stage} is confirmed by its build")
+    _check_steps(aws, place, steps)
     archive, template = _source(aws, runs)
-    handed = _handed_over(aws, runs, staged, attempts, template)
-    handoff = {path.removeprefix(_HANDED): data for path, data in handed.items() if path.startswith(_HANDED)}
-    if _CONFIGURATION not in handed:
-        raise EvidenceRefused(f"No artifact of the execution holds {PRODUCTION}")
-    trained, tested = _parsed(TrainedModel, handoff, "trained_model"), _parsed(TestResult, handoff, "test_result")
-    check_results(_parsed(PreparedData, handoff, "prepared_data"), trained, tested, build.stage.lower())
+    handed = _handed_over(aws, runs, staged, attempts)
+    trained, tested, configuration = _agreeing(aws, build, runs, handed)
     return Gathered(
         runs=runs,
         staged=staged,
         attempts=attempts,
-        handoff=handoff,
+        handoff={path.removeprefix(_HANDED): data for path, data in handed.items() if path.startswith(_HANDED)},
         archive=archive,
         template=template,
         trained=trained,
         tested=tested,
-        configuration=handed[_CONFIGURATION],
+        configuration=configuration,
     )
+
+
+def _agreeing(
+    aws: Session, build: SealingBuild, runs: Sequence[ActionRun], handed: Mapping[str, bytes]
+) -> tuple[TrainedModel, TestResult, bytes]:
+    """The trained model, its test and production's configuration, once they agree. Raises EvidenceRefused."""
+    trained, tested = _parsed(TrainedModel, handed, "trained_model"), _parsed(TestResult, handed, "test_result")
+    configuration, qa = (_file(handed, (_CONFIGURED / name).as_posix()) for name in (PRODUCTION, QA))
+    names = LabNames.of_model_group(build.model_group)
+    check_results(_parsed(PreparedData, handed, "prepared_data"), trained, tested, names.endpoint(build.stage.lower()))
+    tester = newest(runs, _TESTER)
+    check_exported(tested, tester.variables, tester.name)
+    check_configurations(configuration, qa, trained, names, build.execution)
+    # QA's endpoint may have loaded another model meanwhile, even if the trained one was put back.
+    _check_before_end(f"The model {trained.model.s3_uri}", written_at(aws, trained.model.s3_uri), newest(runs, _TRAINER))
+    return trained, tested, configuration
 
 
 def _source(aws: Session, runs: Sequence[ActionRun]) -> tuple[bytes, bytes]:
     """The source archive, and the endpoint's template in it. Raises EvidenceRefused."""
-    run = newest(runs, "Source")
-    if not run.artifacts:
+    archives = _artifacts(aws, newest(runs, "Source"))
+    if not archives:
         raise EvidenceRefused("CodePipeline's history has no source archive of this execution")
-    archive = read_object(aws, next(iter(run.artifacts.values())))
-    template = members(archive).get(ENDPOINT_TEMPLATE.as_posix())
+    template = members(archives[0]).get(ENDPOINT_TEMPLATE.as_posix())
     if template is None:
         raise EvidenceRefused(f"The source archive has no {ENDPOINT_TEMPLATE}")
-    return archive, template
+    return archives[0], template
 
 
-def _parsed(kind: type[T], handoff: Mapping[str, bytes], name: str) -> T:
-    if f"{name}.json" not in handoff:
-        raise EvidenceRefused(f"No artifact of the execution holds {HANDOFF}/{name}.json")
-    return parse(kind, handoff[f"{name}.json"], f"{HANDOFF}/{name}.json")
+def _file(handed: Mapping[str, bytes], path: str) -> bytes:
+    if path not in handed:
+        raise EvidenceRefused(f"No artifact of the execution holds {path}")
+    return handed[path]
+
+
+def _parsed(kind: type[T], handed: Mapping[str, bytes], name: str) -> T:
+    path = f"{_HANDED}{name}.json"
+    return parse(kind, _file(handed, path), path)
+
+
+def _check_steps(aws: Session, place: Staging, builds: Sequence[StepRun]) -> None:
+    """Finished runs that a retried stage takes over must be of this execution's builds."""
+    for s3_uri, moment in moments_written(aws, place.steps):
+        if not any(build.started.replace(microsecond=0) <= moment <= build.ended for build in builds):
+            raise EvidenceRefused(f"{s3_uri} was written at {moment:%Y-%m-%dT%H:%M:%SZ}, when no build of this execution ran")
+
+
+def _check_before_end(what: str, moment: datetime, run: ActionRun) -> None:
+    ended = _step_run(run).ended
+    if moment > ended:
+        raise EvidenceRefused(f"{what} was written at {moment:%Y-%m-%dT%H:%M:%SZ}, after {run.name} ended at {ended:%Y-%m-%dT%H:%M:%SZ}")
 
 
 def _history(aws: Session, build: SealingBuild) -> Sequence[ActionRun]:
@@ -141,28 +172,37 @@ def newest(runs: Sequence[ActionRun], action: str) -> ActionRun:
     raise EvidenceRefused(f"CodePipeline's history has no {action} that succeeded in this execution")
 
 
-def _handed_over(
-    aws: Session, runs: Sequence[ActionRun], staged: Sequence[StagedFile], attempts: Sequence[Attempt], template: bytes
-) -> dict[str, bytes]:
+def _handed_over(aws: Session, runs: Sequence[ActionRun], staged: Sequence[StagedFile], attempts: Sequence[Attempt]) -> dict[str, bytes]:
     """The hand-off and configuration files of the steps' artifacts by their path in the project. Later steps replace earlier ones' files.
 
-    Raises EvidenceRefused for a file that differs from the record of its notebook, and for another template than the source's.
+    Raises EvidenceRefused for a file that differs from the record of the notebook that wrote it.
     """
     found: dict[str, bytes] = {}
-    artifacts = {run.external_id.rpartition(":")[2]: run.artifacts for run in runs}
+    by_build = {run.external_id.rpartition(":")[2]: run for run in runs}
     for count, attempt in enumerate(attempts, start=1):
         outputs = outputs_of(staged, attempts[:count])
-        for name, data in _artifact_files(aws, artifacts[attempt.build] if attempt.confirmed else {}):
-            if name.startswith(_HANDED):
-                found[name] = check_output(name, data, outputs)
-            elif name.startswith("configuration_"):
-                path = (_CONFIGURED / name).as_posix()
-                found[path] = check_output(path, data, outputs)
-            elif name == ENDPOINT_TEMPLATE.name and data != template:
-                raise EvidenceRefused(f"{name} in an artifact of {attempt.action} differs from the source's {ENDPOINT_TEMPLATE}")
+        for path, data in _artifact_files(aws, by_build[attempt.build]) if attempt.confirmed else ():
+            found[path] = check_output(path, data, outputs)
     return found
 
 
-def _artifact_files(aws: Session, artifacts: Mapping[str, str]) -> Iterator[tuple[str, bytes]]:
-    for address in artifacts.values():
-        yield from members(read_object(aws, address)).items()
+def _artifact_files(aws: Session, run: ActionRun) -> Iterator[tuple[str, bytes]]:
+    """(path in the project, content) of the hand-off and configuration files in a step's artifacts."""
+    for artifact in _artifacts(aws, run):
+        for name, data in members(artifact).items():
+            if name.startswith(_HANDED):
+                if name.count("/") > 1:
+                    raise EvidenceRefused(f"{run.name} handed over {one_line(name)}; {_HANDED} has no folders")
+                yield name, data
+            elif name.startswith("configuration_"):
+                yield (_CONFIGURED / name).as_posix(), data
+
+
+def _artifacts(aws: Session, run: ActionRun) -> list[bytes]:
+    """The action's artifacts. Raises EvidenceRefused if one was written after the action ended: later actions may have used another."""
+    found = []
+    for name, address in run.artifacts.items():
+        data, moment = read_dated(aws, address)
+        _check_before_end(f"The artifact {name} ({address})", moment, run)
+        found.append(data)
+    return found

@@ -31,6 +31,18 @@ def staged_files(aws: Session, place: Staging) -> list[StagedFile]:
     return [_file(aws, place, f"s3://{bucket}/{key}", found) for key, found in sorted(versions.items())]
 
 
+def moments_written(aws: Session, s3_uri: str) -> list[tuple[str, datetime]]:
+    """The address and time of every version and delete marker below a prefix."""
+    bucket, prefix = split_uri(s3_uri)
+    found = []
+    with object_errors(s3_uri):
+        for page in aws.client("s3").get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix):
+            versions, markers = page.get("Versions", []), page.get("DeleteMarkers", [])
+            found += [(f"s3://{bucket}/{item['Key']}", item["LastModified"].astimezone(UTC)) for item in versions]
+            found += [(f"s3://{bucket}/{item['Key']}", item["LastModified"].astimezone(UTC)) for item in markers]
+    return found
+
+
 def _file(aws: Session, place: Staging, s3_uri: str, versions: list[tuple[datetime, str, bool]]) -> StagedFile:
     parts = s3_uri.removeprefix(place.executions).split("/")
     if len(parts) != 3:

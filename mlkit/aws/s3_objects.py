@@ -4,6 +4,7 @@ import hashlib
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
@@ -39,6 +40,21 @@ def read_object(aws: Session, s3_uri: str) -> bytes:
     bucket, key = split_uri(s3_uri)
     with object_errors(s3_uri):
         return aws.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+
+
+def read_dated(aws: Session, s3_uri: str) -> tuple[bytes, datetime]:
+    """The object's bytes, and when they were written: UTC, in whole seconds, as S3 tells it."""
+    bucket, key = split_uri(s3_uri)
+    with object_errors(s3_uri):
+        answer = aws.client("s3").get_object(Bucket=bucket, Key=key)
+        return answer["Body"].read(), answer["LastModified"].astimezone(UTC)
+
+
+def written_at(aws: Session, s3_uri: str) -> datetime:
+    """When the object was written: UTC, in whole seconds."""
+    bucket, key = split_uri(s3_uri)
+    with object_errors(s3_uri):
+        return aws.client("s3").head_object(Bucket=bucket, Key=key)["LastModified"].astimezone(UTC)
 
 
 def read_version(aws: Session, s3_uri: str, version_id: str) -> bytes:

@@ -3,7 +3,6 @@
 A model whose evidence is sealed is registered; it is approved in the registry once production serves it.
 """
 
-import re
 import urllib.parse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,9 +16,10 @@ from mlkit.aws.sealed_executions import SealedExecution, read_evidence
 from mlkit.aws.session import Session
 from mlkit.aws.signing import EvidenceSigner
 from mlkit.errors import EvidenceRefused
-from mlkit.evidence.agreement import PRODUCTION, configuration
+from mlkit.evidence.agreement import PRODUCTION, deployed
 from mlkit.evidence.archives import code_of
 from mlkit.evidence.envelope import sign, statement_of
+from mlkit.evidence.foreign_text import without_links
 from mlkit.evidence.layout import DEPLOYS, ENVELOPE, HANDOFF, MODELS, PAGE, Sealed, Staging
 from mlkit.evidence.manifest import Approval, Manifest, Seal, SealedFile, Source, sha256_of
 from mlkit.naming import ENDPOINT_TEMPLATE
@@ -27,8 +27,7 @@ from mlkit.notebook.handoff import PreparedData, TestResult
 from mlkit.review import ActionTime, Decision, Evidence, Reviewed, render
 
 _ASKED = "whoever has the pipeline's ReviewerPolicy"
-_LINK = re.compile(r"\S*(?:://|www\.)\S*")
-_CHANGE = 60  # characters of a commit's message in the approval's, whose length AWS limits
+_CHANGE, _AUTHOR = 60, 40  # characters of a commit's message and author in the approval's message, whose length AWS limits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +119,7 @@ def _copy(aws: Session, build: SealingBuild, found: Gathered, target: Sealed) ->
     model, encoding = found.trained.model, found.trained.encoding
     served = target.model_file(model.sha256, model.s3_uri.rpartition("/")[2])
     deploys = {
-        PRODUCTION: configuration(found.configuration, found.trained, build.execution, served),
+        PRODUCTION: deployed(found.configuration, served),
         ENDPOINT_TEMPLATE.name: found.template,
     }
     content = {target.copy_of(source, f"{source.executions}{file.path}"): file.data for file in found.staged}
@@ -226,9 +225,9 @@ def _champion_in_words(champion: registry.Champion | None) -> str:
 
 def _change(variables: Mapping[str, str]) -> str:
     """The commit, its author if the source tells one, and the beginning of its message, on one line. Mail programs make links clickable."""
-    author = variables.get("AuthorDisplayName") or variables.get("AuthorEmail")
-    message = _LINK.sub("[link]", " ".join(variables.get("CommitMessage", "").split()))[:_CHANGE]
-    return f"commit {variables.get('CommitId', 'unknown')[:10]}{f' by {author[:40]}' if author else ''}: {message}"
+    author = without_links(variables.get("AuthorDisplayName") or variables.get("AuthorEmail") or "")[:_AUTHOR]
+    message = without_links(variables.get("CommitMessage", ""))[:_CHANGE]
+    return f"commit {variables.get('CommitId', 'unknown')[:10]}{f' by {author}' if author else ''}: {message}"
 
 
 def _time(run: ActionRun) -> ActionTime:

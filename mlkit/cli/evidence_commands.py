@@ -41,8 +41,7 @@ def exports(file: Annotated[Path, typer.Argument(help="The file to write.")] = P
     values |= {"TRAINING_JOB": trained.training_job, "TUNED": tuned, "MODEL_SHA256": trained.model.sha256}
     if (project.handoff / "test_result.json").is_file():
         result = handoff.load(TestResult, project.handoff, "test_result", made_by="notebooks/03_test_endpoint.ipynb")
-        figures = {"MATCH_RATE": f"{result.match_rate:.4f}", "LOW": f"{result.low:.4f}", "HIGH": f"{result.high:.4f}"}
-        values |= {"VERDICT": result.verdict, **figures, "ROWS": result.rows}
+        values |= result.exported()
     _write_exports(file, values)
 
 

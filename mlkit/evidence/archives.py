@@ -10,6 +10,7 @@ from collections import Counter
 from pathlib import Path
 
 from mlkit.errors import EvidenceRefused
+from mlkit.evidence.foreign_text import one_line
 from mlkit.evidence.manifest import code_digests
 
 MOST_BYTES = 1 << 30  # unpacked; a build has some gigabytes of memory
@@ -45,16 +46,17 @@ def _opened(archive: bytes) -> zipfile.ZipFile:
     except _UNREADABLE as error:
         raise EvidenceRefused(f"An artifact is no zip archive: {error}") from error
     if broken is not None:
-        raise EvidenceRefused(f"An artifact cannot be unpacked: {broken} is damaged")
-    for name, count in Counter(map(_name, opened.infolist())).items():
+        raise EvidenceRefused(f"An artifact cannot be unpacked: {one_line(broken)} is damaged")
+    places = Counter(_name(info).replace("\\", "/").removesuffix("/") for info in opened.infolist())
+    for place, count in places.items():
         if count > 1:
-            raise EvidenceRefused(f"An artifact holds {name} twice")
+            raise EvidenceRefused(f"An artifact holds {one_line(place)} twice")
     return opened
 
 
 def _name(info: zipfile.ZipInfo) -> str:
     """The path in the archive. Raises EvidenceRefused for one that two programs may unpack to different places."""
     name = info.filename.removeprefix("./")
-    if {"", ".", ".."} & set(name.removesuffix("/").split("/")):
-        raise EvidenceRefused(f"An artifact holds the strange path {info.filename}")
+    if {"", ".", ".."} & set(name.removesuffix("/").replace("\\", "/").split("/")):
+        raise EvidenceRefused(f"An artifact holds the strange path {one_line(info.filename)}")
     return name

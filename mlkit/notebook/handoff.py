@@ -102,6 +102,11 @@ class TestResult:
     log_loss: float
     baselines: Mapping[str, float]
 
+    def exported(self) -> dict[str, str]:
+        """The variables that the build exports for the approval's message."""
+        figures = {"MATCH_RATE": f"{self.match_rate:.4f}", "LOW": f"{self.low:.4f}", "HIGH": f"{self.high:.4f}"}
+        return {"VERDICT": self.verdict, **figures, "ROWS": str(self.rows)}
+
 
 def save(value: Any, folder: Path, name: str) -> Path:
     """Write the dataclass as `<folder>/<name>.json`, completely or not at all."""

@@ -59,7 +59,7 @@ phases:
 artifacts:
   secondary-artifacts:
     Trained: {files: [job.json]}
-    Configuration: {base-directory: CloudFormation, files: [configuration_*.json, sagemaker_prediction_endpoint.yaml]}
+    Configuration: {base-directory: CloudFormation, files: [configuration_*.json]}
 """
 TEST = """
 version: 0.2
@@ -84,7 +84,8 @@ seal)
     aws s3api get-object --bucket "${STAGING#s3://}" --key "$STAGED" job.json
     KEY="$PIPELINE/$PIPELINE_EXECUTION_ID/$ACTION/$CODEBUILD_BUILD_NUMBER.json"
     aws s3api put-object --bucket "${EVIDENCE#s3://}" --key "$KEY" --body job.json --if-none-match '*'
-    echo "export EVIDENCE_URI=$EVIDENCE/$KEY SEAL_SHA256=$(sha256sum job.json | cut -d' ' -f1)" > exports.env ;;
+    echo "export EVIDENCE_URI=$EVIDENCE/$KEY SEAL_SHA256=$(sha256sum job.json | cut -d' ' -f1)" > exports.env
+    echo "export REVIEW_PAGE=page CHAMPION=none CHANGE=none" >> exports.env ;;
 verify-approval)
     $HISTORY > history.json
     aws s3api get-object --bucket "$(echo $SEAL_URI | cut -d/ -f3)" --key "$(echo $SEAL_URI | cut -d/ -f4-)" sealed.json

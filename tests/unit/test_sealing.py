@@ -19,9 +19,11 @@ from honest_execution import (
     PRODUCTION_PATH,
     PRODUCTION_SEAL,
     PRODUCTION_TEST,
+    QA_PATH,
     QA_SEAL,
     QA_TEST,
     SOURCE_URI,
+    START,
     TEMPLATE,
     TEMPLATE_PATH,
     TRAINING,
@@ -30,8 +32,9 @@ from honest_execution import (
     Execution,
     before_production_seals,
     before_qa_seals,
-    production,
+    configuration,
     stored,
+    with_test,
 )
 from sealed_evidence import EXECUTION, PIPELINE, prepared_data, sha256
 
@@ -97,11 +100,15 @@ def test_every_object_of_the_evidence_is_written_once() -> None:
 
 
 def test_production_is_deployed_from_the_source_s_template_and_the_sealed_model() -> None:
-    made = before_qa_seals(lambda draft: draft.production["Parameters"].update(InstanceType="ml.c5.large"))
+    def choose(draft: Draft) -> None:
+        for document in (draft.production, draft.qa):
+            document["Parameters"]["InstanceType"] = "ml.c5.large"
+
+    made = before_qa_seals(choose)
     made.seal()
     assert made.s3.content(f"{QA_FOLDER}/deploys/sagemaker_prediction_endpoint.yaml") == TEMPLATE
     deployed = json.loads(made.s3.content(f"{QA_FOLDER}/deploys/configuration_production.json"))
-    expected = production()
+    expected = configuration()
     expected["Parameters"] |= {"ModelDataUrl": MODEL_COPY, "InstanceType": "ml.c5.large"}
     assert deployed == expected
     assert made.s3.content(MODEL_COPY) == MODEL
@@ -333,7 +340,7 @@ LEFT = {
     ),
     "an artifact has a file of a known name in a folder": (
         setting("artifacts", "handoff/a/trained_model.json", value=b"{}"),
-        r"^handoff/a/trained_model\.json is among",
+        r"^QA\.TestEndpoint handed over handoff/a/trained_model\.json; handoff/ has no folders",
     ),
     "an artifact has a configuration that no record names": (
         setting("artifacts", "configuration_more.json", value=b"{}"),
@@ -342,10 +349,6 @@ LEFT = {
     "an artifact has another configuration": (
         setting("artifacts", "configuration_production.json", value=b"{}"),
         rf"^{PRODUCTION_PATH} differs",
-    ),
-    "QA is deployed from another template": (
-        lambda draft: setattr(draft, "template", b"Resources: {}"),
-        r"sagemaker_prediction_endpoint\.yaml in an artifact of Build_and_Train\.ModelTraining differs from the source's Cloud",
     ),
     "the source has no template": (
         lambda draft: draft.source.pop(TEMPLATE_PATH),
@@ -368,12 +371,20 @@ LEFT = {
         r"test_result\.json is the test of mlkit-ml-lab-dev, not of mlkit-ml-lab-qa",
     ),
     "the verdict is none": (lambda draft: setattr(draft, "verdict", "GREAT"), r"test_result\.json has the verdict GREAT"),
+    **{
+        f"the test's build exported another {name}": (
+            setting("exported", name, value=value),
+            f"^QA.TestEndpoint exported {name}={value}; its handoff/test_result.json has ",
+        )
+        for name, value in {"VERDICT": "PASS: as good as ever", "MATCH_RATE": "0.9999", "LOW": "", "HIGH": "1", "ROWS": "9431"}.items()
+    },
     "the configuration is no JSON": (lambda draft: setattr(draft, "production", b"x"), "production.json is no template configuration"),
     "the configuration is a list": (lambda draft: setattr(draft, "production", b"[]"), "production.json is no template configuration"),
     "the configuration is nested deeply": (
         lambda draft: setattr(draft, "production", b"[" * 100_000),
         "production.json is no template configuration",
     ),
+    "the parameters are pairs": (setting("production", "Parameters", value=[["a", "b"]]), "production.json is no template configuration"),
     "the configuration has no tags": (lambda draft: draft.production.pop("Tags"), "production.json is no template configuration: 'Tags'"),
     "the configuration has a policy": (
         setting("production", "StackPolicy", value={}),
@@ -387,6 +398,24 @@ LEFT = {
         setting("production", "Parameters", "InstanceCount", value="20"),
         "production.json sets InstanceCount, which the training notebook does not set",
     ),
+    "a parameter is a function": (
+        setting("production", "Parameters", "InstanceType", value={"Fn::GetParam": ["a", "b", "c"]}),
+        "production.json: InstanceType is {'Fn::GetParam': .* is no text",
+    ),
+    "a parameter of QA is a function": (
+        setting("qa", "Parameters", "ImageUri", value={"Fn::GetParam": ["a", "b", "c"]}),
+        "qa.json: ImageUri is {'Fn::GetParam': .* is no text",
+    ),
+    "QA's configuration is no JSON": (lambda draft: setattr(draft, "qa", b"x"), "qa.json is no template configuration"),
+    "production has other machines than QA": (
+        setting("production", "Parameters", "InstanceType", value="ml.c5.large"),
+        "production.json: InstanceType is ml.c5.large, QA was tested with None",
+    ),
+    "QA has more machines": (
+        setting("qa", "Parameters", "InstanceCount", value="20"),
+        "production.json: InstanceCount is None, QA was tested with 20",
+    ),
+    "QA has other tags": (setting("qa", "Tags", "owner", value="me"), "production.json: owner is None, QA was tested with me"),
     "a parameter is missing": (removed("production", "Parameters", "ImageUri"), "production.json: ImageUri is None"),
     **{
         f"{name} is another": (setting("production", "Parameters", name, value="other"), f"production.json: {name} is other, the trained")
@@ -459,9 +488,24 @@ ALTERED = {
     "the source is not in the history": (without("Source.Source"), f"{NOWHERE} Source that succeeded"),
     "the source failed": (lambda made: made.action("Source.Source").update(status="Failed"), f"{NOWHERE} Source that succeeded"),
     "the source has no archive": (told("Source.Source", outputArtifacts=[]), f"{NOWHERE} source archive"),
-    "the source is no archive": (put(SOURCE_URI), "An artifact is no zip archive"),
+    "the source is no archive": (lambda made: made.s3.put(SOURCE_URI, b"none"), "An artifact is no zip archive"),
+    "the source was replaced": (
+        put(SOURCE_URI),
+        rf"^The artifact A0 \({SOURCE_URI}\) was written at .*Z, after Source.Source ended at .*Z",
+    ),
+    "an artifact was replaced": (put(TRAINED), rf"^The artifact A0 \({TRAINED}\) was written at .*, after {TRAINING} ended"),
+    "the model was replaced and put back": (put(MODEL_URI, MODEL), f"^The model {MODEL_URI} was written at .*, after {TRAINING} ended"),
+    "a finished step was put there later": (
+        lambda made: made.s3.put(f"s3://staging/steps/{EXECUTION}/02_train/1/record.json", b"{}", made.now + MINUTE),
+        f"^s3://staging/steps/{EXECUTION}/02_train/1/record.json was written at .*, when no build of this execution ran",
+    ),
+    "a finished step was put there before": (
+        lambda made: made.s3.put(f"s3://staging/steps/{EXECUTION}/02_train/1/record.json", b"{}", START - MINUTE),
+        "record.json was written at .*, when no build of this execution ran",
+    ),
     "an artifact is no archive": (put(TESTED), "An artifact is no zip archive"),
-    "no artifact has the configuration": (repacked(CONFIGURED, "configuration_production"), "holds configuration_production.json"),
+    "no artifact has the configuration": (repacked(CONFIGURED, "configuration_production"), f"holds {PRODUCTION_PATH}"),
+    "no artifact has QA's configuration": (repacked(CONFIGURED, "configuration_qa"), f"holds {QA_PATH}"),
     "no artifact has the test's result": (
         repacked(TESTED, "handoff/test_result"),
         "No artifact of the execution holds handoff/test_result",
@@ -474,7 +518,10 @@ ALTERED = {
         lambda made: [repacked(one, "handoff/prepared_data")(made) for one in (TRAINED, TESTED)],
         "No artifact of the execution holds handoff/prepared_data.json",
     ),
-    "the model was replaced": (put(MODEL_URI), f"^{MODEL_URI} is not the file that the training notebook recorded"),
+    "the model was replaced": (
+        lambda made: made.s3.put(MODEL_URI, b"another"),
+        f"^{MODEL_URI} is not the file that the training notebook recorded",
+    ),
     "the encoding was replaced": (put(ENCODING_URI), f"^{ENCODING_URI} is not the file that the training notebook recorded"),
 }
 
@@ -552,6 +599,20 @@ def test_a_failed_attempt_is_sealed_and_its_artifacts_do_not_count() -> None:
     for suffix in (".ipynb", ".record.json"):
         made.s3.put(f"{place}{suffix}".replace("/b1/", "/b0/"), made.s3.content(f"{place}{suffix}"), made.now - 4 * MINUTE)
     assert [(one.build, one.confirmed) for one in made.seal().attempts] == [("b1", True), ("b2", True), ("b0", False)]
+
+
+def test_a_finished_step_of_this_execution_is_sealed() -> None:
+    made = before_qa_seals()
+    made.s3.put(f"s3://staging/steps/{EXECUTION}/02_train/1/record.json", b"{}", made.action(TRAINING)["startTime"] + MINUTE)
+    assert made.seal()
+
+
+def test_a_test_that_runs_again_exports_the_sealed_figures() -> None:
+    """It hands over the same result, but the approval's message shows what the newest build exported."""
+    made = before_qa_seals()
+    made.history.actions.pop()
+    made.draft.exported = {"VERDICT": "GREAT"}
+    refused(with_test(made, "QA", "b3"), "QA.TestEndpoint exported VERDICT=GREAT")
 
 
 # --- CodePipeline's history

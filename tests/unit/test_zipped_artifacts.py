@@ -1,6 +1,7 @@
 """Zip archives of a build: read whole, or refused with the error that tells why."""
 
 import io
+import re
 import warnings
 import zipfile
 from contextlib import suppress
@@ -103,14 +104,19 @@ def test_the_limit_is_one_gigabyte() -> None:
     assert archives.MOST_BYTES == 2**30
 
 
-@pytest.mark.parametrize("names", [("a", "a"), ("a", "./a"), ("b", "a/b", "./a/b")])
+@pytest.mark.parametrize("names", [("a", "a"), ("a", "./a"), ("b", "a/b", "./a/b"), ("a\\b", "a/b"), ("a/", "a")])
 def test_two_files_of_one_name_are_refused(names: tuple[str, ...]) -> None:
     refused(zipped(*((name, name.encode()) for name in names)), f"^An artifact holds {names[-1].removeprefix('./')} twice")
 
 
-@pytest.mark.parametrize("name", ["../a", "/a", "a/../b", "a//b", "a/./b", "././a", "..", "./"])
+@pytest.mark.parametrize("name", ["../a", "/a", "a/../b", "a//b", "a/./b", "././a", "..", "./", "\\a", "a\\..\\b", "..\\a"])
 def test_a_path_that_leads_elsewhere_is_refused(name: str) -> None:
-    refused(zipped(("good", b""), (name, b"1")), f"^An artifact holds the strange path {name}")
+    refused(zipped(("good", b""), (name, b"1")), f"^An artifact holds the strange path {re.escape(name)}")
+
+
+def test_a_name_cannot_command_a_terminal() -> None:
+    refused(zipped(("\x1b[2J/../a", b"")), r"^An artifact holds the strange path  \[2J/\.\./a")
+    refused(zipped(("\x1b[2J", b""), ("\x1b[2J", b"")), r"^An artifact holds  \[2J twice")
 
 
 WHOLE = zipped(("handoff/a.json", b"some content" * 4), ("b", b"1"))
