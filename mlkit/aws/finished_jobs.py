@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 from mlkit.aws.s3_objects import split_uri
 from mlkit.aws.session import Session, aws_errors
 from mlkit.errors import NotFound
-from mlkit.naming import JOB_KEY_TAG
+from mlkit.naming import JOB_KEY_TAG, job_prefix
 from mlkit.notebook import journal
 from mlkit.notebook.handoff import Channel, PreparedData
 from mlkit.reuse.finished_steps import REUSE, digest, lock_digests, project_code
@@ -49,12 +49,15 @@ def is_reusing() -> bool:
 
 
 def find_training_job(aws: Session, key: str) -> "DescribeTrainingJobResponseTypeDef | None":
-    """DescribeTrainingJob of the newest completed job with the key whose model is unchanged; None if there is none."""
+    """DescribeTrainingJob of the newest completed job with the key whose model is unchanged; None if there is none.
+
+    In a pipeline, only jobs of the same execution count.
+    """
     client = aws.client("sagemaker")
     with aws_errors():
         for page in client.get_paginator("list_training_jobs").paginate(**_completed(key)):
             for summary in page["TrainingJobSummaries"]:
-                if _has_key(aws, summary["TrainingJobArn"], key):
+                if _is_own(aws, summary["TrainingJobName"]) and _has_key(aws, summary["TrainingJobArn"], key):
                     job = client.describe_training_job(TrainingJobName=summary["TrainingJobName"])
                     if is_intact(aws, job):
                         return job
@@ -62,12 +65,15 @@ def find_training_job(aws: Session, key: str) -> "DescribeTrainingJobResponseTyp
 
 
 def find_tuning_job(aws: Session, key: str) -> "DescribeHyperParameterTuningJobResponseTypeDef | None":
-    """DescribeHyperParameterTuningJob of the newest completed tuning job with the key whose best model is unchanged."""
+    """DescribeHyperParameterTuningJob of the newest completed tuning job with the key whose best model is unchanged.
+
+    In a pipeline, only jobs of the same execution count.
+    """
     client = aws.client("sagemaker")
     with aws_errors():
         for page in client.get_paginator("list_hyper_parameter_tuning_jobs").paginate(**_completed(key)):
             for summary in page["HyperParameterTuningJobSummaries"]:
-                if _has_key(aws, summary["HyperParameterTuningJobArn"], key):
+                if _is_own(aws, summary["HyperParameterTuningJobName"]) and _has_key(aws, summary["HyperParameterTuningJobArn"], key):
                     job = client.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=summary["HyperParameterTuningJobName"])
                     best = job.get("BestTrainingJob", {}).get("TrainingJobName")
                     if best and is_intact(aws, client.describe_training_job(TrainingJobName=best)):
@@ -112,6 +118,11 @@ class _Listed(TypedDict):
 def _completed(key: str) -> _Listed:
     """Lists the completed jobs with this part of the key in their names, the newest first."""
     return {"NameContains": f"-{in_name(key)}-", "StatusEquals": "Completed", "SortBy": "CreationTime", "SortOrder": "Descending"}
+
+
+def _is_own(aws: Session, name: str) -> bool:
+    """In a pipeline, whether the execution's own builds made the job: a build of any other commit could make one with this key."""
+    return not aws.pipeline_execution_id or name.startswith(job_prefix(aws.pipeline_execution_id))
 
 
 def _has_key(aws: Session, arn: str, key: str) -> bool:

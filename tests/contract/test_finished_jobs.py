@@ -129,6 +129,16 @@ def test_a_finished_job_is_taken_over_and_told(training, monkeypatch):
     assert not training.log.unfinished_jobs()
 
 
+def test_in_a_pipeline_a_job_of_another_execution_is_not_taken_over(training, monkeypatch):
+    """A build of another commit could have made a job with this key, from other data or with another image."""
+    monkeypatch.setenv(REUSE, "1")
+    monkeypatch.setattr(training.session, "pipeline_execution_id", "11111111-2222-3333-4444-555555555555")
+    first = training.train()
+    assert training.train().training_job == first.training_job
+    monkeypatch.setattr(training.session, "pipeline_execution_id", "99999999-2222-3333-4444-555555555555")
+    assert not training.train().reused
+
+
 def test_another_request_is_another_job(training, monkeypatch):
     monkeypatch.setenv(REUSE, "1")
     names = {training.train().training_job, training.train(epochs="3").training_job, training.train(training.prepare(32)).training_job}

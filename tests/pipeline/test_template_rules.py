@@ -244,6 +244,22 @@ def test_a_step_stages_below_its_own_actions_only():
         assert written == ({f"*/{label}/*" for label in own} | finished if runs_notebooks else set()), role
 
 
+@pytest.mark.parametrize(("name", "key"), of_type("AWS::CodeBuild::Project"))
+def test_a_build_finds_nothing_that_an_earlier_build_left(name, key):
+    """A package of one commit could leave code in a cache that runs in the build of the next commit."""
+    assert "Cache" not in TEMPLATES[name]["Resources"][key]["Properties"]
+
+
+def test_qa_and_production_deploy_the_template_of_the_source():
+    """A step writes the artifact Configuration; what QA deploys from it is its parameters only."""
+    of_stacks = {label: action["Configuration"].get("TemplatePath") for label, action in labelled() if "RoleArn" in action["Configuration"]}
+    assert of_stacks == {
+        "QA.LaunchEndpoint": f"SourceOutput::{ENDPOINT_TEMPLATE}",
+        "QA.RemoveEndpoint": None,
+        "Production.LaunchEndpoint": f"Approved::{ENDPOINT_TEMPLATE.name}",
+    }
+
+
 def labelled() -> Iterator[tuple[str, dict[str, Any]]]:
     """Every action with STAGE.ACTION."""
     for stage in TEMPLATES["codepipeline"]["Resources"]["Pipeline"]["Properties"]["Stages"]:
