@@ -104,7 +104,8 @@ EVIDENCE = [
     Row("a place of finished runs that does not exist", "mlkit run notebooks/02_train.ipynb --reuse --steps s3://no-such-bucket/steps", 40,
         "s3://no-such-bucket/steps"),
     Row("a seal of a pipeline that does not exist",
-        "mlkit evidence seal --staging s3://staging --evidence-bucket s3://evidence --pipeline no --execution 01234567-89ab-cdef-0123-456789abcdef --action QA.Seal"
+        "mlkit evidence seal --staging s3://staging --evidence-bucket s3://evidence --pipeline no"
+        " --execution 01234567-89ab-cdef-0123-456789abcdef --action QA.Seal"
         " --build b:1 --tools-sha256 0 --evidence-key key --model-group mlkit-ml-lab", 40, "ListActionExecutions"),
     Row("exports before a training", "mlkit exports", 40, "trained_model.json does not exist"),
     Row("a seal that does not exist", "mlkit evidence verify-approval --seal-uri s3://mlkit-ml-id-lab/no.json --seal-sha256 0"
