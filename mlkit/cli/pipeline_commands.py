@@ -40,16 +40,20 @@ def deploy(
 
     project = Project.here()
     names = project.names(your_initials)
-    given, tools = with_tools(project, pairs(parameters or []))
+    given = pairs(parameters or [])
+    # What these refuse is refused before the tools are packed.
+    checked = plan(project.root, names, {_TOOLS: "0" * 64, **given})
+    aws = None if show else Session()
+    if aws is not None:
+        check_deployable(aws, names, checked)
+    given, tools = with_tools(project, given)
     planned = plan(project.root, names, given)
-    if show:
+    if aws is None:
         for stack in planned:
             if stack.template == BUILDS_TEMPLATE and tools:
                 typer.echo(f"mlkit pipeline tools --your-initials {names.initials}")
             typer.echo(stack.command)
         return
-    aws = Session()
-    check_deployable(aws, names, planned)
     deployed = deploy_planned(aws, project, planned, tools)
     source = "{GitHubUser}/{Repo}, branch {Branch},".format(**deployed.parameters)
     out.print(f"A push to {plain(source)} starts the pipeline {deployed.outputs['Pipeline']}")

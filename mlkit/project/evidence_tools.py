@@ -8,8 +8,9 @@ import re
 import zipfile
 from pathlib import Path
 
+import mlkit
 from mlkit.errors import NotFound
-from mlkit.project.wheels import mlkit_wheel
+from mlkit.project.wheels import carries_mlkit, mlkit_wheel
 
 LOCK = "requirements-seal.lock"
 _INSTALL = Path(__file__).with_name("install_tools.sh")
@@ -17,15 +18,19 @@ _UV = re.compile(r"^uv==.*?(?=^\S|\Z)", re.MULTILINE | re.DOTALL)
 
 
 def pack(root: Path) -> bytes:
-    """The tools of the project, or of the checkout of mlkit, at `root`. Raises NotFound without its lock or its wheel."""
-    wheel = mlkit_wheel(root)
+    """The tools of the project, or of the checkout of mlkit, at `root`; of this mlkit's own checkout if `root` is neither.
+
+    Raises NotFound without a lock that pins uv, or without the wheel.
+    """
+    home = root if carries_mlkit(root) else Path(mlkit.__file__).resolve().parents[1]
     try:
-        lock = (root / LOCK).read_text()
+        lock = (home / LOCK).read_text()
     except FileNotFoundError as error:
-        raise NotFound(f"{root / LOCK} does not exist", cure=f"`git checkout -- {LOCK}` restores it.") from error
+        raise NotFound(f"{home / LOCK} does not exist", cure=f"`git checkout -- {LOCK}` restores it.") from error
+    wheel = mlkit_wheel(home)
     uv = _UV.search(lock)
     if uv is None:
-        raise NotFound(f"{root / LOCK} does not pin uv", cure=f"`git checkout -- {LOCK}` restores it.")
+        raise NotFound(f"{home / LOCK} does not pin uv", cure=f"`git checkout -- {LOCK}` restores it.")
     files = {
         wheel.path.rpartition("/")[2]: wheel.content,
         "install.sh": _INSTALL.read_bytes(),

@@ -69,11 +69,19 @@ def carried_wheels(project: Path) -> tuple[Wheel, ...]:
     return tuple(_read(project / package.vendor, package) for package in PACKAGES)
 
 
+def carries_mlkit(root: Path) -> bool:
+    """Whether `root` is a checkout of mlkit, or a project with its wheel."""
+    return _is_checkout(root) or bool(list((root / VENDOR).glob(f"{PACKAGES[0].distribution}-*.whl")))
+
+
 def mlkit_wheel(root: Path) -> Wheel:
     """The wheel of mlkit alone: built from the checkout at `root`, or carried by the project there."""
     package = PACKAGES[0]
-    is_checkout = (root / "setup.cfg").is_file() and (root / "mlkit" / "__init__.py").is_file()
-    return _build(root / package.folder, package) if is_checkout else _read(root / package.vendor, package)
+    return _build(root / package.folder, package) if _is_checkout(root) else _read(root / package.vendor, package)
+
+
+def _is_checkout(root: Path) -> bool:
+    return (root / "setup.cfg").is_file() and (root / "mlkit" / "__init__.py").is_file()
 
 
 def wheels_in(project: Path) -> list[str]:

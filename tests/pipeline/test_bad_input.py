@@ -148,7 +148,8 @@ CREDENTIALS = [
     Row("no credentials: asking the endpoint", "mlkit predict --user 1 --movie 1", 42, "mlkit local up", given=no_credentials),
     Row("no credentials: deploying", "mlkit undeploy dev", 42, "mlkit local up", given=no_credentials),
     Row("no credentials: sweeping", f"mlkit sweep {EXECUTION}", 42, "mlkit local up", given=no_credentials),
-    Row("no credentials: verifying", "mlkit evidence verify-approval --seal-uri s3://evidence/seal.json --seal-sha256 0", 42,
+    Row("no credentials: verifying", "mlkit evidence verify-approval --seal-uri s3://evidence/seal.json --seal-sha256 0 --pipeline no"
+        " --execution 1 --evidence-key key --approved mine/approved", 42,
         "mlkit local up", given=no_credentials),
     Row("no credentials: evidence", f"{A_RUN} --evidence s3://evidence/runs/", 42, "mlkit local up", given=no_credentials),
     Row("no credentials: doctor", "mlkit doctor --aws", 42, "No AWS region is set", given=no_credentials),

@@ -56,7 +56,8 @@ CELLS = [
 PIPELINE = [
     Row("a connection whose handshake is not finished", "mlkit local run", 24, "Finish the connection's handshake",
         given=an_uncommitted_file,
-        leaves=(".mlkit/last_run.json", "stack mlkit-ml-lab-pipeline*", "s3://mlkit-ml-id-lab/movielens-data/*")),
+        leaves=(".mlkit/last_run.json", "stack mlkit-ml-lab-pipeline*", "s3://mlkit-ml-id-lab/movielens-data/*",
+                "s3://mlkit-ml-lab-pipeline-foundation-evidencebucket-*/tools/*")),
     Row("the same, before a run", "mlkit doctor", 60, "mlkit to GitHub is PENDING"),
     Row("an e-mail that nobody has answered", "mlkit doctor", 0, "you@example.com has not confirmed", given=an_unanswered_mail),
     Row("a deployment beside the pipeline", "mlkit deploy production", 34, "production belongs to the pipeline",

@@ -70,7 +70,7 @@ def test_the_pipeline_comes_changes_and_goes_but_for_its_buckets_and_key(cloudfo
             cloudformation.delete_stack(StackName=stacks[path])
     buckets = ("ArtifactBucket", "EvidenceBucket", "StagingBucket")
     kept = [delete(cloudformation, stacks[path]) for path in reversed(PIPELINE_TEMPLATES)]
-    assert kept == [[], [], [], sorted(["PipelineKey", "EvidenceKey", *buckets, *(f"{name}Policy" for name in buckets)])]
+    assert kept == [[], [], [], sorted(["ModelGroup", "PipelineKey", "EvidenceKey", *buckets, *(f"{name}Policy" for name in buckets)])]
     left = {bucket["Name"] for bucket in local_aws.client("s3").list_buckets()["Buckets"]}
     assert {made[name] for name in buckets} <= left
     assert local_aws.client("kms").describe_key(KeyId=made["PipelineKey"])["KeyMetadata"]["KeyState"] == "Enabled"

@@ -79,6 +79,11 @@ def test_the_tools_hold_the_wheel_the_lock_the_installer_and_nothing_else() -> N
     assert {"mlkit/aws/sealing.py", "mlkit/aws/approved.py", "mlkit/review/templates/page.html"} <= set(inside)
 
 
+def test_a_project_without_mlkit_gets_the_tools_of_the_mlkit_that_deploys(tmp_path: Path) -> None:
+    (tmp_path / LOCK).write_text("")
+    assert pack(tmp_path) == pack(ROOT)
+
+
 @pytest.mark.parametrize("lock", ["", "boto3==1.0 \\\n    --hash=sha256:0\n"])
 def test_a_lock_that_does_not_pin_the_installer_is_refused(tmp_path: Path, lock: str) -> None:
     (tmp_path / "vendor").mkdir()
