@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlkit.aws.s3_objects import list_objects, object_errors, read_object, split_uri
+from mlkit.aws.s3_objects import list_objects, read_object, read_version, split_uri
 from mlkit.aws.session import Session
 from mlkit.errors import InvalidData, NotFound, SealBroken, UsageError
 from mlkit.evidence.envelope import read_envelope, subjects_of
@@ -72,7 +72,7 @@ def fetch_bundle(aws: Session, manifest_uri: str, folder: Path, *, sha256: str |
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as scratch:
         made = Path(scratch) / folder.name
         for uri, file in sealed.items():
-            _write(_inside(made, place.name_of(uri)), _sealed_bytes(aws, file))
+            _write(_inside(made, place.name_of(uri)), sealed_bytes(aws, file))
         for uri, data in chain.items():
             name = place.name_of(uri)
             _write(_inside(made, name), data)
@@ -121,10 +121,9 @@ def _fetch_signature(aws: Session, manifest_uri: str, folder: Path, place: Seale
     return []
 
 
-def _sealed_bytes(aws: Session, file: SealedFile) -> bytes:
-    bucket, key = split_uri(file.s3_uri)
-    with object_errors(file.s3_uri):
-        data: bytes = aws.client("s3").get_object(Bucket=bucket, Key=key, VersionId=file.version_id)["Body"].read()
+def sealed_bytes(aws: Session, file: SealedFile) -> bytes:
+    """The sealed version of a file. Raises SealBroken if it differs from what was sealed."""
+    data = read_version(aws, file.s3_uri, file.version_id)
     if sha256_of(data) != file.sha256:
         raise SealBroken(f"{file.s3_uri} differs from what was sealed")
     return data

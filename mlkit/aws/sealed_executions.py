@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
-from mlkit.aws.s3_objects import list_objects, object_errors, read_object, split_uri
+from mlkit.aws.evidence_download import sealed_bytes
+from mlkit.aws.s3_objects import list_objects, read_object, split_uri
 from mlkit.aws.session import Session
-from mlkit.errors import InvalidData, NotFound
+from mlkit.errors import NotFound
 from mlkit.evidence.layout import MANIFEST, PAGE, Sealed
-from mlkit.evidence.manifest import Manifest, SealedFile, sha256_of
+from mlkit.evidence.manifest import Manifest, sha256_of
 from mlkit.review import Evidence
 
 _MODELS = "models/"  # large, and not compared line by line
@@ -51,22 +52,13 @@ def find_sealed(aws: Session, evidence_uri: str, pipeline: str, execution: str) 
 
 
 def read_evidence(aws: Session, execution: SealedExecution) -> Evidence:
-    """The sealed files without the models. Raises InvalidData if one differs from its seal."""
+    """The sealed files without the models. Raises SealBroken if one differs from its seal."""
     place = Sealed.of_manifest(execution.manifest_uri, execution.manifest.pipeline_execution_id)
     names = {place.name_of(file.s3_uri): file for file in execution.manifest.files}
-    files = {name: _sealed_bytes(aws, file) for name, file in names.items() if not name.startswith(_MODELS)}
+    files = {name: sealed_bytes(aws, file) for name, file in names.items() if not name.startswith(_MODELS)}
     return Evidence(manifest=execution.manifest, sha256=execution.sha256, files=files)
 
 
 def _execution(seals: list[tuple[Manifest, str, str]]) -> SealedExecution:
     (first, uri, sha256), (newest, _uri, _sha256) = seals[0], seals[-1]
     return SealedExecution(manifest_uri=uri, sha256=sha256, manifest=first, newest=newest)
-
-
-def _sealed_bytes(aws: Session, file: SealedFile) -> bytes:
-    bucket, key = split_uri(file.s3_uri)
-    with object_errors(file.s3_uri):
-        data: bytes = aws.client("s3").get_object(Bucket=bucket, Key=key, VersionId=file.version_id)["Body"].read()
-    if sha256_of(data) != file.sha256:
-        raise InvalidData(f"{file.s3_uri} differs from what was sealed", cure="Run `mlkit verify`, and tell who keeps the evidence.")
-    return data

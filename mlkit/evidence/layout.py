@@ -1,6 +1,6 @@
 """The keys of evidence in the staging bucket and in the evidence bucket. Only this module composes them.
 
-staging bucket     <execution>/<stage>.<action>/<build>/<notebook>.ipynb, .html and .record.json
+staging bucket     <execution>/<stage>.<action>/<build>/<notebook>.ipynb and <notebook>.record.json
                    steps/<execution>/...                 finished runs for a retried stage
 evidence bucket    <pipeline>/<the staging key>          a sealed copy
                    <pipeline>/models/<sha256>/<file>     the model and its encoding
@@ -20,7 +20,6 @@ from pathlib import Path
 from mlkit.errors import InvalidData
 
 RECORD_SUFFIX = ".record.json"
-HTML_SUFFIX = ".html"
 MANIFEST = "manifest.json"
 ENVELOPE = "seal.dsse.json"
 PAGE = "review.html"

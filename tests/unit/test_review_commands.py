@@ -16,7 +16,7 @@ from mlkit.aws.s3_objects import write_once
 from mlkit.aws.sealed_executions import find_sealed, read_evidence, sealed_executions
 from mlkit.aws.session import Session
 from mlkit.cli import review_commands
-from mlkit.errors import InvalidData, MlkitError, NotFound
+from mlkit.errors import MlkitError, NotFound, SealBroken
 from mlkit.evidence.manifest import Approval, Manifest, Seal
 from mlkit.review import Evidence
 
@@ -165,7 +165,7 @@ def test_a_file_that_differs_from_its_seal_is_refused(session: Session, versione
     file = sealed.manifest.files[0]
     wrong = replace(sealed.manifest, files=(replace(file, sha256="0" * 64), *sealed.manifest.files[1:]))
     in_bucket(session, versioned, replace(sealed, manifest=wrong))
-    with pytest.raises(InvalidData, match="differs from what was sealed"):
+    with pytest.raises(SealBroken, match="differs from what was sealed"):
         read_evidence(session, find_sealed(session, f"s3://{versioned}", PIPELINE, EXECUTION))
 
 
