@@ -12,9 +12,12 @@ _COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
     "LessThanOrEqualToThreshold": operator.le,
 }
 
+# CloudWatch looks further back than the evaluation periods, because metrics arrive late. Its guide's example looks back two more periods.
+_EXTRA_PERIODS = 2
+
 
 def evaluate_by_period() -> None:
-    """Evaluate alarms when data arrives and when an alarm is created or changed. The current period counts once it has data."""
+    """Evaluate an alarm by its own metric, in the emulator's place. The current period counts once it has data."""
     from ministack.services import cloudwatch
 
     def evaluate(alarm: dict[str, Any]) -> None:
@@ -31,40 +34,37 @@ def evaluate_by_period() -> None:
 
 
 def _state(cloudwatch: Any, alarm: Mapping[str, Any], now: float) -> tuple[str, str]:
-    """The state and its reason, as in the table "How alarm state is evaluated when data is missing" of CloudWatch's guide."""
+    """The state and its reason, as CloudWatch's guide tells under "Configuring how CloudWatch alarms treat missing data"."""
     periods, missing = int(alarm.get("EvaluationPeriods", 1)), alarm.get("TreatMissingData") or "missing"
     needed = int(alarm.get("DatapointsToAlarm") or periods)
     values = _values(cloudwatch, alarm, now, periods)
     compare = _COMPARISONS[alarm["ComparisonOperator"]]
-    breaching = sum(1 for value in values if value is not None and compare(value, alarm["Threshold"]))
-    absent = values.count(None)
+    breaching, absent = sum(1 for value in values if compare(value, alarm["Threshold"])), periods - len(values)
     if missing == "breaching":
-        breaching, absent = breaching + absent, 0
-    elif missing == "notBreaching":
-        absent = 0
-    elif absent == periods:
-        return (
-            (str(alarm["StateValue"]), "")
-            if missing == "ignore"
-            else ("INSUFFICIENT_DATA", "Insufficient Data: no datapoints were received")
-        )
+        breaching += absent
+    elif missing == "missing" and not values:
+        return "INSUFFICIENT_DATA", "Insufficient Data: no datapoints were received"
     elif missing == "missing":
-        needed = min(needed, periods - absent)
-    found = f"{breaching} of the last {periods} datapoints {[value for value in values if value is not None]}"
+        needed = min(needed, len(values))
+    elif missing == "ignore" and breaching == len(values) < needed:
+        return str(alarm["StateValue"]), ""
+    found = f"{breaching} of the last {periods} datapoints {values}"
     reason = f"Threshold Crossed: {found} against the threshold ({alarm['Threshold']}): {alarm['ComparisonOperator']}"
     return ("ALARM" if breaching >= needed else "OK"), reason
 
 
-def _values(cloudwatch: Any, alarm: Mapping[str, Any], now: float, periods: int) -> list[float | None]:
-    """The statistic of each of the last periods, the newest last; None for a period without data."""
+def _values(cloudwatch: Any, alarm: Mapping[str, Any], now: float, periods: int) -> list[float]:
+    """The statistic of the newest periods that have data, the newest last: at most `periods`, from the evaluation range."""
     dimensions = cloudwatch._dims_key({item["Name"]: item["Value"] for item in alarm.get("Dimensions") or ()})
     points = cloudwatch._metrics.get((alarm["Namespace"], alarm["MetricName"], dimensions)) or []
     length = int(alarm.get("Period", 60))
     end = (int(now) // length + 1) * length
     name = alarm.get("ExtendedStatistic") or alarm.get("Statistic") or "Average"
-    found: list[float | None] = []
-    for start in range(end - periods * length, end, length):
+    found: list[float] = []
+    for start in range(end - (periods + _EXTRA_PERIODS) * length, end, length):
         inside = [point for point in points if start <= point["Timestamp"] < start + length]
-        statistics = cloudwatch._calc_stats(inside) if inside else {}
-        found.append(cloudwatch._stat_value(statistics, name, inside) if statistics else None)
-    return found
+        statistics = cloudwatch._calc_stats(inside)
+        value = cloudwatch._stat_value(statistics, name, inside) if statistics else None
+        if value is not None:
+            found.append(value)
+    return found[-periods:]

@@ -20,6 +20,8 @@ from localaws.kit.api_record import ApiCall, ApiRecord, Check, during
 from localaws.kit.files import write_whole
 from localaws.kit.service import AwsError, Caller, Credentials, Permission
 
+_ALARMS_EVERY_S = 10.0  # CloudWatch evaluates an alarm each minute, or every ten seconds if its period is that short
+
 
 class Emulator:
     """The MiniStack of this process. Create only one, because it keeps its state in its own modules."""
@@ -41,6 +43,7 @@ class Emulator:
         self._ms._load_persisted_state()
         if "eventbridge" in self._ms._loaded_modules:
             self.start_schedules()
+        self._evaluate_alarms_again()
 
     def start_schedules(self) -> None:
         """Let rules fire from now on and reach their targets. Calling it again has no effect."""
@@ -69,6 +72,13 @@ class Emulator:
                 service_metrics.evaluate_alarms()
 
         self._on_loop(put, delay_s)
+
+    def _evaluate_alarms_again(self) -> None:
+        """Evaluate the alarms every few seconds: periods pass, also without new data."""
+        if "cloudwatch" in self._ms._loaded_modules:
+            with self.scope():
+                service_metrics.evaluate_alarms()
+        self._on_loop(self._evaluate_alarms_again, _ALARMS_EVERY_S)
 
     def count_delivery(self, rule_name: str, metric: str) -> None:
         """Count an invocation of a rule's target, or its failure."""

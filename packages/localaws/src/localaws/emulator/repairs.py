@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from localaws.emulator import alarms, encryption, stored_secrets
+from localaws.emulator import alarms, encryption, log_search, stored_secrets
 from localaws.emulator.emulator_settings import SERVICES, STATE_KEYS
 from localaws.kit.api_record import Check, note_check
 
@@ -33,6 +33,7 @@ def apply() -> tuple[Any, Any, Any]:
     tell_the_roles_arn(ev)
     tell_checksums_of_what_was_put()
     alarms.evaluate_by_period()
+    log_search.search_by_prefix_and_page()
     keep_sessions()
     keep_only_our_services(ms)
     return ms, ev, ia
