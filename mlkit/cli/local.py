@@ -195,7 +195,7 @@ def walk(
 
 @app.command()
 def repository(
-    name: Annotated[str, typer.Argument(metavar="OWNER/REPO", help="GitHubUser/Repo of the pipeline's stack.")],
+    name: Annotated[str, typer.Argument(metavar="OWNER/REPO", help="The repository that the pipeline's stack names.")],
     worktree: Worktree = False,
 ) -> None:
     """Use this project's git repository in place of one on GitHub, which the local AWS does not contact.
@@ -205,7 +205,8 @@ def repository(
     project = Project.here()
     if name.count("/") != 1 or not all(name.split("/")):
         raise UsageError(
-            f"{name!r} is not OWNER/REPO", cure="Give what the pipeline's stack has as GitHubUser and Repo, with a slash between."
+            f"{name!r} is not OWNER/REPO",
+            cure="Give owner and repository as the pipeline's stack names them.",
         )
     stand_for(project, name, worktree=worktree)
     out.print(f"Pipelines of this local AWS that name {name} read {project.root}.")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from mlkit.aws import pipeline_source
 from mlkit.cli import console, local_server, pipeline_report
 from mlkit.cli.approval import settle
 from mlkit.cli.console import Elapsed, StackEvents, out, step
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
     from mlkit.aws.pipeline_executions import Approval
     from mlkit.aws.session import Session
 
-OWNER, REPO = "local", "mlkit"
-_PARAMETERS = {"Email": "approver@example.com", "GitHubUser": OWNER, "Repo": REPO, "Branch": "main", "BakeSeconds": "0"}
+_PARAMETERS = {"Email": "approver@example.com", "BakeSeconds": "0"}
 _POLL_S = 0.5
 
 
@@ -69,18 +69,9 @@ def _deploy(aws: "Session", project: Project, names: LabNames, given: Mapping[st
         deploy_stack(aws, names.datalake_stack, project.root / DATALAKE_TEMPLATE, lake, capabilities=capabilities, on_event=StackEvents())
     with step("Data"):
         commands_of(project).load_table(project, project.about.source, names.initials)
-    with_digest, tools = with_tools(project, {**given, "ConnectionArn": _connection(aws)})
+    with_digest, tools = with_tools(project, {**pipeline_source.local_parameters(aws), **given})
     planned = pipeline_stacks.plan(project.root, names, with_digest)
     return deploy_planned(aws, project, planned, tools).outputs
-
-
-def _connection(aws: "Session") -> str:
-    """The connection to GitHub, created on first use."""
-    client = aws.client("codeconnections")
-    for known in client.list_connections()["Connections"]:
-        if known["ConnectionName"] == REPO:
-            return str(known["ConnectionArn"])
-    return str(client.create_connection(ProviderType="GitHub", ConnectionName=REPO)["ConnectionArn"])
 
 
 def head(root: Path) -> str:
@@ -101,7 +92,7 @@ def _follow_to_the_end(aws: "Session", project: Project, names: LabNames, output
     from mlkit.aws import pipeline_executions
 
     commit, pipeline = head(project.root), outputs["Pipeline"]
-    local_server.stand_for(project, f"{OWNER}/{REPO}", worktree=options.worktree)
+    local_server.stand_for(project, pipeline_source.LOCAL_NAME, worktree=options.worktree)
     if not options.worktree and is_dirty(project.root):
         out.print("This run does not include uncommitted changes; --worktree would include them.")
     started = pipeline_executions.start(aws, pipeline, commit=None if options.worktree else commit)

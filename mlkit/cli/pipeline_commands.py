@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mlkit.aws import pipeline_source
 from mlkit.cli.console import StackEvents, out, plain, step
 from mlkit.cli.shared_options import INITIALS, YourInitials
 from mlkit.errors import UsageError
@@ -55,8 +56,8 @@ def deploy(
             typer.echo(stack.command)
         return
     deployed = deploy_planned(aws, project, planned, tools)
-    source = "{GitHubUser}/{Repo}, branch {Branch},".format(**deployed.parameters)
-    out.print(f"A push to {plain(source)} starts the pipeline {deployed.outputs['Pipeline']}")
+    source = pipeline_source.shown(deployed.parameters)
+    out.print(f"A push to {plain(source)}, starts the pipeline {deployed.outputs['Pipeline']}")
 
 
 @app.command()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
+from mlkit.aws import pipeline_source
 from mlkit.cli import console
 from mlkit.cli.console import out, show_table
 from mlkit.errors import MlkitError, PipelineFailed
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from mlkit.aws.pipeline_executions import ActionRun
     from mlkit.aws.session import Session
 
-SIMULATED = "the e-mail to the approver (written to .mlkit/local/mail.jsonl), the handshake with GitHub, encryption at rest"
-SOURCE_PROVIDER = "CodeStarSourceConnection"
+
+_MAIL = "the e-mail to the approver (written to .mlkit/local/mail.jsonl)"
 
 
 class ShownAction(TypedDict):
@@ -110,7 +111,7 @@ def write(
         "pipeline_execution_id": execution.id,
         "commit": execution.commit,
         "actions": [_action(run) for run in pipeline_executions.action_runs(aws, execution.pipeline, execution.id)],
-        "simulated": SIMULATED,
+        "simulated": f"{_MAIL}, {pipeline_source.SIMULATED}, encryption at rest",
         "match_rate": _match_rate(executed),
         "tuned": outputs.get("Training", {}).get("TUNED") == "true",
         "executed": [run.path.relative_to(project.root).as_posix() for run in executed],
@@ -156,8 +157,7 @@ def failure(aws: "Session", project: Project, execution: ShownExecution, status:
     own = _notebooks_error(executed, last, project)
     if own is not None:
         return PipelineFailed(f"{where}{own}", cure=own.cure)
-    if last.provider == SOURCE_PROVIDER and "is not available" in last.summary:
-        cure = "Finish the connection's handshake: console, Developer Tools, Settings, Connections, Update pending connection."
+    if (cure := pipeline_source.cure_of(last)) is not None:
         return PipelineFailed(f"{where}{last.summary}", cure=cure)
     if last.provider == "Manual":
         return PipelineFailed(

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from mlkit.aws import pipeline_source
 from mlkit.aws.session import Session, aws_errors
 from mlkit.aws.stacks import deploy_command
 from mlkit.doctor.read_only_session import ReadingSession
@@ -173,7 +174,7 @@ class Account:
 
     @property
     def deploy_pipeline(self) -> str:
-        given = "Email=you@example.com GitHubUser=you Repo=the-repository ConnectionArn=arn:..."
+        given = f"Email=you@example.com {pipeline_source.ARGUMENTS}"
         return self._deployed_by(f"mlkit pipeline deploy --your-initials {self.names.initials} {given}")
 
     def _deployed_by(self, command: str) -> str:

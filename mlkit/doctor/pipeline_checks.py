@@ -1,5 +1,6 @@
 """Checks of the pipeline: its stacks, the connection to the repository, the approver's subscription."""
 
+from mlkit.aws import pipeline_source
 from mlkit.doctor.account import Account
 from mlkit.doctor.checking import Check
 from mlkit.doctor.findings import CheckStatus, Finding, fail, ok, skipped, warn
@@ -33,18 +34,11 @@ def production(account: Account) -> Finding:
 
 
 def connection(account: Account) -> Finding:
-    arn = _parameters(account).get("ConnectionArn", "")
-    if not arn:
+    state = pipeline_source.connection_state(account.aws, _parameters(account))
+    if state is None:
         return ok("none: the pipeline reads its source with a GitHub token")
-    service = arn.split(":")[2]  # codeconnections, or its former name codestar-connections
-    found = account.aws.client(service).get_connection(ConnectionArn=arn)["Connection"]
-    told = f"{found['ConnectionName']} to {found['ProviderType']} is {found['ConnectionStatus']}"
-    if found["ConnectionStatus"] == "AVAILABLE":
-        return ok(told)
-    return fail(
-        f"{told}: no push starts the pipeline",
-        "Finish the handshake: console, Developer Tools, Settings, Connections, Update pending connection.",
-    )
+    told, is_available = state
+    return ok(told) if is_available else fail(f"{told}: no push starts the pipeline", pipeline_source.FINISH_THE_HANDSHAKE)
 
 
 def subscription(account: Account) -> Finding:

@@ -8,11 +8,12 @@ from typing import Any
 
 from localaws.codeconnections.connections import Connections
 from localaws.codeconnections.repositories import Repositories
-from localaws.codepipeline import approval_action, build_action, cloudformation_action, source_action
+from localaws.codepipeline import approval_action
 from localaws.codepipeline.action import ActionFailed, ActionResult, Ended, Job
 from localaws.codepipeline.action_roles import Sessions
 from localaws.codepipeline.artifact_store import Artifacts
 from localaws.codepipeline.pipeline_records import ActionRun, Pipeline, PipelineExecution
+from localaws.codepipeline.providers import Provider, provider_of
 from localaws.kit import service_calls
 from localaws.kit.service import AwsError, Host
 
@@ -54,12 +55,12 @@ class Runner:
         result: ActionResult | Exception
         try:
             job = self._job(pipeline, execution, run, ended)
-            kind = job.action["actionTypeId"]["provider"]
-            if kind == "Manual":
+            perform = _provider(job).run
+            if perform is None:
                 approval_action.ask(job)
                 self._wait_for_decision(pipeline, execution, run)
                 return
-            result = self._perform(kind, job)
+            result = perform(job, self._repositories)
         except Ended:
             return
         except Exception as error:
@@ -69,18 +70,6 @@ class Runner:
         if not ended.is_set():
             self._ended.pop(run.id, None)
             self._settle(pipeline, execution, run, result)
-
-    def _perform(self, kind: str, job: Job) -> ActionResult:
-        match kind:
-            case "CodeStarSourceConnection":
-                return source_action.from_connection(job, self._repositories)
-            case "GitHub":
-                return source_action.from_token(job, self._repositories)
-            case "CodeBuild":
-                return build_action.run(job)
-            case "CloudFormation":
-                return cloudformation_action.run(job)
-        raise ActionFailed(f"The local AWS does not honour the provider {kind}")
 
     def _wait_for_decision(self, pipeline: Pipeline, execution: PipelineExecution, run: ActionRun) -> None:
         seconds = max(0.0, (run.expires or 0.0) - time.time())
@@ -154,6 +143,14 @@ class Runner:
             raise ActionFailed(f"{text} {denied.message if denied else ''} (Error Code: AccessDenied)", code="PermissionError")
         if not self._connections.is_available(arn):
             raise ActionFailed(f"Connection {arn} is not available", code="ConfigurationError")
+
+
+def _provider(job: Job) -> Provider:
+    """What runs the action. A pipeline that an earlier version stored may have another provider. Raises ActionFailed."""
+    provider = provider_of(job.action)
+    if provider is None:
+        raise ActionFailed(f"The local AWS does not honour the provider {job.action['actionTypeId']['provider']}")
+    return provider
 
 
 def expired(run: ActionRun) -> ActionFailed:

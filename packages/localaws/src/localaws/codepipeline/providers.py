@@ -1,10 +1,13 @@
-"""The action types that are honoured, with the keys of their configuration and the numbers of their artifacts."""
+"""The action types that are honoured: the keys of their configuration, the numbers of their artifacts, and what runs them."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from localaws.codeconnections.repositories import Repositories
+from localaws.codepipeline import build_action, cloudformation_action, source_action
+from localaws.codepipeline.action import ActionResult, Job
 from localaws.codepipeline.pipeline_records import names
 
 _CONNECTION_VARIABLES = frozenset({"AuthorDate", "BranchName", "CommitId", "CommitMessage", "ConnectionArn", "FullRepositoryName"})
@@ -23,7 +26,8 @@ _VARIABLE_TYPES = ("PLAINTEXT", "PARAMETER_STORE", "SECRETS_MANAGER")
 class Provider:
     """`inputs` and `outputs` are the minimum and maximum numbers of artifacts. `variables` is None if a build or a stack defines them.
 
-    `problems` finds errors in the action's declaration that the sets of keys cannot express.
+    `run` performs the action; it is None if a person decides. `problems` finds errors in the action's declaration that the sets of keys
+    cannot express.
     """
 
     required: frozenset[str]
@@ -31,6 +35,7 @@ class Provider:
     inputs: tuple[int, int]
     outputs: tuple[int, int]
     variables: frozenset[str] | None
+    run: Callable[[Job, Repositories], ActionResult] | None
     problems: Callable[[Mapping[str, Any]], Sequence[str]] = lambda action: ()
 
 
@@ -103,6 +108,7 @@ _STACK = Provider(
     inputs=(0, 10),
     outputs=(0, 1),
     variables=None,
+    run=lambda job, _: cloudformation_action.run(job),
     problems=_stack_problems,
 )
 _BUILD = Provider(
@@ -111,6 +117,7 @@ _BUILD = Provider(
     inputs=(1, 5),
     outputs=(0, 5),
     variables=None,
+    run=lambda job, _: build_action.run(job),
     problems=_build_problems,
 )
 
@@ -122,6 +129,7 @@ PROVIDERS: Mapping[tuple[str, str, str], Provider] = {
         inputs=(0, 0),
         outputs=(1, 1),
         variables=_CONNECTION_VARIABLES,
+        run=source_action.from_connection,
         problems=_connection_problems,
     ),
     ("Source", "ThirdParty", "GitHub"): Provider(
@@ -130,6 +138,7 @@ PROVIDERS: Mapping[tuple[str, str, str], Provider] = {
         inputs=(0, 0),
         outputs=(1, 1),
         variables=_TOKEN_VARIABLES,
+        run=source_action.from_token,
     ),
     ("Build", "AWS", "CodeBuild"): _BUILD,
     ("Test", "AWS", "CodeBuild"): _BUILD,
@@ -140,5 +149,6 @@ PROVIDERS: Mapping[tuple[str, str, str], Provider] = {
         inputs=(0, 0),
         outputs=(0, 0),
         variables=frozenset(),
+        run=None,
     ),
 }
