@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from mlkit.aws.inputs import ENDPOINT, EXECUTION, STACK, tell_input
+from mlkit.aws import registry
+from mlkit.aws.inputs import CHAMPION, ENDPOINT, EXECUTION, STACK, tell_input
 from mlkit.aws.manual_changes import ByHand, Change, permitted
 from mlkit.aws.s3_objects import digest_object
 from mlkit.aws.session import Session, aws_errors
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 # Only production has callers to protect; its BakeSeconds is a parameter of the pipeline's stack, by default the endpoint template's.
 _WITHOUT_CALLERS = ("dev", "qa")
-
+_OWN, _CHAMPION = "AllTraffic", "Champion"  # variants in the endpoint's template
 
 _NOT_DEPLOYED = (
     "After 02_train, `mlkit deploy dev` deploys dev; the pipeline deploys production after its approval. "
@@ -42,7 +43,8 @@ def load_trained_model(project: Project) -> TrainedModel:
 def write_configurations(aws: Session, trained: TrainedModel, project: Project, instance_type: str = "") -> list[str]:
     """Write CloudFormation/configuration_<environment>.json, a template configuration file per environment. Returns the paths.
 
-    Without `instance_type`, endpoints take the default of the endpoint's template.
+    Without `instance_type`, endpoints take the default of the endpoint's template. In a pipeline, QA's endpoint also holds the champion,
+    production's registered model, if there is one.
 
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/continuous-delivery-codepipeline-cfn-artifacts.html
     """
@@ -60,12 +62,23 @@ def write_configurations(aws: Session, trained: TrainedModel, project: Project, 
             parameters["InstanceType"] = instance_type
         if environment in _WITHOUT_CALLERS:
             parameters["BakeSeconds"] = "0"
+        if environment == "qa":
+            parameters |= _champion(aws, names)
         path = project.configuration(environment)
         tags = {EXECUTION_TAG: aws.pipeline_execution_id} if aws.pipeline_execution_id else {}
         path.write_text(json.dumps({"Parameters": parameters, "Tags": tags}, indent=2) + "\n")
         handoff.tell_file("output", path)
         written.append(str(path.relative_to(project.root)))
     return written
+
+
+def _champion(aws: Session, names: LabNames) -> dict[str, str]:
+    """The template's parameters for the champion; none without one, or outside of a pipeline, which has no registry."""
+    if not aws.pipeline_execution_id:
+        return {}
+    tell_input(aws, CHAMPION, names.model_group)
+    found = registry.champion(aws, names.model_group)
+    return {"ChampionImageUri": found.image, "ChampionModelDataUrl": found.model_s3_uri} if found else {}
 
 
 def deploy(
@@ -117,22 +130,36 @@ class Served:
 
 
 def describe_endpoint(aws: Session, name: str) -> Served:
-    """Follow the endpoint to its model. Raises NotFound when there is no such endpoint."""
+    """Follow the endpoint to the model that its callers reach. Raises NotFound when there is no such endpoint."""
+    variants = _variants(aws, name)
+    return variants.get(_OWN) or next(iter(variants.values()))
+
+
+def describe_champion(aws: Session, name: str) -> Served | None:
+    """Follow the endpoint to production's model, which it holds beside its own; None if it holds none. Raises NotFound."""
+    return _variants(aws, name).get(_CHAMPION)
+
+
+def _variants(aws: Session, name: str) -> dict[str, Served]:
     sagemaker = aws.client("sagemaker")
     with aws_errors(missing=_NOT_DEPLOYED):
         endpoint = sagemaker.describe_endpoint(EndpointName=name)
-        variant = sagemaker.describe_endpoint_config(EndpointConfigName=endpoint["EndpointConfigName"])["ProductionVariants"][0]
-        container = sagemaker.describe_model(ModelName=variant["ModelName"])["PrimaryContainer"]
+        config = sagemaker.describe_endpoint_config(EndpointConfigName=endpoint["EndpointConfigName"])
+        models = {item["VariantName"]: item["ModelName"] for item in config["ProductionVariants"]}
+        containers = {variant: sagemaker.describe_model(ModelName=model)["PrimaryContainer"] for variant, model in models.items()}
     tell_input(aws, ENDPOINT, name)
-    return Served(
-        endpoint=name,
-        status=endpoint["EndpointStatus"],
-        endpoint_config=endpoint["EndpointConfigName"],
-        variant=variant["VariantName"],
-        model_name=variant["ModelName"],
-        image_uri=container["Image"],
-        model_data_url=container["ModelDataUrl"],
-    )
+    return {
+        variant: Served(
+            endpoint=name,
+            status=endpoint["EndpointStatus"],
+            endpoint_config=endpoint["EndpointConfigName"],
+            variant=variant,
+            model_name=models[variant],
+            image_uri=container["Image"],
+            model_data_url=container["ModelDataUrl"],
+        )
+        for variant, container in containers.items()
+    }
 
 
 def prove_endpoint(aws: Session, environment: str, trained: TrainedModel) -> Served:

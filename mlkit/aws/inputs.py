@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from mlkit.aws import registry
 from mlkit.aws.s3_objects import list_objects
 from mlkit.aws.session import Session, aws_errors
 from mlkit.aws.stacks import find_export
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from types_boto3_glue.type_defs import ColumnOutputTypeDef
 
 TABLE, ENDPOINT, STACK, EXPORT = "glue table", "endpoint", "stack", "export"
-REGION, EXECUTION = "region", "pipeline execution"
+REGION, EXECUTION, CHAMPION = "region", "pipeline execution", "champion"
 UNKNOWN = "unknown"  # the digest of an input whose changes cannot be detected; it never equals another one
 _STATISTICS = {
     "transient_lastDdlTime",
@@ -107,11 +108,18 @@ def _export(aws: Session, name: str) -> Any:
     return find_export(aws, name)
 
 
+def _champion(aws: Session, group: str) -> Any:
+    """The registry's champion; an empty text if there is none."""
+    found = registry.champion(aws, group)
+    return found.package_arn if found else ""
+
+
 _DESCRIBE: Mapping[str, Callable[[Session, str], Any]] = {
     TABLE: _table,
     ENDPOINT: _endpoint,
     STACK: _stack,
     EXPORT: _export,
+    CHAMPION: _champion,
     REGION: lambda aws, _: aws.region,
     EXECUTION: lambda aws, _: aws.pipeline_execution_id,
 }

@@ -1,5 +1,6 @@
 """What every template in CloudFormation/ and every buildspec keeps to, whoever changes them."""
 
+import functools
 import json
 import re
 import subprocess
@@ -444,7 +445,14 @@ def test_a_build_gets_every_variable_that_its_buildspec_reads():
         assert read <= given, action["Name"]
 
 
-def written_configurations(folder: Path, instance_type: str = "") -> list[str]:
+@pytest.fixture(params=[None, SimpleNamespace(image="i", model_s3_uri="s3://e/p/x/models/a/model.tar.gz")], ids=["first", "champion"])
+def written_configurations(request, monkeypatch, tmp_path):
+    """`written_configurations(instance_type="")` writes what the training does, without and with a model in production."""
+    monkeypatch.setattr("mlkit.aws.registry.champion", lambda aws, group: request.param)
+    return functools.partial(_written_configurations, tmp_path)
+
+
+def _written_configurations(folder: Path, instance_type: str = "") -> list[str]:
     model = SimpleNamespace(s3_uri="s3://b/model.tar.gz")
     trained: Any = SimpleNamespace(your_initials="ab", image_uri="i", model=model, execution_role="arn:aws:iam::123456789012:role/x")
     (folder / "CloudFormation").mkdir()
@@ -453,8 +461,8 @@ def written_configurations(folder: Path, instance_type: str = "") -> list[str]:
 
 
 @pytest.mark.parametrize("instance_type", ["", "ml.m5.large"])
-def test_every_environment_s_endpoint_gets_the_instance_type_that_training_was_given(tmp_path, instance_type):
-    for path in written_configurations(tmp_path, instance_type):
+def test_every_environment_s_endpoint_gets_the_instance_type_that_training_was_given(tmp_path, written_configurations, instance_type):
+    for path in written_configurations(instance_type):
         written = json.loads((tmp_path / path).read_text())["Parameters"]
         assert written.get("InstanceType", "") == instance_type
 
@@ -467,8 +475,16 @@ def test_what_expires_in_a_bucket_with_versions_is_not_kept_as_an_old_version(na
         assert ("ExpirationInDays" in rule) == ("NoncurrentVersionExpiration" in rule), rule["Id"]
 
 
-def test_the_configuration_that_training_writes_is_the_endpoint_template_s(tmp_path):
-    paths = written_configurations(tmp_path)
+def test_only_qa_tests_production_s_model_beside_the_new_one(tmp_path, written_configurations, request):
+    has_champion = "champion" in request.node.name.partition("[")[2]
+    for path in written_configurations():
+        named = {name for name in json.loads((tmp_path / path).read_text())["Parameters"] if name.startswith("Champion")}
+        expected = {"ChampionImageUri", "ChampionModelDataUrl"} if has_champion and "_qa" in path else set()
+        assert named == expected, path
+
+
+def test_the_configuration_that_training_writes_is_the_endpoint_template_s(tmp_path, written_configurations):
+    paths = written_configurations()
     template = TEMPLATES["sagemaker_prediction_endpoint"]["Parameters"]
     needed = {key for key, parameter in template.items() if "Default" not in parameter}
     for path in paths:
