@@ -28,9 +28,10 @@ _PUBLIC = {
     "mlkit.training.budget": ["check_budget"],
     "mlkit.aws.billing": ["describe_costs"],
     "mlkit.aws.endpoints": ["deploy", "load_trained_model", "prove_endpoint", "undeploy", "write_configurations"],
-    "mlkit.aws.endpoint_test": ["confusion", "describe_rate", "judge", "match_rate", "save_test_result"],
+    "mlkit.aws.endpoint_test": ["confusion", "describe_estimate", "estimate_metric", "save_test_result"],
     "mlkit.aws.secret_values": ["resolve_secret"],
-    "mlkit.gate.verdicts": ["check_gate"],
+    "mlkit.gate.policy": ["gate_policy"],
+    "mlkit.gate.verdicts": ["check_gate", "judge"],
     "mlkit": ["charts"],
     # The lab's own, which its notebooks import from here.
     "mlkit.movielens.rating_charts": ["chart_ratings"],

@@ -17,6 +17,8 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
 
+from mlkit.gate.estimate import SHARE, Estimate
+
 BLUE, ORANGE, GREY, BLACK = "#0072B2", "#E69F00", "#767676", "#000000"
 WIDTH_IN, HEIGHT_IN, DPI = 7.0, 4.0, 200
 _MOST_TICKS = 20
@@ -132,22 +134,23 @@ def scores_by_label(
     return chart
 
 
-def match_rates(table: pd.DataFrame, min_match_rate: float) -> Chart:
-    """Match rates with their intervals beside the gate. `table` comes from `baselines.compare`, the tested model first."""
-    models = list(table["model"])
-    value, low, high = (table[name].to_numpy(float) * 100 for name in ("match rate", "low", "high"))
-    figures = "; ".join(f"{name} {v:.1f} % ({a:.1f} to {b:.1f})" for name, v, a, b in zip(models, value, low, high, strict=True))
-    alt = f"Match rates with intervals: {figures}. The gate is {min_match_rate:.1%}."
-    chart = Chart("Does the model pass, and what does it add?", x="match rate on the held-out rows (%)", y="", alt=alt, grid="x")
+def models(table: pd.DataFrame, found: Estimate, required: float) -> Chart:
+    """The deciding metric of each model with its interval, beside the gate. `table` is of `baselines.compare`, the tested model first."""
+    factor, unit, digits = (100, "%", 1) if found.unit == SHARE else (1, found.unit, 3)
+    names = list(table["model"])
+    value, low, high = (table[name].to_numpy(float) * factor for name in (found.metric, "low", "high"))
+    labels = [f"{v:.{digits}f} ({a:.{digits}f} to {b:.{digits}f})" for v, a, b in zip(value, low, high, strict=True)]
+    gate = f"gate: {required * factor:.{digits}f} {unit}, {found.direction}"
+    alt = f"{found.metric} in {unit}: {'; '.join(f'{name} {label}' for name, label in zip(names, labels, strict=True))}; {gate}."
+    chart = Chart("Does the model pass, and what does it add?", x=f"{found.metric} on the held-out rows ({unit})", y="", alt=alt, grid="x")
     axes = chart.plot_area
-    for position, colour in enumerate([BLUE, *[GREY] * (len(models) - 1)]):
+    for position, colour in enumerate([BLUE, *[GREY] * (len(names) - 1)]):
         reach = [[value[position] - low[position]], [high[position] - value[position]]]
         axes.errorbar(value[position], position, xerr=reach, fmt="o", color=colour, capsize=5, linewidth=2, markersize=8)
-        label = f"{value[position]:.1f} ({low[position]:.1f} to {high[position]:.1f})"
-        axes.annotate(label, (value[position], position), (0, 9), textcoords="offset points", ha="center", fontsize=9)
-    axes.axvline(min_match_rate * 100, color=BLACK, linestyle="--", linewidth=1.2, label=f"gate: {min_match_rate:.1%}")
-    axes.set_yticks(range(len(models)), models)
-    axes.set_ylim(len(models) - 0.4, -0.7)
+        axes.annotate(labels[position], (value[position], position), (0, 9), textcoords="offset points", ha="center", fontsize=9)
+    axes.axvline(required * factor, color=BLACK, linestyle="--", linewidth=1.2, label=gate)
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(len(names) - 0.4, -0.7)
     axes.margins(x=0.12)
     chart.add_legend()
     return chart

@@ -142,7 +142,7 @@ class GateInconclusive(MlkitError):
     """The held-out rows cannot decide whether the model passes."""
 
     exit_code = 31
-    cure = "Test on more rows, or lower min_match_rate if the policy allows it."
+    cure = "Test on more rows, or change what the gate requires if the policy allows it."
 
 
 class WrongModel(MlkitError):

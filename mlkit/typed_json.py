@@ -9,7 +9,7 @@ from typing import Any
 
 
 def build(kind: Any, value: Any) -> Any:
-    """`value` (parsed JSON) as the annotated type: dataclasses, enums, tuples, mappings and optionals, also nested.
+    """`value` (parsed JSON) as the annotated type: dataclasses, enums, literals, tuples, mappings and optionals, also nested.
 
     Raises KeyError, TypeError or ValueError if it does not fit.
     """
@@ -22,6 +22,8 @@ def build(kind: Any, value: Any) -> Any:
         if unknown:
             raise ValueError(f"unknown member {sorted(unknown)[0]}")
         return kind(**{name: build(hints[name], item) for name, item in value.items()})  # type: ignore[operator]
+    if origin is typing.Literal:
+        return _choice(arguments, value)
     if origin is tuple:
         return tuple(build(arguments[0], item) for item in _checked(list, value))
     if origin is types.UnionType:
@@ -37,6 +39,12 @@ def _checked(kind: type, value: Any) -> Any:
     """The value, if it is a `kind`. Raises TypeError otherwise."""
     if not isinstance(value, kind):
         raise TypeError(f"{value!r} is not {'an object' if kind is dict else 'a list'}")
+    return value
+
+
+def _choice(choices: tuple[Any, ...], value: Any) -> Any:
+    if value not in choices:
+        raise ValueError(f"{value!r} is not {' or '.join(map(repr, choices))}")
     return value
 
 

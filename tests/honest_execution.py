@@ -227,8 +227,9 @@ def _records(records: Mapping[str, bytes]) -> dict[str, str]:
 def _figures(result: bytes) -> dict[str, str]:
     """The variables that `mlkit exports` writes for the approval's message."""
     told = json.loads(result)
-    figures = {name: f"{told[name.lower()]:.4f}" for name in ("MATCH_RATE", "LOW", "HIGH")}
-    return {"VERDICT": told["verdict"], "ROWS": str(told["rows"]), **figures}
+    estimate = told["estimate"]
+    figures = {name: f"{estimate[name.lower()]:.4f}" for name in ("VALUE", "LOW", "HIGH")}
+    return {"VERDICT": told["verdict"], "METRIC": estimate["metric"], "ROWS": str(estimate["rows"]), **figures}
 
 
 def with_test(made: Execution, stage: str, build: str) -> Execution:

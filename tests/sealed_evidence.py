@@ -8,7 +8,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from mlkit.evidence.manifest import Attempt, Manifest, SealedFile, Source
@@ -24,6 +24,7 @@ from mlkit.evidence.run_record import (
     Status,
     Usage,
 )
+from mlkit.gate.estimate import Estimate
 from mlkit.review import ActionTime, Decision, Evidence, Reviewed
 
 PIPELINE, EXECUTION = "mlkit-ml-lab-pipeline-Pipeline-C45B2F40F9102", "30f1b5e6-d879-4b63-848d-5138d72b9b84"
@@ -147,7 +148,7 @@ def record(name: str, **changes: Any) -> RunRecord:
     activity = {
         "01_prep": Activity(queries=(query,), inputs=(InputRecord(name="glue table mlkit-ml-lab-movielens.u_data", sha256="9a" * 32),)),
         "02_train": Activity(jobs=(job,), metrics={"test:binary_classification_accuracy": 0.7098, "train:throughput": 1552574.9}),
-        "03_test_endpoint": Activity(verdict="PASS", metrics={"match_rate": 0.6984}),
+        "03_test_endpoint": Activity(verdict="PASS", metrics={"match rate": 0.6984}),
     }[name]
     cell = CellRecord(number=1, cell_id="a", heading="", status=Status.COMPLETED, execution_count=1, started=NOW, ended=NOW, duration_s=0.1)
     started = {"01_prep": "09:01:00", "02_train": "09:03:00", "03_test_endpoint": "09:15:00"}[name]
@@ -195,22 +196,35 @@ def prepared_data(train_rows: int = 81_518) -> dict[str, Any]:
     }
 
 
+def estimated(value: float = 0.6984, low: float = 0.6875, high: float = 0.7093, **changes: Any) -> dict[str, Any]:
+    """The estimate of a match rate, as the hand-off holds it."""
+    made = Estimate(
+        metric="match rate",
+        unit="share",
+        higher_is_better=True,
+        value=value,
+        low=low,
+        high=high,
+        confidence=0.95,
+        rows=9_430,
+        clusters=943,
+        cluster="user",
+    )
+    return {**asdict(made), **changes}
+
+
 def outcome(match_rate: float = 0.6984, low: float = 0.6875, high: float = 0.7093, **changes: Any) -> dict[str, Any]:
     """handoff/test_result.json."""
     verdict = "PASS" if low >= 0.65 else "FAIL" if high < 0.65 else "INCONCLUSIVE"
     return {
-        "schema": "mlkit/test-result/1",
+        "schema": "mlkit/test-result/2",
         "endpoint": "mlkit-ml-lab-qa",
         "endpoint_config": "MlkitEndpointConfig-C8E86EFAFCA1D",
         "model": {"s3_uri": "s3://b/models/model.tar.gz", "sha256": MODEL, "size_bytes": 632_160},
-        "rows": 9_430,
-        "match_rate": match_rate,
-        "low": low,
-        "high": high,
-        "confidence": 0.95,
-        "min_match_rate": 0.65,
         "verdict": verdict,
-        "log_loss": 0.5777,
+        "estimate": estimated(match_rate, low, high),
+        "policy": {"metric": "match rate", "required": 0.65, "confidence": 0.95, "rule": "interval", "on_inconclusive": "stop"},
+        "others": {"log loss": 0.5777},
         "baselines": {"linear, no factors": 0.6712, "majority class": 0.5834},
         **changes,
     }

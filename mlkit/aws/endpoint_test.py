@@ -1,8 +1,8 @@
 """The functions of 03_test_endpoint for any kind of data: metrics with intervals, the verdict, the result."""
 
 import io
-from collections.abc import Mapping
-from dataclasses import dataclass
+import math
+from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,7 +16,10 @@ from mlkit.aws.s3_objects import read_verified
 from mlkit.aws.session import Session
 from mlkit.errors import UsageError
 from mlkit.gate import verdicts
-from mlkit.gate.bootstrap import MatchRate
+from mlkit.gate.bootstrap import estimate
+from mlkit.gate.estimate import Estimate, number
+from mlkit.gate.metrics import metric_named, metrics_for
+from mlkit.gate.policy import Policy
 from mlkit.notebook import handoff, journal, shown_tables
 from mlkit.notebook.handoff import TestResult, TrainedModel
 from mlkit.settings import Project
@@ -72,24 +75,23 @@ def window(rows: pa.Table, *, test_rows: int, test_offset: int) -> pa.Table:
     return rows.slice(part.start, part.stop - part.start)
 
 
-def match_rate(tested: Tested, confidence: float = 0.95) -> MatchRate:
-    """The share of rows whose predicted label is right, with the interval over clusters."""
-    rows = tested.rows
-    return verdicts.match_rate(rows.labels, tested.predictions.labels, rows.clusters, confidence, cluster=rows.cluster)
+def estimate_metric(tested: Tested, policy: Policy) -> Estimate:
+    """The policy's metric on the tested rows, with the interval over clusters."""
+    metric, rows = metric_named(policy.metric), tested.rows
+    return estimate(metric, rows.labels, getattr(tested.predictions, metric.needs), rows.clusters, policy.confidence, cluster=rows.cluster)
 
 
-def describe_rate(rate: MatchRate) -> pd.DataFrame:
-    """The rate, its interval, Wilson's interval and, for clusters of rows, the design effect."""
-    is_grouped = rate.cluster != "row"
-    rows: dict[str, Any] = {
-        "rows": rate.rows,
-        **({f"{rate.cluster}s": rate.clusters} if is_grouped else {}),
-        "matches": rate.matches,
-        "match rate": round(rate.value, 4),
-        f"{rate.confidence:.0%} interval by {rate.cluster}": f"{rate.low:.4f} to {rate.high:.4f}",
-        "Wilson interval (rows independent)": f"{rate.wilson_low:.4f} to {rate.wilson_high:.4f}",
-        **({"design effect": round(rate.design_effect, 2)} if is_grouped else {}),
-    }
+def describe_estimate(found: Estimate) -> pd.DataFrame:
+    """The value, its interval and, where they exist, Wilson's interval and the design effect."""
+    is_grouped = found.cluster != "row"
+    rows: dict[str, Any] = {"rows": found.rows}
+    if is_grouped:
+        rows[f"{found.cluster}s"] = found.clusters
+    rows |= {found.title: number(found.value), f"{found.confidence:.0%} interval by {found.cluster}": found.interval}
+    if found.wilson_low is not None and found.wilson_high is not None:
+        rows["Wilson interval (rows independent)"] = f"{found.wilson_low:.4f} to {found.wilson_high:.4f}"
+    if is_grouped and found.design_effect is not None:
+        rows["design effect"] = round(found.design_effect, 2)
     return shown_tables.facts(rows)
 
 
@@ -98,44 +100,30 @@ def confusion(tested: Tested) -> pd.DataFrame:
     return verdicts.confusion_table(tested.rows.labels, tested.predictions.labels, tested.rows.label_names)
 
 
-def judge(rate: MatchRate, min_match_rate: float, *, rule: str = "interval") -> verdicts.Verdict:
-    """The verdict by the interval's bounds, or by the value alone as the lab did (`rule="value"`)."""
-    rules = {"interval": verdicts.decide, "value": verdicts.decide_by_value}
-    if rule not in rules:
-        raise UsageError(f"gate_rule is {rule!r}", cure='Choose "interval" or "value".')
-    if not 0 < min_match_rate <= 1:
-        raise UsageError(f"min_match_rate is {min_match_rate}", cure="Give a share above 0 and at most 1, such as 0.65.")
-    return rules[rule](rate, min_match_rate)
-
-
 def save_test_result(
     tested: Tested,
     trained: TrainedModel,
-    rate: MatchRate,
+    found: Estimate,
+    policy: Policy,
     verdict: verdicts.Verdict,
     table: pd.DataFrame,
-    *,
-    min_match_rate: float,
     project: Project,
 ) -> TestResult:
-    """Write handoff/test_result.json, whatever the verdict."""
-    baselines: Mapping[str, float] = {str(row["model"]): float(row["match rate"]) for _, row in table.iloc[1:].iterrows()}
+    """Write handoff/test_result.json, whatever the verdict. `table` is of `compare_with_baselines`."""
+    model, *baselines = table.to_dict("records")
+    others = {metric.name: float(model[metric.name]) for metric in metrics_for("binary") if metric.name != found.metric}
     result = TestResult(
         endpoint=tested.served.endpoint,
         endpoint_config=tested.served.endpoint_config,
         model=trained.model,
-        rows=rate.rows,
-        match_rate=rate.value,
-        low=rate.low,
-        high=rate.high,
-        confidence=rate.confidence,
-        min_match_rate=min_match_rate,
         verdict=str(verdict.outcome),
-        log_loss=float(table["log loss"].iloc[0]),
-        baselines=baselines,
+        estimate=found,
+        policy=policy,
+        others={name: value for name, value in others.items() if math.isfinite(value)},
+        baselines={str(row["model"]): float(row[found.metric]) for row in baselines},
     )
     handoff.save(result, project.handoff, "test_result")
-    figures = {name: getattr(result, name) for name in ("match_rate", "low", "high", "log_loss", "rows", "min_match_rate")}
-    journal.log_metrics({**figures, **{f"{name}: match rate": value for name, value in baselines.items()}})
-    journal.log_verdict(result.verdict)
+    beside = {f"{name}: {found.metric}": value for name, value in result.baselines.items()}
+    journal.log_metrics({found.metric: found.value, **result.others, **beside})
+    journal.log_verdict(result.verdict, asdict(found))
     return result

@@ -71,7 +71,10 @@ def seal(aws: Session, build: SealingBuild) -> SealResult:
     write_once(aws, target.of_seal(build.action, build.build, ENVELOPE), envelope, content_type="application/json")
     _register(aws, build, found, manifest, sealed, target)
     return SealResult(
-        seal=sealed, page=_console(aws, page_uri), champion=_champion_in_words(champion), change=_change(manifest.source.variables)
+        seal=sealed,
+        page=_console(aws, page_uri),
+        champion=_champion_in_words(champion, found.tested),
+        change=_change(manifest.source.variables),
     )
 
 
@@ -207,20 +210,17 @@ def _register(aws: Session, build: SealingBuild, found: Gathered, manifest: Mani
 
 
 def _metrics(tested: TestResult) -> dict[str, float]:
-    return {
-        "match_rate": tested.match_rate,
-        "low": tested.low,
-        "high": tested.high,
-        "log_loss": tested.log_loss,
-        "rows": float(tested.rows),
-    }
+    found = tested.estimate
+    return {found.metric: found.value, "low": found.low, "high": found.high, "rows": float(found.rows), **tested.others}
 
 
-def _champion_in_words(champion: registry.Champion | None) -> str:
+def _champion_in_words(champion: registry.Champion | None, tested: TestResult) -> str:
+    """Production's version with the metric that this test decided on, if it was measured then."""
     if champion is None:
         return "no model yet"
-    rate = champion.metrics.get("match_rate")
-    return f"version {champion.version}" + (f" has {rate:.4f}" if rate is not None else "")
+    metric = tested.estimate.metric
+    value = champion.metrics.get(metric, champion.metrics.get(metric.replace(" ", "_")))  # as earlier versions of mlkit wrote names
+    return f"version {champion.version}" + (f" has {tested.estimate.amount(value)}" if value is not None else "")
 
 
 def _change(variables: Mapping[str, str]) -> str:

@@ -38,7 +38,7 @@ class Options:
 
 
 def run(project: Project, options: Options) -> None:
-    """Deploy lake and pipeline, run the pipeline on the repository's HEAD, and print its actions, the match rate and where results are."""
+    """Deploy lake and pipeline, run the pipeline on the repository's HEAD, and print its actions, the metric and where results are."""
     from mlkit.aws import pipeline_executions, pipeline_stacks
 
     names, given = project.names(options.your_initials), {**_PARAMETERS, **options.parameters}

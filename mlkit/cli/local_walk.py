@@ -16,7 +16,7 @@ _ENVIRONMENT = "ENVIRONMENT"  # a step with this variable needs the environment'
 
 
 def walk(project: Project, *, your_initials: str, tune: str, port: int | None) -> None:
-    """Run everything and end with the times, the match rate and where the executed notebooks are."""
+    """Run everything and end with the times, the metric and where the executed notebooks are."""
     from mlkit.cli import local_server
 
     timings: dict[str, float] = {}
@@ -73,15 +73,13 @@ def _plan(project: Project, names: LabNames, tune: str, evidence: str) -> "list[
 
 
 def _show_result(project: Project, evidence: str) -> None:
+    from mlkit.cli.pipeline_report import told
     from mlkit.notebook import handoff
     from mlkit.notebook.handoff import TestResult
 
     result = handoff.load(TestResult, project.handoff, "test_result", made_by="notebooks/03_test_endpoint.ipynb")
-    baselines = ", ".join(f"{name} {value:.4f}" for name, value in result.baselines.items())
-    out.print(
-        f"\n[bold]Match rate {result.match_rate:.4f}[/] on {result.rows:,} held-out rows "
-        f"({result.confidence:.0%} interval {result.low:.4f} to {result.high:.4f}): {result.verdict} at {result.min_match_rate}"
-    )
+    baselines = ", ".join(f"{name} {result.estimate.amount(value)}" for name, value in result.baselines.items())
+    out.print(f"\n{told(result.estimate)}: {result.verdict}; {result.estimate.requirement(result.policy.required)}")
     out.print(f"Baselines: {baselines}")
     out.print(f"Executed notebooks: {project.root / 'executed'} and {evidence}")
     out.print('Next: mlkit local jupyter, or eval "$(mlkit local env)" and any AWS tool; mlkit undeploy dev; mlkit local down')

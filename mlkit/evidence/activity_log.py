@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mlkit.evidence.run_record import UNVERSIONED, Activity, FileRecord, InputRecord, JobRecord, ObjectRecord, QueryRecord, ServedRecord
+from mlkit.gate.estimate import Estimate
 from mlkit.typed_json import build
 
 Event = dict[str, Any]  # `kind`, and the facts that the kind has
@@ -41,6 +42,7 @@ class ActivityLog:
         self._tuning_job: dict[_Key, str] = {}
         self._metrics: dict[str, float] = {}
         self._verdict: str | None = None
+        self._estimate: Estimate | None = None
         self._warnings: list[str] = []
 
     def add(self, event: Event) -> None:
@@ -52,7 +54,7 @@ class ActivityLog:
                 case {"kind": "warning", "text": str(text)}:
                     self._warnings.append(text)
                 case {"kind": "verdict", "verdict": str(verdict)}:
-                    self._verdict = verdict
+                    self._verdict, self._estimate = verdict, _estimate(event.get("estimate"))
                 case {"kind": str(kind)} if kind in _KINDS and isinstance(event.get(kind), Mapping):
                     self._merge(kind, event[kind], event)
 
@@ -70,6 +72,7 @@ class ActivityLog:
                 inputs=tuple(self._records["input"].values()),
                 metrics=dict(self._metrics),
                 verdict=self._verdict,
+                estimate=self._estimate,
                 warnings=tuple(self._warnings),
             )
 
@@ -112,6 +115,15 @@ class ActivityLog:
 
     def _is_own(self, job: _Key) -> bool:
         return job in self._started or self._records["job"][job].reused
+
+
+def _estimate(members: Any) -> Estimate | None:
+    """The estimate that an event holds; None for one that is damaged, as for a record that cannot be built."""
+    try:
+        found: Estimate = build(Estimate, members)
+    except (KeyError, TypeError, ValueError):
+        return None
+    return found
 
 
 def _is_figure(value: Any) -> bool:

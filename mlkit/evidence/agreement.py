@@ -28,6 +28,9 @@ def check_results(prepared: PreparedData, trained: TrainedModel, tested: TestRes
         raise EvidenceRefused(f"handoff/test_result.json is about the model {tested.model.sha256}, not {trained.model.sha256}")
     if tested.endpoint != endpoint:
         raise EvidenceRefused(one_line(f"handoff/test_result.json is the test of {tested.endpoint}, not of {endpoint}"))
+    if tested.policy.metric != tested.estimate.metric:
+        told = f"handoff/test_result.json has a policy about the {tested.policy.metric}, not the {tested.estimate.metric}"
+        raise EvidenceRefused(one_line(told))
     if tested.verdict not in tuple(Outcome):
         raise EvidenceRefused(one_line(f"handoff/test_result.json has the verdict {tested.verdict}"))
 

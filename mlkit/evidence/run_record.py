@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from mlkit.errors import InvalidData
+from mlkit.gate.estimate import Estimate
 from mlkit.typed_json import build
 
 SCHEMA = "mlkit.run/1"  # raise the number when a field changes its meaning; a new field with a default keeps it
@@ -185,6 +186,7 @@ class Activity:
     inputs: tuple[InputRecord, ...] = ()
     metrics: Mapping[str, float] = field(default_factory=dict)
     verdict: str | None = None
+    estimate: Estimate | None = None
     warnings: tuple[str, ...] = ()
 
 

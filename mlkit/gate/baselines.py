@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mlkit.gate.bootstrap import CONFIDENCE, binary_labels, check_same_length, match_rate
-from mlkit.gate.verdicts import log_loss
+from mlkit.gate.bootstrap import CONFIDENCE, estimate
+from mlkit.gate.metrics import Metric, binary_labels, check_same_length, metrics_for
 
 THRESHOLD = 0.5  # a score above it predicts label 1
 
@@ -41,13 +41,19 @@ def predicted_labels(scores: npt.ArrayLike) -> npt.NDArray[np.int64]:
 
 
 def compare(
-    scores: Mapping[str, npt.ArrayLike], labels: npt.ArrayLike, clusters: npt.ArrayLike, *, confidence: float = CONFIDENCE
+    scores: Mapping[str, npt.ArrayLike], labels: npt.ArrayLike, clusters: npt.ArrayLike, metric: Metric, *, confidence: float = CONFIDENCE
 ) -> pd.DataFrame:
-    """One row per model: `model`, `match rate`, `low`, `high`, `log loss`, in the order of `scores` (probabilities of label 1)."""
+    """One row per model, in the order of `scores` (probabilities of label 1): `model`, the metric, `low`, `high`, and all other metrics.
+
+    A metric that is undefined for the rows is NaN.
+    """
+    others = [one for one in metrics_for("binary") if one != metric]
 
     def row(model: str, values: npt.ArrayLike) -> dict[str, Any]:
-        rate = match_rate(labels, predicted_labels(values), clusters, confidence)
-        return {"model": model, "match rate": rate.value, "low": rate.low, "high": rate.high, "log loss": log_loss(labels, values)}
+        predictions = {"scores": values, "labels": predicted_labels(values)}
+        found = estimate(metric, labels, predictions[metric.needs], clusters, confidence)
+        beside = {one.name: one.of(labels, predictions[one.needs]) for one in others}
+        return {"model": model, metric.name: found.value, "low": found.low, "high": found.high, **beside}
 
     return pd.DataFrame([row(model, values) for model, values in scores.items()])
 
@@ -58,6 +64,7 @@ def baseline_table(
     test: Any,
     test_labels: npt.ArrayLike,
     clusters: npt.ArrayLike,
+    metric: Metric,
     *,
     model_scores: Mapping[str, npt.ArrayLike] | None = None,
     linear: str = "logistic regression",
@@ -67,4 +74,4 @@ def baseline_table(
     scores = dict(model_scores or {})
     scores[linear] = linear_scores(train, train_labels, test)
     scores["majority class"] = majority_scores(train_labels, test.shape[0])
-    return compare(scores, test_labels, clusters, confidence=confidence)
+    return compare(scores, test_labels, clusters, metric, confidence=confidence)

@@ -1,7 +1,13 @@
-"""Confidence intervals of match rates. They resample all rows of a cluster together, because the rows of one user are alike."""
+"""Confidence intervals of metrics. They resample all rows of a cluster together, because the rows of one user are alike.
+
+Whole clusters are drawn with replacement, and the metric is computed from the totals of each draw (Davison & Hinkley 1997, section 3.8;
+Field & Welsh 2007, JRSS B 69:369-390). The bounds are percentiles, taken further out by what few clusters lack: a percentile interval of n
+clusters is narrower than Student's by about t/z * sqrt(n/(n-1)) (Hesterberg 2015, The American Statistician 69:371-386, section 4.5).
+The same rows in another order give the same figures.
+"""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterator
 from statistics import NormalDist
 from typing import Any
 
@@ -9,53 +15,14 @@ import numpy as np
 import numpy.typing as npt
 
 from mlkit.errors import InvalidData
+from mlkit.gate.estimate import Difference, Estimate
+from mlkit.gate.metrics import Array, Metric, check_same_length
 
 REPLICATES = 2_000
 CONFIDENCE = 0.95
 SEED = 7
-_DRAWS_AT_ONCE = 4_000_000  # bounds the memory of a bootstrap at about 32 MB
-
-
-@dataclass(frozen=True, kw_only=True)
-class MatchRate:
-    """The share of rows whose predicted label is the true one, in 0..1, with a confidence interval `low`..`high`.
-
-    `wilson_low`..`wilson_high` assumes independent rows; it is shown for comparison. `design_effect` is the variance by
-    cluster over the variance of independent rows (Kish 1965): 1.4 means that 1.4 times the rows are needed for the same width.
-    `cluster` names the group of rows that are alike, for example "user"; "row" means that each row is its own cluster.
-    """
-
-    value: float
-    low: float
-    high: float
-    wilson_low: float
-    wilson_high: float
-    design_effect: float
-    rows: int
-    matches: int
-    clusters: int
-    confidence: float
-    cluster: str = "cluster"
-
-    def __str__(self) -> str:
-        interval = f"{self.confidence:.0%} interval {self.low:.4f} to {self.high:.4f}"
-        grouped = "" if self.cluster == "row" else f" of {self.clusters:,} {self.cluster}s"
-        return f"{self.value:.4f} ({interval}, {self.rows:,} rows{grouped})"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Difference:
-    """Match rate of the challenger minus that of the champion on the same rows, in -1..1, with interval `low`..`high`."""
-
-    value: float
-    low: float
-    high: float
-    rows: int
-    clusters: int
-    confidence: float
-
-    def __str__(self) -> str:
-        return f"{self.value:+.4f} ({self.confidence:.0%} interval {self.low:+.4f} to {self.high:+.4f}, {self.rows:,} rows)"
+_DRAWS_AT_ONCE = 1_000_000  # bounds the memory of a bootstrap at about 32 MB, or a few columns of one number per cluster
+_MULTINOMIAL_COST = 12  # one multinomial count takes as long as so many draws of one cluster
 
 
 def wilson(successes: int, n: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
@@ -69,52 +36,49 @@ def wilson(successes: int, n: int, confidence: float = CONFIDENCE) -> tuple[floa
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
-def match_rate(
+def estimate(
+    metric: Metric,
     labels: npt.ArrayLike,
-    predicted_labels: npt.ArrayLike,
+    predictions: npt.ArrayLike,
     clusters: npt.ArrayLike,
     confidence: float = CONFIDENCE,
     *,
     cluster: str = "cluster",
     seed: int = SEED,
     replicates: int = REPLICATES,
-) -> MatchRate:
-    """The match rate of `predicted_labels`, its interval by percentile bootstrap over `clusters`, each of which is a `cluster`.
+) -> Estimate:
+    """The metric of `predictions` (labels or scores, as it needs), with its interval by bootstrap over `clusters`, each a `cluster`.
 
-    Whole clusters are drawn with replacement and the rate is matches over rows of each draw (Davison & Hinkley 1997, section 3.8;
-    Field & Welsh 2007, JRSS B 69:369-390). The interval is never narrower than Wilson's: a bootstrap of ten rows that all match
-    would claim 1 to 1. The same rows in another order give the same figures. Raises InvalidData on fewer than two clusters, which
-    show no variance.
+    The interval of a share of rows is never narrower than Wilson's: a bootstrap of ten rows that all match would claim 1 to 1. Raises
+    InvalidData on fewer than two clusters, which show no variance, and where the metric is undefined.
     """
-    true, predicted = binary_labels(labels), binary_labels(predicted_labels)
-    check_same_length(true, predicted, clusters)
-    matched = (true == predicted).astype(np.int64)
-    sizes, sums = _cluster_sums(matched, clusters, cluster)
-    rows, matches = len(true), int(matched.sum())
-    value = matches / rows
-    draws = _bootstrap(sizes, sums, seed=seed, replicates=replicates)
-    low, high = _percentiles(draws, confidence)
-    wilson_low, wilson_high = wilson(matches, rows, confidence)
-    independent = value * (1 - value) / rows
-    return MatchRate(
+    statistics = metric.rows(labels, predictions)
+    check_same_length(statistics, clusters)
+    by_cluster = cluster_totals(statistics, clusters, cluster)
+    value = _defined(metric, float(metric.value(by_cluster.sum(axis=0))))
+    draws = _defined_draws(metric, metric.value(drawn_totals(by_cluster, seed=seed, replicates=replicates)))
+    low, high = _percentiles(draws, confidence, len(by_cluster))
+    found: dict[str, Any] = {"low": min(low, value), "high": max(high, value)}
+    if metric.counts_right_rows:
+        found |= _beside_wilson(value, len(statistics), confidence, draws, low, high)
+    return Estimate(
+        metric=metric.name,
+        unit=metric.unit,
+        higher_is_better=metric.higher_is_better,
         value=value,
-        low=min(low, wilson_low),
-        high=max(high, wilson_high),
-        wilson_low=wilson_low,
-        wilson_high=wilson_high,
-        design_effect=float(draws.var(ddof=1) / independent) if independent else math.nan,
-        rows=rows,
-        matches=matches,
-        clusters=len(sizes),
         confidence=confidence,
+        rows=len(statistics),
+        clusters=len(by_cluster),
         cluster=cluster,
+        **found,
     )
 
 
 def paired_difference(
+    metric: Metric,
     labels: npt.ArrayLike,
-    challenger_labels: npt.ArrayLike,
-    champion_labels: npt.ArrayLike,
+    challenger: npt.ArrayLike,
+    champion: npt.ArrayLike,
     clusters: npt.ArrayLike,
     confidence: float = CONFIDENCE,
     *,
@@ -122,53 +86,47 @@ def paired_difference(
     seed: int = SEED,
     replicates: int = REPLICATES,
 ) -> Difference:
-    """The challenger's match rate minus the champion's on the same rows, with the cluster bootstrap's interval.
+    """The challenger's metric minus the champion's on the same rows. Both are resampled with the same draws.
 
-    The interval is never narrower than the adjusted Wald interval for paired proportions (Bonett & Price 2012, J. Educ. Behav.
-    Stat. 37:479-488), so that two models that agree on a handful of rows are not proved equal.
+    The interval of a share of rows is never narrower than the adjusted Wald interval for paired proportions (Bonett & Price 2012, J. Educ.
+    Behav. Stat. 37:479-488), so that two models that agree on a handful of rows are not proved equal.
     """
-    true, challenger, champion = binary_labels(labels), binary_labels(challenger_labels), binary_labels(champion_labels)
-    check_same_length(true, challenger, champion, clusters)
-    gain = (challenger == true).astype(np.int64) - (champion == true).astype(np.int64)
-    sizes, sums = _cluster_sums(gain, clusters, cluster)
-    low, high = _percentiles(_bootstrap(sizes, sums, seed=seed, replicates=replicates), confidence)
-    wald_low, wald_high = _bonett_price(int((gain == 1).sum()), int((gain == -1).sum()), len(gain), confidence)
+    ours, theirs = metric.rows(labels, challenger), metric.rows(labels, champion)
+    check_same_length(ours, clusters)
+    by_cluster = cluster_totals(np.column_stack([ours, theirs]), clusters, cluster)
+    value, draws = difference_of_draws(metric, by_cluster, ours.shape[1], seed=seed, replicates=replicates)
+    low, high = _percentiles(draws, confidence, len(by_cluster))
+    if metric.counts_right_rows:
+        gain = ours[:, 1] - theirs[:, 1]
+        wald_low, wald_high = _bonett_price(int((gain == 1).sum()), int((gain == -1).sum()), len(gain), confidence)
+        low, high = min(low, wald_low), max(high, wald_high)
     return Difference(
-        value=float(gain.mean()),
-        low=min(low, wald_low),
-        high=max(high, wald_high),
-        rows=len(gain),
-        clusters=len(sizes),
+        metric=metric.name,
+        unit=metric.unit,
+        higher_is_better=metric.higher_is_better,
+        value=value,
+        low=min(low, value),
+        high=max(high, value),
+        rows=len(ours),
+        clusters=len(by_cluster),
         confidence=confidence,
     )
 
 
-def _z(confidence: float) -> float:
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence is a share between 0 and 1, not {confidence}")
-    return NormalDist().inv_cdf((1 + confidence) / 2)
+def difference_of_draws(
+    metric: Metric, by_cluster: Array, width: int, *, seed: int = SEED, replicates: int = REPLICATES
+) -> tuple[float, Array]:
+    """Two metrics' difference, and its draws. The first `width` columns of `by_cluster` are the first one's figures."""
+
+    def minus(totals: Array) -> Array:
+        return np.asarray(metric.value(totals[..., :width]) - metric.value(totals[..., width:]))
+
+    value = _defined(metric, float(minus(by_cluster.sum(axis=0))))
+    return value, _defined_draws(metric, minus(drawn_totals(by_cluster, seed=seed, replicates=replicates)))
 
 
-def binary_labels(values: npt.ArrayLike) -> npt.NDArray[Any]:
-    """`values` as a one-dimensional array of 0 and 1. Raises InvalidData if it is empty, ValueError for other values."""
-    labels: npt.NDArray[Any] = np.asarray(values)
-    if labels.ndim != 1:
-        raise ValueError(f"labels are one-dimensional, not of shape {labels.shape}")
-    if len(labels) == 0:
-        raise InvalidData("There are no rows to test on.", cure="Run 01_prep again and look at the counts of its splits.")
-    if not np.isin(labels, (0, 1)).all():
-        raise ValueError("labels are 0 or 1")
-    return labels
-
-
-def check_same_length(*columns: Any) -> None:
-    """Raises ValueError unless all `columns` have the same length."""
-    lengths = {len(column) for column in columns}
-    if len(lengths) > 1:
-        raise ValueError(f"columns of different lengths: {', '.join(str(len(column)) for column in columns)}")
-
-
-def _cluster_sums(values: npt.NDArray[np.int64], clusters: Any, cluster: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def cluster_totals(statistics: Array, clusters: Any, cluster: str = "cluster") -> Array:
+    """`(clusters, k)` sums of the rows' figures. Raises InvalidData for rows without a cluster, and for a single cluster."""
     import pandas as pd  # imported here, because commands that only name an outcome would wait for it
 
     codes, names = pd.factorize(np.asarray(clusters))
@@ -178,31 +136,79 @@ def _cluster_sums(values: npt.NDArray[np.int64], clusters: Any, cluster: str) ->
         raise InvalidData(
             f"All rows are of one {cluster}, so they show nothing about other {cluster}s.", cure=f"Test on rows of several {cluster}s."
         )
-    sizes = np.bincount(codes)
-    return sizes, np.bincount(codes, weights=values).astype(np.int64)
+    if statistics.dtype.kind == "f":  # the sum of fractions depends on their order, that of counts does not
+        order = np.lexsort((*statistics.T, codes))
+        statistics, codes = statistics[order], codes[order]
+    return np.column_stack([np.bincount(codes, weights=figures, minlength=len(names)) for figures in statistics.T])
 
 
-def _bootstrap(sizes: npt.NDArray[np.int64], sums: npt.NDArray[np.int64], *, seed: int, replicates: int) -> npt.NDArray[np.float64]:
-    """`replicates` rates, each of as many clusters as there are, drawn with replacement.
+def drawn_totals(by_cluster: Array, *, seed: int, replicates: int) -> Array:
+    """`(replicates, k)` totals, each of as many clusters as there are, drawn with replacement.
 
-    Clusters with equal size and sum are interchangeable, so a draw is one multinomial count per distinct pair: exact, and with
-    ten rows a user there are eleven pairs, however many users.
+    Clusters with equal figures are interchangeable, so where few figures differ a draw is one multinomial count per distinct row: exact,
+    and with ten rows a user there are eleven of them for a match rate, however many users.
     """
-    kinds, counts = np.unique(np.column_stack([sizes, sums]), axis=0, return_counts=True)
-    random = np.random.default_rng(seed)
-    step = max(1, _DRAWS_AT_ONCE // len(kinds))
-    rates = []
-    for start in range(0, replicates, step):
-        drawn = random.multinomial(len(sizes), counts / len(sizes), size=min(step, replicates - start))
-        totals = drawn @ kinds
-        rates.append(totals[:, 1] / totals[:, 0])
-    return np.concatenate(rates)
+    kinds, counts = np.unique(by_cluster, axis=0, return_counts=True)
+    random, clusters = np.random.default_rng(seed), len(by_cluster)
+    if len(kinds) * _MULTINOMIAL_COST < clusters:
+        step = max(1, _DRAWS_AT_ONCE // len(kinds))
+        parts = (random.multinomial(clusters, counts / clusters, size=size) for size in _steps(replicates, step))
+        return np.concatenate([drawn @ kinds for drawn in parts])
+    each = np.repeat(kinds, counts, axis=0)  # in an order of its own, whatever the rows' order
+    step = max(1, _DRAWS_AT_ONCE // clusters)
+    return np.concatenate([_times_drawn(random, size, clusters) @ each for size in _steps(replicates, step)])
 
 
-def _percentiles(draws: npt.NDArray[np.float64], confidence: float) -> tuple[float, float]:
+def _steps(replicates: int, step: int) -> Iterator[int]:
+    return (min(step, replicates - start) for start in range(0, replicates, step))
+
+
+def _times_drawn(random: np.random.Generator, size: int, clusters: int) -> Array:
+    """`(size, clusters)`: how often each cluster is drawn."""
+    drawn = random.integers(0, clusters, (size, clusters)) + clusters * np.arange(size)[:, None]
+    return np.bincount(drawn.ravel(), minlength=size * clusters).reshape(size, clusters).astype(np.float64)
+
+
+def _beside_wilson(value: float, rows: int, confidence: float, draws: Array, low: float, high: float) -> dict[str, float | None]:
+    wilson_low, wilson_high = wilson(round(value * rows), rows, confidence)
+    independent = value * (1 - value) / rows
+    return {
+        "low": min(low, wilson_low),
+        "high": max(high, wilson_high),
+        "wilson_low": wilson_low,
+        "wilson_high": wilson_high,
+        "design_effect": float(draws.var(ddof=1) / independent) if independent else None,
+    }
+
+
+def _defined(metric: Metric, value: float) -> float:
+    if math.isnan(value):
+        raise InvalidData(f"The {metric.name} is undefined for these rows", cure=metric.undefined)
+    return value
+
+
+def _defined_draws(metric: Metric, draws: Array) -> Array:
+    """Draws without those in which the metric is undefined, as an AUC without one of the labels. Half of them must be left."""
+    kept: Array = draws[np.isfinite(draws)]
+    if len(kept) * 2 < len(draws):
+        raise InvalidData(f"The {metric.name} is undefined in most samples of these rows", cure=metric.undefined)
+    return kept
+
+
+def _percentiles(draws: Array, confidence: float, clusters: int) -> tuple[float, float]:
+    from scipy.special import ndtr, stdtrit
+
     _z(confidence)  # refuses a confidence outside 0..1
-    low, high = np.quantile(draws, [(1 - confidence) / 2, (1 + confidence) / 2])
+    student = stdtrit(clusters - 1, (1 + confidence) / 2)
+    tail = float(ndtr(-student * math.sqrt(clusters / (clusters - 1))))
+    low, high = np.quantile(draws, [tail, 1 - tail])
     return float(low), float(high)
+
+
+def _z(confidence: float) -> float:
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence is a share between 0 and 1, not {confidence}")
+    return NormalDist().inv_cdf((1 + confidence) / 2)
 
 
 def _bonett_price(gained: int, lost: int, rows: int, confidence: float) -> tuple[float, float]:

@@ -1,46 +1,27 @@
-"""The decision about a model: the verdict on its match rate and against the champion, with the tables shown beside it.
+"""The decision about a model: the verdict on its metric and against the champion, with the tables shown beside it.
 
-A gate passes on the interval's lower bound, never on the value alone.
+A gate passes on the bound of the interval that speaks against the model, never on the value alone.
 """
 
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
 import numpy.typing as npt
 
 from mlkit.errors import GateFailed, GateInconclusive, InvalidData
-from mlkit.gate.bootstrap import Difference, MatchRate, binary_labels, check_same_length, match_rate, paired_difference, wilson
+from mlkit.gate.estimate import Difference, Estimate
+from mlkit.gate.metrics import binary_labels, check_same_length
 from mlkit.gate.outcome import Outcome
+from mlkit.gate.policy import Policy
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = [
-    "Difference",
-    "MatchRate",
-    "Outcome",
-    "Verdict",
-    "check_gate",
-    "confusion_table",
-    "decide",
-    "decide_by_value",
-    "decide_champion",
-    "lab_odds",
-    "lab_window",
-    "log_loss",
-    "match_rate",
-    "mcnemar_p_value",
-    "mcnemar_table",
-    "paired_difference",
-    "wilson",
-]
 
-
-_BELOW_THE_GATE = (
-    "Compare it with the baselines. If it is below the linear one, look at data and training; "
-    "if it is above, the features do not hold enough for this gate."
+_MISSES_THE_GATE = (
+    "Compare it with the baselines. If it is worse than the linear one, look at data and training; "
+    "if it is better, the features do not hold enough for this gate."
 )
 _BELOW_THE_CHAMPION = "Keep the champion. Look for changes in data, features or hyperparameters."
 _TOO_FEW_PAIRS = "Test on more held-out rows, or widen the margin if the policy allows it."
@@ -58,34 +39,42 @@ class Verdict:
         return f"{self.outcome}: {self.reason}"
 
 
-def decide(rate: MatchRate, min_match_rate: float) -> Verdict:
-    """PASS when the whole interval is at or above `min_match_rate`, FAIL when all of it is below, else INCONCLUSIVE."""
-    if not 0 < min_match_rate <= 1:
-        raise ValueError(f"min_match_rate is a share above 0 and at most 1, not {min_match_rate}")
-    figures = f"match rate {rate}; at least {min_match_rate:.4f} is required"
-    if rate.low >= min_match_rate:
-        return Verdict(outcome=Outcome.PASS, reason=figures, advice="")
-    if rate.high < min_match_rate:
-        return Verdict(outcome=Outcome.FAIL, reason=figures, advice=_BELOW_THE_GATE)
-    return Verdict(outcome=Outcome.INCONCLUSIVE, reason=figures, advice=_more_rows(rate, min_match_rate))
+def judge(estimate: Estimate, policy: Policy) -> Verdict:
+    """The verdict by the policy's rule: the interval's bounds, or the value alone as the lab did. Raises ValueError for another metric's
+    policy."""
+    if policy.metric != estimate.metric:
+        raise ValueError(f"the policy is about the {policy.metric}, not the {estimate.metric}")
+    return {"interval": decide, "value": decide_by_value}[policy.rule](estimate, policy.required)
 
 
-def decide_by_value(rate: MatchRate, min_match_rate: float) -> Verdict:
-    """PASS when the match rate itself reaches `min_match_rate`, whatever the number of rows. This is the lab's own rule."""
-    figures = f"match rate {rate.value:.4f} on {rate.rows:,} rows, whatever its uncertainty; at least {min_match_rate:.4f} is required"
-    if rate.value >= min_match_rate:
+def decide(estimate: Estimate, required: float) -> Verdict:
+    """PASS when the whole interval is as good as `required`, FAIL when all of it is worse, else INCONCLUSIVE."""
+    figures = f"{estimate.metric} {estimate}; {estimate.requirement(required)}"
+    if estimate.reaches(estimate.worst, required):
         return Verdict(outcome=Outcome.PASS, reason=figures, advice="")
-    return Verdict(outcome=Outcome.FAIL, reason=figures, advice=_BELOW_THE_GATE)
+    if not estimate.reaches(estimate.best, required):
+        return Verdict(outcome=Outcome.FAIL, reason=figures, advice=_MISSES_THE_GATE)
+    return Verdict(outcome=Outcome.INCONCLUSIVE, reason=figures, advice=_more_rows(estimate, required))
+
+
+def decide_by_value(estimate: Estimate, required: float) -> Verdict:
+    """PASS when the value itself is as good as `required`, whatever the number of rows. This is the lab's own rule."""
+    value = f"{estimate.metric} {estimate.amount(estimate.value)} on {estimate.rows:,} rows, whatever its uncertainty"
+    figures = f"{value}; {estimate.requirement(required)}"
+    if estimate.reaches(estimate.value, required):
+        return Verdict(outcome=Outcome.PASS, reason=figures, advice="")
+    return Verdict(outcome=Outcome.FAIL, reason=figures, advice=_MISSES_THE_GATE)
 
 
 def decide_champion(difference: Difference, margin: float = 0.02) -> Verdict:
-    """PASS when the lower bound of the difference is above -margin: the challenger is less than `margin` worse than the champion."""
+    """PASS when the whole interval of the difference is better than -margin: the challenger is less than `margin` worse."""
     if not 0 < margin < 1:
         raise ValueError(f"margin is a share between 0 and 1, not {margin}")
-    figures = f"challenger less champion {difference}; more than {-margin:+.4f} is required"
-    if difference.low > -margin:
+    bound = f"more than {-margin:+.4f}" if difference.higher_is_better else f"less than {margin:+.4f}"
+    figures = f"challenger less champion {difference}; {bound} is required"
+    if difference.worst_gain > -margin:
         return Verdict(outcome=Outcome.PASS, reason=figures, advice="")
-    if difference.high <= -margin:
+    if difference.best_gain <= -margin:
         return Verdict(outcome=Outcome.FAIL, reason=figures, advice=_BELOW_THE_CHAMPION)
     return Verdict(outcome=Outcome.INCONCLUSIVE, reason=figures, advice=_TOO_FEW_PAIRS)
 
@@ -132,17 +121,6 @@ def confusion_table(
     return _two_by_two(true, predicted, "true", "predicted", dict(enumerate(names)))
 
 
-def log_loss(labels: npt.ArrayLike, scores: npt.ArrayLike) -> float:
-    """Mean negative log likelihood in nats of `scores` (probabilities of label 1); scores are kept 1e-15 away from 0 and 1."""
-    true = binary_labels(labels)
-    probabilities = np.asarray(scores, dtype=np.float64)
-    check_same_length(true, probabilities)
-    if not ((probabilities >= 0) & (probabilities <= 1)).all():
-        raise ValueError("scores are probabilities between 0 and 1")
-    probabilities = probabilities.clip(1e-15, 1 - 1e-15)
-    return float(-np.where(true == 1, np.log(probabilities), np.log1p(-probabilities)).mean())
-
-
 def lab_window(rows: int, test_rows: int = 10, test_offset: int = 1_000) -> slice:
     """The slice of the `rows` held-out rows that the lab's own check reads. Raises InvalidData if it ends past them."""
     if test_rows < 1 or test_offset < 0:
@@ -162,13 +140,16 @@ def lab_odds(match_rate: float, rows: int = 10, min_match_rate: float = 0.8) -> 
     return math.fsum(math.comb(rows, k) * match_rate**k * (1 - match_rate) ** (rows - k) for k in passing)
 
 
-def _more_rows(rate: MatchRate, min_match_rate: float) -> str:
-    distance = abs(rate.value - min_match_rate)
-    half = (rate.high - rate.low) / 2
+def _more_rows(estimate: Estimate, required: float) -> str:
+    """How many rows would decide: an interval's width falls with the square root of the rows."""
+    distance = abs(estimate.value - required)
+    half = (estimate.high - estimate.low) / 2
     if distance < half / 10:
-        return "The rate is too close to the gate: no affordable number of rows can decide it. Look at the policy's min_match_rate."
-    needed = math.ceil(rate.rows * (half / distance) ** 2)
-    return f"About {needed:,} held-out rows would decide at this rate; otherwise a person decides (on_inconclusive='ask')."
+        return (
+            f"The {estimate.metric} is too close to the gate: no affordable number of rows can decide it. Look at what the policy requires."
+        )
+    needed = math.ceil(estimate.rows * (half / distance) ** 2)
+    return f"About {needed:,} held-out rows would decide at this {estimate.metric}; otherwise a person decides (on_inconclusive='ask')."
 
 
 def _two_by_two(rows: Any, columns: Any, row_name: str, column_name: str, names: dict[int, str]) -> "pd.DataFrame":

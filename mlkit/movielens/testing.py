@@ -18,7 +18,8 @@ from mlkit.aws.training_jobs import encoding_uri
 from mlkit.errors import InvalidData
 from mlkit.gate import verdicts
 from mlkit.gate.baselines import baseline_table
-from mlkit.gate.bootstrap import MatchRate
+from mlkit.gate.metrics import RIGHT_ROWS, metric_named
+from mlkit.gate.policy import Policy
 from mlkit.movielens.features import INDEX_FILE, Encoded, FeatureIndex
 from mlkit.notebook import shown_tables
 from mlkit.notebook.handoff import TrainedModel
@@ -90,8 +91,8 @@ def test_endpoint(aws: Session, served: Served, trained: TrainedModel, rows: Tes
 test_endpoint.__test__ = False  # type: ignore[attr-defined]
 
 
-def compare_with_baselines(aws: Session, trained: TrainedModel, tested: TestedRatings, confidence: float = 0.95) -> pd.DataFrame:
-    """The model beside a linear model and the majority class, on the same rows: match rate, interval, log loss."""
+def compare_with_baselines(aws: Session, trained: TrainedModel, tested: TestedRatings, policy: Policy) -> pd.DataFrame:
+    """The model beside a linear model and the majority class, on the same rows, by all metrics."""
     train, labels = _train_rows(aws, trained)
     return baseline_table(
         train,
@@ -99,25 +100,27 @@ def compare_with_baselines(aws: Session, trained: TrainedModel, tested: TestedRa
         tested.encoded.rows.to_csr(),
         tested.rows.labels,
         tested.rows.clusters,
+        metric_named(policy.metric),
         model_scores={MODEL: tested.predictions.scores},
         linear="linear, no factors",
-        confidence=confidence,
+        confidence=policy.confidence,
     )
 
 
-def lab_check(aws: Session, trained: TrainedModel, served: Served, rate: MatchRate, *, min_match_rate: float = 0.8) -> pd.DataFrame:
+def lab_check(aws: Session, trained: TrainedModel, tested: TestedRatings, *, min_match_rate: float = 0.8) -> pd.DataFrame:
     """The lab's own check (ten rows from the thousandth on, 80 %) on our rows, and the probability that such a model passes it."""
     held_out = trained.prepared_data.test.rows
     if held_out < 1010:
         return shown_tables.facts({"the lab's rows": f"only {held_out} rows are held out; the lab took rows 1000 to 1009"})
-    tested = test_endpoint(aws, served, trained, load_test_rows(aws, trained, test_rows=10, test_offset=1000))
-    matches = int((tested.predictions.labels == tested.rows.labels).sum())
-    odds = verdicts.lab_odds(rate.value, 10, min_match_rate)
+    ten = test_endpoint(aws, tested.served, trained, load_test_rows(aws, trained, test_rows=10, test_offset=1000))
+    matches = int((ten.predictions.labels == ten.rows.labels).sum())
+    rate = RIGHT_ROWS.of(tested.rows.labels, tested.predictions.labels)
+    odds = verdicts.lab_odds(rate, 10, min_match_rate)
     return shown_tables.facts(
         {
             "matches in the lab's ten rows": matches,
             "the lab's rule says": "passes" if matches / 10 >= min_match_rate else "fails",
-            f"a model of match rate {rate.value:.3f} passes": f"{odds:.0%} of the time",
+            f"a model of {RIGHT_ROWS.name} {rate:.3f} passes": f"{odds:.0%} of the time",
         }
     )
 

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from mlkit.errors import NotFound, UsageError
+from mlkit.gate.estimate import Estimate
+from mlkit.gate.policy import Policy
 from mlkit.notebook import journal
 from mlkit.settings import Project
 from mlkit.typed_json import build
@@ -84,28 +86,26 @@ class TrainedModel:
 
 @dataclass(frozen=True, kw_only=True)
 class TestResult:
-    """The result of 03_test_endpoint: the verdict and its figures."""
+    """The result of 03_test_endpoint: the verdict, the estimate and the policy that give it, and what stands beside it.
+
+    `others` has the tested model's other metrics, and `baselines` the deciding metric of the other models, both by name.
+    """
 
     __test__ = False  # not a pytest class
 
-    schema: str = "mlkit/test-result/1"
+    schema: str = "mlkit/test-result/2"
     endpoint: str
     endpoint_config: str
     model: StoredObject
-    rows: int
-    match_rate: float
-    low: float
-    high: float
-    confidence: float
-    min_match_rate: float
     verdict: str
-    log_loss: float
+    estimate: Estimate
+    policy: Policy
+    others: Mapping[str, float]
     baselines: Mapping[str, float]
 
     def exported(self) -> dict[str, str]:
         """The variables that the build exports for the approval's message."""
-        figures = {"MATCH_RATE": f"{self.match_rate:.4f}", "LOW": f"{self.low:.4f}", "HIGH": f"{self.high:.4f}"}
-        return {"VERDICT": self.verdict, **figures, "ROWS": str(self.rows)}
+        return {"VERDICT": self.verdict, **self.estimate.exported()}
 
 
 def save(value: Any, folder: Path, name: str) -> Path:

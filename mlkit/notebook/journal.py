@@ -73,9 +73,9 @@ def log_warning(text: str) -> None:
     tell("warning", text=text)
 
 
-def log_verdict(verdict: str) -> None:
-    """Write the gate's verdict to the run's record."""
-    tell("verdict", verdict=verdict)
+def log_verdict(verdict: str, estimate: Mapping[str, Any] | None = None) -> None:
+    """Write the gate's verdict to the run's record, with the members of the `Estimate` that it is about."""
+    tell("verdict", verdict=verdict, estimate=None if estimate is None else dict(estimate))
 
 
 def keep_out_of_sight(secret: str) -> None:

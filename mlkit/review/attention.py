@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from mlkit.errors import InvalidData
 from mlkit.evidence.run_record import Status
+from mlkit.gate.estimate import number
 from mlkit.gate.outcome import Outcome
 from mlkit.review.bundle_contents import Contents, GateFigures, Run
 from mlkit.review.notebook_diffs import cells_of
@@ -42,17 +43,20 @@ def _of_gate(contents: Contents) -> Iterable[Notice]:
         yield Notice(text=f"The seal says {verdict}, the test's result says something else.", grave=True, quoted=gate.verdict)
     if gate.model_sha256 != contents.manifest.model_sha256:
         yield Notice(text="The tested model is not the sealed model: the digests differ.", grave=True)
-    if verdict == Outcome.PASS and gate.low < gate.min_match_rate:
-        yield Notice(text="The interval begins below the gate: the rate alone decided, not the interval.")
+    if verdict == Outcome.PASS and not gate.estimate.reaches(gate.estimate.worst, gate.required):
+        yield Notice(text="The interval reaches past the gate: the value alone decided, not the interval.")
     yield from _of_baseline(contents, gate)
 
 
 def _of_baseline(contents: Contents, gate: GateFigures) -> Iterable[Notice]:
-    if gate.linear and gate.linear[1] >= gate.low:
+    found = gate.estimate
+    if gate.linear and found.reaches(gate.linear[1], found.worst):
         image = str(contents.trained.get("image_uri", ""))
         subject = next((words for name, words in _ALGORITHMS.items() if name in image), "This model adds")
-        where = "above" if gate.linear[1] > gate.high else "inside"
-        yield Notice(text=f"{subject} nothing over the linear model: its match rate {gate.linear[1]:.4f} lies {where} the interval.")
+        where = "inside" if found.low <= gate.linear[1] <= found.high else "on the better side of"
+        yield Notice(
+            text=f"{subject} nothing over the linear model: its {found.metric} {number(gate.linear[1])} lies {where} the interval."
+        )
 
 
 def _of_files(contents: Contents) -> Iterable[Notice]:
@@ -66,6 +70,9 @@ def _of_champion(contents: Contents, champion: Contents) -> Iterable[Notice]:
     named = contents.manifest.champion
     if named and named.sha256 != champion.evidence.sha256:
         yield Notice(text="The execution that this page calls production's is not the one that the seal names.", grave=True)
+    new, old = contents.gate, champion.gate
+    if new and old and new.estimate.metric != old.estimate.metric:
+        yield Notice(text=f"Production's gate decided on its {old.estimate.metric}, so the picture does not show it.")
     yield from (Notice(text=f"In production's evidence: {problem}") for problem in champion.problems)
     for name in champion.differing:
         yield Notice(text=f"In production's evidence, {name} is not the file that was sealed.", grave=True)

@@ -15,7 +15,9 @@ from mlkit.errors import InvalidData
 from mlkit.evidence.layout import HANDOFF, RECORD_SUFFIX, Sealed
 from mlkit.evidence.manifest import Attempt
 from mlkit.evidence.run_record import Activity, RunRecord
-from mlkit.notebook.handoff import PreparedData
+from mlkit.gate.estimate import Estimate
+from mlkit.gate.policy import Policy
+from mlkit.notebook.handoff import PreparedData, TestResult
 from mlkit.review.reviewed import Evidence
 from mlkit.typed_json import build
 
@@ -49,23 +51,23 @@ class Run:
 
 @dataclass(frozen=True, kw_only=True)
 class GateFigures:
-    """The figures of handoff/test_result.json, each checked: shares lie between 0 and 1, counts are not negative."""
+    """The figures of handoff/test_result.json, each checked: finite, in its interval, counts not negative."""
 
     verdict: str
     model_sha256: str
-    match_rate: float
-    low: float
-    high: float
-    confidence: float
-    min_match_rate: float
-    rows: int
-    log_loss: float | None
+    estimate: Estimate
+    policy: Policy
+    others: Mapping[str, float]
     baselines: Mapping[str, float]
 
     @property
+    def required(self) -> float:
+        return self.policy.required
+
+    @property
     def linear(self) -> tuple[str, float] | None:
-        """Name and match rate of the linear baseline."""
-        return next(((name, rate) for name, rate in self.baselines.items() if "linear" in name or "logistic" in name), None)
+        """Name and metric of the linear baseline."""
+        return next(((name, value) for name, value in self.baselines.items() if "linear" in name or "logistic" in name), None)
 
 
 class Contents:
@@ -173,30 +175,27 @@ class Contents:
 
 
 def _gate_figures(document: Mapping[str, Any]) -> GateFigures:
-    shares = {name: _share(document[name]) for name in ("match_rate", "low", "high", "confidence", "min_match_rate")}
-    if not shares["low"] <= shares["match_rate"] <= shares["high"]:
-        raise ValueError("the match rate lies outside its interval")
-    loss = document.get("log_loss")
+    schema = document.get("schema")
+    if schema != TestResult.schema:
+        raise ValueError(f"its schema is {str(schema)[:40]}, and this version of mlkit reads {TestResult.schema}")
+    estimate, policy = build(Estimate, document["estimate"]), build(Policy, document["policy"])
+    _finite({"required": policy.required, "confidence": policy.confidence})
     return GateFigures(
         verdict=str(document["verdict"]),
         model_sha256=str(document["model"]["sha256"]),
-        rows=_count(document["rows"]),
-        log_loss=loss if isinstance(loss, float) and math.isfinite(loss) else None,
-        baselines={str(name): _share(value) for name, value in document.get("baselines", {}).items()},
-        **shares,
+        estimate=estimate,
+        policy=policy,
+        others=_finite(document["others"]),
+        baselines=_finite(document["baselines"]),
     )
 
 
-def _share(value: Any) -> float:
-    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1:
-        raise ValueError(f"{str(value)[:40]} is not a share between 0 and 1")
-    return float(value)
-
-
-def _count(value: Any) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 1e15:
-        raise ValueError(f"{str(value)[:40]} is not a count")
-    return value
+def _finite(values: Any) -> dict[str, float]:
+    """Figures by name. Raises ValueError or TypeError for what is no finite number."""
+    found: dict[str, float] = build(Mapping[str, float], values)
+    if wrong := [name for name, value in found.items() if not math.isfinite(value)]:
+        raise ValueError(f"{wrong[0][:40]} is not finite")
+    return found
 
 
 def _code_of(archive: bytes, code: Mapping[str, str]) -> dict[str, bytes | None]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from mlkit.errors import InvalidData
 from mlkit.notebook.handoff import Channel, PreparedData
-from mlkit.review.bundle_contents import Contents
+from mlkit.review.bundle_contents import Contents, GateFigures
 from mlkit.review.line_diffs import LineDiff, diff_files
 from mlkit.review.notebook_diffs import CellDiff, cells_of, diff_notebooks
 from mlkit.review.shown_text import counted
@@ -238,16 +238,21 @@ def _all_metrics(contents: Contents | None) -> dict[str, float]:
     gate = contents.gate if contents else None
     if contents is None:
         return {}
-    metrics = {"match rate": gate.match_rate, "lower bound": gate.low, "upper bound": gate.high} if gate else {}
-    if gate and gate.log_loss is not None:
-        metrics["log loss"] = gate.log_loss
-    metrics |= {f"{name}: match rate": rate for name, rate in gate.baselines.items()} if gate else {}
+    metrics = _of_the_gate(gate) if gate else {}
     for run in contents.current.values():
-        metrics |= {name: value for name, value in run.activity.metrics.items() if name not in _SAME_AS_THE_GATE | metrics.keys()}
+        metrics |= {name: value for name, value in run.activity.metrics.items() if name not in metrics}
     return metrics
 
 
-_SAME_AS_THE_GATE = {"match_rate", "low", "high", "log_loss", "rows", "min_match_rate"}
+def _of_the_gate(gate: GateFigures) -> dict[str, float]:
+    found = gate.estimate
+    bounds = {f"{found.metric}: lower bound": found.low, f"{found.metric}: upper bound": found.high}
+    return {
+        found.metric: found.value,
+        **bounds,
+        **gate.others,
+        **{f"{name}: {found.metric}": value for name, value in gate.baselines.items()},
+    }
 
 
 def tools_changed(new: Contents, old: Contents | None) -> bool:

@@ -21,7 +21,7 @@ def comparison_text(old: Evidence, new: Evidence, *, width: int = 80) -> str:
 def _execution(label: str, contents: Contents) -> str:
     manifest, gate = contents.manifest, contents.gate
     commit = bounded(manifest.source.variables.get("CommitId", ""), 80)[:10]
-    figures = f" {gate.match_rate:.4f}" if gate else ""
+    figures = f" {bounded(gate.estimate.metric, 40)} {gate.estimate.amount(gate.estimate.value)}" if gate else ""
     return f"{label}  {bounded(manifest.pipeline_execution_id, 60)}  {commit}  {bounded(manifest.verdict, 20)}{figures}"
 
 

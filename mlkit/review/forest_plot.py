@@ -1,15 +1,17 @@
-"""The picture of the gate: intervals and points of match rates on one axis, with the required minimum as a line. Inline SVG.
+"""The picture of the gate: a metric's intervals and points on one axis in its own scale, with the required value as a line. Inline SVG.
 
 Positions are percentages of the width and text has the page's own size, so that the picture is readable at any width.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
+from mlkit.gate.estimate import SHARE, Estimate, number
+
 _ROW, _TOP, _AXIS = 46, 26, 28  # pixels
 _LEFT, _RIGHT = 2.0, 98.0  # per cent of the width
-_STEPS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
 _MOST_TICKS = 6
 
 
@@ -25,8 +27,8 @@ class Row:
 
     @property
     def figures(self) -> str:
-        interval = "" if self.low is None or self.high is None else f" ({self.low:.4f} to {self.high:.4f})"
-        return f"{self.value:.4f}{interval}"
+        interval = "" if self.low is None or self.high is None else f" ({number(self.low)} to {number(self.high)})"
+        return f"{number(self.value)}{interval}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,29 +44,35 @@ class _Axis:
 
     @property
     def ticks(self) -> list[float]:
-        first = -int(-self.low // self.step)
-        return [round(index * self.step, 6) for index in range(first, int(self.high / self.step + 1e-9) + 1)]
+        first, last = math.ceil(self.low / self.step - 1e-9), math.floor(self.high / self.step + 1e-9)
+        return [index * self.step for index in range(first, last + 1)]
 
 
-def forest_plot(rows: Sequence[Row], minimum: float, *, title: str) -> str:
-    """An SVG element with its description. `minimum` is the match rate that the gate requires."""
-    axis = _axis(rows, minimum)
+def forest_plot(rows: Sequence[Row], required: float, found: Estimate) -> str:
+    """An SVG element with its description. The gate requires the value `required` of the tested model, whose estimate is `found`."""
+    title = f"{found.title} of this model, and what it is compared with; {found.direction}"
+    axis = _axis(rows, required, most=1.0 if found.unit == SHARE else math.inf)
     height = _TOP + _ROW * len(rows) + _AXIS
-    parts = [_ticks(axis, height), _minimum(axis, minimum, height)]
+    parts = [_ticks(axis, height), _required(axis, required, height)]
     parts.extend(_row(row, axis, _TOP + _ROW * index) for index, row in enumerate(rows))
     told = "; ".join(f"{row.label}: {row.figures}" for row in rows)
-    description = escape(f"{told}. The gate requires {minimum:.4f}.")
+    description = escape(f"{told}. {found.requirement(required)[0].upper()}{found.requirement(required)[1:]}.")
     head = f'<svg class="plot" role="img" aria-labelledby="plot-title plot-told" width="100%" height="{height}">'
     return f'{head}<title id="plot-title">{escape(title)}</title><desc id="plot-told">{description}</desc>{"".join(parts)}</svg>'
 
 
-def _axis(rows: Sequence[Row], minimum: float) -> _Axis:
-    values = [minimum, *(value for row in rows for value in (row.value, row.low, row.high) if value is not None)]
+def _axis(rows: Sequence[Row], required: float, most: float) -> _Axis:
+    values = [required, *(value for row in rows for value in (row.value, row.low, row.high) if value is not None)]
     low, high = min(values), max(values)
-    pad = max(0.005, (high - low) * 0.08)
-    low, high = max(0.0, low - pad), min(1.0, high + pad)
-    step = next((step for step in _STEPS if (high - low) / step <= _MOST_TICKS), _STEPS[-1])
-    return _Axis(low=low, high=high, step=step)
+    pad = max(abs(high) * 0.005, (high - low) * 0.08, 1e-9)
+    low, high = max(0.0, low - pad), min(most, high + pad)
+    return _Axis(low=low, high=high, step=_step((high - low) / _MOST_TICKS))
+
+
+def _step(least: float) -> float:
+    """1, 2 or 5 times a power of ten, at least `least`."""
+    power = 10.0 ** math.floor(math.log10(least))
+    return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= least * (1 - 1e-9))
 
 
 def _ticks(axis: _Axis, height: int) -> str:
@@ -78,15 +86,15 @@ def _ticks(axis: _Axis, height: int) -> str:
 
 
 def _digits(step: float) -> int:
-    return 3 if step < 0.01 else 2 if step < 0.1 else 1
+    return max(0, -math.floor(math.log10(step) + 1e-9))
 
 
-def _minimum(axis: _Axis, minimum: float, height: int) -> str:
-    at = axis.at(minimum)
-    share = (minimum - axis.low) / (axis.high - axis.low)
+def _required(axis: _Axis, required: float, height: int) -> str:
+    at = axis.at(required)
+    share = (required - axis.low) / (axis.high - axis.low)
     anchor = "start" if share < 0.5 else "end"
-    line = f'<line class="minimum" x1="{at}" x2="{at}" y1="{_TOP - 8}" y2="{height - _AXIS}"/>'
-    return f'{line}<text class="minimum-label" x="{at}" y="12" text-anchor="{anchor}">required {minimum:.4f}</text>'
+    line = f'<line class="required" x1="{at}" x2="{at}" y1="{_TOP - 8}" y2="{height - _AXIS}"/>'
+    return f'{line}<text class="required-label" x="{at}" y="12" text-anchor="{anchor}">required {number(required)}</text>'
 
 
 def _row(row: Row, axis: _Axis, top: int) -> str:

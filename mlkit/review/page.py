@@ -108,26 +108,21 @@ def _verdict(new: Contents, old: Contents | None) -> dict[str, Any]:
     told = {"word": word if word in _WORDS else "UNKNOWN", "kind": kind, "gate": gate, "plot": "", "sentence": ""}
     if gate is None:
         return told
-    plot = forest_plot(_plot_rows(gate, old), gate.min_match_rate, title="Match rate of this model, and what it is compared with")
+    plot = forest_plot(_plot_rows(gate, old), gate.required, gate.estimate)
     return {**told, "plot": Markup(plot), "sentence": _sentence(gate)}
 
 
 def _sentence(gate: GateFigures) -> str:
-    if gate.low > gate.min_match_rate:
-        where = "lies above"
-    elif gate.high < gate.min_match_rate:
-        where = "lies below"
-    else:
-        where = "contains"
-    interval = f"{gate.confidence:.0%} interval, {gate.low:.4f} to {gate.high:.4f} from {gate.rows:,} held-out rows"
-    return f"The {interval}, {where} the required {gate.min_match_rate:.4f}."
+    found = gate.estimate
+    interval = f"{found.confidence:.0%} interval, {found.interval} from {found.rows:,} held-out rows"
+    return f"The {interval}, {found.position(gate.required)} the required {found.amount(gate.required)}; {found.direction}."
 
 
 def _plot_rows(gate: GateFigures, old: Contents | None) -> list[Row]:
-    rows = [Row(label="This model", value=gate.match_rate, low=gate.low, high=gate.high, is_main=True)]
-    if old and old.gate:
-        champion = old.gate
-        rows.append(Row(label="In production", value=champion.match_rate, low=champion.low, high=champion.high))
+    found = gate.estimate
+    rows = [Row(label="This model", value=found.value, low=found.low, high=found.high, is_main=True)]
+    if old and old.gate and (was := old.gate.estimate).metric == found.metric:
+        rows.append(Row(label="In production", value=was.value, low=was.low, high=was.high))
     if gate.linear:
         rows.append(Row(label="Linear model", value=gate.linear[1]))
     return rows

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mlkit.evidence.manifest import Approval, Manifest
+from mlkit.gate.estimate import Estimate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,9 +66,7 @@ class IndexEntry:
     commit: str
     message: str
     verdict: str
-    match_rate: float | None = None
-    low: float | None = None
-    high: float | None = None
+    estimate: Estimate | None = None
     decided_by: str = ""
     decision: str = ""
     page: str = ""

@@ -14,6 +14,8 @@ from mlkit.aws.session import Session
 from mlkit.aws.training_jobs import encoding_uri
 from mlkit.errors import InvalidData
 from mlkit.gate.baselines import baseline_table, predicted_labels
+from mlkit.gate.metrics import metric_named
+from mlkit.gate.policy import Policy
 from mlkit.notebook import shown_tables
 from mlkit.notebook.handoff import TrainedModel
 from mlkit.tabular.encoding import CSV, FILE, Encoding, Matrix, batches, from_csv
@@ -86,8 +88,8 @@ def test_endpoint(aws: Session, served: Served, trained: TrainedModel, rows: Tes
 test_endpoint.__test__ = False  # type: ignore[attr-defined]
 
 
-def compare_with_baselines(aws: Session, trained: TrainedModel, tested: TestedTable, confidence: float = 0.95) -> pd.DataFrame:
-    """The model beside logistic regression on standardised columns and the majority class, on the same rows: match rate, log loss."""
+def compare_with_baselines(aws: Session, trained: TrainedModel, tested: TestedTable, policy: Policy) -> pd.DataFrame:
+    """The model beside logistic regression on standardised columns and the majority class, on the same rows, by all metrics."""
     train, labels = _train_rows(aws, trained)
     centre, spread = train.mean(axis=0), train.std(axis=0)
     spread[spread == 0] = 1  # a column that never varies
@@ -97,8 +99,9 @@ def compare_with_baselines(aws: Session, trained: TrainedModel, tested: TestedTa
         (tested.matrix - centre) / spread,
         tested.rows.labels,
         tested.rows.clusters,
+        metric_named(policy.metric),
         model_scores={MODEL: tested.predictions.scores},
-        confidence=confidence,
+        confidence=policy.confidence,
     )
 
 

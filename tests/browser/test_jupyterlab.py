@@ -131,5 +131,5 @@ def test_run_all_of_the_three_notebooks_works_with_the_endpoint_deployed_on_the_
             run_all(page, jupyter, project, name)
         browser.close()
     result = handoff.load(TestResult, project.handoff, "test_result", made_by="03")
-    assert result.rows == 2000
+    assert result.estimate.rows == 2000
     assert result.verdict == "PASS"

@@ -153,7 +153,7 @@ def test_everything_is_found_by_role_and_name(visit) -> None:
     page = visit(render(changed()))
     assert page.get_by_role("main").count() == 1
     assert page.get_by_role("heading", level=1).inner_text().split() == ["PASS", "match", "rate", "0.6984"]
-    assert page.get_by_role("img", name="Match rate of this model, and what it is compared with").is_visible()
+    assert page.get_by_role("img", name="match rate of this model, and what it is compared with").is_visible()
     for name in ("Code", "Notebook cells", "Data", "Packages", "Metrics", "Stages and attempts", "Executed notebooks", "Digests"):
         assert page.get_by_role("heading", name=name, exact=True).is_visible()
     assert page.get_by_role("link", name="Approve or reject in CodePipeline").is_visible()

@@ -13,10 +13,10 @@ import mlkit
 import mlkit.movielens.training
 import mlkit.tabular.training
 from mlkit import movielens, tabular
-from mlkit.aws.endpoint_test import judge
 from mlkit.data.bad_rows import check_bad_rows
 from mlkit.errors import UsageError
-from mlkit.gate.verdicts import Outcome, Verdict, check_gate, match_rate
+from mlkit.gate.metrics import METRICS, metrics_for
+from mlkit.gate.policy import gate_policy
 from mlkit.movielens.splits import SplitRule
 from mlkit.naming import ENVIRONMENTS, checked_environment
 from mlkit.parameters import read_parameters
@@ -89,6 +89,13 @@ class TestNotebook:
         assert all(text.startswith("## ") and "\n" in text for text in headings)
 
 
+def judged_by(metric: str) -> None:
+    """The policy of a metric of two labels; the notebooks' models have no other."""
+    if metric not in {one.name for one in metrics_for("binary")}:
+        raise UsageError("not of two labels")
+    gate_policy(metric, 0.5, None if METRICS[metric].counts_right_rows else 0.5)
+
+
 def accepts_bad_rows(rule: str) -> None:
     check_bad_rows(SimpleNamespace(table_rows=0, bad_rows=0, complaint="", what_stays=""), rule)
 
@@ -98,10 +105,11 @@ ACCEPTS: dict[str, Callable[[str], object]] = {
     "split": lambda value: SplitRule(salt="any", split=value),
     "bad_rows": accepts_bad_rows,
     "environment": checked_environment,
-    "gate_rule": lambda value: judge(match_rate([0, 1], [0, 1], [1, 2]), 0.5, rule=value),
-    "on_inconclusive": lambda value: check_gate(Verdict(outcome=Outcome.PASS, reason="", advice=""), value),  # type: ignore[arg-type]
+    "gate_rule": lambda value: gate_policy("match rate", 0.5, rule=value),  # type: ignore[arg-type]
+    "on_inconclusive": lambda value: gate_policy("match rate", 0.5, on_inconclusive=value),  # type: ignore[arg-type]
+    "metric": judged_by,
 }
-WORDS = ("hashed", "latest", "newest", "drop", "refuse", "keep", *ENVIRONMENTS, "interval", "value", "stop", "ask", "")
+WORDS = ("hashed", "latest", "newest", "drop", "refuse", "keep", *ENVIRONMENTS, "interval", "value", "stop", "ask", "", *METRICS)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: f"{path.parts[-3]}-{path.name}")

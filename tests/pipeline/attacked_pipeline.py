@@ -69,7 +69,7 @@ def files(role: str, ran: Path) -> dict[str, str | bytes]:
     steps = {
         "build_and_train": STEP.format(python=sys.executable, step="train", exported="RECORDS, MODEL_SHA256", artifacts=TRAINED),
         "test_endpoint": STEP.format(
-            python=sys.executable, step="test", exported="RECORDS, VERDICT, MATCH_RATE, LOW, HIGH, ROWS", artifacts=TESTED
+            python=sys.executable, step="test", exported="RECORDS, VERDICT, METRIC, VALUE, LOW, HIGH, ROWS", artifacts=TESTED
         ),
     }
     return {

@@ -24,6 +24,8 @@ from mlkit.evidence.layout import Staging
 from mlkit.evidence.manifest import sha256_of
 from mlkit.evidence.run_record import Activity, FileRecord, Origin, RunRecord, Status, Usage
 from mlkit.evidence.staged import exported_records
+from mlkit.gate.estimate import Estimate
+from mlkit.gate.policy import Policy
 from mlkit.notebook import handoff
 from mlkit.notebook.handoff import Channel, PreparedData, StoredObject, TestResult, TrainedModel
 from mlkit.settings import Project
@@ -115,14 +117,20 @@ def test(aws: Session) -> tuple[list[Path], dict[str, str]]:
         endpoint=served.endpoint,
         endpoint_config=served.endpoint_config,
         model=trained.model,
-        rows=256,
-        match_rate=0.7,
-        low=0.66,
-        high=0.74,
-        confidence=0.95,
-        min_match_rate=0.65,
         verdict="PASS",
-        log_loss=0.6,
+        estimate=Estimate(
+            metric="match rate",
+            unit="share",
+            higher_is_better=True,
+            value=0.7,
+            low=0.66,
+            high=0.74,
+            confidence=0.95,
+            rows=256,
+            clusters=16,
+        ),
+        policy=Policy(metric="match rate", required=0.65),
+        others={"log loss": 0.6},
         baselines={},
     )
     handoff.save(result, PROJECT.handoff, "test_result")

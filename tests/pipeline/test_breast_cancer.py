@@ -67,13 +67,14 @@ def test_the_buildspecs_and_templates_of_the_lab_fit_its_notebooks(example):
 
 def test_the_model_passes_its_gate_on_all_held_out_samples(example):
     result = example.result
-    assert result.rows == example.prepared.test.rows
-    assert 0.90 < result.match_rate < 1
-    assert result.low < result.match_rate < result.high
-    assert 0.02 < result.high - result.low < 0.12
-    assert (result.verdict, result.min_match_rate) == ("PASS", 0.85)
-    assert result.low > 0.85
-    assert 0.01 < result.log_loss < 0.3
+    found = result.estimate
+    assert (found.metric, found.rows) == ("match rate", example.prepared.test.rows)
+    assert 0.90 < found.value < 1
+    assert found.low < found.value < found.high
+    assert 0.02 < found.high - found.low < 0.12
+    assert (result.verdict, result.policy.required) == ("PASS", 0.85)
+    assert found.low > 0.85
+    assert 0.01 < result.others["log loss"] < 0.3
 
 
 def test_the_baselines_are_those_of_this_data(example):

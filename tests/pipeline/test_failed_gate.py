@@ -49,7 +49,7 @@ def gate_failed(pipeline: Piped) -> Failed:
 def test_a_gate_that_cannot_be_met_stops_in_qa_and_the_stack_overrules_the_notebook(pipeline: Piped, gate_failed: Failed) -> None:
     execution = gate_failed.execution
     assert gate_failed.exit_code == PipelineFailed.exit_code
-    assert (gate_failed.report["status"], gate_failed.report["match_rate"]["verdict"]) == ("Failed", "FAIL")
+    assert (gate_failed.report["status"], gate_failed.report["test"]["verdict"]) == ("Failed", "FAIL")
     assert "QA.TestEndpoint: The model fails: match rate" in gate_failed.said
     assert "  Next: Compare it with the baselines" in gate_failed.said
     assert list(gate_failed.ended) == ACTIONS[:4]

@@ -359,7 +359,7 @@ def test_a_test_that_hands_over_what_the_training_wrote_is_named(attacked, path)
 
 def test_a_hand_off_file_that_is_not_its_records_is_named(attacked):
     """The record is the one whose digest the build exported, but the artifact holds another file."""
-    false = changed(handed(attacked, TEST, RESULT), match_rate=0.99)
+    false = changed(handed(attacked, TEST, RESULT), verdict="FAIL")
     attacked.as_built(TEST, {RESULT: false}, told={RESULT: b"another"})
     assert attacked.refusal() == f"{RESULT} differs from the record of the notebook that wrote it"
 

@@ -82,7 +82,7 @@ def test_its_pipeline_succeeds_under_the_other_answers_and_leaves_nothing_but_pr
     assert len(ran.report["actions"]) == 11
     assert ran.report["endpoints"] == ["mlkit-ml-lab-production"]
     assert ran.left == []
-    assert 0.9 < ran.report["match_rate"]["value"] <= 1
+    assert 0.9 < ran.report["test"]["estimate"]["value"] <= 1
 
 
 def test_the_seal_and_the_record_have_the_digest_of_a_code_with_the_wheel(ran: FirstRun) -> None:

@@ -63,13 +63,13 @@ artifacts:
 """
 TEST = """
 version: 0.2
-env: {exported-variables: [VERDICT, MATCH_RATE, LOW, HIGH, ROWS]}
+env: {exported-variables: [VERDICT, METRIC, VALUE, LOW, HIGH, ROWS]}
 phases:
   build:
     commands:
       - aws sagemaker-runtime invoke-endpoint --endpoint-name perm-ml-lab-$ENVIRONMENT --content-type application/json
         --body fileb://prediction.json answer.json
-      - export VERDICT=PASS MATCH_RATE=0.7 LOW=0.6 HIGH=0.8 ROWS=1
+      - export VERDICT=PASS METRIC=AUC VALUE=0.7 LOW=0.6 HIGH=0.8 ROWS=1
 artifacts: {files: [answer.json]}
 """
 # In place of mlkit, in the tools that seal and verify.

@@ -14,15 +14,20 @@ from waiting import HANG_S, wait_until
 
 from mlkit.errors import PipelineFailed
 
-FIGURES = {"MATCH_RATE": "value", "LOW": "low", "HIGH": "high"}
+FIGURES = {"VALUE": "value", "LOW": "low", "HIGH": "high"}
 LONG = {"epochs": 100_000}
 NOTEBOOKS = {"Build_and_Train.ModelTraining": ["01_prep", "02_train"], "QA.TestEndpoint": ["03_test_endpoint"]}
 
 
 def rate_of(report: Mapping[str, Any]) -> dict[str, str]:
     """The report's figures as a build exports them."""
-    rate = report["match_rate"]
-    return {"VERDICT": rate["verdict"], "ROWS": str(rate["rows"]), **{key: f"{rate[name]:.4f}" for key, name in FIGURES.items()}}
+    verdict, rate = report["test"]["verdict"], report["test"]["estimate"]
+    return {
+        "VERDICT": verdict,
+        "METRIC": rate["metric"],
+        "ROWS": str(rate["rows"]),
+        **{key: f"{rate[name]:.4f}" for key, name in FIGURES.items()},
+    }
 
 
 def sealed_model(pipeline: Piped, execution: str) -> str:
@@ -38,14 +43,14 @@ def test_the_first_execution_runs_every_action_of_four_stages(first_run: FirstRu
     assert {(item["status"], item["executed"]) for item in report["actions"]} == {("Succeeded", "ran")}
     assert all(item["duration_s"] > 0 for item in report["actions"])
     assert set(report) == {
-        *("status", "pipeline_execution_id", "commit", "actions", "simulated", "match_rate"),
+        *("status", "pipeline_execution_id", "commit", "actions", "simulated", "test"),
         *("tuned", "executed", "evidence_uri", "seal_sha256", "review_page", "endpoints"),
     }
     assert report["commit"] == first_run.commit
     exported = first_run.pipeline.variables(report["pipeline_execution_id"], "Production.TestEndpoint")
     assert re.fullmatch(r"03_test_endpoint=[0-9a-f]{64}", exported.pop("RECORDS"))
     assert rate_of(report) == exported
-    rate = report["match_rate"]
+    rate = report["test"]["estimate"]
     assert 0.65 < rate["low"] < rate["value"] < rate["high"] < 0.75
     assert rate["rows"] == 9430
     assert (report["tuned"], report["endpoints"]) == (False, [NAMES.endpoint("production")])
@@ -67,7 +72,7 @@ def test_the_seal_has_every_notebook_that_was_approved(first_run: FirstRun) -> N
     sealed, tested = (pipeline.variables(execution, f"QA.{name}") for name in ("SealEvidence", "TestEndpoint"))
     (mail,) = pipeline.mails(execution)
     message = json.loads(mail)["approval"]["customData"]
-    assert message.startswith(f"PASS: match rate {tested['MATCH_RATE']} ({tested['LOW']} to {tested['HIGH']}) on 9430 held-out rows; ")
+    assert message.startswith(f"PASS: match rate {tested['VALUE']} ({tested['LOW']} to {tested['HIGH']}) on 9430 held-out rows; ")
     assert f"; production: no model yet. commit {first_run.commit[:10]}: Train with {{}}. Page: {sealed['REVIEW_PAGE']} Seal " in message
     assert len(message) <= 1000  # CodePipeline's limit
     assert f"Seal {sealed['SEAL_SHA256']}." in message

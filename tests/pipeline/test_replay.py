@@ -85,7 +85,7 @@ def test_the_test_runs_only_if_the_endpoint_serves_the_recorded_model(first_run:
     code, output = replay(pipeline, bundle, "--only", "test", "--scratch", str(tmp_path / "scratch"), "--yes")
     if is_served:
         assert code == 0, output
-        assert re.search(r"^ match_rate +0\.\d+ +0\.\d+ +equal", output, re.MULTILINE)
+        assert re.search(r"^ match rate +0\.\d+ +0\.\d+ +equal", output, re.MULTILINE)
     else:
         assert code == 2, output
         assert "its endpoint of production does not serve the recorded model" in " ".join(output.split())

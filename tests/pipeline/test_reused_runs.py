@@ -92,7 +92,7 @@ def test_the_record_of_a_test_tells_figures_verdict_files_and_the_endpoint_it_de
         record, _ = run(walked, TEST)
         result = handoff.load(TestResult, walked.project.handoff, "test_result", made_by="03")
         did = record.activity
-        assert (did.verdict, did.metrics["match_rate"], did.metrics["low"]) == (result.verdict, result.match_rate, result.low)
+        assert (did.verdict, did.estimate, did.metrics["match rate"]) == (result.verdict, result.estimate, result.estimate.value)
         assert did.metrics["majority class: match rate"] == result.baselines["majority class"]
         assert {(file.role, file.path) for file in did.files} == {
             ("input", "handoff/trained_model.json"),

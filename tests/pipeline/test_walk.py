@@ -28,11 +28,12 @@ def result_of(walked) -> TestResult:
 
 def test_the_match_rate_on_all_held_out_rows_is_that_of_the_algorithm(walked):
     result = result_of(walked)
-    assert result.rows == 9430
-    assert 0.68 < result.match_rate < 0.73
+    found = result.estimate
+    assert (found.metric, found.rows, found.clusters, found.cluster) == ("match rate", 9430, 943, "user")
+    assert 0.68 < found.value < 0.73
     assert 0.57 < result.baselines["majority class"] < 0.59
-    assert result.low < result.match_rate < result.high
-    assert f"Match rate {result.match_rate:.4f} on 9,430 held-out rows" in walked.output
+    assert found.low < found.value < found.high
+    assert f"Match rate {found.value:.4f} on 9,430 held-out rows" in walked.output
 
 
 def test_the_splits_have_the_lab_s_sizes(walked):
@@ -72,7 +73,7 @@ def test_the_lab_s_own_check_is_a_setting(walked, tmp_path):
     with walked.kept():
         done = walked.run("mlkit", "run", "notebooks/03_test_endpoint.ipynb", str(tmp_path / "lab.ipynb"), *lab, check=False)
         result = result_of(walked)
-    assert (result.rows, result.verdict) == (10, "PASS" if result.match_rate >= 0.8 else "FAIL")
+    assert (result.estimate.rows, result.verdict) == (10, "PASS" if result.estimate.value >= 0.8 else "FAIL")
     assert done.returncode == (0 if result.verdict == "PASS" else 30)
 
 
@@ -100,7 +101,7 @@ def test_plain_papermill_gives_the_same_data_model_and_figures(walked, tmp_path)
         assert digests(getattr(before[0], split)) == digests(getattr(after[0], split))
     assert before[1].model.sha256 == after[1].model.sha256
     assert before[1].model.s3_uri != after[1].model.s3_uri
-    assert (before[2].match_rate, before[2].low, before[2].high) == (after[2].match_rate, after[2].low, after[2].high)
+    assert before[2].estimate == after[2].estimate
 
 
 def test_another_endpoint_s_model_is_found_out_before_the_test(walked, tmp_path):
@@ -122,7 +123,7 @@ def test_a_user_in_front_of_the_table_moves_no_figure_of_the_model_trained_befor
             walked.run("mlkit", "run", "notebooks/01_prep.ipynb", str(tmp_path / "01.ipynb"))
             assert prepared(walked).feature_dim == 943 + 1682 + 1
             walked.run("mlkit", "run", "notebooks/03_test_endpoint.ipynb", str(tmp_path / "03.ipynb"))
-            assert result_of(walked).match_rate == before.match_rate
+            assert result_of(walked).estimate == before.estimate
     finally:
         walked.client("s3").delete_object(Bucket="mlkit-ml-id-lab", Key=key)
 
@@ -137,7 +138,7 @@ def test_a_kill_between_two_notebooks_loses_no_stack_model_or_object(walked, tmp
     stacks = walked.client("cloudformation").describe_stacks()["Stacks"]
     assert {stack["StackName"] for stack in stacks} >= {"mlkit-ml-lab-datalake", "mlkit-ml-lab-dev-endpoint"}
     walked.run("mlkit", "run", "notebooks/03_test_endpoint.ipynb", str(tmp_path / "03.ipynb"))
-    assert result_of(walked).match_rate == before.match_rate
+    assert result_of(walked).estimate == before.estimate
 
 
 def test_tuning_runs_four_jobs_and_the_best_on_validation_is_deployed(walked, tmp_path):

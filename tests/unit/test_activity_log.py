@@ -1,10 +1,12 @@
 import dataclasses
 import threading
+from typing import Any
 
 import pytest
 
 from mlkit.evidence.activity_log import ActivityLog
 from mlkit.evidence.run_record import Activity, InputRecord, JobRecord, ObjectRecord, QueryRecord, ServedRecord
+from mlkit.gate.estimate import Estimate
 from mlkit.notebook.journal import log_warning
 
 
@@ -186,9 +188,28 @@ def test_events_come_from_many_threads(log):
     assert len(log.snapshot().objects) == 800
 
 
+ESTIMATE: dict[str, Any] = {
+    **{"metric": "AUC", "unit": "share", "higher_is_better": True, "value": 0.7, "low": 0.6, "high": 0.8},
+    **{"confidence": 0.95, "rows": 100, "clusters": 10, "cluster": "user"},
+}
+
+
+def test_a_verdict_brings_its_estimate():
+    log = ActivityLog()
+    log.add({"kind": "verdict", "verdict": "PASS", "estimate": ESTIMATE})
+    assert (log.snapshot().verdict, log.snapshot().estimate) == ("PASS", Estimate(**ESTIMATE))
+
+
+@pytest.mark.parametrize("damaged", [None, 3, {}, {**ESTIMATE, "low": 0.9}, {**ESTIMATE, "value": "high"}])
+def test_a_damaged_estimate_is_left_out(damaged):
+    log = ActivityLog()
+    log.add({"kind": "verdict", "verdict": "PASS", "estimate": damaged})
+    assert (log.snapshot().verdict, log.snapshot().estimate) == ("PASS", None)
+
+
 def test_every_member_of_activity_is_filled_by_some_event():
     """A member that is added to the record and forgotten here would stay empty for ever."""
-    told = {"objects", "queries", "jobs", "served", "files", "inputs", "metrics", "verdict", "warnings"}
+    told = {"objects", "queries", "jobs", "served", "files", "inputs", "metrics", "verdict", "estimate", "warnings"}
     assert {one.name for one in dataclasses.fields(Activity)} == told
 
 

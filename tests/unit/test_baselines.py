@@ -3,6 +3,7 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from mlkit.gate.baselines import baseline_table, compare, linear_scores, majority_scores, predicted_labels
+from mlkit.gate.metrics import RIGHT_ROWS
 
 
 def one_hot(users: np.ndarray, movies: np.ndarray) -> csr_matrix:
@@ -57,8 +58,8 @@ def test_a_score_of_exactly_one_half_predicts_label_0():
 
 
 def test_the_comparison_has_a_row_per_model_with_interval_and_log_loss():
-    table = compare({"half": [0.4, 0.6, 0.6, 0.4], "right": [0.9, 0.9, 0.1, 0.1]}, [1, 1, 0, 0], [1, 1, 2, 2])
-    assert list(table.columns) == ["model", "match rate", "low", "high", "log loss"]
+    table = compare({"half": [0.4, 0.6, 0.6, 0.4], "right": [0.9, 0.9, 0.1, 0.1]}, [1, 1, 0, 0], [1, 1, 2, 2], RIGHT_ROWS)
+    assert list(table.columns) == ["model", "match rate", "low", "high", "log loss", "AUC", "F1"]
     assert table["match rate"].tolist() == [0.5, 1.0]
     assert table["log loss"][1] == pytest.approx(-np.log(0.9))
     assert (table["low"] < table["match rate"]).all()
@@ -67,6 +68,6 @@ def test_the_comparison_has_a_row_per_model_with_interval_and_log_loss():
 def test_the_table_shows_the_tested_model_first_then_both_baselines():
     train, labels, _ = ratings(1000)
     test, test_labels, users = ratings(500, seed=9)
-    table = baseline_table(train, labels, test, test_labels, users, model_scores={"this model": np.full(500, 0.9)})
+    table = baseline_table(train, labels, test, test_labels, users, RIGHT_ROWS, model_scores={"this model": np.full(500, 0.9)})
     assert table["model"].tolist() == ["this model", "logistic regression", "majority class"]
     assert table["match rate"][1] > table["match rate"][2]

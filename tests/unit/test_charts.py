@@ -9,6 +9,8 @@ from IPython.core.interactiveshell import InteractiveShell
 from matplotlib.image import imread
 
 from mlkit import charts
+from mlkit.gate.bootstrap import estimate
+from mlkit.gate.metrics import RIGHT_ROWS
 from mlkit.movielens.rating_charts import chart_ratings
 
 RANDOM = np.random.default_rng(4)
@@ -23,7 +25,7 @@ ALL = {
     "metric_by_epoch": lambda: charts.metric_by_epoch(pd.DataFrame({"epoch": [1, 2], "train": [0.69, 0.6], "validation": [0.69, 0.65]})),
     "tuning_jobs": lambda: charts.tuning_jobs(JOBS, "test:binary_classification_accuracy"),
     "scores_by_label": lambda: charts.scores_by_label(SCORES, LABELS),
-    "match_rates": lambda: charts.match_rates(COMPARED, 0.65),
+    "models": lambda: charts.models(COMPARED, estimate(RIGHT_ROWS, [1, 0, 1], [1, 0, 0], [1, 2, 3]), 0.65),
 }
 
 

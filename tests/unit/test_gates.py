@@ -4,10 +4,11 @@ import pytest
 from scipy import stats
 
 from mlkit.errors import GateFailed, GateInconclusive, InvalidData
+from mlkit.gate.bootstrap import estimate, paired_difference
+from mlkit.gate.estimate import Difference, Estimate
+from mlkit.gate.metrics import METRICS, RIGHT_ROWS
+from mlkit.gate.outcome import Outcome
 from mlkit.gate.verdicts import (
-    Difference,
-    MatchRate,
-    Outcome,
     Verdict,
     check_gate,
     confusion_table,
@@ -16,11 +17,8 @@ from mlkit.gate.verdicts import (
     decide_champion,
     lab_odds,
     lab_window,
-    log_loss,
-    match_rate,
     mcnemar_p_value,
     mcnemar_table,
-    paired_difference,
 )
 
 
@@ -28,11 +26,14 @@ def rate_of(matches: int, rows: int, users: int = 100):
     labels = np.ones(rows, dtype=int)
     predicted = np.zeros(rows, dtype=int)
     predicted[:matches] = 1
-    return match_rate(labels, predicted, np.arange(rows) % users)
+    return estimate(RIGHT_ROWS, labels, predicted, np.arange(rows) % users)
 
 
-def rate_between(low: float, value: float, high: float, rows: int = 1000) -> MatchRate:
-    return MatchRate(
+def rate_between(low: float, value: float, high: float, rows: int = 1000, metric: str = "match rate") -> Estimate:
+    return Estimate(
+        metric=metric,
+        unit=METRICS[metric].unit,
+        higher_is_better=METRICS[metric].higher_is_better,
         value=value,
         low=low,
         high=high,
@@ -40,7 +41,6 @@ def rate_between(low: float, value: float, high: float, rows: int = 1000) -> Mat
         wilson_high=high,
         design_effect=1.0,
         rows=rows,
-        matches=round(rows * value),
         clusters=100,
         confidence=0.95,
         cluster="user",
@@ -75,16 +75,12 @@ def test_every_verdict_gives_the_figures_and_what_to_do(low, high, outcome, advi
     assert bool(verdict.advice) is bool(advice)
 
 
-@pytest.mark.parametrize(("distance", "advice"), [(0.0095, "The rate is too close to the gate"), (0.0105, "About 90,703 held-out rows")])
+@pytest.mark.parametrize(
+    ("distance", "advice"), [(0.0095, "The match rate is too close to the gate"), (0.0105, "About 90,703 held-out rows")]
+)
 def test_the_rows_that_would_decide_are_told_unless_the_rate_is_at_the_gate_itself(distance, advice):
     for value in (0.65 - distance, 0.65 + distance):
         assert decide(rate_between(value - 0.1, value, value + 0.1), 0.65).advice.startswith(advice)
-
-
-@pytest.mark.parametrize("share", [0, -0.1, 1.01, float("nan")])
-def test_a_gate_that_is_no_share_is_refused(share):
-    with pytest.raises(ValueError, match=f"min_match_rate is a share above 0 and at most 1, not {share}"):
-        decide(rate_of(700, 1000), share)
 
 
 def test_a_gate_may_ask_for_every_row():
@@ -161,7 +157,7 @@ def difference_of(lost: int, gained: int, rows: int = 1000):
     champion, challenger = np.ones(rows, dtype=int), np.ones(rows, dtype=int)
     challenger[:lost] = 0
     champion[lost : lost + gained] = 0
-    return paired_difference(labels, challenger, champion, np.arange(rows) % 100)
+    return paired_difference(RIGHT_ROWS, labels, challenger, champion, np.arange(rows) % 100)
 
 
 def test_a_challenger_within_the_margin_is_not_inferior():
@@ -177,7 +173,8 @@ def test_a_challenger_that_could_be_worse_than_the_margin_is_inconclusive():
 
 
 def difference_between(low: float, high: float) -> Difference:
-    return Difference(value=(low + high) / 2, low=low, high=high, rows=1000, clusters=100, confidence=0.95)
+    figures = {"value": (low + high) / 2, "low": low, "high": high, "confidence": 0.95}
+    return Difference(metric="match rate", unit="share", higher_is_better=True, rows=1000, clusters=100, **figures)
 
 
 @pytest.mark.parametrize(
@@ -245,28 +242,6 @@ def test_a_window_of_no_rows_or_before_the_first_is_refused(rows, offset):
         lab_window(100, test_rows=rows, test_offset=offset)
 
 
-def test_log_loss_is_scikit_learns():
-    from sklearn import metrics
-
-    random = np.random.default_rng(1)
-    labels, scores = random.integers(0, 2, 500), random.random(500)
-    assert log_loss(labels, scores) == pytest.approx(metrics.log_loss(labels, scores))
-
-
-def test_log_loss_of_a_sure_and_wrong_score_is_finite():
-    assert log_loss([1], [0.0]) == pytest.approx(-np.log(1e-15))
-
-
-def test_log_loss_of_a_sure_and_wrong_score_of_one_is_finite_in_float32_too():
-    assert log_loss([0], np.array([1.0], np.float32)) == pytest.approx(-np.log(1e-15), abs=0.01)
-
-
-@pytest.mark.parametrize("score", [1.2, -0.1, float("nan")])
-def test_scores_that_are_no_probabilities_are_refused(score):
-    with pytest.raises(ValueError, match="scores are probabilities between 0 and 1"):
-        log_loss([1, 0], [0.5, score])
-
-
 def test_the_confusion_table_counts_true_by_predicted_with_totals():
     table = confusion_table([0, 0, 0, 1, 1], [0, 0, 1, 1, 0], names=("below 4", "4 or more"))
     expected = [[2, 1, 3], [1, 1, 2], [3, 2, 5]]
@@ -298,7 +273,6 @@ def test_models_that_agree_everywhere_have_a_p_value_of_one():
         (mcnemar_table, ([1, 0, 1], [1, 0, 1], [1]), "3, 1, 3"),
         (mcnemar_table, ([1, 0, 1], [1], [1, 0, 1]), "3, 3, 1"),
         (confusion_table, ([1, 0, 1], [1]), "3, 1"),
-        (log_loss, ([1, 0, 1], [0.5]), "3, 1"),
     ],
 )
 def test_columns_of_different_lengths_are_refused(function, columns, lengths):

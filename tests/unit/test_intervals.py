@@ -4,7 +4,17 @@ from scipy import stats
 
 from mlkit.errors import InvalidData
 from mlkit.gate import bootstrap
-from mlkit.gate.bootstrap import match_rate, paired_difference, wilson
+from mlkit.gate.bootstrap import estimate, wilson
+from mlkit.gate.estimate import Difference, Estimate
+from mlkit.gate.metrics import RIGHT_ROWS
+
+
+def match_rate(*rows, **more) -> Estimate:
+    return estimate(RIGHT_ROWS, *rows, **more)
+
+
+def paired_difference(*rows, **more) -> Difference:
+    return bootstrap.paired_difference(RIGHT_ROWS, *rows, **more)
 
 
 @pytest.mark.parametrize(("successes", "n", "confidence"), [(0, 10, 0.95), (10, 10, 0.95), (6624, 9430, 0.95), (3, 7, 0.8)])
@@ -186,14 +196,14 @@ def test_the_figures_are_written_with_their_interval_and_rows():
     labels, challenger = [1] * 4, [1, 1, 1, 0]
     rate = match_rate(labels, challenger, [1, 1, 2, 2], 0.9)
     assert str(rate) == f"0.7500 (90% interval {rate.low:.4f} to {rate.high:.4f}, 4 rows of 2 clusters)"
-    assert (rate.rows, rate.matches, rate.clusters, rate.confidence) == (4, 3, 2, 0.9)
+    assert (rate.rows, rate.clusters, rate.confidence) == (4, 2, 0.9)
     found = paired_difference(labels, challenger, [1] * 4, [1, 1, 2, 2], 0.9)
     assert str(found) == f"-0.2500 (90% interval {found.low:+.4f} to {found.high:+.4f}, 4 rows)"
     assert (found.rows, found.clusters, found.confidence) == (4, 2, 0.9)
 
 
 def test_a_rate_of_rows_that_all_match_has_no_design_effect():
-    assert np.isnan(match_rate([1, 1], [1, 1], [1, 2]).design_effect)
+    assert match_rate([1, 1], [1, 1], [1, 2]).design_effect is None
 
 
 def test_draws_in_several_parts_are_as_many_as_asked(monkeypatch):

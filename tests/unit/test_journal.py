@@ -24,8 +24,8 @@ def heard(monkeypatch):
 
 def test_the_runner_has_an_event_before_tell_returns(heard):
     events, _ = heard
-    journal.log_metrics({"match_rate": 0.7})
-    assert events == [{"kind": "metrics", "values": {"match_rate": 0.7}}]
+    journal.log_metrics({"match rate": 0.7})
+    assert events == [{"kind": "metrics", "values": {"match rate": 0.7}}]
     journal.log_verdict("PASS")
     journal.keep_out_of_sight("x" * 100_000)
     assert [event["kind"] for event in events] == ["metrics", "verdict", "secret"]

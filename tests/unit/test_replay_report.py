@@ -86,7 +86,7 @@ def test_a_metric_that_the_hand_off_repeats_is_told_once():
 
 
 def test_the_gates_verdict_is_a_figure():
-    tested = {"schema": "mlkit/test-result/1", "verdict": "PASS", "rows": 9}
+    tested = {"schema": "mlkit/test-result/2", "verdict": "PASS", "rows": 9}
     assert figures(verdict="PASS", test_result=tested) == {"test_result.rows": 9, "metrics.verdict": "PASS"}
     assert figures(verdict="FAIL", test_result=tested)["test_result.verdict"] == "PASS"
 

@@ -162,7 +162,7 @@ def test_the_model_is_registered_by_the_first_seal_and_waits_for_its_approval() 
     (container,) = package["InferenceSpecification"]["Containers"]
     assert container == {"Image": made.draft.trained["image_uri"], "ModelDataUrl": MODEL_COPY}
     told = {name.removeprefix("mlkit:"): value for name, value in package["CustomerMetadataProperties"].items()}
-    metrics = {"match_rate": "0.6984", "low": "0.6875", "high": "0.7093", "log_loss": "0.5777", "rows": "9430.0"}
+    metrics = {"match rate": "0.6984", "low": "0.6875", "high": "0.7093", "log loss": "0.5777", "rows": "9430.0"}
     assert told == {
         "model-sha256": sha256(MODEL),
         "evidence-uri": f"{QA_FOLDER}/manifest.json",
@@ -217,9 +217,17 @@ def test_the_model_that_production_serves_is_named_by_its_seal() -> None:
     assert made.sealed.champion == "version 1 has 0.6984"
 
 
-def test_a_model_without_a_match_rate_is_told_by_its_version() -> None:
-    made = sealed_again(lambda made: made.registry.packages[0]["CustomerMetadataProperties"].pop("mlkit:metric:match_rate"))
+def test_a_model_without_the_metric_is_told_by_its_version() -> None:
+    made = sealed_again(lambda made: made.registry.packages[0]["CustomerMetadataProperties"].pop("mlkit:metric:match rate"))
     assert made.sealed.champion == "version 1"
+
+
+def test_a_model_that_an_earlier_version_registered_is_told_with_its_metric() -> None:
+    def rename(made: Execution) -> None:
+        properties = made.registry.packages[0]["CustomerMetadataProperties"]
+        properties["mlkit:metric:match_rate"] = properties.pop("mlkit:metric:match rate")
+
+    assert sealed_again(rename).sealed.champion == "version 1 has 0.6984"
 
 
 def test_production_s_evidence_must_be_the_registered_one() -> None:
@@ -376,7 +384,14 @@ LEFT = {
             setting("exported", name, value=value),
             f"^QA.TestEndpoint exported {name}={value}; its handoff/test_result.json has ",
         )
-        for name, value in {"VERDICT": "PASS: as good as ever", "MATCH_RATE": "0.9999", "LOW": "", "HIGH": "1", "ROWS": "9431"}.items()
+        for name, value in {
+            "VERDICT": "PASS: as good as ever",
+            "METRIC": "AUC",
+            "VALUE": "0.9999",
+            "LOW": "",
+            "HIGH": "1",
+            "ROWS": "9431",
+        }.items()
     },
     "the configuration is no JSON": (lambda draft: setattr(draft, "production", b"x"), "production.json is no template configuration"),
     "the configuration is a list": (lambda draft: setattr(draft, "production", b"[]"), "production.json is no template configuration"),

@@ -1,0 +1,79 @@
+"""What a gate requires of a model: the section of the test notebook's parameters that a reviewer reads, sealed with the result.
+
+It needs no numpy: the build that seals evidence reads it.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Literal
+
+from mlkit.errors import UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Rule = Literal["interval", "value"]
+OnInconclusive = Literal["stop", "ask"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    """`metric` must reach `required`, in the metric's own unit: at least it, or for a loss at most it.
+
+    `rule`: the whole interval decides, or the value alone as in the lab. `on_inconclusive`: where the rows cannot decide, the run stops, or
+    the approver is asked.
+    """
+
+    metric: str
+    required: float
+    confidence: float = 0.95
+    rule: Rule = "interval"
+    on_inconclusive: OnInconclusive = "stop"
+
+    def summary(self) -> "pd.DataFrame":
+        """One line per member."""
+        import pandas as pd
+
+        return pd.DataFrame({"value": asdict(self)})
+
+
+def gate_policy(
+    metric: str,
+    min_match_rate: float,
+    required: float | None = None,
+    *,
+    confidence: float = 0.95,
+    rule: Rule = "interval",
+    on_inconclusive: OnInconclusive = "stop",
+) -> Policy:
+    """The policy in the notebook's parameters. A share of right rows must reach `min_match_rate`, every other metric `required`.
+
+    Raises UsageError for a metric that does not exist, a value that it cannot have, a metric without its `required`, and `required` beside
+    `min_match_rate`.
+    """
+    from mlkit.gate.metrics import metric_named  # imported here, because the build that seals evidence has no numpy
+
+    named = metric_named(metric)
+    if named.counts_right_rows and required is not None:
+        raise UsageError(
+            f"`required` is {required}, and `min_match_rate` already says what the {metric} must reach", cure="Leave `required` None."
+        )
+    bound = min_match_rate if named.counts_right_rows else required
+    if bound is None:
+        raise UsageError(
+            f"The gate decides on the {metric}, and `required` does not say which", cure="Give `required` in the metric's unit."
+        )
+    named.check_required(bound)
+    if not 0 < confidence < 1:
+        raise UsageError(f"confidence is {confidence}", cure="Give a share between 0 and 1, such as 0.95.")
+    policy = Policy(metric=metric, required=bound, confidence=confidence, rule=rule, on_inconclusive=on_inconclusive)
+    _check_choice("gate_rule", rule, Rule)
+    _check_choice("on_inconclusive", on_inconclusive, OnInconclusive)
+    return policy
+
+
+def _check_choice(name: str, value: str, choices: object) -> None:
+    import typing
+
+    known = typing.get_args(choices)
+    if value not in known:
+        raise UsageError(f"{name} is {value!r}", cure=f"Choose {' or '.join(map(repr, known))}.")
