@@ -28,6 +28,7 @@ _PUBLIC = {
     "mlkit.training.budget": ["check_budget"],
     "mlkit.aws.billing": ["describe_costs"],
     "mlkit.aws.endpoints": ["deploy", "load_trained_model", "prove_endpoint", "undeploy", "write_configurations"],
+    "mlkit.aws.champion_test": ["compare_with_champion", "describe_comparison"],
     "mlkit.aws.endpoint_test": ["confusion", "describe_estimate", "estimate_metric", "save_test_result"],
     "mlkit.aws.secret_values": ["resolve_secret"],
     "mlkit.gate.policy": ["gate_policy"],
@@ -40,7 +41,7 @@ _PUBLIC = {
         "count_ratings", "profile_ratings", "save_prepared_data", "start_run", "unload_feature_index", "unload_splits",
         "write_channels",
     ],
-    "mlkit.movielens.testing": ["compare_with_baselines", "lab_check", "load_test_rows", "predict", "test_endpoint"],
+    "mlkit.movielens.testing": ["compare_with_baselines", "lab_check", "load_test_rows", "predict", "test_champion", "test_endpoint"],
     "mlkit.movielens.training": ["fm_hyperparameters"],
 }  # fmt: skip
 _HOME = {name: module for module, names in _PUBLIC.items() for name in names}

@@ -17,6 +17,7 @@ from mlkit.aws.session import Session
 from mlkit.errors import UsageError
 from mlkit.gate import verdicts
 from mlkit.gate.bootstrap import estimate
+from mlkit.gate.comparison import Comparison
 from mlkit.gate.estimate import Estimate, number
 from mlkit.gate.metrics import metric_named, metrics_for
 from mlkit.gate.policy import Policy
@@ -51,6 +52,8 @@ class HeldOut(Protocol):
 @dataclass(frozen=True, kw_only=True)
 class Tested:
     """An endpoint's answers for held-out rows, encoded with its model's own encoding."""
+
+    __test__ = False  # not a pytest class
 
     rows: HeldOut
     predictions: Answers
@@ -108,6 +111,7 @@ def save_test_result(
     verdict: verdicts.Verdict,
     table: pd.DataFrame,
     project: Project,
+    comparison: Comparison | None = None,
 ) -> TestResult:
     """Write handoff/test_result.json, whatever the verdict. `table` is of `compare_with_baselines`."""
     model, *baselines = table.to_dict("records")
@@ -121,6 +125,7 @@ def save_test_result(
         policy=policy,
         others={name: value for name, value in others.items() if math.isfinite(value)},
         baselines={str(row["model"]): float(row[found.metric]) for row in baselines},
+        champion=comparison,
     )
     handoff.save(result, project.handoff, "test_result")
     beside = {f"{name}: {found.metric}": value for name, value in result.baselines.items()}

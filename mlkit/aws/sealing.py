@@ -215,12 +215,15 @@ def _metrics(tested: TestResult) -> dict[str, float]:
 
 
 def _champion_in_words(champion: registry.Champion | None, tested: TestResult) -> str:
-    """Production's version with the metric that this test decided on, if it was measured then."""
+    """Production's version with its figure on the tested rows, or else with the one that it was registered with."""
     if champion is None:
         return "no model yet"
-    metric = tested.estimate.metric
-    value = champion.metrics.get(metric, champion.metrics.get(metric.replace(" ", "_")))  # as earlier versions of mlkit wrote names
-    return f"version {champion.version}" + (f" has {tested.estimate.amount(value)}" if value is not None else "")
+    version, estimate, compared = f"version {champion.version}", tested.estimate, tested.champion
+    if compared and compared.champion and compared.difference and compared.model_s3_uri == champion.model_s3_uri:
+        return f"{version} has {estimate.amount(compared.champion.value)} on these rows, this model {compared.difference.value:+.4f}"
+    # earlier versions of mlkit wrote names with underscores
+    value = champion.metrics.get(estimate.metric, champion.metrics.get(estimate.metric.replace(" ", "_")))
+    return f"{version}{'' if value is None else f' has {estimate.amount(value)}'}, not compared on these rows"
 
 
 def _change(variables: Mapping[str, str]) -> str:

@@ -3,6 +3,7 @@
 It needs no numpy: the build that seals evidence reads it.
 """
 
+import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -19,12 +20,13 @@ OnInconclusive = Literal["stop", "ask"]
 class Policy:
     """`metric` must reach `required`, in the metric's own unit: at least it, or for a loss at most it.
 
-    `rule`: the whole interval decides, or the value alone as in the lab. `on_inconclusive`: where the rows cannot decide, the run stops, or
-    the approver is asked.
+    `margin`: production's model may be better by less than this, in the metric's own unit. `rule`: the whole interval decides, or the value
+    alone as in the lab. `on_inconclusive`: where the rows cannot decide, the run stops, or the approver is asked.
     """
 
     metric: str
     required: float
+    margin: float = 0.02
     confidence: float = 0.95
     rule: Rule = "interval"
     on_inconclusive: OnInconclusive = "stop"
@@ -41,14 +43,15 @@ def gate_policy(
     min_match_rate: float,
     required: float | None = None,
     *,
+    margin: float = 0.02,
     confidence: float = 0.95,
     rule: Rule = "interval",
     on_inconclusive: OnInconclusive = "stop",
 ) -> Policy:
     """The policy in the notebook's parameters. A share of right rows must reach `min_match_rate`, every other metric `required`.
 
-    Raises UsageError for a metric that does not exist, a value that it cannot have, a metric without its `required`, and `required` beside
-    `min_match_rate`.
+    Raises UsageError for a metric that does not exist, a value that it cannot have, a metric without its `required`, `required` beside
+    `min_match_rate`, and a margin that is not above 0.
     """
     from mlkit.gate.metrics import metric_named  # imported here, because the build that seals evidence has no numpy
 
@@ -65,7 +68,9 @@ def gate_policy(
     named.check_required(bound)
     if not 0 < confidence < 1:
         raise UsageError(f"confidence is {confidence}", cure="Give a share between 0 and 1, such as 0.95.")
-    policy = Policy(metric=metric, required=bound, confidence=confidence, rule=rule, on_inconclusive=on_inconclusive)
+    if not (margin > 0 and math.isfinite(margin)):
+        raise UsageError(f"margin is {margin}", cure="Give how much worse than production's model the new one may be, such as 0.02.")
+    policy = Policy(metric=metric, required=bound, margin=margin, confidence=confidence, rule=rule, on_inconclusive=on_inconclusive)
     _check_choice("gate_rule", rule, Rule)
     _check_choice("on_inconclusive", on_inconclusive, OnInconclusive)
     return policy

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy.typing as npt
 
 from mlkit.errors import GateFailed, GateInconclusive, InvalidData
+from mlkit.gate.comparison import Comparison
 from mlkit.gate.estimate import Difference, Estimate
 from mlkit.gate.metrics import binary_labels, check_same_length
 from mlkit.gate.outcome import Outcome
@@ -24,6 +25,7 @@ _MISSES_THE_GATE = (
     "if it is better, the features do not hold enough for this gate."
 )
 _BELOW_THE_CHAMPION = "Keep the champion. Look for changes in data, features or hyperparameters."
+_NO_CHAMPION = "Look at the champion's model and its encoding in the evidence bucket; `on_inconclusive` lets the approver decide."
 _TOO_FEW_PAIRS = "Test on more held-out rows, or widen the margin if the policy allows it."
 
 
@@ -39,12 +41,29 @@ class Verdict:
         return f"{self.outcome}: {self.reason}"
 
 
-def judge(estimate: Estimate, policy: Policy) -> Verdict:
-    """The verdict by the policy's rule: the interval's bounds, or the value alone as the lab did. Raises ValueError for another metric's
-    policy."""
+def judge(estimate: Estimate, policy: Policy, comparison: Comparison | None = None) -> Verdict:
+    """The verdict by the policy's rule (the interval's bounds, or the value alone as the lab did), and against the champion.
+
+    Without a champion, the rule alone decides; otherwise the worse outcome. Raises ValueError for another metric's policy.
+    """
     if policy.metric != estimate.metric:
         raise ValueError(f"the policy is about the {policy.metric}, not the {estimate.metric}")
-    return {"interval": decide, "value": decide_by_value}[policy.rule](estimate, policy.required)
+    verdict = {"interval": decide, "value": decide_by_value}[policy.rule](estimate, policy.required)
+    return verdict if comparison is None else _worse(verdict, _against(comparison, policy.margin))
+
+
+def _against(comparison: Comparison, margin: float) -> Verdict:
+    """The verdict on the difference; a champion that cannot be tested decides nothing."""
+    if comparison.difference is None:
+        return Verdict(outcome=Outcome.INCONCLUSIVE, reason=str(comparison), advice=_NO_CHAMPION)
+    return decide_champion(comparison.difference, margin)
+
+
+def _worse(first: Verdict, second: Verdict) -> Verdict:
+    """Both reasons under the worse outcome, with the advice of the verdicts that have it."""
+    outcome = max(first.outcome, second.outcome, key=(Outcome.PASS, Outcome.INCONCLUSIVE, Outcome.FAIL).index)
+    advice = " ".join(verdict.advice for verdict in (first, second) if verdict.outcome is outcome and verdict.advice)
+    return Verdict(outcome=outcome, reason=f"{first.reason}; {second.reason}", advice=advice)
 
 
 def decide(estimate: Estimate, required: float) -> Verdict:
@@ -68,8 +87,8 @@ def decide_by_value(estimate: Estimate, required: float) -> Verdict:
 
 def decide_champion(difference: Difference, margin: float = 0.02) -> Verdict:
     """PASS when the whole interval of the difference is better than -margin: the challenger is less than `margin` worse."""
-    if not 0 < margin < 1:
-        raise ValueError(f"margin is a share between 0 and 1, not {margin}")
+    if not (margin > 0 and math.isfinite(margin)):
+        raise ValueError(f"margin is a number above 0, not {margin}")
     bound = f"more than {-margin:+.4f}" if difference.higher_is_better else f"less than {margin:+.4f}"
     figures = f"challenger less champion {difference}; {bound} is required"
     if difference.worst_gain > -margin:

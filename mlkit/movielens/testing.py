@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 from scipy.sparse import csr_array, vstack
 
+from mlkit.aws.champion_test import ChampionTest, ask_champion
 from mlkit.aws.endpoint_test import BASELINE_ROWS, Tested, read_test_rows, window
 from mlkit.aws.endpoints import Answers, Codec, Served, ask_endpoint, describe_endpoint
 from mlkit.aws.s3_objects import read_object, read_verified
@@ -91,6 +92,19 @@ def test_endpoint(aws: Session, served: Served, trained: TrainedModel, rows: Tes
 test_endpoint.__test__ = False  # type: ignore[attr-defined]
 
 
+def test_champion(aws: Session, environment: str, trained: TrainedModel, rows: TestRows) -> ChampionTest | None:
+    """Ask production's model, if the endpoint holds it, for the same rows, encoded with its own index."""
+
+    def ask(champion: Served) -> Answers:
+        encoded = _index_beside(aws, champion).encode(rows.users, rows.movies).rows
+        return predict_rows(aws, champion.endpoint, encoded, variant=champion.variant)
+
+    return ask_champion(aws, environment, trained, ask)
+
+
+test_champion.__test__ = False  # type: ignore[attr-defined]
+
+
 def compare_with_baselines(aws: Session, trained: TrainedModel, tested: TestedRatings, policy: Policy) -> pd.DataFrame:
     """The model beside a linear model and the majority class, on the same rows, by all metrics."""
     train, labels = _train_rows(aws, trained)
@@ -136,14 +150,17 @@ def predict(aws: Session, endpoint: str, users: Any, movies: Any) -> pd.DataFram
     The index is the one beside the endpoint's model. An id that is not in the model is left out of its row; the model predicts from its
     bias and the other id, and `unseen` names the unknown id.
     """
-    served = describe_endpoint(aws, endpoint)
-    index = FeatureIndex.from_parquet(read_object(aws, encoding_uri(served.model_data_url, INDEX_FILE)))
+    index = _index_beside(aws, describe_endpoint(aws, endpoint))
     predictions = predict_rows(aws, endpoint, index.encode(users, movies).rows)
     unknown_user, unknown_movie = index.unknown(users, movies)
     unseen = np.select([unknown_user & unknown_movie, unknown_user, unknown_movie], ["user, movie", "user", "movie"], default="")
     return shown_tables.Table(
         {"user": list(users), "movie": list(movies), "score": predictions.scores, "predicted_label": predictions.labels, "unseen": unseen}
     )
+
+
+def _index_beside(aws: Session, served: Served) -> FeatureIndex:
+    return FeatureIndex.from_parquet(read_object(aws, encoding_uri(served.model_data_url, INDEX_FILE)))
 
 
 def _batches(rows: Rows) -> Iterator[Rows]:

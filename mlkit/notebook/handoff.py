@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from mlkit.errors import NotFound, UsageError
+from mlkit.gate.comparison import Comparison
 from mlkit.gate.estimate import Estimate
 from mlkit.gate.policy import Policy
 from mlkit.notebook import journal
@@ -88,7 +89,8 @@ class TrainedModel:
 class TestResult:
     """The result of 03_test_endpoint: the verdict, the estimate and the policy that give it, and what stands beside it.
 
-    `others` has the tested model's other metrics, and `baselines` the deciding metric of the other models, both by name.
+    `champion` is the comparison with production's model; None if the endpoint holds none. `others` has the tested model's other metrics,
+    and `baselines` the deciding metric of the other models, both by name.
     """
 
     __test__ = False  # not a pytest class
@@ -102,6 +104,7 @@ class TestResult:
     policy: Policy
     others: Mapping[str, float]
     baselines: Mapping[str, float]
+    champion: Comparison | None = None
 
     def exported(self) -> dict[str, str]:
         """The variables that the build exports for the approval's message."""

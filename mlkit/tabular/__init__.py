@@ -19,7 +19,7 @@ from mlkit.tabular.preparation import (
     unload_splits,
     write_channels,
 )
-from mlkit.tabular.testing import compare_with_baselines, load_test_rows, predict, test_endpoint
+from mlkit.tabular.testing import compare_with_baselines, load_test_rows, predict, test_champion, test_endpoint
 from mlkit.tabular.training import xgboost_hyperparameters
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "save_prepared_data",
     "start_run",
     "store_encoding",
+    "test_champion",
     "test_endpoint",
     "unload_splits",
     "write_channels",

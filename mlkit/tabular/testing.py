@@ -7,6 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from mlkit.aws.champion_test import ChampionTest, ask_champion
 from mlkit.aws.endpoint_test import BASELINE_ROWS, Tested, read_test_rows, window
 from mlkit.aws.endpoints import Answers, Codec, Served, ask_endpoint, describe_endpoint
 from mlkit.aws.s3_objects import read_object, read_verified
@@ -88,6 +89,18 @@ def test_endpoint(aws: Session, served: Served, trained: TrainedModel, rows: Tes
 test_endpoint.__test__ = False  # type: ignore[attr-defined]
 
 
+def test_champion(aws: Session, environment: str, trained: TrainedModel, rows: TestRows) -> ChampionTest | None:
+    """Ask production's model, if the endpoint holds it, for the same rows, their columns in the order of its own encoding."""
+
+    def ask(champion: Served) -> Answers:
+        return _ask(aws, champion.endpoint, _encoding_beside(aws, champion).matrix(rows.features), champion.variant)
+
+    return ask_champion(aws, environment, trained, ask)
+
+
+test_champion.__test__ = False  # type: ignore[attr-defined]
+
+
 def compare_with_baselines(aws: Session, trained: TrainedModel, tested: TestedTable, policy: Policy) -> pd.DataFrame:
     """The model beside logistic regression on standardised columns and the majority class, on the same rows, by all metrics."""
     train, labels = _train_rows(aws, trained)
@@ -111,11 +124,15 @@ def predict(aws: Session, endpoint: str, rows: pd.DataFrame) -> shown_tables.Tab
     The encoding is the one beside the endpoint's model. Raises InvalidData for rows that lack a column or a number.
     """
     served = describe_endpoint(aws, endpoint)
-    encoding = Encoding.from_bytes(read_object(aws, encoding_uri(served.model_data_url, FILE)))
+    encoding = _encoding_beside(aws, served)
     answers = _ask(aws, endpoint, encoding.matrix(rows))
     names = np.array(encoding.class_names)
     keys = {encoding.key: rows[encoding.key].to_numpy()} if encoding.key in rows else {}
     return shown_tables.Table({**keys, "score": answers.scores, f"predicted {encoding.label}": names[answers.labels]})
+
+
+def _encoding_beside(aws: Session, served: Served) -> Encoding:
+    return Encoding.from_bytes(read_object(aws, encoding_uri(served.model_data_url, FILE)))
 
 
 def decode(data: bytes) -> Predictions:

@@ -194,9 +194,9 @@ def test_the_champion_is_beaten_by_what_is_proved_to_lose_less_than_the_margin(l
     assert bool(verdict.advice) is bool(advice)
 
 
-@pytest.mark.parametrize("margin", [0, -0.02, 1, float("nan")])
-def test_a_margin_that_is_no_share_is_refused(margin):
-    with pytest.raises(ValueError, match=f"margin is a share between 0 and 1, not {margin}"):
+@pytest.mark.parametrize("margin", [0, -0.02, float("inf"), float("nan")])
+def test_a_margin_that_is_no_number_above_0_is_refused(margin):
+    with pytest.raises(ValueError, match=f"margin is a number above 0, not {margin}"):
         decide_champion(difference_between(0, 0.1), margin)
 
 
