@@ -23,7 +23,7 @@ $(INSTALLED): requirements.lock setup.cfg pyproject.toml $(wildcard packages/*/p
 	@$(UV) pip sync $(QUIET) --python .venv --compile-bytecode --require-hashes requirements.lock
 	@$(UV) pip install --quiet --python .venv --no-deps --no-build-isolation \
 		--editable . --editable packages/sagemaker_formats --editable packages/localaws
-	$(SAY) 'compiling the trainer of Factorization Machines, about 30 seconds'
+	$(SAY) 'compiling the trainer of Factorization Machines, about 10 seconds'
 	@$(BIN)/python -m localaws.factorization_machines.precompile
 	@$(MAKE) --silent notebook-filter
 	@touch $@

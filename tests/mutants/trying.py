@@ -21,7 +21,7 @@ from mutants.mutations import Mutant, mutants_of
 
 ROOT = Path(__file__).parents[2]
 _MEMORY = 6 << 30  # bytes of address space: a mutant that keeps what it reads fails here, and not with the machine
-_SLOW = ("pytest", "numpy", "pandas", "scipy.special", "scipy.stats", "numba", "boto3", "papermill", "duckdb", "sqlglot", "pyarrow.parquet")
+_SLOW = ("pytest", "numpy", "pandas", "scipy.special", "scipy.stats", "boto3", "papermill", "duckdb", "sqlglot", "pyarrow.parquet")
 _PYTEST = ["-q", "-x", "-o", "addopts=", "--hypothesis-seed=0"]
 _PYTEST += [f"-pno:{plugin}" for plugin in ("randomly", "xdist", "nbval", "cacheprovider")]
 # pytest cannot rewrite the assertions of packages that are imported already; these have none
@@ -41,7 +41,6 @@ class Result:
 
 def prepare(folder: Path) -> Path:
     """A copy of the project's files in the folder; afterwards this process is ready to be forked."""
-    os.environ["NUMBA_DISABLE_JIT"] = "1"  # numba would compile each mutant for half a minute
     for name in _SLOW:
         import_module(name)
     copy = folder.resolve() / "project"

@@ -3,7 +3,6 @@
 recordio    RecordIO-protobuf files of training rows: `Rows`, `encode`, `decode`, `read`, `write_shard`
 inference   an endpoint's requests and answers in RecordIO-protobuf
 errors      `InvalidData`, the one error of this package
-jit         how functions are compiled and kept
 """
 
 __version__ = "0.1.0"

@@ -11,8 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sagemaker_formats.errors import InvalidData
-from sagemaker_formats.recordio import Rows, encode, wire
-from sagemaker_formats.recordio.wire import PREDICTED_LABEL, SCORE
+from sagemaker_formats.recordio import Rows, encode
+from sagemaker_formats.recordio.reader import read_predictions
+from sagemaker_formats.recordio.wire import Refused
+from sagemaker_formats.recordio.writer import write_predictions
 
 RECORDIO, JSON, JSONLINES = "application/x-recordio-protobuf", "application/json", "application/jsonlines"
 CURE = "The answer is not that of a built-in algorithm: check the endpoint's model and the Accept header."
@@ -48,29 +50,13 @@ def encode_request(rows: Rows) -> bytes:
 
 def encode_recordio_predictions(predictions: Predictions) -> bytes:
     """One record for each row. Its labels are `score` and, for a classifier, `predicted_label`."""
-    from sagemaker_formats.recordio import writer
-
-    has_labels = predictions.labels is not None
-    payload = SCORE.size + 14 + (PREDICTED_LABEL.size + 14 if has_labels else 0)
-    record_size = 8 + (payload + 3) // 4 * 4
-    out = np.empty(record_size * len(predictions), np.uint8)
-    labels = predictions.labels if predictions.labels is not None else np.zeros(0, np.float32)
-    writer.write_predictions(out, record_size, _as_bytes(predictions.scores), _as_bytes(labels))
-    return out.tobytes()
+    return write_predictions(predictions.scores, predictions.labels)
 
 
 def decode_recordio_predictions(data: bytes) -> Predictions:
     """The predictions in a RecordIO answer. Raises InvalidData, which names the byte offset of the record."""
-    from sagemaker_formats.recordio import reader
-
-    scores, labels = np.empty(len(data) // 12 + 1, np.float32), np.empty(len(data) // 12 + 1, np.float32)
-    status, at, n_rows, labelled = reader.read_predictions(np.frombuffer(bytes(data), np.uint8), scores, labels)
-    if status != wire.OK:
-        raise InvalidData(f"record at byte {at} of the answer: {wire.REASONS[status]}", cure=CURE)
-    return Predictions(scores=scores[:n_rows].copy(), labels=labels[:n_rows].copy() if labelled == 1 else None)
-
-
-def _as_bytes(array: NDArray[np.float32]) -> NDArray[np.uint8]:
-    view = np.ascontiguousarray(array, np.float32).view(np.uint8)
-    view.flags.writeable = False
-    return view
+    try:
+        scores, labels = read_predictions(bytes(data))
+    except Refused as refusal:
+        raise InvalidData(f"record at byte {refusal.at} of the answer: {refusal.reason}", cure=CURE) from None
+    return Predictions(scores=scores, labels=labels)

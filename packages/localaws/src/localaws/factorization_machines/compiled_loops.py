@@ -18,7 +18,7 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
-from sagemaker_formats.jit import compiled
+from localaws.factorization_machines.compiling import compiled
 
 Floats = NDArray[np.float32]
 Keys = NDArray[np.int32]

@@ -13,7 +13,7 @@ from localaws.factorization_machines import model, trainer
 from localaws.factorization_machines.data import read_channel
 from localaws.factorization_machines.hyperparameters import Hyperparameters
 from localaws.factorization_machines.serve import FactorizationMachinesPredictor
-from sagemaker_formats.inference import RECORDIO, decode_recordio_predictions, encode_request
+from sagemaker_formats.inference import RECORDIO, encode_request
 from sagemaker_formats.recordio import Rows, encode
 
 
@@ -30,8 +30,7 @@ def main() -> None:
         weights = trainer.initial_weights(params)
         list(trainer.train(params, data, weights))
         model.save(model.Model(predictor_type=params.predictor_type, weights=weights), folder / "model")
-        answer, _ = FactorizationMachinesPredictor(folder / "model").predict(encode_request(rows), RECORDIO, RECORDIO)
-        decode_recordio_predictions(answer)
+        FactorizationMachinesPredictor(folder / "model").predict(encode_request(rows), RECORDIO, RECORDIO)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,9 @@
 `encode` and `decode` work on bytes, `write_shard` and `read` on files of any size. They all use `Rows`.
     rows      rows.py     Rows, and from_csr()
     codec     codec.py    the four functions above
-    wire      wire.py     the format; writer.py and reader.py hold the compiled loops
+    wire      wire.py     the format and the reasons for which a record is refused
+    writer    writer.py   writes many rows at once
+    reader    reader.py   reads many at once: framing.py finds the records, layouts.py the parts of a record, message.py one message
 """
 
 from sagemaker_formats.recordio.codec import decode, encode, read, write_shard

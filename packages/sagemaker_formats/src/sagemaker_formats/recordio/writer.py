@@ -1,140 +1,135 @@
-"""Compiled loops that write records. They call no compiled function of another file: numba's cache would not notice a change there."""
+"""Writes records with NumPy, field by field: each step writes one field of all rows of a block.
+
+Most steps write eight bytes where a field is shorter. The bytes after it belong to later fields, which later steps write. The header of a
+record comes last, because the end of the record before it may have spilled into it.
+"""
+
+from collections.abc import Iterator
 
 import numpy as np
 
-from sagemaker_formats.jit import compiled
-from sagemaker_formats.recordio.wire import MAGIC, PREDICTED_LABEL, SCORE, VALUES, Bytes, Ints
+from sagemaker_formats.errors import InvalidData
+from sagemaker_formats.recordio import varints
+from sagemaker_formats.recordio.rows import Rows
+from sagemaker_formats.recordio.wire import HEADER_SIZE, LENGTH_LIMIT, MAGIC, PREDICTED_LABEL, SCORE, VALUES, Floats, Ints
+
+# the arrays of a block of this size fit into a processor's cache; a row counts as its entries and ROW_COST more
+BLOCK_COST, ROW_COST = 1 << 17, 8
+NAME = b"\x0a\x06" + VALUES
 
 
-@compiled()
-def varint_size(value: int) -> int:
-    size = 1
-    while value >= 128:
-        value >>= 7
-        size += 1
-    return size
+def write_rows(rows: Rows) -> bytes:
+    """One record for each row. Raises InvalidData for a record of LENGTH_LIMIT bytes or more."""
+    return b"".join([write_block(rows[start:stop], start) for start, stop in blocks(rows.indptr)])
 
 
-@compiled()
-def put_varint(out: Bytes, at: int, value: int) -> int:
-    while value >= 128:
-        out[at] = value & 127 | 128
-        value >>= 7
-        at += 1
-    out[at] = value
-    return at + 1
+def blocks(indptr: Ints) -> Iterator[tuple[int, int]]:
+    """(first row, row after the last) of each block."""
+    cost = indptr + ROW_COST * np.arange(indptr.size)
+    start = 0
+    while start < indptr.size - 1:
+        stop = max(start + 1, int(np.searchsorted(cost, cost[start] + BLOCK_COST, side="right")) - 1)
+        yield start, stop
+        start = stop
 
 
-@compiled()
-def put_field(out: Bytes, at: int, number: int, size: int) -> int:
-    """Write tag and length of a length-delimited field."""
-    out[at] = number << 3 | 2
-    return put_varint(out, at + 1, size)
+def write_block(rows: Rows, first_row: int) -> memoryview:
+    """The records of a few rows, of which the first is row `first_row` for the caller."""
+    key_sizes, counts = varints.sizes_of(rows.keys), np.diff(rows.indptr)
+    key_ends = np.concatenate([[0], np.cumsum(key_sizes)])
+    key_bytes = np.diff(key_ends[rows.indptr])
+    shape = field(3, varint(rows.feature_dim))
+    tensor = len(shape) + np.where(counts > 0, field_sizes(4 * counts) + field_sizes(key_bytes), 0)
+    value = field_sizes(tensor)
+    entry = len(NAME) + field_sizes(value)
+    payload = field_sizes(entry) + (0 if rows.labels is None else len(label_entry(VALUES)))
+    records = Records(payload, first_row)
+    records.put_field(1, entry)
+    records.put_text(NAME)
+    records.put_field(2, value)
+    records.put_field(2, tensor)
+    filled = slice(None) if counts.all() else np.flatnonzero(counts)
+    records.put_field(1, 4 * counts[filled], filled)
+    records.put_floats(rows.values, counts)
+    records.put_field(2, key_bytes[filled], filled)
+    at = np.repeat(records.at - key_ends[rows.indptr[:-1]], counts) + key_ends[:-1]
+    varints.put(records.out, at, rows.keys, key_sizes)
+    records.at += key_bytes
+    records.put_text(shape)
+    if rows.labels is not None:
+        records.put_text(label_entry(VALUES)[:-4])
+        records.put_floats(rows.labels, np.ones_like(counts))
+    return records.end()
 
 
-@compiled()
-def put_bytes(out: Bytes, at: int, data: Bytes, start: int, stop: int) -> int:
-    for i in range(start, stop):
-        out[at + i - start] = data[i]
-    return at + stop - start
+class Records:
+    """The bytes of records with payloads of these sizes. `at` is the position after the last field of each record, (n_rows,)."""
+
+    def __init__(self, payload: Ints, first_row: int) -> None:
+        sizes = HEADER_SIZE + (payload + 3) // 4 * 4
+        if sizes.max() >= LENGTH_LIMIT:
+            row = first_row + sizes.argmax()
+            raise InvalidData(f"row {row} does not fit into a record of {LENGTH_LIMIT} bytes", cure="Use fewer features a row.")
+        self.payload, ends = payload, np.cumsum(sizes)
+        self.size, self.starts = int(ends[-1]), ends - sizes
+        self.at = self.starts + HEADER_SIZE
+        self.out = np.empty(self.size + 8, np.uint8)
+        # eight and four bytes from any position on
+        self.words = np.ndarray((self.size + 1,), "<i8", self.out, strides=(1,))
+        self.floats = np.ndarray((self.size + 5,), np.float32, self.out, strides=(1,))
+
+    def put_field(self, number: int, sizes: Ints, rows: slice | Ints = slice(None)) -> None:
+        """Write tag and length of a length-delimited field into some rows."""
+        self.words[self.at[rows]] = number << 3 | 2 | varints.as_words(sizes) << 8
+        self.at[rows] += 1 + varints.sizes_of(sizes)
+
+    def put_text(self, text: bytes) -> None:
+        """Write the same bytes into all rows."""
+        for start in range(0, len(text), 8):
+            self.words[self.at + start] = int.from_bytes(text[start : start + 8], "little", signed=True)
+        self.at += len(text)
+
+    def put_floats(self, values: Floats, counts: Ints) -> None:
+        """Write the next `counts` values into each row."""
+        self.floats[varints.positions(self.at, counts, 4)] = values
+        self.at += 4 * counts
+
+    def end(self) -> memoryview:
+        """The whole records, after their padding and headers were written."""
+        self.words[self.at] = 0
+        self.words[self.starts] = MAGIC | self.payload << 32
+        return self.out[: self.size].data
 
 
-@compiled()
-def put_uint32(out: Bytes, at: int, value: int) -> int:
-    for shift in range(0, 32, 8):
-        out[at] = value >> shift & 255
-        at += 1
-    return at
+def write_predictions(scores: Floats, labels: Floats | None) -> bytes:
+    """One record for each score, with the predicted label if there are labels."""
+    entries = label_entry(SCORE) + (b"" if labels is None else label_entry(PREDICTED_LABEL))
+    header = MAGIC.to_bytes(4, "little") + len(entries).to_bytes(4, "little")
+    template = np.frombuffer(header + entries + bytes(-len(entries) % 4), np.uint8)
+    out = np.tile(template, (scores.size, 1))
+    ends = [HEADER_SIZE + len(label_entry(SCORE)), HEADER_SIZE + len(entries)]
+    for end, column in zip(ends, (scores, labels), strict=True):
+        if column is not None:
+            out[:, end - 4 : end] = np.ascontiguousarray(column, np.float32).view(np.uint8).reshape(-1, 4)
+    return out.tobytes()
 
 
-@compiled()
-def field_size(size: int) -> int:
-    """Bytes of a length-delimited field with `size` bytes of content."""
-    return 1 + varint_size(size) + size
+def field_sizes(sizes: Ints) -> Ints:
+    """Bytes of length-delimited fields with contents of these sizes."""
+    return 1 + varints.sizes_of(sizes) + sizes
 
 
-@compiled()
-def row_layout(indptr: Ints, keys: Ints, feature_dim: int, row: int) -> tuple[int, int]:
-    """(bytes of the packed keys, bytes of the tensor) of a row."""
-    start, stop = indptr[row], indptr[row + 1]
-    key_bytes = 0
-    for i in range(start, stop):
-        key_bytes += varint_size(keys[i])
-    tensor = field_size(varint_size(feature_dim))
-    if stop > start:
-        tensor += field_size(4 * (stop - start)) + field_size(key_bytes)
-    return key_bytes, tensor
+def label_entry(name: bytes) -> bytes:
+    """A `label` map entry of the value 0.0, which is its last four bytes."""
+    tensor = field(1, bytes(4))
+    return field(2, field(1, name) + field(2, field(2, tensor)))
 
 
-@compiled()
-def record_ends(indptr: Ints, keys: Ints, feature_dim: int, labelled: bool) -> Ints:
-    """The end of each record, (n_rows + 1,), with a leading 0."""
-    ends = np.zeros(indptr.size, np.int64)
-    for row in range(indptr.size - 1):
-        _, tensor = row_layout(indptr, keys, feature_dim, row)
-        payload = field_size(8 + field_size(field_size(tensor)))
-        if labelled:
-            payload += 20
-        ends[row + 1] = ends[row] + 8 + (payload + 3) // 4 * 4
-    return ends
+def field(number: int, content: bytes) -> bytes:
+    """A length-delimited field with at most 127 bytes of content."""
+    return bytes([number << 3 | 2, len(content)]) + content
 
 
-@compiled()
-def put_label(out: Bytes, at: int, name: Bytes, label_bytes: Bytes, index: int) -> int:
-    """Write a `label` entry of one value: 12 bytes, its name, and the four bytes of the value."""
-    at = put_field(out, at, 2, name.size + 12)
-    at = put_field(out, at, 1, name.size)
-    at = put_bytes(out, at, name, 0, name.size)
-    at = put_field(out, at, 2, 8)
-    at = put_field(out, at, 2, 6)
-    at = put_field(out, at, 1, 4)
-    return put_bytes(out, at, label_bytes, 4 * index, 4 * index + 4)
-
-
-@compiled()
-def put_features(out: Bytes, at: int, indptr: Ints, keys: Ints, value_bytes: Bytes, feature_dim: int, row: int) -> int:
-    start, stop = indptr[row], indptr[row + 1]
-    key_bytes, tensor = row_layout(indptr, keys, feature_dim, row)
-    at = put_field(out, at, 1, 8 + field_size(field_size(tensor)))
-    at = put_field(out, at, 1, VALUES.size)
-    at = put_bytes(out, at, VALUES, 0, VALUES.size)
-    at = put_field(out, at, 2, field_size(tensor))
-    at = put_field(out, at, 2, tensor)
-    if stop > start:
-        at = put_field(out, at, 1, 4 * (stop - start))
-        at = put_bytes(out, at, value_bytes, 4 * start, 4 * stop)
-        at = put_field(out, at, 2, key_bytes)
-        for i in range(start, stop):
-            at = put_varint(out, at, keys[i])
-    at = put_field(out, at, 3, varint_size(feature_dim))
-    return put_varint(out, at, feature_dim)
-
-
-@compiled()
-def pad_record(out: Bytes, begin: int, at: int, end: int) -> None:
-    """Write the header of the record at `begin` and zeros up to its end."""
-    put_uint32(out, begin, MAGIC)
-    put_uint32(out, begin + 4, at - begin - 8)
-    for i in range(at, end):
-        out[i] = 0
-
-
-@compiled()
-def write_rows(out: Bytes, ends: Ints, indptr: Ints, keys: Ints, value_bytes: Bytes, label_bytes: Bytes, feature_dim: int) -> None:
-    """Fill `out` with one record for each row, without labels if `label_bytes` is empty."""
-    for row in range(indptr.size - 1):
-        at = put_features(out, ends[row] + 8, indptr, keys, value_bytes, feature_dim, row)
-        if label_bytes.size > 0:
-            at = put_label(out, at, VALUES, label_bytes, row)
-        pad_record(out, ends[row], at, ends[row + 1])
-
-
-@compiled()
-def write_predictions(out: Bytes, record_size: int, score_bytes: Bytes, label_bytes: Bytes) -> None:
-    """Fill `out` with one record of `record_size` bytes for each score, without predicted labels if `label_bytes` is empty."""
-    for row in range(score_bytes.size // 4):
-        begin = row * record_size
-        at = put_label(out, begin + 8, SCORE, score_bytes, row)
-        if label_bytes.size > 0:
-            at = put_label(out, at, PREDICTED_LABEL, label_bytes, row)
-        pad_record(out, begin, at, begin + record_size)
+def varint(value: int) -> bytes:
+    low = bytes([value & 127])
+    return low if value < 128 else bytes([low[0] | 128]) + varint(value >> 7)
