@@ -107,12 +107,9 @@ def _good_rows(table: Ints, counts: Ints, dim: int, keys: Ints, last: Ints, size
     has_keys = table[KEYS_SIZE] > 0
     bad = np.where(has_keys, counts == 0, (counts > 0) & (counts != dim))
     ends = np.cumsum(table[KEYS_SIZE])  # of the packed keys of each row
-    if last.size:
-        # if all rows before are good, the row's last key is this one, and it ends where the row's keys end
-        final = np.cumsum(np.where(has_keys, counts, 0)) - 1
-        bad |= has_keys & (last[np.clip(final, 0, last.size - 1)] != ends - 1)
-    else:
-        bad |= has_keys
+    # if all rows before are good, the row's last key is this one, and it ends where the row's keys end
+    final = np.cumsum(np.where(has_keys, counts, 0)) - 1
+    bad |= has_keys & (np.append(last, -1)[np.minimum(final, last.size)] != ends - 1)
     wrong = (keys >= dim) | (sizes > varints.MAX_SIZE)
     if wrong.any():
         bad[np.searchsorted(ends, last[wrong.argmax()], side="right")] = True

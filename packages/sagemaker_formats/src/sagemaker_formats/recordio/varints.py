@@ -11,9 +11,9 @@ from sagemaker_formats.recordio.wire import Bytes, Ints
 MAX_SIZE = 9
 
 
-def sizes_of(values: Ints) -> Ints:
+def sizes_of(values: Ints) -> Bytes:
     """The number of bytes of each value as a varint. The values must not be negative."""
-    sizes = np.ones(values.size, np.int64)
+    sizes = np.ones(values.size, np.uint8)
     for bits in range(7, 7 * MAX_SIZE, 7):
         longer = values >= 1 << bits
         if not longer.any():
@@ -33,13 +33,13 @@ def as_words(values: Ints) -> Ints:
     return words
 
 
-def put(out: Bytes, at: Ints, values: Ints, sizes: Ints) -> None:
+def put(out: Bytes, at: Ints, values: Ints, sizes: Bytes) -> None:
     """Write each value at its position, in as many bytes as sizes_of() says."""
     for byte in range(int(sizes.max(initial=0))):
-        if byte:
-            longer = np.flatnonzero(sizes > byte)
+        longer = sizes > byte
+        if not longer.all():
             at, values, sizes = at[longer], values[longer], sizes[longer]
-        out[at + byte] = values >> 7 * byte & 127 | (sizes > byte + 1).astype(np.int64) << 7
+        out[at + byte] = (values >> 7 * byte).astype(np.uint8) & 127 | (sizes > byte + 1).view(np.uint8) << 7
 
 
 def unpack(packed: Bytes) -> tuple[Ints, Ints, Ints]:

@@ -36,7 +36,7 @@ def blocks(indptr: Ints) -> Iterator[tuple[int, int]]:
 def write_block(rows: Rows, first_row: int) -> memoryview:
     """The records of a few rows, of which the first is row `first_row` for the caller."""
     key_sizes, counts = varints.sizes_of(rows.keys), np.diff(rows.indptr)
-    key_ends = np.concatenate([[0], np.cumsum(key_sizes)])
+    key_ends = np.concatenate([[0], np.cumsum(key_sizes, dtype=np.int64)])
     key_bytes = np.diff(key_ends[rows.indptr])
     shape = field(3, varint(rows.feature_dim))
     tensor = len(shape) + np.where(counts > 0, field_sizes(4 * counts) + field_sizes(key_bytes), 0)
