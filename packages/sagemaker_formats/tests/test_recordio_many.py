@@ -11,7 +11,7 @@ from record_proto import Record, frame, payloads, record
 
 from sagemaker_formats.errors import InvalidData
 from sagemaker_formats.inference import Predictions, decode_recordio_predictions, encode_recordio_predictions
-from sagemaker_formats.recordio import Rows, decode, encode, layouts, reader, writer
+from sagemaker_formats.recordio import Rows, decode, encode, framing, layouts, reader, writer
 from sagemaker_formats.recordio.message import RecordReader
 
 MAGIC = struct.pack("<I", 0xCED7230A)
@@ -200,6 +200,62 @@ def test_a_magic_number_that_leads_to_the_next_record_is_data() -> None:
     payload[place + 4 : place + 8] = struct.pack("<I", len(frame(bytes(payload))) - 8 - place - 8)
     messages = [bytes(payload), payloads(GOOD)[0]] * 3
     assert_rows(decode(b"".join(map(frame, messages))), messages)
+
+
+def test_a_record_with_continuation_bits_is_refused_also_where_another_record_follows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Data of more than 512 MB may hold one. The limit stands for that."""
+    monkeypatch.setattr(framing, "LENGTH_LIMIT", len(payloads(GOOD)[0]) + 1)
+    assert len(decode(GOOD * 3)) == 3
+    with pytest.raises(InvalidData, match=f"byte {len(GOOD)}: its length has continuation bits"):
+        decode(GOOD + sparse(label=1.0) + GOOD)
+
+
+def with_fields(*, value: bytes = b"", tensor: bytes = b"", label: bytes = b"") -> bytes:
+    """A record with more fields at the end of its Value, of its tensor, and of its label's tensor."""
+    features = text(1, b"values") + text(2, text(2, text(1, bytes(4)) + text(2, b"\x01") + text(3, b"\x0a") + tensor) + value)
+    return frame(text(1, features) + text(2, text(1, b"values") + text(2, text(2, text(1, bytes(4)) + label))))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"value": b"\x50\x01"},
+        {"value": text(4, b"abc")},
+        {"tensor": b"\x20\x01"},
+        {"label": b"\x18\x01"},
+        {"label": text(2, b"\x00")},
+        {"label": text(1, b"")},
+    ],
+)
+def test_fields_that_mean_nothing_are_skipped(fields: dict[str, bytes]) -> None:
+    rows = decode((with_fields() + with_fields(**fields)) * 2)
+    assert rows.keys.tolist() == [1] * 4
+    assert rows.labels.tolist() == [0] * 4
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"value": b"\x48\x01"}, "malformed"),
+        ({"value": b"\x20\x01"}, "malformed"),
+        ({"value": text(2, b"")}, "malformed"),
+        ({"tensor": b"\x08\x01"}, "malformed"),
+        ({"tensor": text(1, b"abc")}, "malformed"),
+        ({"tensor": b"\x15" + bytes(4)}, "malformed"),
+        ({"tensor": b"\x00\x01"}, "malformed"),
+        ({"tensor": b"\x23"}, "malformed"),
+        ({"tensor": b"\x1d" + bytes(4)}, "shape"),
+        ({"tensor": b"\x18\x0a"}, "shape"),
+        ({"tensor": text(3, b"\x80")}, "shape"),
+        ({"label": b"\x08\x01"}, "malformed"),
+        ({"label": text(1, b"abc")}, "exactly one value"),
+        ({"label": text(1, bytes(4))}, "exactly one value"),
+    ],
+)
+def test_fields_that_break_a_message_are_refused(fields: dict[str, bytes], reason: str) -> None:
+    good = with_fields()
+    with pytest.raises(InvalidData, match=f"byte {2 * len(good)}: .*{reason}"):
+        decode(good * 2 + with_fields(**fields))
 
 
 def test_dense_rows_lose_zeros_among_other_rows() -> None:

@@ -28,9 +28,7 @@ def find_records(data: bytes) -> tuple[Ints, Ints, int]:
 
 def _runs(starts: Ints, stops: Ints, whole: Flags) -> tuple[list[slice], int]:
     """The candidates that are records, as runs of neighbours, and the position after the last of them."""
-    last = np.ones(starts.size, bool)  # of its run
-    last[:-1] = ~whole[:-1] | (stops[:-1] != starts[1:])
-    lasts = np.flatnonzero(last).tolist()
+    lasts = np.flatnonzero(np.append(~whole[:-1] | (stops[:-1] != starts[1:]), True)).tolist()
     runs, at, end = [], 0, 0
     while at < starts.size and starts[at] == end:
         final = lasts[bisect_left(lasts, at)]

@@ -23,13 +23,11 @@ def sizes_of(values: Ints) -> Bytes:
 
 
 def as_words(values: Ints) -> Ints:
-    """Each value below 2**35 as a varint in the lowest bytes of an int64, whose other bytes are 0."""
-    words = values & 127
-    for byte in range(1, 5):
-        rest = values >> 7 * byte
-        if not rest.any():
-            break
+    """Each value below 2**49 as a varint in the lowest bytes of an int64, whose other bytes are 0."""
+    words, byte = values & 127, 1
+    while (rest := values >> 7 * byte).any():
         words |= (rest & 127) << 8 * byte | (rest > 0).astype(np.int64) << 8 * byte - 1
+        byte += 1
     return words
 
 
