@@ -300,6 +300,7 @@ def test_many_predictions_come_back_in_order(labelled: bool, monkeypatch: pytest
 def test_an_empty_answer_has_no_predictions() -> None:
     got = decode_recordio_predictions(b"")
     assert len(got) == 0
+    assert got.scores.dtype == np.float32
     assert got.labels is None
 
 
