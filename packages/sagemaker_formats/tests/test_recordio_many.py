@@ -118,6 +118,16 @@ def test_the_size_of_blocks_does_not_change_bytes_or_rows(labelled: bool, monkey
     assert_rows(got, payloads(data))
 
 
+def test_records_with_lengths_of_one_to_four_bytes_are_written_and_read() -> None:
+    counts = np.array([1, 20, 5000, 400_000, 2])
+    indptr = np.concatenate([[0], np.cumsum(counts)])
+    keys = np.concatenate([np.arange(count) for count in counts])
+    rows = Rows(indptr=indptr, keys=keys, values=keys.astype(np.float32), labels=np.arange(5, dtype=np.float32), feature_dim=400_000)
+    data = encode(rows)
+    assert_rows(rows, payloads(data))
+    assert_rows(decode(data), payloads(data))
+
+
 def test_few_layouts_are_learned_from_many_rows() -> None:
     data = encode(many_rows())
     found: list[layouts.Layout] = []
