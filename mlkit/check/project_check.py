@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from mlkit.check import committed_notebooks, dataset_names
-from mlkit.check.step_check import Fitted, misfits, misfits_in_build, read_notebook, steps_run_by
+from mlkit.check.step_check import Fitted, buildspecs_run_by, misfits, misfits_in_build, read_notebook, steps_run_by
 from mlkit.check.template_builds import UNKNOWN, Build, Setting, Template, builds, items
-from mlkit.errors import InvalidParameters
-from mlkit.project.pipeline_steps import PipelineStep, nearest, steps_in
+from mlkit.errors import InvalidParameters, UsageError
+from mlkit.project.pipeline_steps import PipelineStep, nearest, steps_in, steps_of
 from mlkit.project.yaml_lines import LineError, Text, load
 from mlkit.settings import PROJECT_FILE
 
@@ -71,8 +71,10 @@ def check_project(root: Path) -> Checked:
     read = _steps(root, checked)
     steps = read or {}
     fitted = dict(_fitted(root, steps, checked))
-    for buildspec in _buildspecs(root, starts, checked):
+    buildspecs = list(_buildspecs(root, starts, checked))
+    for buildspec in buildspecs:
         _check_buildspec(buildspec, steps, fitted, checked)
+    checked.add(PROJECT_FILE.name, _not_run(steps, buildspecs))
     if read is not None:
         checked.add(PROJECT_FILE.name, dataset_names.misfits(root, templates))
     checked.problems = list(dict.fromkeys(checked.problems))
@@ -128,10 +130,29 @@ def _read(file: str, text: str, first_line: int, using: Iterable[Build], checked
         yield Buildspec(file=file, content=content, builds=tuple(using))
 
 
+def _run_by(command: Text, buildspec: Buildspec, steps: Mapping[str, PipelineStep], checked: Checked) -> Iterator[str]:
+    """The names of the steps that the command runs, by their names or by their buildspec."""
+    yield from steps_run_by(command)
+    for name in buildspecs_run_by(command):
+        try:
+            yield from steps_of(name, steps)
+        except UsageError as problem:
+            checked.add(buildspec.file, [(command.line, f"{problem}")])
+
+
+def _not_run(steps: Mapping[str, PipelineStep], buildspecs: Iterable[Buildspec]) -> Iterator[tuple[int, str]]:
+    """The lines of steps that no buildspec runs although they name one. An example has none of its own."""
+    commands = [command for buildspec in buildspecs for command in _commands(buildspec.content)]
+    run = {name for command in commands for name in buildspecs_run_by(command)}
+    for step in steps.values() if commands else ():
+        if step.buildspec and step.buildspec not in run:
+            yield step.line, f"step {step.name}: nothing runs `mlkit run --buildspec {step.buildspec}`{nearest(step.buildspec, run)}"
+
+
 def _check_buildspec(buildspec: Buildspec, steps: Mapping[str, PipelineStep], fitted: Mapping[str, Fitted], checked: Checked) -> None:
     given = _env(buildspec)
     for command in _commands(buildspec.content):
-        for name in steps_run_by(command):
+        for name in _run_by(command, buildspec, steps, checked):
             if name not in steps:
                 checked.add(buildspec.file, [(command.line, f"mlkit.yml lists no step {name}{nearest(name, steps)}")])
             for build in buildspec.builds if name in fitted else ():

@@ -12,6 +12,7 @@ from mlkit.project.pipeline_steps import FromEnvironment, PipelineStep, nearest
 
 _ANY = ParameterType(name="str")  # also accepts the empty text, which stands for an unknown value
 _RUN = re.compile(r"\bmlkit run(?P<names>(?:[ \t]+[a-z][a-z0-9_-]*(?![\w./-]))+)")
+_BUILDSPEC = re.compile(r"\bmlkit run(?:[ \t]+[^\s;&|]+)*?[ \t]+--buildspec[ \t=]+(?P<name>[\w-]+)")
 # https://docs.aws.amazon.com/codebuild/latest/userguide/build-env-ref-env-vars.html
 _OF_CODEBUILD = ("AWS_", "CODEBUILD_")
 
@@ -51,6 +52,11 @@ def misfits(fitted: Fitted) -> Iterator[tuple[int, str]]:
 def steps_run_by(command: str) -> list[str]:
     """The step names after each `mlkit run` in the command, up to the first option. A notebook's path is not a step name."""
     return [name for match in _RUN.finditer(command) for name in match["names"].split()]
+
+
+def buildspecs_run_by(command: str) -> list[str]:
+    """The names after `--buildspec` of each `mlkit run` in the command."""
+    return [match["name"] for match in _BUILDSPEC.finditer(command)]
 
 
 def misfits_in_build(fitted: Fitted, build: Build, settings: Mapping[str, Setting]) -> Iterator[tuple[int, str]]:

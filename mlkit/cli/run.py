@@ -48,13 +48,15 @@ Notebook = Annotated[Path, typer.Argument(parser=local_notebook, metavar="NOTEBO
 
 def run(
     what: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             metavar="STEP... | NOTEBOOK [EXECUTED]",
             help="Steps of mlkit.yml by name; or a notebook, and the path of its executed copy: a file or s3://bucket/key.ipynb, "
             "by default executed/NAME.",
+            show_default=False,
         ),
-    ],
+    ] = None,
+    buildspec: Annotated[str, typer.Option(help="Run all steps that mlkit.yml gives to this buildspec, for example build_and_train.")] = "",
     parameter: Annotated[list[str] | None, typer.Option("-p", "--parameter", metavar="NAME VALUE", help="May be repeated.")] = None,
     file: Annotated[Path | None, typer.Option("-f", "--file", help="A YAML file of parameters; -p overrides it.")] = None,
     evidence: Annotated[
@@ -78,10 +80,12 @@ def run(
 ) -> None:
     """Run steps or a notebook headless, with typed parameters. The executed notebook is stored whether the run succeeds or fails.
 
-    Steps run in the given order and stop at the first failure, with its exit code. mlkit.yml names the environment variables that set
-    their parameters. If you run a single step, -p and -f override them.
+    Steps run in the given order, those of --buildspec in mlkit.yml's. They stop at the first failure, with its exit code. mlkit.yml names
+    the environment variables that set their parameters. If you run a single step, -p and -f override them.
 
     Example: mlkit run prep train
+
+    Example: mlkit run --buildspec build_and_train --staging-bucket "$STAGING"
 
     Example: mlkit run notebooks/02_train.ipynb -p tune True
     """
@@ -91,7 +95,7 @@ def run(
     if staging_bucket and evidence:
         raise UsageError("--staging-bucket and --evidence cannot be combined: both name the place for evidence", cure="Give one of them.")
     keeping = Keeping(evidence=evidence, finished_runs=steps, reuse=reuse, staging=staging_of(staging_bucket))
-    for planned in plan(what, Given.of(file, parameter or []), keeping):
+    for planned in plan(what or [], Given.of(file, parameter or []), keeping, buildspec):
         run_planned(planned, cell_timeout_s=cell_timeout, run_timeout_s=run_timeout)
 
 

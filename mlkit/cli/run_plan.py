@@ -11,7 +11,7 @@ from mlkit.cli.notebook_addresses import Destination, local_notebook
 from mlkit.errors import UsageError
 from mlkit.evidence.layout import Staging
 from mlkit.parameters import Typed, bind, read_parameter_file, read_parameters
-from mlkit.project.pipeline_steps import PipelineStep, read_steps, step_named, values_of
+from mlkit.project.pipeline_steps import PipelineStep, read_steps, step_named, steps_of, values_of
 from mlkit.settings import Project
 
 PAIR = "\x00"  # separates a parameter's name from its value inside of Typer; no parameter contains it
@@ -75,8 +75,14 @@ def staging_of(address: str, environ: Mapping[str, str] = os.environ) -> Staging
     return Staging(address=address, execution=environ["PIPELINE_EXECUTION_ID"], action=environ["ACTION"], build=build)
 
 
-def plan(arguments: Sequence[str], given: Given, keeping: Keeping) -> list[PlannedRun]:
-    """The runs for the arguments of `mlkit run`. Raises UsageError unless they are steps or one notebook."""
+def plan(arguments: Sequence[str], given: Given, keeping: Keeping, buildspec: str = "") -> list[PlannedRun]:
+    """The runs for the arguments of `mlkit run`. Raises UsageError unless they are steps or one notebook, or a buildspec is named."""
+    if bool(arguments) == bool(buildspec):
+        what = f"{arguments[0]} and --buildspec {buildspec} both say what to run" if buildspec else "Nothing to run was given"
+        raise UsageError(what, cure="Give steps of mlkit.yml, or one notebook, or --buildspec and a name.")
+    if buildspec:
+        project = Project.here()
+        return plan_steps(project, steps_of(buildspec, read_steps(project.root)), given, keeping)
     names = [argument for argument in arguments if _STEP.fullmatch(argument) and argument != "-"]
     if len(names) == len(arguments):
         return plan_steps(Project.here(), names, given, keeping)

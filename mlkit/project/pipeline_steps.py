@@ -1,10 +1,11 @@
 """Reads the pipeline's steps from mlkit.yml. A step has a notebook, and the environment variables that set its parameters.
 
-The pipeline runs a step when a buildspec names it: `mlkit run prep train`.
+A buildspec runs all steps that name it in the file's order: `mlkit run --buildspec build_and_train`.
 
 steps:
   train:
     notebook: notebooks/02_train.ipynb
+    buildspec: build_and_train              # buildspecs/build_and_train.yml runs it; without it, only people do
     parameters:
       execution_role: {env: EXECUTION_ROLE}
       tune: {env: TUNE, unless: notebook}   # TUNE=notebook leaves the parameter to the notebook
@@ -40,13 +41,17 @@ class FromEnvironment:
 
 @dataclass(frozen=True, kw_only=True)
 class PipelineStep:
-    """A step. `notebook` is its path from the project's folder; `line` (from 1) is the step's line in mlkit.yml."""
+    """A step. `notebook` is its path from the project's folder; `line` (from 1) is the step's line in mlkit.yml.
+
+    `buildspec` is the one that runs it, without its folder and ending; it is empty if none does.
+    """
 
     name: str
     notebook: str
     parameters: Mapping[str, FromEnvironment]
     reuse: bool
     line: int
+    buildspec: str = ""
 
 
 def read_steps(root: Path) -> dict[str, PipelineStep]:
@@ -89,6 +94,16 @@ def step_named(name: str, steps: Mapping[str, PipelineStep]) -> PipelineStep:
     raise UsageError(f"There is no step {name}{nearest(name, steps)}", cure=cure)
 
 
+def steps_of(buildspec: str, steps: Mapping[str, PipelineStep]) -> list[str]:
+    """The names of the steps that the buildspec runs, in mlkit.yml's order. Raises UsageError, which names a similar one."""
+    found = [name for name, step in steps.items() if step.buildspec == buildspec]
+    if not found:
+        known = dict.fromkeys(step.buildspec for step in steps.values() if step.buildspec)
+        cure = f"mlkit.yml has steps of: {', '.join(known)}." if known else "Give a step `buildspec:` in mlkit.yml."
+        raise UsageError(f"No step has the buildspec {buildspec}{nearest(buildspec, known)}", cure=cure)
+    return found
+
+
 def values_of(step: PipelineStep, notebook: Path, environ: Mapping[str, str], *, given: Iterable[str] = ()) -> dict[str, Typed]:
     """The values of the step's parameters from the environment, without the `given` ones. `notebook` is the step's notebook file.
 
@@ -124,7 +139,7 @@ def _refuse_missing(step: PipelineStep, missing: Mapping[str, FromEnvironment]) 
 
 def _step(name: str, node: Any) -> PipelineStep:
     where, line = f"step {name}", _own(name)
-    members = _mapping(node, line, where, ("notebook", "parameters", "reuse"))
+    members = _mapping(node, line, where, ("notebook", "buildspec", "parameters", "reuse"))
     if "notebook" not in members:
         raise LineError(line, f"{where} has no `notebook`")
     parameters = _mapping(members.get("parameters", {}), _line(members, "parameters"), f"`parameters` of {where}")
@@ -134,6 +149,7 @@ def _step(name: str, node: Any) -> PipelineStep:
         parameters={str(key): _from_environment(value, key, where) for key, value in parameters.items()},
         reuse=_boolean(members.get("reuse"), _line(members, "reuse"), f"`reuse` of {where}"),
         line=line,
+        buildspec=_buildspec(members, where),
     )
 
 
@@ -142,6 +158,10 @@ def _notebook(node: Any, line: int, where: str) -> str:
     if path.suffix != ".ipynb" or path.is_absolute() or ".." in path.parts or "://" in node:
         raise LineError(line, f"{where}: {node} is not the path of a notebook from the project's folder, such as notebooks/01_prep.ipynb")
     return path.as_posix()
+
+
+def _buildspec(members: dict[str, Any], where: str) -> str:
+    return str(_word(members["buildspec"], _line(members, "buildspec"), f"`buildspec` of {where}")) if "buildspec" in members else ""
 
 
 def _from_environment(node: Any, name: str, where: str) -> FromEnvironment:

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from mlkit import cli
 from mlkit.check import check_project
-from mlkit.check.step_check import steps_run_by
+from mlkit.check.step_check import buildspecs_run_by, steps_run_by
 
 ROOT = Path(__file__).parents[2]
 CELL = 'tune: bool = False\nepochs: int = 100\nrate: float = 0.5\nlabel: str = "a"\nlayers: list = [1]\nseed: int | None = None\n'
@@ -76,7 +76,24 @@ BREAKS = [
     ),
     ("mlkit.yml", "{env: TUNE, unless: notebook}", "{env: TUNE}", "not 'notebook'"),
     ("mlkit.yml", "reuse: true", "reuse: maybe", "`reuse` of step prep is neither true nor false"),
-    ("buildspecs/build_and_train.yml", "run prep train", "run prep trian", "mlkit.yml lists no step trian. Did you mean train?"),
+    (
+        "buildspecs/build_and_train.yml",
+        "run --buildspec build_and_train",
+        "run prep trian",
+        "mlkit.yml lists no step trian. Did you mean train?",
+    ),
+    (
+        "buildspecs/build_and_train.yml",
+        "--buildspec build_and_train",
+        "--buildspec build_and_trian",
+        "No step has the buildspec build_and_trian. Did you mean build_and_train?",
+    ),
+    (
+        "mlkit.yml",
+        "buildspec: test_endpoint",
+        "buildspec: test_endpoints",
+        "mlkit.yml:22: step test: nothing runs `mlkit run --buildspec test_endpoints`. Did you mean test_endpoint?",
+    ),
     ("CloudFormation/pipeline_builds.yaml", 'notebook, "true", "false"', 'notebook, "true", maybe', "not 'maybe'"),
     ("CloudFormation/pipeline_builds.yaml", "{Name: TUNE,", "{Name: TUNED,", "TUNE is set by neither"),
     ("CloudFormation/pipeline_builds.yaml", "{Name: YOUR_INITIALS,", "{Name: INITIALS,", "YOUR_INITIALS is set by neither"),
@@ -153,6 +170,34 @@ def test_a_problem_names_file_line_and_where_the_value_comes_from(make):
 )
 def test_of_a_buildspec_s_commands_only_the_names_of_steps_are_read(command, names):
     assert steps_run_by(command) == names
+
+
+@pytest.mark.parametrize(
+    ("command", "names"),
+    [
+        ("mlkit run --buildspec train", ["train"]),
+        ('.venv/bin/mlkit run --staging-bucket "$STAGING" --buildspec=build_and_train', ["build_and_train"]),
+        ("mlkit run --buildspec a && mlkit run --no-reuse --buildspec b", ["a", "b"]),
+        ("mlkit run prep; docker run --buildspec x", []),
+        ("mlkit run --buildspec $BUILD", []),
+        ("mlkit runs --buildspec x", []),
+    ],
+)
+def test_of_a_buildspec_s_commands_the_buildspecs_are_read(command, names):
+    assert buildspecs_run_by(command) == names
+
+
+def test_the_steps_of_a_buildspec_are_held_to_its_variables(make):
+    step = "steps:\n  train: {notebook: notebooks/train.ipynb, buildspec: train, parameters: {tune: {env: TUNES}}}\n"
+    template = f"{TUNE}Resources:{PROJECT}"
+    [problem] = make(
+        {
+            "mlkit.yml": f"{ABOUT}{step}",
+            "buildspecs/train.yml": buildspec("mlkit run --buildspec train"),
+            "CloudFormation/a.yaml": template,
+        }
+    )
+    assert problem.startswith("mlkit.yml:6: step train in Train: TUNES is set by neither the project nor the action nor the buildspec")
 
 
 SPLIT = "split: 'Literal[\"hashed\", \"latest\"]' = 'hashed'"

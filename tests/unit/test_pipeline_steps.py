@@ -114,6 +114,7 @@ def test_the_project_s_own_steps_are_the_pipeline_s() -> None:
         ("steps:\n  a: {notebook: x/one.ipynb}\n  b: {notebook: y/one.ipynb}\n", "line 7: step b: its executed notebook would replace"),
         ("steps:\n  a: {notebook: one.ipynb}\n  a: {notebook: two.ipynb}\n", "line 7: this is not YAML: the key `a` is there twice"),
         ("steps: {\n", "line 6: this is not YAML"),
+        ("steps:\n  prep: {notebook: one.ipynb, buildspec: [x]}\n", "line 6: `buildspec` of step prep is not text"),
     ],
 )
 def test_an_error_in_mlkit_yml_is_refused_with_its_line(project: Project, text: str, complaint: str) -> None:
@@ -279,6 +280,45 @@ def test_a_fourth_notebook_is_checked_like_the_others(fourth: Project) -> None:
 
 def test_a_build_that_runs_the_fourth_notebook_must_set_its_variables(fourth: Project) -> None:
     buildspec = fourth.root / "buildspecs" / "test_endpoint.yml"
-    buildspec.write_text(buildspec.read_text().replace("run test", "run test report"))
+    buildspec.write_text(buildspec.read_text().replace("run --buildspec test_endpoint", "run test report"))
     problems = "\n".join(str(problem) for problem in check_project(fourth.root).problems)
     assert "step report in TestEndpoint in QA.TestEndpoint: TITLE is set by neither the project nor the action" in problems
+
+
+OF_BUILDS = """steps:
+  prep: {notebook: notebooks/one.ipynb, buildspec: train}
+  look: {notebook: notebooks/three.ipynb}
+  train: {notebook: notebooks/two.ipynb, buildspec: train}
+"""
+
+
+def names_planned(*arguments: str, buildspec: str = "") -> list[str]:
+    return [run.notebook.name for run in plan(arguments, NOTHING, Keeping(), buildspec)]
+
+
+def test_a_buildspec_runs_its_steps_in_the_file_s_order(project: Project) -> None:
+    write_steps(project, OF_BUILDS)
+    assert names_planned(buildspec="train") == ["one.ipynb", "two.ipynb"]
+    assert names_planned("look") == ["three.ipynb"]
+    assert run("--buildspec", "train") is None
+    assert record(project, "two").status is Status.COMPLETED
+    assert not (project.root / "executed" / "three.ipynb").exists()
+
+
+def test_a_buildspec_without_steps_is_refused_by_name(project: Project) -> None:
+    write_steps(project, OF_BUILDS)
+    with pytest.raises(UsageError, match=r"No step has the buildspec trian\. Did you mean train\?") as refused:
+        names_planned(buildspec="trian")
+    assert refused.value.cure == "mlkit.yml has steps of: train."
+    write_steps(project, STEPS)
+    with pytest.raises(UsageError, match=r"No step has the buildspec train\n") as refused:
+        names_planned(buildspec="train")
+    assert refused.value.cure == "Give a step `buildspec:` in mlkit.yml."
+
+
+def test_a_buildspec_and_steps_cannot_be_combined_and_one_is_needed(project: Project) -> None:
+    write_steps(project, OF_BUILDS)
+    with pytest.raises(UsageError, match="look and --buildspec train both say what to run"):
+        names_planned("look", buildspec="train")
+    with pytest.raises(UsageError, match="Nothing to run was given"):
+        names_planned()
