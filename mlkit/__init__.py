@@ -29,7 +29,7 @@ _PUBLIC = {
     "mlkit.aws.billing": ["describe_costs"],
     "mlkit.aws.endpoints": ["deploy", "load_trained_model", "prove_endpoint", "undeploy", "write_configurations"],
     "mlkit.aws.champion_test": ["compare_with_champion", "describe_comparison"],
-    "mlkit.aws.endpoint_test": ["confusion", "describe_estimate", "estimate_metric", "save_test_result"],
+    "mlkit.aws.endpoint_test": ["confusion", "describe_estimate", "describe_slices", "estimate_metric", "save_test_result"],
     "mlkit.aws.secret_values": ["resolve_secret"],
     "mlkit.gate.policy": ["gate_policy"],
     "mlkit.gate.verdicts": ["check_gate", "judge"],
@@ -41,7 +41,9 @@ _PUBLIC = {
         "count_ratings", "profile_ratings", "save_prepared_data", "start_run", "unload_feature_index", "unload_splits",
         "write_channels",
     ],
-    "mlkit.movielens.testing": ["compare_with_baselines", "lab_check", "load_test_rows", "predict", "test_champion", "test_endpoint"],
+    "mlkit.movielens.testing": [
+        "compare_with_baselines", "lab_check", "load_test_rows", "measure_slices", "predict", "test_champion", "test_endpoint",
+    ],
     "mlkit.movielens.training": ["fm_hyperparameters"],
 }  # fmt: skip
 _HOME = {name: module for module, names in _PUBLIC.items() for name in names}

@@ -8,7 +8,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 from mlkit.evidence.manifest import Attempt, Manifest, SealedFile, Source
@@ -24,7 +24,6 @@ from mlkit.evidence.run_record import (
     Status,
     Usage,
 )
-from mlkit.gate.estimate import Estimate
 from mlkit.review import ActionTime, Decision, Evidence, Reviewed
 
 PIPELINE, EXECUTION = "mlkit-ml-lab-pipeline-Pipeline-C45B2F40F9102", "30f1b5e6-d879-4b63-848d-5138d72b9b84"
@@ -198,19 +197,14 @@ def prepared_data(train_rows: int = 81_518) -> dict[str, Any]:
 
 def estimated(value: float = 0.6984, low: float = 0.6875, high: float = 0.7093, **changes: Any) -> dict[str, Any]:
     """The estimate of a match rate, as the hand-off holds it."""
-    made = Estimate(
-        metric="match rate",
-        unit="share",
-        higher_is_better=True,
-        value=value,
-        low=low,
-        high=high,
-        confidence=0.95,
-        rows=9_430,
-        clusters=943,
-        cluster="user",
-    )
-    return {**asdict(made), **changes}
+    figures = {"value": value, "low": low, "high": high, "confidence": 0.95, "rows": 9_430, "clusters": 943, "cluster": "user"}
+    return {"metric": "match rate", "unit": "share", "higher_is_better": True, **figures, **changes}
+
+
+def sliced(name: str, **changes: Any) -> dict[str, Any]:
+    """One slice, as the hand-off holds it."""
+    figures = {"estimate": estimated(0.66, 0.63, 0.69), "worse_by": 0.0402, "p_value": 0.061, "is_flagged": False}
+    return {"group": "training ratings", "name": name, "rows": 2_357, **figures, **changes}
 
 
 def outcome(match_rate: float = 0.6984, low: float = 0.6875, high: float = 0.7093, **changes: Any) -> dict[str, Any]:
@@ -223,8 +217,16 @@ def outcome(match_rate: float = 0.6984, low: float = 0.6875, high: float = 0.709
         "model": {"s3_uri": "s3://b/models/model.tar.gz", "sha256": MODEL, "size_bytes": 632_160},
         "verdict": verdict,
         "estimate": estimated(match_rate, low, high),
-        "policy": {"metric": "match rate", "required": 0.65, "confidence": 0.95, "rule": "interval", "on_inconclusive": "stop"},
+        "policy": {
+            "metric": "match rate",
+            "required": 0.65,
+            "confidence": 0.95,
+            "rule": "interval",
+            "on_inconclusive": "stop",
+            "slices": "show",
+        },
         "others": {"log loss": 0.5777},
+        "slices": [sliced("new users, up to 23"), sliced("rare movies, up to 9", estimate=None, worse_by=None, p_value=None)],
         "baselines": {"linear, no factors": 0.6712, "majority class": 0.5834},
         **changes,
     }

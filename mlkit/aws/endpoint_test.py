@@ -2,6 +2,7 @@
 
 import io
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
@@ -18,9 +19,10 @@ from mlkit.errors import UsageError
 from mlkit.gate import verdicts
 from mlkit.gate.bootstrap import estimate
 from mlkit.gate.comparison import Comparison
-from mlkit.gate.estimate import Estimate, number
+from mlkit.gate.estimate import Estimate, Slice, conspicuous, number
 from mlkit.gate.metrics import metric_named, metrics_for
 from mlkit.gate.policy import Policy
+from mlkit.gate.slices import Part, estimate_parts
 from mlkit.notebook import handoff, journal, shown_tables
 from mlkit.notebook.handoff import TestResult, TrainedModel
 from mlkit.settings import Project
@@ -98,6 +100,30 @@ def describe_estimate(found: Estimate) -> pd.DataFrame:
     return shown_tables.facts(rows)
 
 
+def estimate_slices(tested: Tested, policy: Policy, parts: Sequence[Part]) -> tuple[Slice, ...]:
+    """The policy's metric on each part of the tested rows, and which parts are far worse than the others."""
+    metric, rows = metric_named(policy.metric), tested.rows
+    predictions = getattr(tested.predictions, metric.needs)
+    return estimate_parts(metric, rows.labels, predictions, rows.clusters, parts, policy.confidence, cluster=rows.cluster)
+
+
+def describe_slices(slices: Sequence[Slice]) -> pd.DataFrame:
+    """One line per slice: rows, the metric and its interval, how much worse it is, the corrected p-value, and whether it is flagged.
+
+    Of many slices, the most conspicuous ones are shown.
+    """
+    return shown_tables.Table([_slice_line(one) for one in conspicuous(slices)])
+
+
+def _slice_line(found: Slice) -> dict[str, Any]:
+    line: dict[str, Any] = {"rows by": found.group, "slice": found.name, "rows": found.rows}
+    own = found.estimate
+    if own is None or found.worse_by is None or found.p_value is None:
+        return {**line, "flagged": "not judged"}
+    figures = {own.metric: number(own.value), "interval": own.interval, "worse by": f"{found.worse_by:+.4f}"}
+    return {**line, **figures, "p (Holm)": f"{found.p_value:.3f}", "flagged": "FAR WORSE" if found.is_flagged else ""}
+
+
 def confusion(tested: Tested) -> pd.DataFrame:
     """The confusion table of the classes."""
     return verdicts.confusion_table(tested.rows.labels, tested.predictions.labels, tested.rows.label_names)
@@ -110,8 +136,10 @@ def save_test_result(
     policy: Policy,
     verdict: verdicts.Verdict,
     table: pd.DataFrame,
+    *,
     project: Project,
     comparison: Comparison | None = None,
+    slices: Sequence[Slice] = (),
 ) -> TestResult:
     """Write handoff/test_result.json, whatever the verdict. `table` is of `compare_with_baselines`."""
     model, *baselines = table.to_dict("records")
@@ -126,6 +154,7 @@ def save_test_result(
         others={name: value for name, value in others.items() if math.isfinite(value)},
         baselines={str(row["model"]): float(row[found.metric]) for row in baselines},
         champion=comparison,
+        slices=tuple(slices),
     )
     handoff.save(result, project.handoff, "test_result")
     beside = {f"{name}: {found.metric}": value for name, value in result.baselines.items()}

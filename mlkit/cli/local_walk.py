@@ -66,10 +66,12 @@ def _plan(project: Project, names: LabNames, tune: str, evidence: str) -> "list[
     from mlkit.project.pipeline_steps import read_steps
 
     role = {"EXECUTION_ROLE": ""}  # the notebook then finds the role that the lake exports
-    of_notebook = dict.fromkeys(("MIN_MATCH_RATE", "TRAIN_INSTANCE_TYPE", "ENDPOINT_INSTANCE_TYPE"), "notebook")
-    variables = {"YOUR_INITIALS": names.initials, **role, "TUNE": tune, _ENVIRONMENT: "dev", **of_notebook}
+    steps = read_steps(project.root)
+    sources = [source for step in steps.values() for source in step.parameters.values()]
+    of_notebook = {source.variable: source.unless for source in sources if source.unless}
+    variables = {**of_notebook, "YOUR_INITIALS": names.initials, **role, "TUNE": tune, _ENVIRONMENT: "dev"}
     keeping = Keeping(evidence=evidence, reuse=False)
-    return plan_steps(project, list(read_steps(project.root)), Given(values={}, sources={}), keeping, {**os.environ, **variables})
+    return plan_steps(project, list(steps), Given(values={}, sources={}), keeping, {**os.environ, **variables})
 
 
 def _show_result(project: Project, evidence: str) -> None:

@@ -126,7 +126,10 @@ def difference_of_draws(
 
 
 def cluster_totals(statistics: Array, clusters: Any, cluster: str = "cluster") -> Array:
-    """`(clusters, k)` sums of the rows' figures. Raises InvalidData for rows without a cluster, and for a single cluster."""
+    """`(clusters, k)` sums of the rows' figures, in an order that depends on them alone.
+
+    Raises InvalidData for rows without a cluster, and for a single cluster.
+    """
     import pandas as pd  # imported here, because commands that only name an outcome would wait for it
 
     codes, names = pd.factorize(np.asarray(clusters))
@@ -139,7 +142,8 @@ def cluster_totals(statistics: Array, clusters: Any, cluster: str = "cluster") -
     if statistics.dtype.kind == "f":  # the sum of fractions depends on their order, that of counts does not
         order = np.lexsort((*statistics.T, codes))
         statistics, codes = statistics[order], codes[order]
-    return np.column_stack([np.bincount(codes, weights=figures, minlength=len(names)) for figures in statistics.T])
+    totals = np.column_stack([np.bincount(codes, weights=figures, minlength=len(names)) for figures in statistics.T])
+    return totals[np.lexsort(totals.T)]
 
 
 def drawn_totals(by_cluster: Array, *, seed: int, replicates: int) -> Array:

@@ -6,6 +6,7 @@ seals evidence reads it.
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 SHARE = "share"  # the unit of what lies between 0 and 1; figures are written without it
@@ -137,3 +138,34 @@ class Difference:
 
     def __str__(self) -> str:
         return f"{self.value:+.4f} ({self.confidence:.0%} interval {self.low:+.4f} to {self.high:+.4f}, {self.rows:,} rows)"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slice:
+    """One part of the rows with its own estimate; None if it is too small to judge, or the metric is undefined for it.
+
+    `group` says by what rows are chosen and `name` which they are. `worse_by` is how much worse the metric is than that of all other
+    rows, in the metric's unit; `p_value` is the chance of such a gap in an even model, corrected for the number of parts looked at.
+    `is_flagged`: the model is far worse here.
+    """
+
+    group: str
+    name: str
+    rows: int
+    estimate: Estimate | None = None
+    worse_by: float | None = None
+    p_value: float | None = None
+    is_flagged: bool = False
+
+    def __post_init__(self) -> None:
+        if not all(math.isfinite(figure) for figure in (self.worse_by, self.p_value) if figure is not None):
+            raise ValueError("a slice has a figure that is not finite")
+
+    def __str__(self) -> str:
+        return f"{self.group}, {self.name}: {self.estimate or 'not judged'}"
+
+
+def conspicuous(slices: Sequence[Slice], most: int = 12) -> list[Slice]:
+    """At most so many slices in their order: the flagged ones, and those with the smallest p-values."""
+    ranked = sorted(slices, key=lambda one: (not one.is_flagged, 2.0 if one.p_value is None else one.p_value))[:most]
+    return [one for one in slices if any(one is kept for kept in ranked)]

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 Rule = Literal["interval", "value"]
 OnInconclusive = Literal["stop", "ask"]
+OnSlices = Literal["show", "stop"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +22,8 @@ class Policy:
     """`metric` must reach `required`, in the metric's own unit: at least it, or for a loss at most it.
 
     `margin`: production's model may be better by less than this, in the metric's own unit. `rule`: the whole interval decides, or the value
-    alone as in the lab. `on_inconclusive`: where the rows cannot decide, the run stops, or the approver is asked.
+    alone as in the lab. `on_inconclusive`: where the rows cannot decide, the run stops, or the approver is asked. `slices`: a part of the
+    rows on which the model is far worse is shown, or fails the gate.
     """
 
     metric: str
@@ -30,6 +32,7 @@ class Policy:
     confidence: float = 0.95
     rule: Rule = "interval"
     on_inconclusive: OnInconclusive = "stop"
+    slices: OnSlices = "show"
 
     def summary(self) -> "pd.DataFrame":
         """One line per member."""
@@ -47,6 +50,7 @@ def gate_policy(
     confidence: float = 0.95,
     rule: Rule = "interval",
     on_inconclusive: OnInconclusive = "stop",
+    slices: OnSlices = "show",
 ) -> Policy:
     """The policy in the notebook's parameters. A share of right rows must reach `min_match_rate`, every other metric `required`.
 
@@ -70,9 +74,18 @@ def gate_policy(
         raise UsageError(f"confidence is {confidence}", cure="Give a share between 0 and 1, such as 0.95.")
     if not (margin > 0 and math.isfinite(margin)):
         raise UsageError(f"margin is {margin}", cure="Give how much worse than production's model the new one may be, such as 0.02.")
-    policy = Policy(metric=metric, required=bound, margin=margin, confidence=confidence, rule=rule, on_inconclusive=on_inconclusive)
+    policy = Policy(
+        metric=metric,
+        required=bound,
+        margin=margin,
+        confidence=confidence,
+        rule=rule,
+        on_inconclusive=on_inconclusive,
+        slices=slices,
+    )
     _check_choice("gate_rule", rule, Rule)
     _check_choice("on_inconclusive", on_inconclusive, OnInconclusive)
+    _check_choice("slices", slices, OnSlices)
     return policy
 
 

@@ -4,6 +4,7 @@ A gate passes on the bound of the interval that speaks against the model, never 
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,7 +12,7 @@ import numpy.typing as npt
 
 from mlkit.errors import GateFailed, GateInconclusive, InvalidData
 from mlkit.gate.comparison import Comparison
-from mlkit.gate.estimate import Difference, Estimate
+from mlkit.gate.estimate import Difference, Estimate, Slice
 from mlkit.gate.metrics import binary_labels, check_same_length
 from mlkit.gate.outcome import Outcome
 from mlkit.gate.policy import Policy
@@ -24,6 +25,7 @@ _MISSES_THE_GATE = (
     "Compare it with the baselines. If it is worse than the linear one, look at data and training; "
     "if it is better, the features do not hold enough for this gate."
 )
+_FAR_WORSE = "Look at the data and the features of these rows, or let the approver decide about them (slices='show')."
 _BELOW_THE_CHAMPION = "Keep the champion. Look for changes in data, features or hyperparameters."
 _NO_CHAMPION = "Look at the champion's model and its encoding in the evidence bucket; `on_inconclusive` lets the approver decide."
 _TOO_FEW_PAIRS = "Test on more held-out rows, or widen the margin if the policy allows it."
@@ -41,15 +43,19 @@ class Verdict:
         return f"{self.outcome}: {self.reason}"
 
 
-def judge(estimate: Estimate, policy: Policy, comparison: Comparison | None = None) -> Verdict:
-    """The verdict by the policy's rule (the interval's bounds, or the value alone as the lab did), and against the champion.
+def judge(estimate: Estimate, policy: Policy, comparison: Comparison | None = None, slices: Sequence[Slice] = ()) -> Verdict:
+    """The verdict by the policy's rule (the interval's bounds, or the value alone as the lab did), against the champion, and on slices.
 
-    Without a champion, the rule alone decides; otherwise the worse outcome. Raises ValueError for another metric's policy.
+    The worst outcome counts. Without a champion there is no comparison; flagged slices fail the gate if the policy says `slices="stop"`.
+    Raises ValueError for another metric's policy.
     """
     if policy.metric != estimate.metric:
         raise ValueError(f"the policy is about the {policy.metric}, not the {estimate.metric}")
     verdict = {"interval": decide, "value": decide_by_value}[policy.rule](estimate, policy.required)
-    return verdict if comparison is None else _worse(verdict, _against(comparison, policy.margin))
+    if comparison is not None:
+        verdict = _worse(verdict, _against(comparison, policy.margin))
+    flagged = [found for found in slices if found.is_flagged]
+    return _worse(verdict, _on_slices(flagged)) if flagged and policy.slices == "stop" else verdict
 
 
 def _against(comparison: Comparison, margin: float) -> Verdict:
@@ -57,6 +63,11 @@ def _against(comparison: Comparison, margin: float) -> Verdict:
     if comparison.difference is None:
         return Verdict(outcome=Outcome.INCONCLUSIVE, reason=str(comparison), advice=_NO_CHAMPION)
     return decide_champion(comparison.difference, margin)
+
+
+def _on_slices(flagged: Sequence[Slice]) -> Verdict:
+    named = "; ".join(map(str, flagged))
+    return Verdict(outcome=Outcome.FAIL, reason=f"the model is far worse on some rows: {named}", advice=_FAR_WORSE)
 
 
 def _worse(first: Verdict, second: Verdict) -> Verdict:

@@ -84,7 +84,12 @@ class FeatureIndex:
 
     def unknown(self, users: Any, movies: Any) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
         """For each row, whether its user and whether its movie is not in the index."""
-        return _lookup(users, self.users, 0) < 0, _lookup(movies, self.movies, len(self.users)) < 0
+        user_columns, movie_columns = self.columns(users, movies)
+        return user_columns < 0, movie_columns < 0
+
+    def columns(self, users: Any, movies: Any) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """The column of each row's user and movie; -1 for an id that is not in the index."""
+        return _lookup(users, self.users, 0), _lookup(movies, self.movies, len(self.users))
 
     def encode(self, users: Any, movies: Any, *, labels: Any = None, unseen: str = "omit") -> Encoded:
         """The ids (any sequence, compared as text) as rows with at most two ones. Without `labels` the rows have no labels.
@@ -94,8 +99,7 @@ class FeatureIndex:
         """
         if unseen not in ("omit", "refuse"):
             raise UsageError(f"unseen={unseen!r}", cure='Choose "omit" or "refuse".')
-        user_columns = _lookup(users, self.users, 0)
-        movie_columns = _lookup(movies, self.movies, len(self.users))
+        user_columns, movie_columns = self.columns(users, movies)
         missing_users, missing_movies = int((user_columns < 0).sum()), int((movie_columns < 0).sum())
         if unseen == "refuse" and missing_users + missing_movies:
             raise InvalidData(

@@ -11,7 +11,7 @@ import pyarrow as pa
 from scipy.sparse import csr_array, vstack
 
 from mlkit.aws.champion_test import ChampionTest, ask_champion
-from mlkit.aws.endpoint_test import BASELINE_ROWS, Tested, read_test_rows, window
+from mlkit.aws.endpoint_test import BASELINE_ROWS, Tested, estimate_slices, read_test_rows, window
 from mlkit.aws.endpoints import Answers, Codec, Served, ask_endpoint, describe_endpoint
 from mlkit.aws.s3_objects import read_object, read_verified
 from mlkit.aws.session import Session
@@ -19,8 +19,10 @@ from mlkit.aws.training_jobs import encoding_uri
 from mlkit.errors import InvalidData
 from mlkit.gate import verdicts
 from mlkit.gate.baselines import baseline_table
+from mlkit.gate.estimate import Slice
 from mlkit.gate.metrics import RIGHT_ROWS, metric_named
 from mlkit.gate.policy import Policy
+from mlkit.gate.slices import by_quantiles
 from mlkit.movielens.features import INDEX_FILE, Encoded, FeatureIndex
 from mlkit.notebook import shown_tables
 from mlkit.notebook.handoff import TrainedModel
@@ -119,6 +121,20 @@ def compare_with_baselines(aws: Session, trained: TrainedModel, tested: TestedRa
         linear="linear, no factors",
         confidence=policy.confidence,
     )
+
+
+def measure_slices(aws: Session, trained: TrainedModel, tested: TestedRatings, policy: Policy) -> tuple[Slice, ...]:
+    """The policy's metric for new and heavy users and for rare and popular movies, by their numbers of training ratings.
+
+    The numbers are of the shards that the linear baseline reads: all training ratings up to a million.
+    """
+    index = FeatureIndex.from_parquet(read_verified(aws, trained.encoding))
+    train, _ = _train_rows(aws, trained)
+    ratings = np.append(np.asarray(train.sum(axis=0)).ravel(), 0)  # the last is of ids that are not in the index: no ratings
+    user, movie = index.columns(tested.rows.users, tested.rows.movies)
+    parts = by_quantiles("training ratings of the user", ratings[user], ("new users", "other users", "heavy users"))
+    parts += by_quantiles("training ratings of the movie", ratings[movie], ("rare movies", "other movies", "popular movies"))
+    return estimate_slices(tested, policy, parts)
 
 
 def lab_check(aws: Session, trained: TrainedModel, tested: TestedRatings, *, min_match_rate: float = 0.8) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from mlkit.errors import NotFound, UsageError
 from mlkit.gate.comparison import Comparison
-from mlkit.gate.estimate import Estimate
+from mlkit.gate.estimate import Estimate, Slice
 from mlkit.gate.policy import Policy
 from mlkit.notebook import journal
 from mlkit.settings import Project
@@ -90,7 +90,7 @@ class TestResult:
     """The result of 03_test_endpoint: the verdict, the estimate and the policy that give it, and what stands beside it.
 
     `champion` is the comparison with production's model; None if the endpoint holds none. `others` has the tested model's other metrics,
-    and `baselines` the deciding metric of the other models, both by name.
+    and `baselines` the deciding metric of the other models, both by name. `slices` has the deciding metric on parts of the rows.
     """
 
     __test__ = False  # not a pytest class
@@ -105,6 +105,7 @@ class TestResult:
     others: Mapping[str, float]
     baselines: Mapping[str, float]
     champion: Comparison | None = None
+    slices: tuple[Slice, ...] = ()
 
     def exported(self) -> dict[str, str]:
         """The variables that the build exports for the approval's message."""

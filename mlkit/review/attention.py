@@ -12,7 +12,7 @@ from mlkit.review.notebook_diffs import cells_of
 from mlkit.review.shown_text import counted
 
 _ALGORITHMS = {"factorization-machines": "Factorization Machines add", "xgboost": "XGBoost adds"}
-_MOST_WARNINGS = 3  # of one notebook on the first screen
+_MOST_WARNINGS = 3  # of one notebook, and of slices, on the first screen
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +45,15 @@ def _of_gate(contents: Contents) -> Iterable[Notice]:
         yield Notice(text="The tested model is not the sealed model: the digests differ.", grave=True)
     if verdict == Outcome.PASS and not gate.estimate.reaches(gate.estimate.worst, gate.required):
         yield Notice(text="The interval reaches past the gate: the value alone decided, not the interval.")
+    yield from _of_slices(gate)
     yield from _of_baseline(contents, gate)
+
+
+def _of_slices(gate: GateFigures) -> Iterable[Notice]:
+    flagged = [found for found in gate.slices if found.is_flagged]
+    yield from (Notice(text="The model is far worse on a part of the rows:", quoted=str(found)) for found in flagged[:_MOST_WARNINGS])
+    if len(flagged) > _MOST_WARNINGS:
+        yield Notice(text=f"The model is far worse on {len(flagged) - _MOST_WARNINGS} parts more; the table of slices shows them.")
 
 
 def _of_baseline(contents: Contents, gate: GateFigures) -> Iterable[Notice]:

@@ -15,7 +15,7 @@ from mlkit.errors import InvalidData
 from mlkit.evidence.layout import HANDOFF, RECORD_SUFFIX, Sealed
 from mlkit.evidence.manifest import Attempt
 from mlkit.evidence.run_record import Activity, RunRecord
-from mlkit.gate.estimate import Estimate
+from mlkit.gate.estimate import Estimate, Slice
 from mlkit.gate.policy import Policy
 from mlkit.notebook.handoff import PreparedData, TestResult
 from mlkit.review.reviewed import Evidence
@@ -59,6 +59,7 @@ class GateFigures:
     policy: Policy
     others: Mapping[str, float]
     baselines: Mapping[str, float]
+    slices: tuple[Slice, ...]
 
     @property
     def required(self) -> float:
@@ -187,6 +188,7 @@ def _gate_figures(document: Mapping[str, Any]) -> GateFigures:
         policy=policy,
         others=_finite(document["others"]),
         baselines=_finite(document["baselines"]),
+        slices=build(tuple[Slice, ...], document["slices"]),
     )
 
 

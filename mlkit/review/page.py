@@ -11,6 +11,7 @@ import jinja2
 from markupsafe import Markup
 
 from mlkit.errors import InvalidData
+from mlkit.gate.estimate import conspicuous, number
 from mlkit.gate.outcome import Outcome
 from mlkit.review import attention, shown_text
 from mlkit.review.bundle_contents import Contents, GateFigures, Run
@@ -69,7 +70,14 @@ def template(name: str) -> jinja2.Template:
     )
     for word in ("bounded", "visible", "short_digest", "clock", "seconds", "size"):
         environment.filters[word] = getattr(shown_text, word)
-    environment.globals |= {"duration": shown_text.duration, "counted": shown_text.counted, "rows_of": rows_of, "NOUNS": NOUNS}
+    environment.globals |= {
+        "duration": shown_text.duration,
+        "counted": shown_text.counted,
+        "rows_of": rows_of,
+        "NOUNS": NOUNS,
+        "number": number,
+        "shown_slices": conspicuous,
+    }
     return environment.get_template(name)
 
 

@@ -19,7 +19,7 @@ from mlkit.tabular.preparation import (
     unload_splits,
     write_channels,
 )
-from mlkit.tabular.testing import compare_with_baselines, load_test_rows, predict, test_champion, test_endpoint
+from mlkit.tabular.testing import compare_with_baselines, load_test_rows, measure_slices, predict, test_champion, test_endpoint
 from mlkit.tabular.training import xgboost_hyperparameters
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "describe_features",
     "find_lake",
     "load_test_rows",
+    "measure_slices",
     "predict",
     "profile_table",
     "save_prepared_data",

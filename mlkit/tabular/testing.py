@@ -8,15 +8,17 @@ import pandas as pd
 import pyarrow as pa
 
 from mlkit.aws.champion_test import ChampionTest, ask_champion
-from mlkit.aws.endpoint_test import BASELINE_ROWS, Tested, read_test_rows, window
+from mlkit.aws.endpoint_test import BASELINE_ROWS, Tested, estimate_slices, read_test_rows, window
 from mlkit.aws.endpoints import Answers, Codec, Served, ask_endpoint, describe_endpoint
 from mlkit.aws.s3_objects import read_object, read_verified
 from mlkit.aws.session import Session
 from mlkit.aws.training_jobs import encoding_uri
 from mlkit.errors import InvalidData
 from mlkit.gate.baselines import baseline_table, predicted_labels
+from mlkit.gate.estimate import Slice
 from mlkit.gate.metrics import metric_named
 from mlkit.gate.policy import Policy
+from mlkit.gate.slices import MOST_CATEGORIES, Part, by_category, by_quantiles
 from mlkit.notebook import shown_tables
 from mlkit.notebook.handoff import TrainedModel
 from mlkit.tabular.encoding import CSV, FILE, Encoding, Matrix, batches, from_csv
@@ -116,6 +118,20 @@ def compare_with_baselines(aws: Session, trained: TrainedModel, tested: TestedTa
         model_scores={MODEL: tested.predictions.scores},
         confidence=policy.confidence,
     )
+
+
+def measure_slices(tested: TestedTable, policy: Policy) -> tuple[Slice, ...]:
+    """The policy's metric for low, middle and high values of each column, and for each value of a column with few values."""
+    features = tested.rows.features
+    parts = [part for name in features.column_names for part in _parts_of(name, features[name])]
+    return estimate_slices(tested, policy, parts)
+
+
+def _parts_of(name: str, values: pa.ChunkedArray) -> list[Part]:
+    is_number = pa.types.is_integer(values.type) or pa.types.is_floating(values.type) or pa.types.is_decimal(values.type)
+    if is_number and len(values.unique()) > MOST_CATEGORIES:
+        return by_quantiles(name, values.cast(pa.float64()).to_numpy())
+    return by_category(name, values.to_pylist())
 
 
 def predict(aws: Session, endpoint: str, rows: pd.DataFrame) -> shown_tables.Table:

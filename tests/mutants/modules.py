@@ -8,7 +8,11 @@ from pathlib import Path
 _SOURCES = ("mlkit", "packages/sagemaker_formats/src/sagemaker_formats", "packages/localaws/src")
 
 MODULES = {
-    "gate/verdicts": ("tests/unit/test_gates*.py",),
+    "gate/estimate": ("tests/unit/test_estimates.py",),
+    "gate/metrics": ("tests/unit/test_metrics.py",),
+    "gate/policy": ("tests/unit/test_estimates.py",),
+    "gate/slices": ("tests/unit/test_slices.py",),
+    "gate/verdicts": ("tests/unit/test_gates*.py", "tests/unit/test_estimates.py"),
     "gate/bootstrap": ("tests/unit/test_intervals*.py", "tests/unit/test_gates*.py"),
     "parameters/binding": ("tests/unit/test_parameter*.py",),
     "parameters/checked_values": ("tests/unit/test_parameter*.py",),

@@ -50,8 +50,16 @@ def test_the_pipeline_comes_changes_and_goes_but_for_its_buckets_and_key(cloudfo
     deploy(cloudformation, "here-lake", text("datalake"), YourInitials="here")
     given = {"Email": "a@example.org", "GitHubUser": "a", "ConnectionArn": connection(local_aws, "here")}
     pipeline = deploy_pipeline(cloudformation, "here", **given)["Pipeline"]
+    policy = {
+        "GateMetric": "log loss",
+        "GateRequired": "0.6",
+        "GateMargin": "0.01",
+        "GateConfidence": "0.9",
+        "GateOnInconclusive": "ask",
+        "GateSlices": "stop",
+    }
     instances = {"TrainInstanceType": "ml.m5.large", "EndpointInstanceType": "ml.c5.large"}
-    deploy_pipeline(cloudformation, "here", Tune="true", MinMatchRate="0.5", ApprovalMinutes="60", **instances)
+    deploy_pipeline(cloudformation, "here", Tune="true", MinMatchRate="0.5", **policy, ApprovalMinutes="60", **instances)
     made = pipeline_resources(cloudformation, "here")
     (_, train, qa, production) = shown_pipeline(local_aws, pipeline)["stages"]
     told = [
@@ -61,6 +69,8 @@ def test_the_pipeline_comes_changes_and_goes_but_for_its_buckets_and_key(cloudfo
     assert told[0]["TUNE"] == "true"
     assert (told[0]["TRAIN_INSTANCE_TYPE"], told[0]["ENDPOINT_INSTANCE_TYPE"]) == ("ml.m5.large", "ml.c5.large")
     assert [variables.get("MIN_MATCH_RATE") for variables in told] == [None, "0.5", "0.5"]
+    of_gate = {name: value for name, value in told[1].items() if name.startswith("GATE_")}
+    assert list(of_gate.values()) == list(policy.values())
     assert production["actions"][0]["timeoutInMinutes"] == 60
     with pytest.raises(ClientError, match="here-ml-lab-execution-role"):
         cloudformation.delete_stack(StackName="here-lake")

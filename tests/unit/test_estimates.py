@@ -147,6 +147,7 @@ def test_a_share_of_right_rows_must_reach_min_match_rate_and_another_metric_its_
         ({"confidence": 95}, "confidence is 95"),
         ({"rule": "luck"}, "gate_rule is 'luck'"),
         ({"on_inconclusive": "pass"}, "on_inconclusive is 'pass'"),
+        ({"slices": "hide"}, "slices is 'hide'"),
     ],
 )
 def test_a_policy_that_cannot_be_is_refused(given: dict[str, Any], told: str) -> None:

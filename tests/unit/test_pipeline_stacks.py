@@ -67,6 +67,12 @@ def test_an_unknown_parameter_is_refused_with_the_nearest_name(name: str, near: 
     [
         ("Tune", "maybe", "one of notebook, true, false."),
         ("MinMatchRate", "65%", "notebook, or a share above 0 and at most 1, such as 0.65."),
+        ("GateMetric", "AUC; x", "notebook, or a metric's name such as AUC or log loss."),
+        ("GateRequired", "low", "notebook, or a number in the metric's own unit, such as 0.6."),
+        ("GateMargin", "-1", "notebook, or a number above 0 in the metric's own unit, such as 0.02."),
+        ("GateConfidence", "95", "notebook, or a share between 0 and 1, such as 0.95."),
+        ("GateOnInconclusive", "pass", "one of notebook, stop, ask."),
+        ("GateSlices", "hide", "one of notebook, show, stop."),
         ("EndpointInstanceType", "t2.medium", "notebook, or an instance type of SageMaker such as ml.m5.large."),
         ("Email", "somebody", "an e-mail address, because approvals and failures are sent to it."),
         ("BakeSeconds", "1801", "0, or a whole number from 180 to 1800, because an alarm sees SageMaker's metrics minutes late."),

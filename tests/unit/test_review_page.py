@@ -26,6 +26,7 @@ from sealed_evidence import (
     record,
     result,
     reviewed,
+    sliced,
     source_files,
 )
 
@@ -34,6 +35,7 @@ from mlkit.evidence.manifest import Approval, Seal
 from mlkit.evidence.run_record import Activity, Earlier, Origin, Redaction, Status
 from mlkit.gate.estimate import Estimate
 from mlkit.review import IndexEntry, Reviewed, render, render_index
+from mlkit.review.forest_plot import Row, forest_plot
 from mlkit.review.notebook_html import notebook_html, sanitized
 
 
@@ -492,3 +494,67 @@ def test_the_index_lists_executions_newest_first_with_verdict_figures_and_who_de
 def test_the_index_links_no_address_with_a_scheme() -> None:
     entry = IndexEntry(execution=EXECUTION, sealed_at="", commit="", message="", verdict="PASS", page="javascript:alert(1)")
     assert not Page(render_index([entry])).all("a")
+
+
+def test_slices_are_shown_and_a_flagged_one_is_noted_on_the_first_screen() -> None:
+    parts = [sliced("new users, up to 23", is_flagged=True), sliced("rare movies", estimate=None, worse_by=None, p_value=None)]
+    page = reviewed(evidence(tested=outcome(slices=parts)))
+    note = "The model is far worse on a part of the rows: training ratings, new users, up to 23: 0.6600 (95% interval 0.6300 to 0.6900"
+    assert note in first_screen(page)
+    text = shown(page).text
+    assert "new users, up to 23 far worse training ratings 2,357 0.6600 0.6300 to 0.6900 +0.0402 0.061" in text
+    assert "rare movies training ratings 2,357 not judged" in text
+    assert "correction for 2 parts" in text
+
+
+def test_of_many_slices_the_page_shows_the_conspicuous_ones_and_says_so() -> None:
+    parts = [sliced(f"part {number}", is_flagged=number < 5, p_value=number / 100) for number in range(30)]
+    page = reviewed(evidence(tested=outcome(slices=parts)))
+    assert "The model is far worse on 2 parts more" in first_screen(page)
+    assert "The first 12 of 30 parts" in shown(page).text
+    assert "part 11 " in shown(page).text
+    assert "part 12 " not in shown(page).text
+
+
+@pytest.mark.parametrize("wrong", [{"p_value": float("nan")}, {"rows": "many"}, {"estimate": {}}, {"surprise": 1}])
+def test_a_damaged_slice_damages_the_result(wrong: dict[str, Any]) -> None:
+    assert "The test's result is damaged" in first_screen(reviewed(evidence(tested=outcome(slices=[sliced("a") | wrong]))))
+
+
+def test_a_loss_is_shown_in_its_own_unit_and_direction() -> None:
+    loss = estimated(0.58, 0.56, 0.6, metric="log loss", unit="nats", higher_is_better=False)
+    policy = outcome()["policy"] | {"metric": "log loss", "required": 0.62}
+    page = reviewed(evidence(tested=outcome(estimate=loss, policy=policy, verdict="PASS", baselines={"linear": 0.59}, slices=[])))
+    text = first_screen(page)
+    assert "PASS log loss 0.5800 nats" in text
+    assert "The 95% interval, 0.5600 to 0.6000 from 9,430 held-out rows, lies below the required 0.6200 nats; lower is better." in text
+    assert "log loss (nats) of this model, and what it is compared with; lower is better" in text
+    assert "Linear model: 0.5900. At most 0.6200 nats is required." in text
+    assert "Factorization Machines add nothing over the linear model: its log loss 0.5900 lies inside the interval." in text
+    assert "The interval reaches past the gate" not in text
+
+
+def test_production_that_was_tested_on_another_metric_is_told_and_not_drawn() -> None:
+    loss = estimated(0.58, 0.56, 0.6, metric="log loss", unit="nats", higher_is_better=False)
+    policy = outcome()["policy"] | {"metric": "log loss", "required": 0.62}
+    text = first_screen(reviewed(None, champion(tested=outcome(estimate=loss, policy=policy, verdict="PASS"))))
+    assert "Production's gate decided on its log loss, so the picture does not show it." in text
+    assert "In production: 0.58" not in text
+
+
+def test_evidence_of_an_earlier_schema_says_so() -> None:
+    words = "its schema is mlkit/test-result/1, and this version of mlkit reads mlkit/test-result/2"
+    assert words in first_screen(reviewed(evidence(tested=outcome(schema="mlkit/test-result/1"))))
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "required"), [(12_345.6, 12_000, 13_000, 12_500), (0.00012, 0.0001, 0.00014, 0.0002), (0.995, 0.99, 1.0, 0.9)]
+)
+def test_the_picture_has_a_few_ticks_in_the_metrics_own_scale(value: float, low: float, high: float, required: float) -> None:
+    unit = "share" if high == 1 else "units of the label"
+    found = Estimate(**estimated(value, low, high, metric="RMSE", unit=unit, higher_is_better=high == 1))
+    svg = forest_plot([Row(label="This model", value=value, low=low, high=high)], required, found)
+    ticks = re.findall(r'class="tick" x="([\d.]+)%"[^>]*>([\d.]+)<', svg)
+    assert 3 <= len(ticks) <= 7
+    assert len({label for _, label in ticks}) == len(ticks)
+    assert all(0 <= float(place) <= 100 for place, _ in ticks)

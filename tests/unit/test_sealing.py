@@ -36,7 +36,7 @@ from honest_execution import (
     stored,
     with_test,
 )
-from sealed_evidence import EXECUTION, PIPELINE, prepared_data, sha256
+from sealed_evidence import EXECUTION, PIPELINE, estimated, outcome, prepared_data, sha256
 
 from mlkit.aws import gathering, object_versions
 from mlkit.aws.signing import public_key
@@ -217,6 +217,14 @@ def test_the_model_that_production_serves_is_named_by_its_seal() -> None:
     assert made.sealed.champion == "version 1 has 0.6984, not compared on these rows"
 
 
+def test_a_metric_whose_name_holds_an_address_is_not_shown_to_the_approver() -> None:
+    def rename(draft: Any) -> None:
+        draft.tested["estimate"] = {**estimated(), "metric": "AUC https://evil.example"}
+
+    with pytest.raises(UsageError, match="are named by at most 40 letters"):
+        before_qa_seals(rename).seal()
+
+
 def test_a_model_without_the_metric_is_told_by_its_version() -> None:
     made = sealed_again(lambda made: made.registry.packages[0]["CustomerMetadataProperties"].pop("mlkit:metric:match rate"))
     assert made.sealed.champion == "version 1, not compared on these rows"
@@ -377,6 +385,10 @@ LEFT = {
     "another endpoint was tested": (
         setting("tested", "endpoint", value="mlkit-ml-lab-dev"),
         r"test_result\.json is the test of mlkit-ml-lab-dev, not of mlkit-ml-lab-qa",
+    ),
+    "the policy is another metric's": (
+        setting("tested", "policy", value={**outcome()["policy"], "metric": "AUC"}),
+        r"test_result\.json has a policy about the AUC, not the match rate",
     ),
     "the verdict is none": (lambda draft: setattr(draft, "verdict", "GREAT"), r"test_result\.json has the verdict GREAT"),
     **{
