@@ -95,7 +95,7 @@ def test_ten_rows_that_are_all_wrong_are_not_taken_for_sure() -> None:
     predicted[ten] = 0
     found: Any
     (found,) = estimate_parts(RIGHT_ROWS, labels, predicted, USER, [Part(group="g", name="ten", rows=ten)])
-    assert 0 < found.p_value < 0.01
+    assert 1e-6 < found.p_value < 0.01  # by the variance of the other rows alone it is below 1e-9
 
 
 def test_rows_in_another_order_give_the_same_slices() -> None:
