@@ -86,6 +86,22 @@ def test_a_gate_that_cannot_be_met_stops_with_its_own_exit_code_and_leaves_the_e
     assert walked.client("s3").head_object(Bucket="mlkit-ml-id-lab", Key="no/no.ipynb")["ContentLength"] > 10_000
 
 
+def test_the_gate_decides_on_the_metric_and_the_slices_of_the_policy(walked, tmp_path):
+    gate = ["-p", "metric", "log loss", "-p", "required", "0.65", "-p", "confidence", "0.9", "-p", "slices", "stop"]
+    with walked.kept():
+        walked.run("mlkit", "run", "notebooks/03_test_endpoint.ipynb", str(tmp_path / "loss.ipynb"), *gate)
+        result = result_of(walked)
+    found, policy = result.estimate, result.policy
+    assert (found.metric, found.unit, found.higher_is_better, found.confidence) == ("log loss", "nats", False, 0.9)
+    assert 0.5 < found.low < found.value < found.high < 0.65
+    assert (result.verdict, policy.required, policy.slices) == ("PASS", 0.65, "stop")
+    assert result.others.keys() == {"match rate", "AUC", "F1"}
+    by_user, by_movie = "training ratings of the user", "training ratings of the movie"
+    assert [one.group for one in result.slices] == [by_user] * 3 + [by_movie] * 3
+    assert sum(one.rows for one in result.slices if one.group == by_user) == found.rows
+    assert all(one.estimate is not None and one.estimate.metric == "log loss" for one in result.slices)
+
+
 def digests(channel: handoff.Channel) -> list[str]:
     return [item.sha256 for item in channel.objects]
 
