@@ -180,6 +180,13 @@ class ReplayDiffers(MlkitError):
     cure = "Look at the first figure that differs. Usual causes: other packages than the lock's, other data, a start without a seed."
 
 
+class NotProved(MlkitError):
+    """Nothing in the evidence is wrong, but the public key, the newest manifest's digest or an earlier seal is missing to prove it."""
+
+    exit_code = 38
+    cure = "Give --key and --head, from elsewhere than the evidence, and the whole bundle. --allow-unproved accepts what is left unproved."
+
+
 class NotApproved(MlkitError):
     """A pipeline owns the environment, and nobody approved this change there."""
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
+from unittest import mock
 
 import sealed_evidence as samples
 from aws_in_memory import S3, CodePipeline, InMemory, Kms, Registry
@@ -145,7 +146,8 @@ class Execution:
         files += [FileRecord(role="input", path=path, sha256=sha256(data)) for path, data in inputs.items()]
         activity = Activity(files=(*files, *self.draft.more_files.get(name, ())))
         origin = Origin(action=action, pipeline_execution_id=EXECUTION)
-        record = samples.record(name, executed_sha256=sha256(executed), origin=origin, activity=activity)
+        source = sha256(self.draft.source.get(f"notebooks/{name}.ipynb", b""))
+        record = samples.record(name, notebook_sha256=source, executed_sha256=sha256(executed), origin=origin, activity=activity)
         told = replace(record, **self.draft.records.get(name, {})).to_json().encode()
         begun, ended = self.now + minute * MINUTE, self.now + (minute + 1) * MINUTE
         place = f"s3://staging/{EXECUTION}/{action}/{build}/{name}"
@@ -173,7 +175,9 @@ class Execution:
         """Seal, and let the sealing action succeed as CodePipeline would tell it."""
         build = self.build
         self.s3.now = self.now
-        self.sealed = seal(self.session, build)
+        with mock.patch("mlkit.aws.sealing.datetime", wraps=datetime) as clock:
+            clock.now.return_value = self.now
+            self.sealed = seal(self.session, build)
         last = self.history.actions[-1]
         last["status"], last["output"]["outputVariables"] = "Succeeded", self.exported
         return Manifest.from_bytes(self.s3.content(self.sealed.seal.s3_uri))

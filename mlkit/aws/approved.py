@@ -9,10 +9,12 @@ from mlkit.aws.session import Session
 from mlkit.aws.signing import public_key
 from mlkit.errors import ApprovalVoid, InvalidData, SealBroken
 from mlkit.evidence.archives import code_of
-from mlkit.evidence.layout import DEPLOYS, ENVELOPE, MANIFEST, PAGE, RECORD_SUFFIX, Sealed
+from mlkit.evidence.bundle import BundleInMemory
+from mlkit.evidence.layout import DEPLOYS, ENVELOPE, HANDOFF, MANIFEST, PAGE, RECORD_SUFFIX, Sealed
 from mlkit.evidence.manifest import APPROVABLE, Manifest, SealedFile, sha256_of
 from mlkit.evidence.sealed_records import check_contents
-from mlkit.evidence.verification import SealInBundle, read_seal
+from mlkit.evidence.sealed_results import check_results
+from mlkit.evidence.seals import SealInBundle, read_seal
 
 
 def verify_approval(
@@ -45,18 +47,21 @@ def _check_seal(aws: Session, seal_uri: str, data: bytes, key_arn: str) -> None:
     folder = "/".join(address.split("/")[-2:])
     files = {f"{folder}/{name}": read_object(aws, f"{address}/{name}") for name in (ENVELOPE, PAGE)} | {f"{folder}/{MANIFEST}": data}
     try:
-        seal = read_seal(files, folder, public_key(aws, key_arn))
+        seal = read_seal(BundleInMemory(files), folder, public_key(aws, key_arn))
         if seal.place.manifest(seal.manifest.action, seal.manifest.build) != seal_uri:
             raise ApprovalVoid(f"{seal_uri} lists files of another evidence bucket")
-        check_contents(_records(aws, seal), seal.manifest, folder, seal.files)
+        content = BundleInMemory(_told_files(aws, seal))
+        check_contents(content, seal)
+        check_results(content, seal)
     except (SealBroken, InvalidData) as error:
         raise ApprovalVoid(str(error)) from error
 
 
-def _records(aws: Session, seal: SealInBundle) -> Mapping[str, bytes]:
-    """The sealed records by their names in a bundle."""
-    records = {name: file for name, file in seal.files.items() if name.endswith(RECORD_SUFFIX)}
-    return {name: read_version(aws, file.s3_uri, file.version_id) for name, file in records.items()}
+def _told_files(aws: Session, seal: SealInBundle) -> Mapping[str, bytes]:
+    """The sealed records, hand-off files and deployed files by their names in a bundle."""
+    own = (f"{seal.folder}/{HANDOFF}/", f"{seal.folder}/{DEPLOYS}/")
+    told = {name: file for name, file in seal.files.items() if name.endswith(RECORD_SUFFIX) or name.startswith(own)}
+    return {name: read_version(aws, file.s3_uri, file.version_id) for name, file in told.items()}
 
 
 def _check_source(aws: Session, manifest: Manifest) -> None:

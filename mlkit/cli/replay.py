@@ -20,7 +20,7 @@ from mlkit.cli.console import Elapsed, counted, environment, out, plain, step
 from mlkit.cli.questions import is_attended, is_confirmed
 from mlkit.cli.run_plan import Given
 from mlkit.cli.shared_options import Yes
-from mlkit.cli.verify import Head, Key, check_head, print_wrapped, verified
+from mlkit.cli.verify import Head, Key, digest_of, print_wrapped, verified
 from mlkit.errors import InvalidData, MlkitError, NotFound, ReplayDiffers, UsageError
 from mlkit.evidence.foreign_text import one_line
 from mlkit.evidence.replay_report import TOLERANCE, Compared, Verdict, compare_runs, describe
@@ -63,7 +63,7 @@ def replay(
 
     Example: mlkit replay s3://evidence/.../manifest.json --only train -p execution_role ARN --yes
     """
-    check_head(head)
+    head = digest_of(head)
     if scratch is not None and scratch.exists():
         raise UsageError(f"{scratch} exists", cure="Name a new folder with --scratch: a replay changes no other files.")
     given = Given.of(None, parameter or []).values
@@ -112,7 +112,8 @@ def _prepare(scratch: "Scratch", evidence: str, head: str | None, key: Path | No
     files = BundleFolder(folder)
     unpack_source(files, found.head, scratch.source)
     print_wrapped("", one_line(f"Pipeline {found.head.pipeline}, execution {found.head.pipeline_execution_id}"))
-    print_wrapped("  verified    ", f"{counted(found.seals, 'seal')}, {counted(found.files, 'file')}")
+    label = "  verified    " if found.is_signed else "  consistent  "
+    print_wrapped(label, f"{counted(found.seals, 'seal')}, {counted(found.files, 'file')}")
     for line in found.unproved:
         print_wrapped("  NOT PROVED  ", line)
     return _Replay(aws=aws, scratch=scratch, files=files, manifest=found.head)
@@ -159,7 +160,7 @@ class _Replay:
 
         They name its jobs, let it take over no earlier job, tell a test the evidence bucket, and lead Jupyter to the scratch's kernel.
         """
-        from mlkit.evidence.verification import place_of
+        from mlkit.evidence.seals import place_of
         from mlkit.reuse.finished_steps import REUSE
         from mlkit.runner.replay import EXECUTION
 

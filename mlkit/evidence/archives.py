@@ -2,6 +2,7 @@
 
 import io
 import lzma
+import re
 import struct
 import tempfile
 import zipfile
@@ -14,6 +15,9 @@ from mlkit.evidence.foreign_text import one_line
 from mlkit.evidence.manifest import code_digests
 
 MOST_BYTES = 1 << 30  # unpacked; a build has some gigabytes of memory
+MOST_ENTRIES = 100_000  # zipfile lists all of them in memory before it tells their number
+_ENTRY = b"PK\1\2"  # begins each entry of an archive's list
+_COMMIT = re.compile(rb"[0-9a-f]{40}")
 # What zipfile and its decompressors raise for damaged, encrypted and unknown content.
 _UNREADABLE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, RuntimeError, ValueError, EOFError, OSError, struct.error)
 
@@ -37,7 +41,15 @@ def code_of(archive: bytes) -> dict[str, str]:
         return unpack(archive, Path(folder))
 
 
+def commit_of(archive: bytes) -> str:
+    """The commit that `git archive` and GitHub write as an archive's comment; empty if the comment is none."""
+    with _opened(archive) as opened:
+        return opened.comment.decode() if _COMMIT.fullmatch(opened.comment) else ""
+
+
 def _opened(archive: bytes) -> zipfile.ZipFile:
+    if archive.count(_ENTRY) > MOST_ENTRIES:
+        raise EvidenceRefused(f"An artifact holds more than {MOST_ENTRIES:,} files")
     try:
         opened = zipfile.ZipFile(io.BytesIO(archive))
         if sum(info.file_size for info in opened.infolist()) > MOST_BYTES:

@@ -4,7 +4,8 @@ The formats are public: in-toto.io/Statement/v1, slsa.dev/provenance/v1 and gith
 """
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,15 +21,16 @@ from securesystemslib.exceptions import VerificationError
 from securesystemslib.signer import Signer, SSlibKey
 
 from mlkit.errors import InvalidData, SealBroken, UsageError
-from mlkit.evidence.foreign_text import one_line
+from mlkit.evidence.foreign_text import shown
 from mlkit.evidence.layout import MANIFEST, PAGE, RECORD_SUFFIX
 from mlkit.evidence.manifest import Manifest, sha256_of
-from mlkit.typed_json import build
+from mlkit.evidence.strict_json import read_as, read_json
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 PREDICATE_TYPE = "https://slsa.dev/provenance/v1"
 BUILD_TYPE = "urn:mlkit:seal:1"  # raise the number when a parameter changes its meaning
-_UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
+STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
+_PEM = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----", re.DOTALL)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,14 +48,35 @@ class _Envelope:
     signatures: tuple[_Signature, ...]
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Subject:
+    name: str
+    digest: Mapping[str, str]
+    uri: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Statement:
+    """The members that a statement has in JSON."""
+
+    _type: str
+    predicateType: str
+    subject: tuple[_Subject, ...]
+    predicate: Mapping[str, Any]
+
+
 def statement_of(manifest: Manifest, page: bytes | None = None) -> bytes:
     """The statement about a manifest and its page, review.html, as JSON; equal manifests and pages have equal statements.
 
     Raises InvalidData if a time in the manifest is not ISO 8601 with a time zone.
     """
-    subjects = [_named(MANIFEST, sha256_of(manifest.to_bytes()))]
-    if page is not None:
-        subjects.append(_named(PAGE, sha256_of(page)))
+    return _canonical(_statement(manifest, sha256_of(manifest.to_bytes()), None if page is None else sha256_of(page)))
+
+
+def _statement(manifest: Manifest, manifest_sha256: str, page_sha256: str | None) -> dict[str, Any]:
+    subjects = [_named(MANIFEST, manifest_sha256)]
+    if page_sha256 is not None:
+        subjects.append(_named(PAGE, page_sha256))
     subjects.append(_named(manifest.model_s3_uri.rpartition("/")[2], manifest.model_sha256, manifest.model_s3_uri))
     try:
         predicate = json_format.MessageToDict(_provenance(manifest))
@@ -61,7 +84,8 @@ def statement_of(manifest: Manifest, page: bytes | None = None) -> bytes:
         raise InvalidData(f"A time in the manifest is not ISO 8601: {error}", cure="Report it: mlkit writes these times.") from error
     statement = Statement([subject.pb for subject in subjects], PREDICATE_TYPE, predicate)
     statement.validate()
-    return _canonical(json_format.MessageToDict(statement.pb))
+    document: dict[str, Any] = json_format.MessageToDict(statement.pb)
+    return document
 
 
 def _named(name: str, sha256: str, uri: str = "") -> ResourceDescriptor:
@@ -108,12 +132,20 @@ def _canonical(document: Mapping[str, Any]) -> bytes:
 
 
 def read_key(pem: bytes) -> SSlibKey:
-    """The public key in PEM. Raises UsageError for anything but a key of the curve P-256."""
+    """The public key in PEM; the text around it, its line ends and a byte order mark mean nothing.
+
+    Raises UsageError for anything but one key of the curve P-256.
+    """
     cure = "`mlkit evidence key` writes the public key of the pipeline's seals as PEM."
+    found = list(_PEM.finditer(pem.decode(errors="replace").replace("\r\n", "\n")))
+    if len(found) > 1:
+        raise UsageError(f"The key file holds {len(found)} keys: which one signs?", cure=cure)
     try:
-        key = load_pem_public_key(pem)
+        key = load_pem_public_key(found[0][0].encode()) if found else None
     except (ValueError, UnsupportedAlgorithm) as error:
         raise UsageError("The key is not a public key in PEM", cure=cure) from error
+    if key is None:
+        raise UsageError("The key is not a public key in PEM", cure=cure)
     if not isinstance(key, EllipticCurvePublicKey) or not isinstance(key.curve, SECP256R1):
         raise UsageError("The public key is not one of the curve P-256, with which seals are signed", cure=cure)
     return SSlibKey.from_crypto(key)
@@ -126,19 +158,22 @@ def key_pem(key: SSlibKey) -> bytes:
 
 
 def read_envelope(data: bytes, name: str) -> Envelope:
-    """The envelope with its one signature. `name` is the file's, for messages.
+    """The envelope with its one signature. `name` is the file's, fit for a message.
 
-    Raises SealBroken for bytes that `sign` cannot have written, so that no two files are the same envelope.
+    Raises SealBroken for bytes that `sign` cannot have written.
     """
+    shape = read_as(_Envelope, data, name)
+    if shape.payloadType != PAYLOAD_TYPE:
+        raise SealBroken(f"{name} has the payloadType {shown(shape.payloadType)}, not {PAYLOAD_TYPE}")
+    if len(shape.signatures) != 1:
+        raise SealBroken(f"{name} has {len(shape.signatures) or 'no'} signature{'s' * (len(shape.signatures) > 1)}; a seal has one")
     try:
-        document = json.loads(data)
-        shape: _Envelope = build(_Envelope, document)
-        envelope = Envelope.from_dict(document)
+        envelope = Envelope.from_dict(json.loads(data))
         is_whole = _canonical(envelope.to_dict()) == data
-    except _UNREADABLE as error:
-        raise SealBroken(f"{name} is not a signed envelope: {one_line(error)}") from error
-    if not is_whole or shape.payloadType != PAYLOAD_TYPE or len(shape.signatures) != 1:
-        raise SealBroken(f"{name} is not a signed envelope as mlkit writes them: one signature, {PAYLOAD_TYPE}")
+    except ValueError as error:
+        raise SealBroken(f"{name} cannot be read: its payload or its signature is not base64") from error
+    if not is_whole:
+        raise SealBroken(f"{name} was reformatted: mlkit writes it on one line, with sorted members, without spaces")
     return envelope
 
 
@@ -146,21 +181,50 @@ def check_signature(envelope: Envelope, key: SSlibKey, name: str) -> None:
     """Check that the key signed the envelope. Raises SealBroken."""
     signed_by = next(iter(envelope.signatures))
     if signed_by != key.keyid:
-        raise SealBroken(f"{name} is signed by another key: {one_line(signed_by)[:64]}, not {key.keyid}")
+        raise SealBroken(f"{name} names another key: {shown(signed_by)}, not {key.keyid}")
     try:
         envelope.verify([key], 1)
     except VerificationError as error:
-        raise SealBroken(f"The signature of {name} does not fit its statement") from error
+        raise SealBroken(f"The signature of {name} does not fit its statement: one of them was changed, or another key signed") from error
 
 
 def subjects_of(envelope: Envelope, name: str) -> dict[str, str]:
     """SHA-256 of each file that the envelope's statement is about, by name. Raises SealBroken."""
-    try:
-        statement = json_format.Parse(envelope.payload, Statement([], "", {}).pb)
-        Statement.copy_from_pb(statement).validate()
-        found = {subject.name: subject.digest["sha256"] for subject in statement.subject if "sha256" in subject.digest}
-    except (*_UNREADABLE, json_format.ParseError) as error:
-        raise SealBroken(f"{name} holds no in-toto statement: {one_line(error)}") from error
-    if statement.predicate_type != PREDICATE_TYPE or len(found) != len(statement.subject):
-        raise SealBroken(f"{name} holds another kind of statement than {PREDICATE_TYPE} about files by SHA-256")
+    statement = read_as(_Statement, envelope.payload, f"The statement in {name}")
+    kinds = {STATEMENT_TYPE: statement._type, PREDICATE_TYPE: statement.predicateType}
+    for expected, kind in kinds.items():
+        if kind != expected:
+            raise SealBroken(f"The statement in {name} is of the type {shown(kind)}, not {expected}")
+    found = {subject.name: subject.digest["sha256"] for subject in statement.subject if set(subject.digest) == {"sha256"}}
+    if len(found) != len(statement.subject):
+        raise SealBroken(f"The statement in {name} does not name each file once, by its SHA-256")
     return found
+
+
+def check_statement(envelope: Envelope, manifest: Manifest, digests: Mapping[str, str], name: str) -> None:
+    """Compare all that the statement repeats of the manifest: source, code, inputs, earlier seals, tools, times, records.
+
+    `digests` are those of manifest and page, by name. Raises SealBroken with the first member that differs.
+    """
+    try:
+        expected = _statement(manifest, digests[MANIFEST], digests.get(PAGE))
+    except (InvalidData, ValueError) as error:
+        raise SealBroken(
+            f"The statement in {name} cannot be compared: a time of {MANIFEST} is none, or a text holds half a character"
+        ) from error
+    if place := _difference(read_json(envelope.payload, name), expected):
+        raise SealBroken(f"The statement in {name} differs from {MANIFEST} beside it: {place}")
+
+
+def _difference(told: Any, expected: Any, place: str = "") -> str:
+    """The first place at which the documents differ; empty if they are equal."""
+    if isinstance(told, dict) and isinstance(expected, dict):
+        pairs: Sequence[tuple[str, Any, Any]] = [
+            (name, told.get(name, ...), expected.get(name, ...)) for name in sorted(told.keys() | expected.keys())
+        ]
+    elif isinstance(told, list) and isinstance(expected, list) and len(told) == len(expected):
+        pairs = [(str(number), one, other) for number, (one, other) in enumerate(zip(told, expected, strict=True), start=1)]
+    else:
+        return "" if told == expected else place
+    found = (_difference(one, other, f"{place}.{shown(name)}".lstrip(".")) for name, one, other in pairs)
+    return next((difference for difference in found if difference), "")

@@ -131,21 +131,35 @@ def _check_notebook(file: StagedFile, record: StagedFile | None, execution: str,
         raise EvidenceRefused(f"{file.path} differs from its record")
 
 
-def outputs_of(files: Iterable[StagedFile], attempts: Sequence[Attempt]) -> dict[str, str]:
-    """SHA-256 of each hand-off file by its path in the project, as the confirmed records tell it. Later attempts replace earlier ones.
+@dataclass(frozen=True, kw_only=True)
+class RecordOfAttempt:
+    """A confirmed record with the action that wrote it; `path` is the record's, for messages."""
 
-    Raises EvidenceRefused for a file that a notebook read and no earlier notebook wrote, and for one that two actions wrote.
-    """
+    action: str
+    path: str
+    record: RunRecord
+
+
+def outputs_of(files: Iterable[StagedFile], attempts: Sequence[Attempt]) -> dict[str, str]:
+    """What `handed_over` says of the staged records of the confirmed attempts."""
     by_path = {file.path: file for file in files}
+    staged = [[by_path[f"{one.action}/{one.build}/{name}"] for name in one.records] for one in attempts if one.confirmed]
+    return handed_over([RecordOfAttempt(action=one.action, path=one.path, record=_record(one)) for one in group] for group in staged)
+
+
+def handed_over(attempts: Iterable[Iterable[RecordOfAttempt]]) -> dict[str, str]:
+    """SHA-256 of each hand-off file by its path in the project, as the records tell it. Later attempts replace earlier ones.
+
+    `attempts` holds the records of each confirmed attempt. Raises EvidenceRefused for a file that a notebook read and no earlier notebook
+    wrote, and for one that two actions wrote.
+    """
     outputs: dict[str, str] = {}
     owners: dict[str, str] = {}
-    for attempt in attempts:
-        names = attempt.records if attempt.confirmed else ()
-        staged = [by_path[f"{attempt.action}/{attempt.build}/{name}"] for name in names]
-        for file, record in sorted(((file, _record(file)) for file in staged), key=lambda pair: pair[1].started):
-            _check_inputs(file, record, outputs)
-            for path, sha256 in _files(record, "output").items():
-                _check_owner(file, path, owners)
+    for records in attempts:
+        for told in sorted(records, key=lambda told: told.record.started):
+            _check_inputs(told, outputs)
+            for path, sha256 in _files(told.record, "output").items():
+                _check_owner(told, path, owners)
                 outputs[path] = sha256
     return outputs
 
@@ -154,19 +168,19 @@ def _files(record: RunRecord, role: str) -> dict[str, str]:
     return {file.path: file.sha256 for file in record.activity.files if file.role == role} if record.activity else {}
 
 
-def _check_inputs(file: StagedFile, record: RunRecord, outputs: Mapping[str, str]) -> None:
+def _check_inputs(told: RecordOfAttempt, outputs: Mapping[str, str]) -> None:
     """A file that the notebook wrote and then read is not an input."""
-    own = _files(record, "output")
-    for path, sha256 in _files(record, "input").items():
+    own = _files(told.record, "output")
+    for path, sha256 in _files(told.record, "input").items():
         if sha256 not in (outputs.get(path), own.get(path)):
-            raise EvidenceRefused(f"{file.path} read a {path} that no earlier notebook of this execution wrote")
+            raise EvidenceRefused(f"{told.path} read a {path} that no earlier notebook of this execution wrote")
 
 
-def _check_owner(file: StagedFile, path: str, owners: dict[str, str]) -> None:
+def _check_owner(told: RecordOfAttempt, path: str, owners: dict[str, str]) -> None:
     """A stage's test writes its own result; no test may replace what the training handed over."""
-    action = file.action.rpartition(".")[2]
+    action = told.action.rpartition(".")[2]
     if owners.setdefault(path, action) != action:
-        raise EvidenceRefused(f"{file.path} wrote {path}, which {owners[path]} hands over")
+        raise EvidenceRefused(f"{told.path} wrote {path}, which {owners[path]} hands over")
 
 
 def check_output(path: str, data: bytes, outputs: Mapping[str, str]) -> bytes:

@@ -133,7 +133,7 @@ def test_the_newest_source_counts() -> None:
 def test_a_seal_that_another_key_signed_is_told() -> None:
     made = sealed()
     made.aws = InMemory(s3=made.s3, codepipeline=made.history, kms=Kms(8))
-    void(made, f"^{QA_SEAL}/b2s/seal.dsse.json is signed by another key")
+    void(made, f"^{QA_SEAL}/b2s/seal.dsse.json names another key")
 
 
 def test_a_signature_that_does_not_fit_is_told() -> None:

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 from hypothesis import given
 from hypothesis import strategies as st
-from sealed_bundle import KEY, QA, SIGNER, signer_of, two_seals
+from sealed_bundle import INPUTS, KEY, QA, SIGNER, signer_of, two_seals
 
 from mlkit.errors import InvalidData, SealBroken, UsageError
 from mlkit.evidence import envelope
@@ -21,6 +21,10 @@ MANIFEST = two_seals().seals[1][1]
 PAGE = b"<p>PASS</p>\n"
 STATEMENT = envelope.statement_of(MANIFEST, PAGE)
 SIGNED = envelope.sign(STATEMENT, SIGNER)
+
+
+def key_of(number: int) -> bytes:
+    return envelope.key_pem(signer_of(number).public_key)
 
 
 def sha256(data: bytes) -> str:
@@ -51,7 +55,7 @@ def test_a_statement_is_slsa_provenance():
             "resolvedDependencies": [
                 {"name": "source.zip", "digest": {"sha256": MANIFEST.source.archive_sha256}},
                 {"name": "code", "digest": {"sha256": MANIFEST.code_sha256}},
-                {"uri": "s3://lake/train-0", "digest": {"sha256": "2" * 64}},
+                *({"uri": uri, "digest": {"sha256": digest}} for uri, digest in sorted(INPUTS.items())),
                 {"name": "parent", "uri": f"{place}/{QA}/manifest.json", "digest": {"sha256": MANIFEST.parents[0].sha256}},
             ],
         },
@@ -108,16 +112,29 @@ def test_what_is_signed_is_read_again():
 
 def test_another_key_and_another_statement_are_refused():
     opened, other = envelope.read_envelope(SIGNED, "seal"), signer_of(8).public_key
-    with pytest.raises(SealBroken, match=f"(?m)^seal is signed by another key: {SIGNER.public_key.keyid}, not {other.keyid}$"):
+    with pytest.raises(SealBroken, match=f"(?m)^seal names another key: {SIGNER.public_key.keyid}, not {other.keyid}$"):
         envelope.check_signature(opened, other, "seal")
     opened.payload += b" "
-    with pytest.raises(SealBroken, match=r"(?m)^The signature of seal does not fit its statement$"):
+    with pytest.raises(
+        SealBroken, match=r"(?m)^The signature of seal does not fit its statement: one of them was changed, or another key signed$"
+    ):
         envelope.check_signature(opened, SIGNER.public_key, "seal")
 
 
-def test_a_key_is_read_and_written_as_pem():
-    assert envelope.key_pem(envelope.read_key(KEY)) == KEY
-    assert envelope.read_key(KEY.replace(b"\n", b"\r\n")).keyid == SIGNER.public_key.keyid
+@pytest.mark.parametrize(
+    "pem",
+    [KEY, KEY.replace(b"\n", b"\r\n"), b"\xef\xbb\xbf" + KEY, b"The auditor's\n" + KEY + b"\nkey\n", KEY.strip(), b"\xff\n" + KEY],
+    ids=["as written", "CRLF", "BOM", "text around", "no newline", "other bytes"],
+)
+def test_a_key_is_read_by_its_value(pem):
+    assert envelope.read_key(pem) == SIGNER.public_key
+    assert envelope.key_pem(envelope.read_key(pem)) == KEY
+
+
+@pytest.mark.parametrize("more", [KEY, key_of(8), SIGNER.private_bytes], ids=["the same", "another", "private"])
+def test_a_file_with_two_keys_is_refused(more):
+    with pytest.raises(UsageError, match=r"(?m)^The key file holds 2 keys: which one signs\?$"):
+        envelope.read_key(KEY + more)
 
 
 def pem_of(key) -> bytes:
@@ -144,50 +161,52 @@ def written(**changes: object) -> bytes:
 
 
 SIGNATURE = json.loads(SIGNED)["signatures"][0]
-UNREADABLE = [
-    b"",
-    b"{",
-    b"\xff",
-    b"[]",
-    b"1",
-    b"null",
-    b"{}",
-    b"[" * 100_000,
-    written(more="x"),
-    written(payload=1),
-    written(payload="a"),
-    written(payload="\ud800"),
-    written(payloadType=None),
-    written(signatures={}),
-    written(signatures=[1]),
-    written(signatures=[{}]),
-    written(signatures=[{**SIGNATURE, "sig": "!"}]),
-    written(signatures=[{**SIGNATURE, "keyid": 1}]),
-    written(signatures=[{**SIGNATURE, "more": "x"}]),
-    written(signatures=[SIGNATURE, SIGNATURE]),
+REFORMATTED = "was reformatted: mlkit writes it on one line, with sorted members, without spaces"
+NOT_BASE64 = "cannot be read: its payload or its signature is not base64"
+NO_ENVELOPES = [
+    (b"", "is not JSON: line 1, column 1"),
+    (b'{\n "a": }', "is not JSON: line 2, column 7"),
+    (b"\xef\xbb\xbf" + SIGNED, "is not JSON: line 1, column 1"),
+    (b"\xff", "is not UTF-8 text: its byte 1 is of no character"),
+    (b"[]", "does not fit: the document is a list where an object is expected"),
+    (b"null", "does not fit: the document is null where an object is expected"),
+    (b"{}", "does not fit: the document has no member payload"),
+    (b"[" * 100_000, "cannot be read: it is nested too deeply"),
+    (b"9" * 5000, "holds a number of too many digits"),
+    (SIGNED.replace(b'{"payload"', b'{"payload":"","payload"', 1), "has the member payload twice"),
+    (written(more="x"), "does not fit: the document has the unknown member more"),
+    (written(payload=1), "does not fit: payload is a whole number where a text is expected"),
+    (written(payload="a"), NOT_BASE64),
+    (written(payload="\ud800"), NOT_BASE64),
+    (written(payloadType=None), "does not fit: payloadType is null where a text is expected"),
+    (written(payloadType="text/plain"), "has the payloadType text/plain, not application/vnd.in-toto+json"),
+    (written(signatures={}), "does not fit: signatures is an object where a list is expected"),
+    (written(signatures=[1]), "does not fit: signatures, entry 1 is a whole number where an object is expected"),
+    (written(signatures=[{}]), "does not fit: signatures, entry 1 has no member keyid"),
+    (written(signatures=[{**SIGNATURE, "sig": "!"}]), NOT_BASE64),
+    (
+        written(signatures=[{**SIGNATURE, "keyid": 1}]),
+        "does not fit: signatures, entry 1, keyid is a whole number where a text is expected",
+    ),
+    (written(signatures=[{**SIGNATURE, "more": "x"}]), "does not fit: signatures, entry 1 has the unknown member more"),
+    (written(signatures=[]), "has no signature; a seal has one"),
+    (written(signatures=[SIGNATURE, SIGNATURE]), "has 2 signatures; a seal has one"),
+    (written(signatures=[SIGNATURE, {**SIGNATURE, "keyid": "another"}]), "has 2 signatures; a seal has one"),
+    (SIGNED[:-1], REFORMATTED),
+    (SIGNED + b"\n", REFORMATTED),
+    (b" " + SIGNED, REFORMATTED),
+    (SIGNED.replace(b",", b", ", 1), REFORMATTED),
 ]
-NOT_OURS = [
-    SIGNED[:-1],
-    SIGNED + b"\n",
-    b" " + SIGNED,
-    SIGNED.replace(b",", b", ", 1),
-    written(payloadType="text/plain"),
-    written(signatures=[]),
-    written(signatures=[SIGNATURE, {**SIGNATURE, "keyid": "another"}]),
-    SIGNED.replace(b'{"payload"', b'{"payload":"","payload"', 1),
-]
 
 
-def test_bytes_that_are_no_envelope_are_refused():
-    for data in UNREADABLE:
-        with pytest.raises(SealBroken, match=r"^b3/seal is not a signed envelope: "):
-            envelope.read_envelope(data, "b3/seal")
+def told(data: bytes) -> str:
+    with pytest.raises(SealBroken) as raised:
+        envelope.read_envelope(data, "b3/seal")
+    return str(raised.value)
 
 
-def test_an_envelope_in_another_form_is_refused():
-    for data in NOT_OURS:
-        with pytest.raises(SealBroken, match=r"^seal is not a signed envelope as mlkit writes them: one signature, application/vnd"):
-            envelope.read_envelope(data, "seal")
+def test_what_is_wrong_in_an_envelope_is_told():
+    assert [told(data) for data, _ in NO_ENVELOPES] == [f"b3/seal {message}" for _, message in NO_ENVELOPES]
 
 
 @given(
@@ -228,47 +247,79 @@ def opened_with(payload: bytes):
     return opened
 
 
-@pytest.mark.parametrize(
-    "payload",
-    [
-        b"",
-        b"\xff",
-        b"[]",
-        b"{}",
-        b"[" * 100_000,
-        json.dumps({**GOOD, "_type": "https://in-toto.io/Statement/v0.1"}).encode(),
-        json.dumps({**GOOD, "subject": []}).encode(),
-        json.dumps({**GOOD, "subject": [{"name": "manifest.json"}]}).encode(),
-        json.dumps({**GOOD, "predicate": {}}).encode(),
-        json.dumps({**GOOD, "more": 1}).encode(),
-        json.dumps({**GOOD, "predicateType": ""}).encode(),
-    ],
-)
-def test_a_payload_that_is_no_statement_is_refused(payload):
-    with pytest.raises(SealBroken, match=r"^seal holds no in-toto statement: "):
-        envelope.subjects_of(opened_with(payload), "seal")
+STATEMENTS = [
+    (b"", "is not JSON: line 1, column 1"),
+    (b"\xff", "is not UTF-8 text: its byte 1 is of no character"),
+    (b"[]", "does not fit: the document is a list where an object is expected"),
+    (b"{}", "does not fit: the document has no member _type"),
+    (b"[" * 100_000, "cannot be read: it is nested too deeply"),
+    (
+        {**GOOD, "_type": "https://in-toto.io/Statement/v0.1"},
+        "is of the type https://in-toto.io/Statement/v0.1, not https://in-toto.io/Statement/v1",
+    ),
+    ({**GOOD, "predicateType": "x"}, "is of the type x, not https://slsa.dev/provenance/v1"),
+    ({**GOOD, "subject": [{"name": "manifest.json"}]}, "does not fit: subject, entry 1 has no member digest"),
+    ({**GOOD, "predicate": 1}, "does not fit: predicate is a whole number where an object is expected"),
+    ({**GOOD, "more": 1}, "does not fit: the document has the unknown member more"),
+    ({**GOOD, "subject": [SUBJECT, SUBJECT]}, "does not name each file once, by its SHA-256"),
+    ({**GOOD, "subject": [SUBJECT, {"name": "other", "digest": {"sha1": "0"}}]}, "does not name each file once, by its SHA-256"),
+    ({**GOOD, "subject": [{**SUBJECT, "digest": {"sha1": "0", "sha256": "1"}}]}, "does not name each file once, by its SHA-256"),
+    (STATEMENT.replace(b'{"_type"', b'{"_type":"","_type"'), "has the member _type twice"),
+]
 
 
-@pytest.mark.parametrize(
-    "statement",
-    [
-        {**GOOD, "predicateType": "https://slsa.dev/provenance/v0.2"},
-        {**GOOD, "subject": [SUBJECT, SUBJECT]},
-        {**GOOD, "subject": [SUBJECT, {"name": "other", "digest": {"sha1": "0"}}]},
-    ],
-)
-def test_a_statement_of_another_kind_is_refused(statement):
-    with pytest.raises(
-        SealBroken, match=r"(?m)^seal holds another kind of statement than https://slsa.dev/provenance/v1 about files by SHA-256$"
-    ):
-        envelope.subjects_of(opened_with(json.dumps(statement).encode()), "seal")
+def test_what_is_wrong_in_a_statement_is_told():
+    for payload, message in STATEMENTS:
+        data = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+        with pytest.raises(SealBroken) as raised:
+            envelope.subjects_of(opened_with(data), "seal")
+        assert str(raised.value) == f"The statement in seal {message}"
+
+
+DIGESTS = {"manifest.json": sha256(MANIFEST.to_bytes()), "review.html": sha256(PAGE)}
+
+
+def differing(edit) -> str:
+    """What is told of a statement that was edited before it was signed."""
+    statement = json.loads(STATEMENT)
+    edit(statement["predicate"]["buildDefinition"], statement["predicate"]["runDetails"], statement)
+    with pytest.raises(SealBroken) as raised:
+        envelope.check_statement(opened_with(json.dumps(statement).encode()), MANIFEST, DIGESTS, "seal")
+    return str(raised.value).removeprefix("The statement in seal differs from manifest.json beside it: ")
+
+
+def test_a_statement_repeats_what_its_manifest_says():
+    envelope.check_statement(opened_with(STATEMENT), MANIFEST, DIGESTS, "seal")
+    plain = opened_with(envelope.statement_of(MANIFEST))
+    envelope.check_statement(plain, MANIFEST, {"manifest.json": DIGESTS["manifest.json"]}, "seal")
+
+
+def test_what_a_statement_says_otherwise_is_told_by_its_place():
+    dependencies = "predicate.buildDefinition.resolvedDependencies"
+    assert (
+        differing(lambda build, run, _: run["metadata"].update(finishedOn="2020-01-01T00:00:00Z"))
+        == "predicate.runDetails.metadata.finishedOn"
+    )
+    assert (
+        differing(lambda build, run, _: build["resolvedDependencies"][0]["digest"].update(sha256="0")) == f"{dependencies}.1.digest.sha256"
+    )
+    assert differing(lambda build, run, _: build["resolvedDependencies"].pop()) == dependencies
+    assert differing(lambda build, run, _: run["builder"].update(id="x")) == "predicate.runDetails.builder.id"
+    assert differing(lambda build, run, _: run.update(more=None)) == "predicate.runDetails.more"
+    assert differing(lambda build, run, whole: whole["subject"][2].update(uri="s3://x/model.tar.gz")) == "subject.3.uri"
+
+
+def test_a_manifest_whose_time_is_none_cannot_be_compared():
+    for manifest in (replace(MANIFEST, sealed_at="yesterday"), replace(MANIFEST, pipeline="\ud800")):
+        with pytest.raises(SealBroken, match=r"^The statement in seal cannot be compared: "):
+            envelope.check_statement(opened_with(STATEMENT), manifest, DIGESTS, "seal")
 
 
 def test_messages_hold_no_control_characters_of_the_file():
     data = written(signatures=[{**SIGNATURE, "keyid": "\x1b[2J" + "k" * 300}])
     with pytest.raises(SealBroken) as raised:
         envelope.check_signature(envelope.read_envelope(data, "seal"), SIGNER.public_key, "seal")
-    assert str(raised.value) == f"seal is signed by another key:  [2J{'k' * 60}, not {SIGNER.public_key.keyid}"
+    assert str(raised.value) == f"seal names another key: \\x1b[2J{'k' * 300}, not {SIGNER.public_key.keyid}"
 
 
 def test_every_parent_is_a_dependency():

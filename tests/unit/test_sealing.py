@@ -36,6 +36,7 @@ from honest_execution import (
     stored,
     with_test,
 )
+from sealed_bundle import verify
 from sealed_evidence import EXECUTION, PIPELINE, estimated, outcome, prepared_data, sha256
 
 from mlkit.aws import gathering, object_versions
@@ -45,7 +46,6 @@ from mlkit.evidence.archives import members
 from mlkit.evidence.envelope import key_pem
 from mlkit.evidence.manifest import Approval, Seal
 from mlkit.evidence.run_record import FileRecord, Origin
-from mlkit.evidence.verification import verify_bundle
 
 BASE = f"s3://evidence/{PIPELINE}"
 MODEL_COPY = f"{BASE}/models/{sha256(MODEL)}/model.tar.gz"
@@ -67,8 +67,9 @@ def bundle(made: Execution) -> dict[str, bytes]:
 def test_an_honest_execution_is_sealed_and_its_evidence_verifies_offline() -> None:
     made = before_qa_seals()
     manifest = made.seal()
-    verified = verify_bundle(bundle(made), public_key=key_pem(public_key(made.session, KEY_ARN)), head=made.exported["SEAL_SHA256"])
-    assert (verified.unproved, verified.files, verified.head) == ((), 14, manifest)
+    verified = verify(bundle(made), public_key=key_pem(public_key(made.session, KEY_ARN)), head=made.exported["SEAL_SHA256"])
+    undecided = "No seal in the bundle holds an approval: nobody had decided when the newest one was made."
+    assert (verified.unproved, verified.lacking, verified.files, verified.head) == ((undecided,), (), 14, manifest)
     assert (manifest.pipeline, manifest.pipeline_execution_id, manifest.action, manifest.build) == (PIPELINE, EXECUTION, QA_SEAL, "b2s")
     assert (manifest.verdict, manifest.approval, manifest.champion, manifest.parents) == ("PASS", None, None, ())
     assert (manifest.model_s3_uri, manifest.model_sha256, manifest.tools_sha256) == (MODEL_URI, sha256(MODEL), "7" * 64)
@@ -189,7 +190,7 @@ def test_production_s_seal_names_its_parent_and_who_approved() -> None:
         comment="as good\nas the last",
     )
     key = key_pem(public_key(made.session, KEY_ARN))
-    assert verify_bundle(bundle(made), public_key=key, head=made.exported["SEAL_SHA256"]).unproved == ()
+    assert verify(bundle(made), public_key=key, head=made.exported["SEAL_SHA256"]).unproved == ()
     (package,) = made.registry.packages
     assert (package["ModelApprovalStatus"], package["ApprovalDescription"]) == (
         "Approved",

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sealed_bundle import (
+    APPROVAL,
     DEPLOYED,
     EXECUTION,
     HANDED,
@@ -27,6 +28,7 @@ from sealed_bundle import (
     seal_of,
     signer_of,
     two_seals,
+    verify,
     without,
 )
 
@@ -40,35 +42,37 @@ from mlkit.evidence.verification import verify_bundle
 BUNDLE = two_seals()
 SECOND_KEY = signer_of(8)
 Files = dict[str, bytes]
+UNDECIDED = "No seal in the bundle holds an approval: nobody had decided when the newest one was made."
 
 
 def refused(files: Files, name: str, *, key: bytes | None = KEY, head: str | None = BUNDLE.head) -> None:
     with pytest.raises(SealBroken, match=name):
-        verify_bundle(files, public_key=key, head=head)
+        verify(files, public_key=key, head=head)
 
 
 def test_an_untouched_bundle_is_proved_and_leaves_nothing_unproved():
-    verified = verify_bundle(BUNDLE.files, public_key=KEY, head=BUNDLE.head)
+    verified = verify(BUNDLE.files, public_key=KEY, head=BUNDLE.head)
     assert verified.unproved == ()
-    assert (verified.head, verified.head_sha256, verified.seals, verified.files) == (BUNDLE.seals[1][1], BUNDLE.head, 2, 21)
+    assert (verified.head, verified.head_sha256, verified.seals, verified.files) == (BUNDLE.seals[1][1], BUNDLE.head, 2, 23)
     assert verified.proved == (
         f"{QA}/manifest.json of 2026-01-01T03:00:00+00:00 is signed by the key {SIGNER.public_key.keyid[:12]}.",
         f"{PRODUCTION}/manifest.json of 2026-01-02T03:00:00+00:00 is signed by the key {SIGNER.public_key.keyid[:12]}.",
         "It says: Approved by arn:aws:iam::1:user/ann at 2026-01-02T01:00:00+00:00.",
         f"{QA}/manifest.json is a parent of {PRODUCTION}/manifest.json.",
         f"{PRODUCTION}/manifest.json has the digest that you gave.",
-        "21 files are as they were sealed. None is missing, none was added.",
+        "23 files are as their seals list them. None is missing, none was added.",
         f"The model is {BUNDLE.seals[1][1].model_sha256[:12]}. Its verdict is PASS.",
-        "Notebooks, hand-off files and what production deploys fit the records and manifests.",
+        "Source, notebooks, hand-off files and what production deploys fit the records and manifests.",
     )
 
 
 def test_a_bundle_of_qa_alone_or_without_pages_is_proved_too():
     alone = Bundled(files=without(BUNDLE.files, [PRODUCTION, PRODUCTION_TEST]))
     qa_head = sha256_of(BUNDLE.seals[0][1].to_bytes())
-    assert verify_bundle(alone.files, public_key=KEY, head=qa_head).unproved == ()
+    assert verify(alone.files, public_key=KEY, head=qa_head).unproved == (UNDECIDED,)
+    assert verify(alone.files, public_key=KEY, head=qa_head).lacking == ()
     plain = two_seals(page=None)
-    assert verify_bundle(plain.files, public_key=KEY, head=plain.head).unproved == ()
+    assert verify(plain.files, public_key=KEY, head=plain.head).unproved == ()
 
 
 def changed(name: str, data: bytes = b"another content") -> Callable[[Files], None]:
@@ -129,13 +133,13 @@ MANIPULATIONS = {
     "an envelope is missing": (removed(f"{QA}/seal.dsse.json"), f"{QA}/seal.dsse.json is missing"),
     "a seal's folder is all that is missing": (removed(PRODUCTION), "The bundle is cut off: no manifest in it has the digest"),
     "the later part is cut off": (removed(PRODUCTION, PRODUCTION_TEST), "The bundle is cut off: no manifest in it has the digest"),
-    "all seals are missing": (removed(QA, PRODUCTION), "There is no seal"),
+    "all seals are missing": (removed(QA, PRODUCTION), "There is no seal: no folder <action>/<build> holds manifest.json"),
     "a file is added": (changed("notes.txt"), r"notes\.txt was added"),
     "a file is added to an attempt": (changed(f"{QA_TEST}/02.ipynb"), f"{QA_TEST}/02.ipynb was added"),
     "a file is added to a seal": (changed(f"{QA}/deploys/more.json"), f"{QA}/deploys/more.json was added"),
     "a copy of a seal is added": (
         lambda files: files.update({f"QA.SealEvidence/b4/{name}": files[f"{QA}/{name}"] for name in ("manifest.json", "seal.dsse.json")}),
-        "review.html is missing",
+        r"QA.SealEvidence/b4/manifest.json is in the wrong folder: it is the seal of QA.SealEvidence/b3",
     ),
     "a whole copy of a seal is added": (
         lambda files: files.update({name.replace(QA, "QA.SealEvidence/b4"): files[name] for name in list(files) if name.startswith(QA)}),
@@ -143,23 +147,37 @@ MANIPULATIONS = {
     ),
     "a seal is signed by another key": (
         signed_by(SECOND_KEY),
-        f"{QA}/seal.dsse.json is signed by another key: {SECOND_KEY.public_key.keyid}",
+        f"{QA}/seal.dsse.json names another key: {SECOND_KEY.public_key.keyid}",
     ),
     "another key's signature claims to be of this key": (
         signed_by(SECOND_KEY, keyid=SIGNER.public_key.keyid),
         f"The signature of {QA}/seal.dsse.json does not fit its statement",
     ),
-    "an envelope is none": (changed(f"{QA}/seal.dsse.json"), f"{QA}/seal.dsse.json is not a signed envelope"),
+    "an envelope is none": (changed(f"{QA}/seal.dsse.json"), f"{QA}/seal.dsse.json is not JSON: line 1, column 1"),
     "an envelope holds no statement": (
         lambda files: files.update({f"{QA}/seal.dsse.json": sign(b"{}", SIGNER)}),
-        f"{QA}/seal.dsse.json holds no in-toto statement",
+        f"The statement in {QA}/seal.dsse.json does not fit: the document has no member _type",
     ),
     "the bundle's key is another": (
         changed("evidence-key.pem", key_pem(SECOND_KEY.public_key)),
-        "evidence-key.pem in the bundle is not the key",
+        f"evidence-key.pem in the bundle is another key than the one that you gave: {SECOND_KEY.public_key.keyid}",
     ),
     "the bundle's key is none": (changed("evidence-key.pem"), "evidence-key.pem in the bundle is not the public key of a seal"),
-    "the bundle's key has another end": (changed("evidence-key.pem", KEY + b"\n"), "evidence-key.pem in the bundle is not the key"),
+    "a page of no seal": (changed(f"{QA_TEST}/review.html"), f"{QA_TEST}/review.html was added: no seal has this folder"),
+    "a manifest of no folder": (changed("manifest.json"), "manifest.json was added: no seal has this folder"),
+    "a manifest among hand-off files": (changed(f"{QA}/handoff/manifest.json"), f"{QA}/handoff/manifest.json was added: no seal has"),
+    "an envelope beside a model": (
+        lambda files: files.update({MODEL_FILE.replace("model.tar.gz", "seal.dsse.json"): files[f"{QA}/seal.dsse.json"]}),
+        f"{MODEL_FILE.replace('model.tar.gz', 'seal.dsse.json')} was added: no seal has this folder",
+    ),
+    "a seal's three files are missing": (
+        removed(*(f"{QA}/{name}" for name in ("manifest.json", "seal.dsse.json", "review.html"))),
+        f"{QA}/manifest.json is missing",
+    ),
+    "a folder is in place of a file": (
+        lambda files: files.update({f"{QA_TEST}/01.ipynb/a": files.pop(f"{QA_TEST}/01.ipynb")}),
+        f"{QA_TEST}/01.ipynb is a folder, not a file",
+    ),
 }
 
 
@@ -205,7 +223,7 @@ WRONG_SEALS = {
     "with no file": (edited(files=()), f"{QA}/manifest.json lists no file of its own execution"),
     "with another execution's file": (
         listing("x", b"", s3_uri="s3://evidence/line/e2/QA.TestEndpoint/b2/01.ipynb"),
-        f"{QA}/manifest.json lists a file of another execution: s3://evidence/line/e2/QA.TestEndpoint/b2/01.ipynb is not",
+        f"{QA}/manifest.json lists a file of another execution: s3://evidence/line/e2/QA.TestEndpoint/b2/01.ipynb",
     ),
     "with a file twice": (listing(f"{TRAINING}/01.ipynb", b""), f"{QA}/manifest.json lists a file twice"),
     "with a model that it does not list": (edited(model_sha256=OTHER), f"models/{OTHER}/model.tar.gz is not what the manifest of QA"),
@@ -232,13 +250,22 @@ WRONG_SEALS = {
         unlisted("ModelTraining/b1/02.more.ipynb"),
         f"{TRAINING}/02.more.ipynb is not the notebook of its record",
     ),
-    "with other deployments": (edited(deploys={"endpoint.yaml": OTHER}), f"{QA}/deploys/configuration_production.json is not the file"),
-    "with a deployment that is not sealed": (unlisted("b3/deploys/endpoint.yaml"), f"{QA}/deploys/endpoint.yaml is not the file"),
-    "that trusts no attempt": (one_attempt(confirmed=False), f"{QA}/handoff/metrics.json is not the file that the records name"),
+    "with other deployments": (
+        edited(deploys={"sagemaker_prediction_endpoint.yaml": OTHER}),
+        f"{QA}/deploys/configuration_production.json is not the file",
+    ),
+    "with a deployment that is not sealed": (
+        unlisted("b3/deploys/sagemaker_prediction_endpoint.yaml"),
+        f"{QA}/deploys/sagemaker_prediction_endpoint.yaml is not the file",
+    ),
+    "that trusts no attempt": (
+        one_attempt(confirmed=False, status="Failed"),
+        f"{QA}/handoff/metrics.json is not the file that the records name",
+    ),
 }
 
 ON_DISK = {"with a file of no attempt": {"QA.Other/b1/01.ipynb": b""}}
-TAKEN_OUT = {"with a deployment that is not sealed": [f"{QA}/deploys/endpoint.yaml"]}
+TAKEN_OUT = {"with a deployment that is not sealed": [f"{QA}/deploys/sagemaker_prediction_endpoint.yaml"]}
 
 
 @pytest.mark.parametrize("name", WRONG_SEALS)
@@ -255,7 +282,7 @@ def test_a_signed_seal_that_does_not_fit_its_files_is_refused_by_name(name: str)
     ("changes", "message"),
     [
         ({"executed_sha256": OTHER}, f"{TRAINING}/01.ipynb is not the notebook of its record"),
-        ({"activity": None}, r"handoff/trained_model\.json is not the file that the records name"),
+        ({"activity": None}, r"handoff/prepared_data\.json is not the file that the records name"),
         (
             {"origin": Origin(action="QA.TestEndpoint")},
             f"{TRAINING}/01.record.json is the record of QA.TestEndpoint in execution {EXECUTION}",
@@ -273,7 +300,7 @@ def test_a_record_that_does_not_fit_is_refused_though_it_is_signed(changes, mess
 
 def test_a_record_of_no_known_origin_is_accepted():
     made = two_seals(origin=Origin())
-    assert verify_bundle(made.files, public_key=KEY, head=made.head).unproved == ()
+    assert verify(made.files, public_key=KEY, head=made.head).unproved == ()
 
 
 def test_a_handed_over_file_must_be_the_one_that_the_last_record_names():
@@ -287,7 +314,13 @@ def test_a_handed_over_file_must_be_the_one_that_the_last_record_names():
 
 
 def test_bytes_that_are_no_record_are_refused():
-    for data in (b"[" * 100_000, b"\xff", b"{}"):
+    for data, message in (
+        (b"[" * 100_000, "cannot be read: it is nested too deeply"),
+        (b"\xff", "is not UTF-8 text: its byte 1"),
+        (b"{}", "has the schema None, not mlkit.run/1"),
+        (b'{"schema": "mlkit.run/1"}', "does not fit: the document has no member notebook"),
+        (b'{"schema": 1, "schema": "mlkit.run/1"}', "has the member schema twice"),
+    ):
         made = two_seals()
         made.files[f"{QA_TEST}/01.record.json"] = data
         told = listed(f"{QA_TEST}/01.record.json", data)
@@ -299,7 +332,7 @@ def test_bytes_that_are_no_record_are_refused():
         folder, manifest = made.seals[0]
         made.write_seal(folder, edit(manifest), page=b"")
         files = without(made.files, [PRODUCTION, PRODUCTION_TEST])
-        refused(files, f"{QA_TEST}/01.record.json is not a record", head=None)
+        refused(files, f"{QA_TEST}/01.record.json {message}", head=None)
 
 
 # The chain of the seals.
@@ -327,13 +360,14 @@ def third_seal(*, sealed_at: str = "2026-01-03T00:00:00+00:00", order: int = 1) 
         sealed_at,
         {**HANDED, "test_result": made.files[f"{PRODUCTION}/handoff/test_result.json"]},
         parents=parents,
+        approval=APPROVAL,
     )
     return made
 
 
 def test_a_seal_that_was_made_again_names_all_that_were_before():
     made = third_seal()
-    assert verify_bundle(made.files, public_key=KEY, head=made.head).seals == 3
+    assert verify(made.files, public_key=KEY, head=made.head).seals == 3
 
 
 def test_reordered_parents_are_refused():
@@ -365,24 +399,24 @@ def test_a_file_that_two_seals_list_differently_is_refused():
 
 # What stays unproved.
 def test_what_the_bundle_alone_cannot_prove_is_listed():
-    assert verify_bundle(BUNDLE.files).unproved == (
+    assert verify(BUNDLE.files).unproved == (
         "No signature was checked: anybody may have written the seals. Give the public key: --key.",
         "A later seal may be cut off. Give the digest of the newest manifest: --head.",
     )
-    verified = verify_bundle({**BUNDLE.files, "evidence-key.pem": KEY}, head=BUNDLE.head)
+    verified = verify({**BUNDLE.files, "evidence-key.pem": KEY}, head=BUNDLE.head)
     assert verified.unproved == (
         "The key is the bundle's own evidence-key.pem: whoever made the bundle may have signed it. Get the key elsewhere: --key.",
     )
     assert "is signed by the key" in verified.proved[0]
-    assert "fits its statement" in verify_bundle(BUNDLE.files).proved[0]
+    assert "fits its statement" in verify(BUNDLE.files).proved[0]
 
 
 def test_the_bundles_key_is_accepted_beside_the_same_key():
-    assert verify_bundle({**BUNDLE.files, "evidence-key.pem": KEY}, public_key=KEY, head=BUNDLE.head).unproved == ()
+    assert verify({**BUNDLE.files, "evidence-key.pem": KEY}, public_key=KEY, head=BUNDLE.head).unproved == ()
 
 
 def test_an_earlier_head_leaves_open_what_follows():
-    verified = verify_bundle(BUNDLE.files, public_key=KEY, head=sha256_of(BUNDLE.seals[0][1].to_bytes()))
+    verified = verify(BUNDLE.files, public_key=KEY, head=sha256_of(BUNDLE.seals[0][1].to_bytes()))
     assert verified.unproved == (f"{PRODUCTION}/manifest.json is newer than the digest that you gave: what follows it may be cut off.",)
     assert f"{QA}/manifest.json has the digest that you gave." in verified.proved
 
@@ -390,19 +424,19 @@ def test_an_earlier_head_leaves_open_what_follows():
 def test_a_parent_that_is_not_in_the_bundle_is_listed():
     files = without(BUNDLE.files, [QA])
     address = f"s3://evidence/line/{EXECUTION}/{QA}/manifest.json"
-    assert verify_bundle(files, public_key=KEY, head=BUNDLE.head).unproved == (f"The earlier seal {address} is not in the bundle.",)
+    assert verify(files, public_key=KEY, head=BUNDLE.head).unproved == (f"The earlier seal {address} is not in the bundle.",)
 
 
 def test_the_champions_seal_is_listed():
     champion = Seal(s3_uri="s3://evidence/line/e0/P.S/b/manifest.json", sha256=OTHER)
     made = two_seals(production=edited(champion=champion))
-    unproved = verify_bundle(made.files, public_key=KEY, head=made.head).unproved
+    unproved = verify(made.files, public_key=KEY, head=made.head).unproved
     assert unproved == ("The model that production served has a seal of its own: s3://evidence/line/e0/P.S/b/manifest.json.",)
 
 
 def test_an_attempt_that_no_build_confirmed_is_listed_once_and_hands_over_nothing():
     made = two_seals(failed_first={"ended": None, "executed_sha256": None})
-    assert verify_bundle(made.files, public_key=KEY, head=made.head).unproved == (
+    assert verify(made.files, public_key=KEY, head=made.head).unproved == (
         "Build_and_Train.ModelTraining/b0 ended as Failed: its build confirmed none of its files.",
         "Build_and_Train.ModelTraining/b0/01.ipynb: its record does not tell its digest.",
     )
@@ -424,7 +458,7 @@ def test_a_flipped_byte_of_any_file_is_refused(data: st.DataObject):
     content[place] ^= 1 << bit
     for key in (KEY, None):
         with pytest.raises(SealBroken):
-            verify_bundle({**files, name: bytes(content)}, public_key=key, head=BUNDLE.head)
+            verify({**files, name: bytes(content)}, public_key=key, head=BUNDLE.head)
 
 
 JSON = st.recursive(
@@ -453,12 +487,12 @@ def test_a_manifest_or_record_of_any_content_ends_as_an_error_of_mlkit(data: st.
     files[f"{QA}/seal.dsse.json"] = sign(json.dumps(statement).encode(), SIGNER)
     del files[f"{QA}/review.html"]
     with pytest.raises(MlkitError):
-        verify_bundle(without(files, [PRODUCTION, PRODUCTION_TEST]))
+        verify(without(files, [PRODUCTION, PRODUCTION_TEST]))
 
 
 def test_another_kind_of_key_is_a_mistake_of_the_caller():
     with pytest.raises(UsageError, match="not a public key in PEM"):
-        verify_bundle(BUNDLE.files, public_key=b"no key")
+        verify(BUNDLE.files, public_key=b"no key")
 
 
 @pytest.mark.parametrize("data", [b"[" * 100_000, b'{"schema": ' + b"[" * 100_000])
@@ -489,8 +523,8 @@ def test_a_statement_about_no_manifest_is_refused():
 
 def test_names_in_messages_hold_no_control_characters():
     with pytest.raises(SealBroken) as raised:
-        verify_bundle({**BUNDLE.files, "\x1b[2J\nall is well": b""}, public_key=KEY)
-    assert str(raised.value) == " [2J all is well was added: no seal lists it"
+        verify({**BUNDLE.files, "\x1b[2J\nall is well": b""}, public_key=KEY)
+    assert str(raised.value) == "\\x1b[2J\\nall is well was added: no seal lists it"
 
 
 # The folder on the disk.
