@@ -6,7 +6,7 @@ from mlkit.aws.evidence_download import sealed_bytes
 from mlkit.aws.s3_objects import list_objects, read_object, split_uri
 from mlkit.aws.session import Session
 from mlkit.errors import NotFound
-from mlkit.evidence.layout import MANIFEST, PAGE, Sealed
+from mlkit.evidence.layout import MANIFEST, Sealed
 from mlkit.evidence.manifest import Manifest, sha256_of
 from mlkit.review import Evidence
 
@@ -21,11 +21,17 @@ class SealedExecution:
     sha256: str
     manifest: Manifest
     newest: Manifest
+    newest_uri: str = ""
 
     @property
-    def page_uri(self) -> str:
-        """The review page beside the first seal's manifest."""
-        return f"{self.manifest_uri.rpartition('/')[0]}/{PAGE}"
+    def place(self) -> str:
+        """The first seal's folder."""
+        return self.manifest_uri.rpartition("/")[0]
+
+    @property
+    def newest_place(self) -> str:
+        """The newest seal's folder; the first one's if there is one only."""
+        return self.newest_uri.rpartition("/")[0] or self.place
 
 
 def sealed_executions(aws: Session, evidence_uri: str, pipeline: str) -> list[SealedExecution]:
@@ -60,5 +66,5 @@ def read_evidence(aws: Session, execution: SealedExecution) -> Evidence:
 
 
 def _execution(seals: list[tuple[Manifest, str, str]]) -> SealedExecution:
-    (first, uri, sha256), (newest, _uri, _sha256) = seals[0], seals[-1]
-    return SealedExecution(manifest_uri=uri, sha256=sha256, manifest=first, newest=newest)
+    (first, uri, sha256), (newest, newest_uri, _sha256) = seals[0], seals[-1]
+    return SealedExecution(manifest_uri=uri, sha256=sha256, manifest=first, newest=newest, newest_uri=newest_uri)

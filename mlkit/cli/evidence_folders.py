@@ -11,7 +11,10 @@ from mlkit.review import Evidence
 
 @dataclass(frozen=True, kw_only=True)
 class BundleInFolder:
-    """`evidence` belongs to the first seal, which holds the notebooks' results; `approval` is the newest seal's. `page` may not exist."""
+    """`evidence` belongs to the first seal, which holds the notebooks' results; `approval` is the newest seal's.
+
+    `page` is the page of the newest seal that has one; it may not exist.
+    """
 
     evidence: Evidence
     approval: Approval | None
@@ -26,7 +29,9 @@ def read_bundle(folder: Path) -> BundleInFolder:
     seals = sorted(((Manifest.from_bytes(path.read_bytes()), path) for path in paths), key=lambda seal: seal[0].sealed_at)
     first, path = seals[0]
     evidence = Evidence(manifest=first, sha256=sha256_of(path.read_bytes()), files=_files(folder))
-    return BundleInFolder(evidence=evidence, approval=seals[-1][0].approval, page=path.with_name(PAGE))
+    pages = [one.with_name(PAGE) for _, one in reversed(seals)]
+    page = next((one for one in pages if one.is_file() and not one.is_symlink()), pages[0])
+    return BundleInFolder(evidence=evidence, approval=seals[-1][0].approval, page=page)
 
 
 def _files(folder: Path) -> dict[str, bytes]:

@@ -103,6 +103,7 @@ EVIDENCE = [
         given=may("s3:ListBucket")),
     Row("a place of finished runs that does not exist", "mlkit run notebooks/02_train.ipynb --reuse --steps s3://no-such-bucket/steps", 40,
         "s3://no-such-bucket/steps"),
+    Row("a folder without a seal", "mlkit verify mine", 36, "There is no seal: no folder <action>/<build> holds manifest.json"),
     Row("a seal of a pipeline that does not exist",
         "mlkit evidence seal --staging s3://staging --evidence-bucket s3://evidence --pipeline no"
         " --execution 01234567-89ab-cdef-0123-456789abcdef --action QA.Seal"
