@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 from hypothesis import given
@@ -21,6 +22,7 @@ MANIFEST = two_seals().seals[1][1]
 PAGE = b"<p>PASS</p>\n"
 STATEMENT = envelope.statement_of(MANIFEST, PAGE)
 SIGNED = envelope.sign(STATEMENT, SIGNER)
+ORDER_OF_P256 = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
 
 def key_of(number: int) -> bytes:
@@ -108,6 +110,15 @@ def test_what_is_signed_is_read_again():
         "review.html": sha256(PAGE),
         "model.tar.gz": MANIFEST.model_sha256,
     }
+
+
+def test_the_signature_covers_the_statement_and_not_the_envelopes_own_bytes():
+    """Whoever has a signature can compute its mirror image; docs/evidence.md says so. KMS does not promise one of the two."""
+    r, s = decode_dss_signature(base64.b64decode(SIGNATURE["sig"]))
+    mirrored = base64.b64encode(encode_dss_signature(r, ORDER_OF_P256 - s)).decode()
+    other = written(signatures=[{**SIGNATURE, "sig": mirrored}])
+    assert other != SIGNED
+    envelope.check_signature(envelope.read_envelope(other, "seal"), SIGNER.public_key, "seal")
 
 
 def test_another_key_and_another_statement_are_refused():
