@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from mlkit.aws.evidence_store import caller
+from mlkit.aws.notices import tell_change
 from mlkit.aws.s3_objects import digest_object, write_once
 from mlkit.aws.session import Session
 from mlkit.aws.stacks import Stack, find_stack
@@ -21,8 +22,9 @@ from mlkit.evidence.run_record import Origin
 from mlkit.naming import EXECUTION_TAG, PIPELINE_ENVIRONMENTS, LabNames
 
 SCHEMA = "mlkit/by-hand/1"
+_NOUNS = {"deploy": "deployment", "undeploy": "undeployment", "rollback": "rollback"}
 _HAS_CALLERS = "production"
-_EVIDENCE = "EvidenceBucket"  # the output of the pipeline's stack
+_EVIDENCE, _PIPELINE = "EvidenceBucket", "Pipeline"  # outputs of the pipeline's stack
 _GONE = ("REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE", "DELETE_COMPLETE")
 
 
@@ -40,7 +42,7 @@ class ByHand:
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """The change: `action` is deploy or undeploy, `model_s3_uri` the model to serve."""
+    """The change: `action` is deploy, undeploy or rollback, `model_s3_uri` the model to serve."""
 
     action: str
     environment: str
@@ -81,6 +83,28 @@ def permitted(aws: Session, change: Change, by_hand: ByHand | None, *, on_event:
             _write(aws, f"{place}/ended.json", _ended("failed", str(error) or type(error).__name__))
         raise
     _write(aws, f"{place}/ended.json", _ended("done", ""))
+    _mail(aws, change, by_hand, pipeline, place, on_event)
+
+
+def _mail(
+    aws: Session, change: Change, by_hand: ByHand, pipeline: Stack | None, place: str, on_event: Callable[[str], None] | None
+) -> None:
+    """Tell the approvers. The record counts; a caller who may send no event has still made the change."""
+    if pipeline is None:
+        return
+    try:
+        tell_change(
+            aws,
+            pipeline=pipeline.outputs.get(_PIPELINE, ""),
+            environment=change.environment,
+            action=change.action,
+            by=caller(aws).role,
+            reason=by_hand.reason,
+            record=place,
+        )
+    except MlkitError as error:
+        if on_event:
+            on_event(f"no mail to the approvers: {error}")
 
 
 def check_bypass(environment: str, bypass: str | None) -> None:
@@ -106,7 +130,7 @@ def _check(change: Change, by_hand: ByHand | None, owner: str | None) -> None:
     check_bypass(environment, by_hand.bypass if by_hand else None)
     if owner is not None and (by_hand is None or by_hand.bypass is None):
         raise NotApproved(
-            f"{environment} belongs to {owner}, and this {change.action}ment did not pass its approval",
+            f"{environment} belongs to {owner}, and this {_NOUNS[change.action]} did not pass its approval",
             cure=f'Push: the pipeline deploys after its approval. To bypass it: --bypass-pipeline {environment} --reason "WHY".',
         )
     if (owner is not None or environment == _HAS_CALLERS) and (by_hand is None or not by_hand.reason.strip()):

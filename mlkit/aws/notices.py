@@ -1,7 +1,8 @@
-"""The events that a build sends to the account's event bus; a rule of the pipeline's stack turns them into e-mails."""
+"""The events that mlkit sends to the account's event bus; rules of the pipeline's stack turn them into e-mails."""
 
 import json
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from mlkit.aws.session import Session, aws_errors
@@ -11,7 +12,7 @@ from mlkit.naming import EVENT_SOURCE
 if TYPE_CHECKING:
     from types_boto3_events.type_defs import PutEventsRequestEntryTypeDef
 
-NOTEBOOK_FAILED = "Notebook Failed"
+NOTEBOOK_FAILED, CHANGED_BY_HAND = "Notebook Failed", "Environment Changed By Hand"
 _LONGEST = 200  # characters
 
 
@@ -29,7 +30,17 @@ def tell_failure(aws: Session, record: RunRecord) -> None:
         "status": str(record.status),
         "error": mailable(record.failure.ename),
     }
-    entry: PutEventsRequestEntryTypeDef = {"Source": EVENT_SOURCE, "DetailType": NOTEBOOK_FAILED, "Detail": json.dumps(detail)}
+    _send(aws, NOTEBOOK_FAILED, detail)
+
+
+def tell_change(aws: Session, *, pipeline: str, environment: str, action: str, by: str, reason: str, record: str) -> None:
+    """Send an event about a change of the pipeline's environment that did not pass its approval. `record` is the record's address."""
+    told = {"environment": environment, "action": action, "by": by, "reason": reason, "record": record}
+    _send(aws, CHANGED_BY_HAND, {"pipeline": pipeline, **{name: mailable(text) for name, text in told.items()}})
+
+
+def _send(aws: Session, kind: str, detail: Mapping[str, object]) -> None:
+    entry: PutEventsRequestEntryTypeDef = {"Source": EVENT_SOURCE, "DetailType": kind, "Detail": json.dumps(detail)}
     with aws_errors():
         aws.client("events").put_events(Entries=[entry])
 

@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, islice
 from typing import TYPE_CHECKING
 
 from mlkit.aws.session import Session, aws_errors
@@ -112,6 +112,11 @@ def pending(aws: Session, group: str, execution: str) -> list[str]:
 
 def champion(aws: Session, group: str) -> Champion | None:
     """The newest approved version; None if there is none, or no such group. Raises InvalidData if mlkit did not register it."""
+    return next(iter(champions(aws, group, most=1)), None)
+
+
+def champions(aws: Session, group: str, *, most: int) -> list[Champion]:
+    """The newest approved versions, at most `most`, the newest first. Raises InvalidData for one that mlkit did not register."""
     client = aws.client("sagemaker")
     try:
         with aws_errors():
@@ -119,10 +124,10 @@ def champion(aws: Session, group: str) -> Champion | None:
                 ModelPackageGroupName=group, ModelApprovalStatus="Approved", SortBy="CreationTime", SortOrder="Descending"
             )
             # A page can be empty although another one follows, because AWS may filter what it has cut into pages.
-            arn = next((item["ModelPackageArn"] for page in pages for item in page["ModelPackageSummaryList"]), None)
-            return None if arn is None else _champion(group, client.describe_model_package(ModelPackageName=arn))
+            arns = islice((item["ModelPackageArn"] for page in pages for item in page["ModelPackageSummaryList"]), most)
+            return [_champion(group, client.describe_model_package(ModelPackageName=arn)) for arn in arns]
     except NotFound:
-        return None
+        return []
 
 
 def _champion(group: str, package: "DescribeModelPackageOutputTypeDef") -> Champion:

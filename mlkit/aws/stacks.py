@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -48,11 +48,12 @@ def deploy_stack(
     parameters: Mapping[str, str],
     *,
     capabilities: "tuple[CapabilityType, ...]" = (),
+    tags: Mapping[str, str] | None = None,
     on_event: OnEvent | None = None,
 ) -> Stack:
     """Create the stack or update it, and wait. Raises DeploymentFailed with the first failed resource's reason.
 
-    As with `aws cloudformation deploy`, a parameter that is not given keeps the value that the stack has.
+    As with `aws cloudformation deploy`, a parameter that is not given keeps the value that the stack has. So do `tags`.
     """
     client = aws.client("cloudformation")
     if not template.is_file():
@@ -71,7 +72,8 @@ def deploy_stack(
     given += _kept(body, parameters, current) if current else []
     try:
         send = client.update_stack if current else client.create_stack
-        send(StackName=name, TemplateBody=body, Parameters=given, Capabilities=capabilities)
+        told: dict[str, Any] = {} if tags is None else {"Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
+        send(StackName=name, TemplateBody=body, Parameters=given, Capabilities=capabilities, **told)
     except ClientError as error:
         if current and "No updates are to be performed" in str(error):
             return _stack(current, changed=False)

@@ -1,4 +1,4 @@
-"""mlkit deploy | undeploy: create, update or delete an environment's endpoint."""
+"""mlkit deploy | undeploy | rollback: create, update or delete an environment's endpoint, or put production's last model back."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -53,6 +53,24 @@ def undeploy(
     gone = undeploy_endpoint(Session(), environment, your_initials, by_hand=by_hand, on_event=StackEvents())
     name = LabNames(initials=your_initials).endpoint(environment)
     out.print(f"{name} was deleted" if gone else f"There was no {name}")
+
+
+def rollback(your_initials: YourInitials = INITIALS, bypass_pipeline: BypassPipeline = None, reason: Reason = "") -> None:
+    """Put back the model that production served before, from its sealed evidence. The present one's approval is taken away.
+
+    It needs --bypass-pipeline production, because no approval precedes it. mlkit records the change, and the approvers get a mail.
+
+    Example: mlkit rollback --bypass-pipeline production --reason "answers are wrong since noon"
+    """
+    from mlkit.aws.rollback import ENVIRONMENT, roll_back
+    from mlkit.aws.session import Session
+
+    by_hand = _by_hand(ENVIRONMENT, bypass_pipeline, reason)
+    done = roll_back(Session(), LabNames(initials=your_initials), by_hand, on_event=StackEvents())
+    out.print(
+        f"{done.stack.outputs['EndpointName']} serves version {done.now.version} again; version {done.before.version} is rejected",
+        markup=False,
+    )
 
 
 def _by_hand(environment: str, bypass_pipeline: str | None, reason: str) -> "ByHand":
