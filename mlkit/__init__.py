@@ -44,7 +44,7 @@ _PUBLIC = {
     "mlkit.movielens.testing": [
         "compare_with_baselines", "lab_check", "load_test_rows", "measure_slices", "predict", "test_champion", "test_endpoint",
     ],
-    "mlkit.movielens.training": ["fm_hyperparameters"],
+    "mlkit.movielens.algorithm": ["fm_hyperparameters"],
 }  # fmt: skip
 _HOME = {name: module for module, names in _PUBLIC.items() for name in names}
 __all__ = sorted(_HOME)

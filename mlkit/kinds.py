@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlkit.errors import UsageError
 from mlkit.settings import Project
-from mlkit.training.builtin_algorithms import Algorithm
+from mlkit.training.algorithm_type import Algorithm
 
 if TYPE_CHECKING:
     from mlkit.aws.data_lake import Lake
@@ -24,7 +24,7 @@ def kind_of(project: Project) -> str:
 
 def algorithm_of(project: Project) -> Algorithm:
     """The built-in algorithm that the project trains."""
-    algorithm: Algorithm = importlib.import_module(f"{KINDS[kind_of(project)]}.training").ALGORITHM
+    algorithm: Algorithm = importlib.import_module(f"{KINDS[kind_of(project)]}.algorithm").ALGORITHM
     return algorithm
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from mlkit.aws.session import Session, aws_errors
 from mlkit.notebook import shown_tables
-from mlkit.training.builtin_algorithms import MAXIMIZE, Algorithm
+from mlkit.training.algorithm_type import MAXIMIZE, Algorithm
 
 if TYPE_CHECKING:
     from types_boto3_sagemaker.type_defs import DescribeTrainingJobResponseTypeDef

@@ -18,7 +18,7 @@ from mlkit.naming import JOB_KEY_TAG, job_prefix
 from mlkit.notebook import handoff, journal, shown_tables
 from mlkit.notebook.handoff import PreparedData, StoredObject, TrainedModel
 from mlkit.settings import Project
-from mlkit.training.builtin_algorithms import Algorithm, Hyperparameters
+from mlkit.training.algorithm_type import Algorithm, Hyperparameters
 
 _POLL_S = 10.0  # on AWS
 _INSTANCES = 1

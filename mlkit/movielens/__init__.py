@@ -6,7 +6,7 @@
     features, splits         pure: ids to columns, the SQL that cleans, indexes and splits
     lake                     the lab's table of ratings
     preparation              the functions of 01_prep
-    training                 the hyperparameters and metrics of Factorization Machines
+    algorithm                the hyperparameters and metrics of Factorization Machines
     testing                  the functions of 03_test_endpoint, and predictions for applications
     charts                   how the ratings are distributed
 

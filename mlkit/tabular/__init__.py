@@ -3,12 +3,13 @@
     columns, splits, encoding   pure: the roles of columns, the SQL that cleans and splits, the rows for the model
     files, lake                 a CSV file for the lake's table; the table in the lake
     preparation                 the functions of 01_prep
-    training                    XGBoost's hyperparameters and metrics
+    algorithm                   XGBoost's hyperparameters and metrics
     testing                     the functions of 03_test_endpoint, and predictions for applications
 
 Training, deployment and the gate are in mlkit itself.
 """
 
+from mlkit.tabular.algorithm import xgboost_hyperparameters
 from mlkit.tabular.lake import choose_columns, find_lake
 from mlkit.tabular.preparation import (
     describe_features,
@@ -20,7 +21,6 @@ from mlkit.tabular.preparation import (
     write_channels,
 )
 from mlkit.tabular.testing import compare_with_baselines, load_test_rows, measure_slices, predict, test_champion, test_endpoint
-from mlkit.tabular.training import xgboost_hyperparameters
 
 __all__ = [
     "choose_columns",

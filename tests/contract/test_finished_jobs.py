@@ -20,12 +20,12 @@ from mlkit.aws.session import Session
 from mlkit.aws.training_jobs import run_training_job, run_tuning_job
 from mlkit.errors import TrainingJobFailed
 from mlkit.evidence.activity_log import ActivityLog
-from mlkit.movielens.training import ALGORITHM
+from mlkit.movielens.algorithm import ALGORITHM
 from mlkit.naming import JOB_KEY_TAG, job_prefix
 from mlkit.notebook import journal
 from mlkit.notebook.handoff import Channel, PreparedData
 from mlkit.reuse.finished_steps import REUSE
-from mlkit.training.builtin_algorithms import Hyperparameters
+from mlkit.training.algorithm_type import Hyperparameters
 from sagemaker_formats import recordio
 from sagemaker_formats.inference import RECORDIO
 

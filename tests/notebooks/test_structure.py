@@ -10,8 +10,8 @@ import papermill
 import pytest
 
 import mlkit
-import mlkit.movielens.training
-import mlkit.tabular.training
+import mlkit.movielens.algorithm
+import mlkit.tabular.algorithm
 from mlkit import movielens, tabular
 from mlkit.data.bad_rows import check_bad_rows
 from mlkit.errors import UsageError
@@ -20,7 +20,7 @@ from mlkit.gate.policy import gate_policy
 from mlkit.movielens.splits import SplitRule
 from mlkit.naming import ENVIRONMENTS, checked_environment
 from mlkit.parameters import read_parameters
-from mlkit.training.builtin_algorithms import Algorithm
+from mlkit.training.algorithm_type import Algorithm
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = [ROOT / "notebooks", *sorted(ROOT.glob("examples/*/notebooks"))]
@@ -129,7 +129,7 @@ def accepts(function: Callable[[str], object], value: str) -> bool:
     return True
 
 
-@pytest.mark.parametrize(("folder", "algorithm"), [(FOLDERS[0], movielens.training.ALGORITHM), (FOLDERS[1], tabular.training.ALGORITHM)])
+@pytest.mark.parametrize(("folder", "algorithm"), [(FOLDERS[0], movielens.algorithm.ALGORITHM), (FOLDERS[1], tabular.algorithm.ALGORITHM)])
 def test_a_search_s_objectives_are_the_algorithm_s(folder: Path, algorithm: Algorithm) -> None:
     objective = next(one for one in read_parameters(folder / "02_train.ipynb") if one.name == "objective")
     assert objective.type.choices == tuple(algorithm.objectives)

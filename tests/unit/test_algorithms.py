@@ -8,9 +8,9 @@ import pytest
 from localaws.factorization_machines.algorithm import FactorizationMachines
 from localaws.xgboost import XGBoost
 from mlkit.errors import UsageError
-from mlkit.movielens.training import ALGORITHM as FACTORIZATION_MACHINES
-from mlkit.tabular.training import ALGORITHM as XGBOOST
-from mlkit.tabular.training import xgboost_hyperparameters
+from mlkit.movielens.algorithm import ALGORITHM as FACTORIZATION_MACHINES
+from mlkit.tabular.algorithm import ALGORITHM as XGBOOST
+from mlkit.tabular.algorithm import xgboost_hyperparameters
 
 BOTH = [(FACTORIZATION_MACHINES, FactorizationMachines()), (XGBOOST, XGBoost())]
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mlkit.training.builtin_algorithms import MAXIMIZE, MINIMIZE, Algorithm, Hyperparameters
+from mlkit.training.algorithm_type import MAXIMIZE, MINIMIZE, Algorithm, Hyperparameters
 
 _NUMBER = r"(?P<value>[-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)"
 _BETTER_WHEN_LARGE = ("accuracy", "auc", "aucpr", "balanced_accuracy", "f1_binary", "precision", "recall")

@@ -3,7 +3,7 @@
 from typing import Any
 
 from mlkit.notebook.handoff import PreparedData
-from mlkit.training.builtin_algorithms import MAXIMIZE, MINIMIZE, Algorithm, Hyperparameters
+from mlkit.training.algorithm_type import MAXIMIZE, MINIMIZE, Algorithm, Hyperparameters
 
 _LOSS = "train binary_classification_cross_entropy <loss>"
 

@@ -1,6 +1,6 @@
 """SageMaker's built-in algorithms: image, channels, tuning objectives, and the learning curve in the log.
 
-movielens/training.py and tabular/training.py describe theirs with it; tabular/testing.py and movielens/testing.py hold the codecs.
+movielens/algorithm.py and tabular/algorithm.py describe theirs with it; tabular/testing.py and movielens/testing.py hold the codecs.
 """
 
 from collections.abc import Mapping
