@@ -89,9 +89,7 @@ def _check_approval(seal: SealInBundle, parents: Iterable[SealInBundle]) -> None
         raise SealBroken(f"{seal.name} was sealed without an approval")
     if approval.status != "Approved":
         raise SealBroken(f"{seal.name} was sealed after an approval that ended as {shown(approval.status)}")
-    for parent in parents:
-        if parent.manifest.action == seal.manifest.action:
-            continue
+    for parent in (one for one in parents if one.manifest.action != seal.manifest.action):
         if decided < _sealed(parent):
             raise SealBroken(
                 f"{seal.name}: the approval is of {shown(approval.decided_at)}, before {parent.name} was sealed at {_at(parent)}"

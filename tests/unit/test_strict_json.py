@@ -18,11 +18,11 @@ class Inner:
 
 @dataclass(frozen=True, kw_only=True)
 class Outer:
-    schema: str = "outer/1"
     inner: Inner | None = None
     many: tuple[Inner, ...] = ()
     named: Mapping[str, Inner] = field(default_factory=dict)
     texts: tuple[str, ...] = ()
+    schema: str = "outer/1"
 
 
 def told(data: bytes) -> str:
@@ -42,6 +42,9 @@ def test_a_document_becomes_the_dataclass() -> None:
     ("members", "message"),
     [
         (b'"inner": 1', "inner is a whole number where an object is expected"),
+        (b'"inner": [1]', "inner is a list where an object is expected"),
+        (b'"texts": [[1]]', "texts, entry 1 is a list where a text is expected"),
+        (b'"named": [1]', "named is a list where an object is expected"),
         (b'"inner": {}', "inner has no member number"),
         (b'"inner": {"number": 1, "more": 1}', "inner has the unknown member more"),
         (b'"inner": {"number": 1.5}', "inner, number is a decimal number where a whole number is expected"),
@@ -62,6 +65,10 @@ def test_what_does_not_fit_is_told_by_its_place(members: bytes, message: str) ->
 
 def test_another_schema_is_told() -> None:
     assert told(b'{"schema": "outer/2"}') == "a.json has the schema outer/2, not outer/1"
+    with pytest.raises(SealBroken) as raised:
+        read_as(Outer, b"{}", "a.json")
+    assert raised.value.cure == "Read it with the version of mlkit that wrote it."
+    assert told(b"{") == "a.json is not JSON: line 1, column 2"
     assert told(b'{"inner": null}') == "a.json has the schema None, not outer/1"
     assert told(b"[]") == "a.json does not fit: the document is a list where an object is expected"
 

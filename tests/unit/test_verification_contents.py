@@ -364,12 +364,16 @@ def test_an_executed_notebook_that_is_no_json_is_refused() -> None:
 
 
 def test_a_notebooks_source_may_be_a_list_of_lines() -> None:
-    made = executed(json.dumps({"nbformat": 4, "cells": [{"cell_type": "code", "source": ["a"]}]}).encode())
+    cells = [{"cell_type": kind, "source": ["a"]} for kind in ("code", "markdown", "raw")]
+    made = executed(json.dumps({"nbformat": 4, "cells": cells}).encode())
     assert verify(made.files, public_key=KEY, head=made.head).unproved == ()
 
 
 def test_what_is_too_large_to_be_read_is_told_as_not_proved(monkeypatch: pytest.MonkeyPatch) -> None:
     made = two_seals()
+    monkeypatch.setattr(sealed_source, "MOST_NOTEBOOK", max(len(data) for name, data in made.files.items() if name.endswith(".ipynb")))
+    monkeypatch.setattr(sealed_source, "MOST_ARCHIVE", len(made.files[source_of(made)]))
+    assert verify(made.files, public_key=KEY, head=made.head).unproved == ()
     monkeypatch.setattr(sealed_source, "MOST_NOTEBOOK", len(made.files[f"{TRAINING}/02.more.ipynb"]) - 1)
     monkeypatch.setattr(sealed_source, "MOST_ARCHIVE", len(made.files[source_of(made)]) - 1)
     unproved = verify(made.files, public_key=KEY, head=made.head).unproved
