@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 ARGUMENTS = "GitHubUser=you Repo=the-repository ConnectionArn=arn:..."  # for `mlkit pipeline deploy`
 LOCAL_NAME = "local/mlkit"  # the repository of `mlkit local run`
 SIMULATED = "the handshake with GitHub"
-FINISH_THE_HANDSHAKE = "Finish the handshake: console, Developer Tools, Settings, Connections, Update pending connection."
+FINISH_THE_HANDSHAKE = "Finish the connection's handshake: console, Developer Tools, Settings, Connections, Update pending connection."
 _PROVIDER = "CodeStarSourceConnection"
 
 

@@ -244,12 +244,12 @@ class Piped(OnLocalAws):
         """No job, no QA endpoint and no build, not even the sweeper's, goes on."""
         wait_until(lambda: (self.left(), self.builds()), "no job, endpoint or build is left", ok=lambda seen: not any(seen))
 
-    def wait_until_it_runs(self, step: str) -> None:
-        """A build has a process that runs the step alone."""
+    def wait_until_it_runs(self, buildspec: str) -> None:
+        """A build has a process that runs the buildspec's steps."""
         wait_until(
-            lambda: [process.info["cmdline"] or [] for process in self.builds()],
-            f"a build runs the step {step}",
-            ok=lambda commands: any("run" in words and step in words for words in commands),
+            lambda: [process.cmdline() for process in self.builds()],
+            f"a build runs the steps of {buildspec}",
+            ok=lambda commands: any("run" in words and buildspec in words for words in commands),
         )
 
     def wait_until_it_began(self, execution: str, action: str, notebook: str) -> None:
@@ -259,7 +259,7 @@ class Piped(OnLocalAws):
     def builds(self) -> list[psutil.Process]:
         """The processes of builds that run."""
         folder = str(self.project.local_home.resolve() / "codebuild" / "builds")
-        return [process for process in psutil.process_iter(["cwd", "cmdline"]) if (process.info["cwd"] or "").startswith(folder)]
+        return [process for process in psutil.process_iter() if _cwd(process).startswith(folder)]
 
     def kill_builds(self) -> None:
         """SIGKILL to every process group of the builds that run, as if their machine went away."""
@@ -339,3 +339,11 @@ def make_repository(target: Path) -> Piped:
     for name, value in (("user.name", "A"), ("user.email", "a@example.org"), ("commit.gpgsign", "false")):
         git(target, "config", name, value)
     return pipeline
+
+
+def _cwd(process: psutil.Process) -> str:
+    """The process's folder; empty for a process of somebody else that has gone, that hides it, or whose path is too long for Linux."""
+    try:
+        return str(process.cwd())
+    except (psutil.Error, OSError):
+        return ""

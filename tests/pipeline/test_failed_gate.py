@@ -77,7 +77,7 @@ def test_a_build_killed_in_qa_leaves_no_endpoint_and_a_retry_goes_on_as_the_stac
     before = pipeline.production()
     pipeline.set_parameter("MinMatchRate", "0.6")
     pipeline.retry(execution, "QA")
-    pipeline.wait_until_it_runs("test")
+    pipeline.wait_until_it_runs("test_endpoint")
     assert NAMES.endpoint("qa") in pipeline.left()
     pipeline.kill_builds()
     assert pipeline.wait_until_ended(execution) == "Failed"
