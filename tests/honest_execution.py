@@ -229,7 +229,7 @@ def _records(records: Mapping[str, bytes]) -> dict[str, str]:
 
 
 def _figures(result: bytes) -> dict[str, str]:
-    """The variables that `mlkit exports` writes for the approval's message."""
+    """The variables that `mlkit exports` writes."""
     told = json.loads(result)
     estimate = told["estimate"]
     figures = {name: f"{estimate[name.lower()]:.4f}" for name in ("VALUE", "LOW", "HIGH")}

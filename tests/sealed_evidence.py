@@ -207,6 +207,15 @@ def sliced(name: str, **changes: Any) -> dict[str, Any]:
     return {"group": "training ratings", "name": name, "rows": 2_357, **figures, **changes}
 
 
+def compared(value: float = 0.6990, difference: tuple[float, float, float] = (-0.0006, -0.0066, 0.0054), **changes: Any) -> dict[str, Any]:
+    """The comparison with production's model on the same rows, as the hand-off holds it. `difference`: value, low, high."""
+    found = estimated(value, value - 0.011, value + 0.011)
+    gained = {name: found[name] for name in ("metric", "unit", "higher_is_better", "rows", "clusters", "confidence")}
+    gained |= dict(zip(("value", "low", "high"), difference, strict=True))
+    place = f"s3://evidence/{PIPELINE}/models/{MODEL}/model.tar.gz"
+    return {"model_s3_uri": place, "champion": found, "difference": gained, "problem": "", **changes}
+
+
 def outcome(match_rate: float = 0.6984, low: float = 0.6875, high: float = 0.7093, **changes: Any) -> dict[str, Any]:
     """handoff/test_result.json."""
     verdict = "PASS" if low >= 0.65 else "FAIL" if high < 0.65 else "INCONCLUSIVE"

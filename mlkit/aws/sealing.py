@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from mlkit.aws import registry
+from mlkit.aws.approval_message import approval_message
 from mlkit.aws.gathering import Gathered, SealingBuild, gather, newest
 from mlkit.aws.pipeline_executions import ActionRun
 from mlkit.aws.s3_objects import read_object, split_uri, write_once
@@ -19,25 +20,23 @@ from mlkit.errors import EvidenceRefused
 from mlkit.evidence.agreement import PRODUCTION, deployed
 from mlkit.evidence.archives import code_of
 from mlkit.evidence.envelope import sign, statement_of
-from mlkit.evidence.foreign_text import without_links
 from mlkit.evidence.layout import DEPLOYS, ENVELOPE, HANDOFF, MODELS, PAGE, Sealed, Staging
 from mlkit.evidence.manifest import Approval, Manifest, Seal, SealedFile, Source, sha256_of
 from mlkit.naming import ENDPOINT_TEMPLATE
 from mlkit.notebook.handoff import PreparedData, TestResult
 from mlkit.review import ActionTime, Decision, Evidence, Reviewed, render
 
-_ASKED = "whoever has the pipeline's ReviewerPolicy"
-_CHANGE, _AUTHOR = 60, 40  # characters of a commit's message and author in the approval's message, whose length AWS limits
+_ASKED = "You, if you may approve this pipeline"
+_CLICKS = "Production > ApprovalGate > Review"  # stage and action of the pipeline's template; the console has no address of an approval
 
 
 @dataclass(frozen=True, kw_only=True)
 class SealResult:
-    """The seal, and what the approval's message says of it: the page's address in the console, production's model, the change."""
+    """The seal, the page's address in the console, and the approval's message."""
 
     seal: Seal
     page: str
-    champion: str
-    change: str
+    message: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,31 +62,32 @@ def seal(aws: Session, build: SealingBuild) -> SealResult:
     manifest = _manifest(build, found, copied, champion, parents)
     data = manifest.to_bytes()
     sealed = Seal(s3_uri=target.manifest(build.action, build.build), sha256=sha256_of(data))
-    page = _page(aws, build, found, Evidence(manifest=manifest, sha256=sealed.sha256, files=copied.content), champion)
+    reviewed = _reviewed(aws, build, found, Evidence(manifest=manifest, sha256=sealed.sha256, files=copied.content), champion)
+    page = render(reviewed)
     envelope = sign(statement_of(manifest, page), EvidenceSigner(aws, build.key_arn))
     write_once(aws, sealed.s3_uri, data, content_type="application/json")
     page_uri = target.of_seal(build.action, build.build, PAGE)
     write_once(aws, page_uri, page, content_type="text/html; charset=utf-8")
     write_once(aws, target.of_seal(build.action, build.build, ENVELOPE), envelope, content_type="application/json")
     _register(aws, build, found, manifest, sealed, target)
-    return SealResult(
-        seal=sealed,
-        page=_console(aws, page_uri),
-        champion=_champion_in_words(champion, found.tested),
-        change=_change(manifest.source.variables),
-    )
+    where = _console(aws, page_uri)
+    return SealResult(seal=sealed, page=where, message=approval_message(reviewed, sealed, where))
 
 
-def _page(aws: Session, build: SealingBuild, found: Gathered, evidence: Evidence, champion: registry.Champion | None) -> bytes:
-    return render(
-        Reviewed(
-            sealed=evidence,
-            champion=_evidence(aws, champion) if champion else None,
-            actions=tuple(_time(run) for run in found.runs if run.name != build.action),
-            links={"Execution in CodePipeline": _execution_page(aws, build)},
-            decision=Decision(asked=_ASKED, where=_execution_page(aws, build)),
-            signature=f"The envelope {ENVELOPE} beside this page is signed with the KMS key {build.key_arn}.",
-        )
+def _reviewed(aws: Session, build: SealingBuild, found: Gathered, evidence: Evidence, champion: registry.Champion | None) -> Reviewed:
+    return Reviewed(
+        sealed=evidence,
+        champion=_evidence(aws, champion) if champion else None,
+        actions=tuple(_time(run) for run in found.runs if run.name != build.action),
+        links={"Execution in CodePipeline": _codepipeline(aws, f"{build.pipeline}/executions/{build.execution}/timeline")},
+        decision=Decision(
+            asked=_ASKED,
+            where=_codepipeline(aws, f"{build.pipeline}/view"),
+            clicks=_CLICKS,
+            production=f"version {champion.version}" if champion else "",
+        ),
+        signature=f"{ENVELOPE}, beside this page",
+        key=build.key_arn,
     )
 
 
@@ -214,25 +214,6 @@ def _metrics(tested: TestResult) -> dict[str, float]:
     return {found.metric: found.value, "low": found.low, "high": found.high, "rows": float(found.rows), **tested.others}
 
 
-def _champion_in_words(champion: registry.Champion | None, tested: TestResult) -> str:
-    """Production's version with its figure on the tested rows, or else with the one that it was registered with."""
-    if champion is None:
-        return "no model yet"
-    version, estimate, compared = f"version {champion.version}", tested.estimate, tested.champion
-    if compared and compared.champion and compared.difference and compared.model_s3_uri == champion.model_s3_uri:
-        return f"{version} has {estimate.amount(compared.champion.value)} on these rows, this model {compared.difference.value:+.4f}"
-    # earlier versions of mlkit wrote names with underscores
-    value = champion.metrics.get(estimate.metric, champion.metrics.get(estimate.metric.replace(" ", "_")))
-    return f"{version}{'' if value is None else f' has {estimate.amount(value)}'}, not compared on these rows"
-
-
-def _change(variables: Mapping[str, str]) -> str:
-    """The commit, its author if the source tells one, and the beginning of its message, on one line. Mail programs make links clickable."""
-    author = without_links(variables.get("AuthorDisplayName") or variables.get("AuthorEmail") or "")[:_AUTHOR]
-    message = without_links(variables.get("CommitMessage", ""))[:_CHANGE]
-    return f"commit {variables.get('CommitId', 'unknown')[:10]}{f' by {author}' if author else ''}: {message}"
-
-
 def _time(run: ActionRun) -> ActionTime:
     """The times of an action that has ended."""
     started, ended = (moment.astimezone(UTC).isoformat(timespec="seconds") for moment in (run.started, run.ended or run.started))
@@ -245,6 +226,5 @@ def _console(aws: Session, s3_uri: str) -> str:
     return f"https://{aws.region}.console.aws.amazon.com/s3/object/{bucket}?region={aws.region}&prefix={urllib.parse.quote(key, safe='/')}"
 
 
-def _execution_page(aws: Session, build: SealingBuild) -> str:
-    place = f"{build.pipeline}/executions/{build.execution}/timeline"
+def _codepipeline(aws: Session, place: str) -> str:
     return f"https://{aws.region}.console.aws.amazon.com/codesuite/codepipeline/pipelines/{place}?region={aws.region}"

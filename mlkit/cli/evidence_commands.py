@@ -85,7 +85,7 @@ def seal(
     )
     result = seal_all(Session(), sealing)
     sealed = {"SEAL_SHA256": result.seal.sha256, "EVIDENCE_URI": result.seal.s3_uri}
-    _write_exports(exports, {**sealed, "REVIEW_PAGE": result.page, "CHAMPION": result.champion, "CHANGE": result.change})
+    _write_exports(exports, {**sealed, "REVIEW_PAGE": result.page, "MESSAGE": result.message})
     out.print(f"Sealed as {result.seal.sha256}: {result.seal.s3_uri}")
 
 

@@ -36,7 +36,7 @@ def check_results(prepared: PreparedData, trained: TrainedModel, tested: TestRes
 
 
 def check_exported(tested: TestResult, variables: Mapping[str, str], action: str) -> None:
-    """The approval's message shows the variables that the test's build exported; they must be the result that is sealed."""
+    """CodePipeline's history shows the variables that the test's build exported; they must be the result that is sealed."""
     for name, value in tested.exported().items():
         told = variables.get(name, "")
         if told != value:

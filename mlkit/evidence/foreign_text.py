@@ -24,6 +24,11 @@ def shown(text: object) -> str:
     return escaped + "..." * (len(told) > LONGEST_ADDRESS)
 
 
+def unlinked(text: str) -> str:
+    """The text for a mail, whose readers click what looks like an address: `[link]` stands for each."""
+    return _LINK.sub("[link]", text)
+
+
 def without_links(text: str) -> str:
-    """The text on one line for a mail, whose readers click what looks like an address: `[link]` stands for each."""
-    return _LINK.sub("[link]", " ".join(one_line(text).split()))
+    """The text's first 200 characters on one line, `unlinked`."""
+    return unlinked(" ".join(one_line(text).split()))

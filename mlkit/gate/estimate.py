@@ -104,7 +104,7 @@ class Estimate:
         return number(value) if self.unit == SHARE else f"{number(value)} {self.unit}"
 
     def exported(self) -> dict[str, str]:
-        """The variables that a build exports for the approval's message."""
+        """The variables that a build exports, which CodePipeline's history shows."""
         figures = {"VALUE": number(self.value), "LOW": number(self.low), "HIGH": number(self.high)}
         return {"METRIC": self.title, **figures, "ROWS": str(self.rows)}
 

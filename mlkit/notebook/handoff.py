@@ -108,7 +108,7 @@ class TestResult:
     slices: tuple[Slice, ...] = ()
 
     def exported(self) -> dict[str, str]:
-        """The variables that the build exports for the approval's message."""
+        """The variables that the build exports, which CodePipeline's history shows."""
         return {"VERDICT": self.verdict, **self.estimate.exported()}
 
 

@@ -1,70 +1,28 @@
 """What an approver must see first: a gate that did not pass, and everything that is not as usual."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from mlkit.errors import InvalidData
 from mlkit.evidence.run_record import Status
-from mlkit.gate.estimate import number
-from mlkit.gate.outcome import Outcome
-from mlkit.review.bundle_contents import Contents, GateFigures, Run
+from mlkit.review.bundle_contents import Contents, Run
+from mlkit.review.gate_notices import gate_notices
 from mlkit.review.notebook_diffs import cells_of
+from mlkit.review.notice import Notice
 from mlkit.review.shown_text import counted
+from mlkit.review.training import epochs_that_differ
 
-_ALGORITHMS = {"factorization-machines": "Factorization Machines add", "xgboost": "XGBoost adds"}
-_MOST_WARNINGS = 3  # of one notebook, and of slices, on the first screen
-
-
-@dataclass(frozen=True, kw_only=True)
-class Notice:
-    """One sentence. `grave` ones speak against the model or the evidence; the others want a thought. `quoted` are a step's own words."""
-
-    text: str
-    grave: bool = False
-    quoted: str = ""
+_MOST_WARNINGS = 3  # of one notebook, on the first screen
 
 
 def notices_of(contents: Contents, champion: Contents | None = None) -> list[Notice]:
     """The notices of one execution, grave ones first. `champion` is the evidence with which it is compared."""
-    found = [*_of_gate(contents), *_of_files(contents), *_of_attempts(contents), *_of_endpoints(contents)]
+    found = [*_of_endpoints(contents), *gate_notices(contents, champion), *_of_files(contents), *_of_attempts(contents)]
+    found.extend(_of_training(contents))
     if champion:
         found.extend(_of_champion(contents, champion))
     for run in contents.current.values():
         found.extend(_of_run(run, contents))
     return sorted(dict.fromkeys(found), key=lambda notice: not notice.grave)
-
-
-def _of_gate(contents: Contents) -> Iterable[Notice]:
-    gate, verdict = contents.gate, contents.manifest.verdict
-    if gate is None:
-        yield Notice(text="The figures of the test are not in the evidence.", grave=True)
-        return
-    if gate.verdict != verdict:
-        yield Notice(text=f"The seal says {verdict}, the test's result says something else.", grave=True, quoted=gate.verdict)
-    if gate.model_sha256 != contents.manifest.model_sha256:
-        yield Notice(text="The tested model is not the sealed model: the digests differ.", grave=True)
-    if verdict == Outcome.PASS and not gate.estimate.reaches(gate.estimate.worst, gate.required):
-        yield Notice(text="The interval reaches past the gate: the value alone decided, not the interval.")
-    yield from _of_slices(gate)
-    yield from _of_baseline(contents, gate)
-
-
-def _of_slices(gate: GateFigures) -> Iterable[Notice]:
-    flagged = [found for found in gate.slices if found.is_flagged]
-    yield from (Notice(text="The model is far worse on a part of the rows:", quoted=str(found)) for found in flagged[:_MOST_WARNINGS])
-    if len(flagged) > _MOST_WARNINGS:
-        yield Notice(text=f"The model is far worse on {len(flagged) - _MOST_WARNINGS} parts more; the table of slices shows them.")
-
-
-def _of_baseline(contents: Contents, gate: GateFigures) -> Iterable[Notice]:
-    found = gate.estimate
-    if gate.linear and found.reaches(gate.linear[1], found.worst):
-        image = str(contents.trained.get("image_uri", ""))
-        subject = next((words for name, words in _ALGORITHMS.items() if name in image), "This model adds")
-        where = "inside" if found.low <= gate.linear[1] <= found.high else "on the better side of"
-        yield Notice(
-            text=f"{subject} nothing over the linear model: its {found.metric} {number(gate.linear[1])} lies {where} the interval."
-        )
 
 
 def _of_files(contents: Contents) -> Iterable[Notice]:
@@ -98,8 +56,15 @@ def _of_attempts(contents: Contents) -> Iterable[Notice]:
 def _of_endpoints(contents: Contents) -> Iterable[Notice]:
     runs = [run for run in contents.current.values() if run.record and run.record.origin.endpoint_url]
     for url in dict.fromkeys(run.record.origin.endpoint_url for run in runs if run.record):
-        names = ", ".join(run.name for run in runs if run.record and run.record.origin.endpoint_url == url)
-        yield Notice(text=f"AWS_ENDPOINT_URL was set, so these notebooks did not call AWS's own endpoints: {names}.", quoted=url or "")
+        names = [run.name for run in runs if run.record and run.record.origin.endpoint_url == url]
+        which = "" if len(names) == len(contents.current) else f" of {', '.join(names)}"
+        yield Notice(text=f"This run{which} did not use AWS: AWS_ENDPOINT_URL pointed elsewhere.", grave=True, quoted=url or "")
+
+
+def _of_training(contents: Contents) -> Iterable[Notice]:
+    for asked, drawn in epochs_that_differ(contents):
+        text = f"The training was asked for {counted(asked, 'epoch')}, and its curve shows {drawn:,}: is it the curve of this training?"
+        yield Notice(text=text, grave=True)
 
 
 def _of_run(run: Run, contents: Contents) -> Iterable[Notice]:

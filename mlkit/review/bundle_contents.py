@@ -15,6 +15,7 @@ from mlkit.errors import InvalidData
 from mlkit.evidence.layout import HANDOFF, RECORD_SUFFIX, Sealed
 from mlkit.evidence.manifest import Attempt
 from mlkit.evidence.run_record import Activity, RunRecord
+from mlkit.gate.comparison import Comparison
 from mlkit.gate.estimate import Estimate, Slice
 from mlkit.gate.policy import Policy
 from mlkit.notebook.handoff import PreparedData, TestResult
@@ -45,6 +46,10 @@ class Run:
         return self.attempt is not None and self.attempt.confirmed
 
     @property
+    def started(self) -> str:
+        return self.record.started if self.record else ""
+
+    @property
     def activity(self) -> Activity:
         return (self.record and self.record.activity) or Activity()
 
@@ -60,6 +65,8 @@ class GateFigures:
     others: Mapping[str, float]
     baselines: Mapping[str, float]
     slices: tuple[Slice, ...]
+    champion: Comparison | None
+    endpoint: str
 
     @property
     def required(self) -> float:
@@ -86,6 +93,22 @@ class Contents:
     def current(self) -> dict[str, Run]:
         """The run of each notebook that counts, by its name: the last confirmed one, else the last."""
         return {run.name: run for run in sorted(self.runs, key=lambda run: run.is_confirmed)}
+
+    @property
+    def is_of_production(self) -> bool:
+        """Whether production was tested before this seal, after its approval."""
+        return bool(self.manifest.parents) and self.manifest.approval is not None
+
+    def place_of(self, run: Run) -> str:
+        """Empty for the run that counts; else `an earlier attempt`, or `QA's test` for another action's run of the same notebook."""
+        own = [other for other in self.runs if (other.name, other.action) == (run.name, run.action)]
+        kept = max(own, key=lambda other: (other.is_confirmed, other.started))
+        if kept is not run:
+            return f"{'an earlier' if run.started <= kept.started else 'a later'} attempt"
+        if self.current.get(run.name) is run:
+            return ""
+        stage, _, action = run.action.partition(".")
+        return f"{stage}'s {'test' if 'Test' in action else 'run'}"
 
     @cached_property
     def source(self) -> dict[str, bytes | None]:
@@ -124,7 +147,7 @@ class Contents:
             notebook = f"{path.removesuffix(RECORD_SUFFIX).removesuffix(_NOTEBOOK)}{_NOTEBOOK}"
             if notebook == path or notebook not in self.evidence.files:
                 runs.append(self._run(notebook, *parts[:2]))
-        return sorted(runs, key=lambda run: (run.record.started if run.record else "", run.path))
+        return sorted(runs, key=lambda run: (run.started, run.path))
 
     def _run(self, path: str, action: str, number: str) -> Run:
         files, record = self.evidence.files, None
@@ -180,7 +203,10 @@ def _gate_figures(document: Mapping[str, Any]) -> GateFigures:
     if schema != TestResult.schema:
         raise ValueError(f"its schema is {str(schema)[:40]}, and this version of mlkit reads {TestResult.schema}")
     estimate, policy = build(Estimate, document["estimate"]), build(Policy, document["policy"])
-    _finite({"required": policy.required, "confidence": policy.confidence})
+    champion = build(Comparison | None, document.get("champion"))
+    _finite({"required": policy.required, "confidence": policy.confidence, "margin": policy.margin})
+    if champion and (found := champion.difference):
+        _finite({"difference": found.value, "its lower bound": found.low, "its upper bound": found.high})
     return GateFigures(
         verdict=str(document["verdict"]),
         model_sha256=str(document["model"]["sha256"]),
@@ -189,6 +215,8 @@ def _gate_figures(document: Mapping[str, Any]) -> GateFigures:
         others=_finite(document["others"]),
         baselines=_finite(document["baselines"]),
         slices=build(tuple[Slice, ...], document["slices"]),
+        champion=champion,
+        endpoint=str(document.get("endpoint", "")),
     )
 
 

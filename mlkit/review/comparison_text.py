@@ -4,10 +4,11 @@ import textwrap
 from collections.abc import Iterator
 
 from mlkit.review.bundle_contents import Contents
-from mlkit.review.comparison import Comparison, FileDiff, Value, compare
+from mlkit.review.comparison import Comparison, FileDiff, compare
 from mlkit.review.line_diffs import LineDiff
 from mlkit.review.reviewed import Evidence
 from mlkit.review.shown_text import bounded, counted, short_digest
+from mlkit.review.values import Value
 
 
 def comparison_text(old: Evidence, new: Evidence, *, width: int = 80) -> str:

@@ -1,20 +1,15 @@
-"""What the execution's jobs and queries took, what they cost if a price is known, and the picture of the training."""
+"""What the execution's jobs and queries took, and what they cost if a price is known."""
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from markupsafe import Markup
-
-from mlkit.evidence.run_record import JobRecord
+from mlkit.evidence.run_record import JobRecord, QueryRecord
 from mlkit.review.bundle_contents import Contents
-from mlkit.review.notebook_html import picture, sanitized
-from mlkit.review.shown_text import visible
+from mlkit.review.reviewed import ActionTime
+from mlkit.review.shown_text import duration, seconds
 
 _PRICES = "usd_per_instance_hour"  # the notebook's parameter: instance type to USD
-_CURVE = "metric_by_epoch("  # the call that draws the training curve
-_PICTURES = ("image/png", "image/svg+xml")
 _HIGHEST = 10**9  # of a plausible price, time or number of instances
 
 
@@ -33,33 +28,19 @@ def cost_rows(contents: Contents) -> list[CostRow]:
     return [CostRow(job=job, usd=_usd(job, prices)) for job in jobs]
 
 
-def queries_told(contents: Contents) -> tuple[int, int]:
-    """The number of Athena queries, and the bytes that they scanned."""
-    queries = [query for run in contents.current.values() for query in run.activity.queries]
-    return len(queries), sum(query.bytes_scanned or 0 for query in queries)
+def queries_of(contents: Contents) -> list[QueryRecord]:
+    """The Athena queries of all runs that count."""
+    return [query for run in contents.current.values() for query in run.activity.queries]
 
 
-def training_curve(contents: Contents) -> Markup | None:
-    """The picture that the training notebook drew of its loss by epoch; None if there is none."""
-    for run in contents.current.values():
-        try:
-            found = next(_pictures(run.notebook), None)
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            continue  # the notebook's own place on the page says that it is damaged
-        if found:
-            return Markup(sanitized(visible(found)))
-    return None
-
-
-def _pictures(notebook: bytes | None) -> Iterator[str]:
-    """The pictures under the cells that draw the curve. Raises whatever a damaged notebook makes json or a dict raise."""
-    for cell in json.loads(notebook or b"{}").get("cells", []):
-        if cell["cell_type"] == "code" and _CURVE in "".join(cell["source"]):
-            for output in cell["outputs"]:
-                data, metadata = output.get("data", {}), output.get("metadata", {})
-                for mime in _PICTURES:
-                    if mime in data:
-                        yield picture(mime, "".join(data[mime]), "".join(data.get("text/plain", "")), metadata.get(mime))
+def totals_told(contents: Contents, actions: Sequence[ActionTime]) -> str:
+    """`The execution took 25 min 3 s until it was sealed; its jobs were billed 1 min 11 s.`; empty if neither is known."""
+    billed = [row.job.billable_seconds for row in cost_rows(contents) if row.job.billable_seconds is not None and not row.job.reused]
+    whole = duration(min((one.started for one in actions), default=""), contents.manifest.sealed_at)
+    parts = [f"the execution took {whole} until it was sealed"] if whole else []
+    parts += [f"its jobs were billed {seconds(sum(billed))} in all"] if billed else []
+    told = "; ".join(parts)
+    return f"{told[:1].upper()}{told[1:]}." if told else ""
 
 
 def _prices(contents: Contents) -> dict[str, float]:

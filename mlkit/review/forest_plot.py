@@ -1,6 +1,7 @@
 """The picture of the gate: a metric's intervals and points on one axis in its own scale, with the required value as a line. Inline SVG.
 
-Positions are percentages of the width and text has the page's own size, so that the picture is readable at any width.
+Positions are percentages of the width and text has the page's own size, so that the picture is readable at any width. The rows' labels
+are a column of the page, left of the axis: an SVG cannot make room for them in pixels.
 """
 
 import math
@@ -10,20 +11,21 @@ from html import escape
 
 from mlkit.gate.estimate import SHARE, Estimate, number
 
-_ROW, _TOP, _AXIS = 46, 26, 28  # pixels
+_ROW, _TOP, _AXIS = 46, 26, 28  # pixels; page.css places the labels by the first two
 _LEFT, _RIGHT = 2.0, 98.0  # per cent of the width
 _MOST_TICKS = 6
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One model. `low` and `high` are None for a single point. `is_main`: the model that is decided about."""
+    """One model. `low` and `high` are None for a single point. `is_main`: the model that is decided about. `note`: how it was measured."""
 
     label: str
     value: float
     low: float | None = None
     high: float | None = None
     is_main: bool = False
+    note: str = ""
 
     @property
     def figures(self) -> str:
@@ -94,18 +96,17 @@ def _required(axis: _Axis, required: float, height: int) -> str:
     share = (required - axis.low) / (axis.high - axis.low)
     anchor = "start" if share < 0.5 else "end"
     line = f'<line class="required" x1="{at}" x2="{at}" y1="{_TOP - 8}" y2="{height - _AXIS}"/>'
-    return f'{line}<text class="required-label" x="{at}" y="12" text-anchor="{anchor}">required {number(required)}</text>'
+    return f'{line}<text class="required-label" x="{at}" y="12" text-anchor="{anchor}">required {required:g}</text>'
 
 
 def _row(row: Row, axis: _Axis, top: int) -> str:
     middle = top + 32
     kind = "main" if row.is_main else "other"
-    label = f'<text class="label {kind}" x="{_LEFT}%" y="{top + 16}">{escape(row.label)}</text>'
     figures = f'<text class="figures {kind}" x="{_RIGHT}%" y="{top + 16}" text-anchor="end">{row.figures}</text>'
     at = axis.at(row.value)
     if row.low is None or row.high is None:
-        return f'{label}{figures}<circle class="point hollow" cx="{at}" cy="{middle}" r="5"/>'
+        return f'{figures}<circle class="point hollow" cx="{at}" cy="{middle}" r="5"/>'
     low, high = axis.at(row.low), axis.at(row.high)
     bar = f'<line class="interval {kind}" x1="{low}" x2="{high}" y1="{middle}" y2="{middle}"/>'
     ends = "".join(f'<line class="end {kind}" x1="{end}" x2="{end}" y1="{middle - 6}" y2="{middle + 6}"/>' for end in (low, high))
-    return f'{label}{figures}{bar}{ends}<circle class="point {kind}" cx="{at}" cy="{middle}" r="5"/>'
+    return f'{figures}{bar}{ends}<circle class="point {kind}" cx="{at}" cy="{middle}" r="5"/>'

@@ -15,12 +15,16 @@ from mlkit.gate.estimate import conspicuous, number
 from mlkit.gate.outcome import Outcome
 from mlkit.review import attention, shown_text
 from mlkit.review.bundle_contents import Contents, GateFigures, Run
-from mlkit.review.comparison import NOUNS, Comparison, Value, compare, tools_changed
-from mlkit.review.costs import cost_rows, queries_told, training_curve
+from mlkit.review.comparison import NOUNS, Comparison, compare, tools_changed
+from mlkit.review.costs import cost_rows, queries_of, totals_told
 from mlkit.review.forest_plot import Row, forest_plot
+from mlkit.review.headline import against, interval_told, requirement
+from mlkit.review.metrics import TEST, VALIDATION
 from mlkit.review.notebook_html import notebook_html
-from mlkit.review.production import effect_of
+from mlkit.review.production import consequences_of, waited_for
 from mlkit.review.reviewed import Reviewed
+from mlkit.review.training import training_curve
+from mlkit.review.values import Value, packages_agree
 
 _COMMIT = ("CommitId", "RevisionId", "commit")
 _AUTHOR = ("AuthorDisplayName", "AuthorId", "AuthorEmail", "author")
@@ -34,28 +38,33 @@ def render(reviewed: Reviewed) -> bytes:
     new = Contents(reviewed.sealed)
     old = Contents(reviewed.champion) if reviewed.champion else None
     style, frame_style = style_of("page.css"), style_of("notebook.css")
+    approval = reviewed.approval or new.manifest.approval
+    decision = reviewed.decision
     return (
         template("page.html")
         .render(
             style=Markup(style),
             policy=content_policy(style, frame_style),
             reviewed=reviewed,
-            approval=reviewed.approval or new.manifest.approval,
+            approval=approval,
+            waited=waited_for(approval, reviewed.actions, new.manifest.action) if approval else "",
             manifest=new.manifest,
             contents=new,
             verdict=_verdict(new, old),
             facts=_source(new.manifest.source.variables),
-            effect=reviewed.decision.effect or effect_of(new),
+            consequences=consequences_of(new, decision.effect, decision.production, is_decided=approval is not None),
             notices=attention.notices_of(new, old),
             comparison=compare(new, old),
             champion=old,
             tools_changed=tools_changed(new, old),
             notebooks=[_notebook(run, new, frame_style, is_shown=number < _MOST_NOTEBOOKS) for number, run in enumerate(new.runs)],
             costs=cost_rows(new),
-            queries=queries_told(new),
+            totals=totals_told(new, reviewed.actions),
+            queries=queries_of(new),
+            packages_agree=packages_agree(new),
             curve=training_curve(new),
             links={label: url for label, url in reviewed.links.items() if is_web_address(url)},
-            where=reviewed.decision.where if is_web_address(reviewed.decision.where) else "",
+            where=decision.where if is_web_address(decision.where) else "",
         )
         .encode(errors="backslashreplace")
     )
@@ -68,7 +77,7 @@ def template(name: str) -> jinja2.Template:
     environment = jinja2.Environment(
         loader=jinja2.DictLoader(sources), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    for word in ("bounded", "visible", "short_digest", "clock", "seconds", "size"):
+    for word in ("bounded", "breakable", "visible", "short_commit", "short_digest", "clock", "seconds", "size"):
         environment.filters[word] = getattr(shown_text, word)
     environment.globals |= {
         "duration": shown_text.duration,
@@ -77,6 +86,7 @@ def template(name: str) -> jinja2.Template:
         "NOUNS": NOUNS,
         "number": number,
         "shown_slices": conspicuous,
+        "METRICS": {TEST: "Figures of the test", VALIDATION: "Validation, by the training job"},
     }
     return environment.get_template(name)
 
@@ -113,24 +123,22 @@ def _source(variables: Mapping[str, str]) -> dict[str, str]:
 def _verdict(new: Contents, old: Contents | None) -> dict[str, Any]:
     word, gate = new.manifest.verdict, new.gate
     kind = next((kind for outcome, kind in _WORDS.items() if outcome == word), "inconclusive")
-    told = {"word": word if word in _WORDS else "UNKNOWN", "kind": kind, "gate": gate, "plot": "", "sentence": ""}
+    told = {"word": word if word in _WORDS else "UNKNOWN", "kind": kind, "gate": gate, "lead": "", "sentence": "", "plot": "", "rows": ()}
     if gate is None:
         return told
-    plot = forest_plot(_plot_rows(gate, old), gate.required, gate.estimate)
-    return {**told, "plot": Markup(plot), "sentence": _sentence(gate)}
-
-
-def _sentence(gate: GateFigures) -> str:
-    found = gate.estimate
-    interval = f"{found.confidence:.0%} interval, {found.interval} from {found.rows:,} held-out rows"
-    return f"The {interval}, {found.position(gate.required)} the required {found.amount(gate.required)}; {found.direction}."
+    lead = f"{requirement(gate.estimate, gate.required)}; {against(new)}."
+    rows = _plot_rows(gate, old)
+    plot = Markup(forest_plot(rows, gate.required, gate.estimate))
+    return {**told, "lead": f"{lead[:1].upper()}{lead[1:]}", "sentence": interval_told(gate), "plot": plot, "rows": rows}
 
 
 def _plot_rows(gate: GateFigures, old: Contents | None) -> list[Row]:
     found = gate.estimate
     rows = [Row(label="This model", value=found.value, low=found.low, high=found.high, is_main=True)]
-    if old and old.gate and (was := old.gate.estimate).metric == found.metric:
-        rows.append(Row(label="In production", value=was.value, low=was.low, high=was.high))
+    if gate.champion and (now := gate.champion.champion):
+        rows.append(Row(label="In production", value=now.value, low=now.low, high=now.high, note="on the same rows"))
+    elif old and old.gate and (was := old.gate.estimate).metric == found.metric:
+        rows.append(Row(label="In production", value=was.value, low=was.low, high=was.high, note="measured when that model was sealed"))
     if gate.linear:
         rows.append(Row(label="Linear model", value=gate.linear[1]))
     return rows
@@ -138,7 +146,7 @@ def _plot_rows(gate: GateFigures, old: Contents | None) -> list[Row]:
 
 def _notebook(run: Run, contents: Contents, style: str, *, is_shown: bool) -> dict[str, Any]:
     """A run with its document for the iframe, or the reason why there is none."""
-    shown: dict[str, Any] = {"run": run, "document": "", "reason": "", "is_current": contents.current.get(run.name) is run}
+    shown: dict[str, Any] = {"run": run, "document": "", "reason": "", "place": contents.place_of(run)}
     try:
         shown["document"] = notebook_html(run.notebook, title=run.name, style=style) if run.notebook and is_shown else ""
     except InvalidData as problem:

@@ -33,11 +33,16 @@ class ActionTime:
 
 @dataclass(frozen=True, kw_only=True)
 class Decision:
-    """`asked`: the people whom the approval asks. `where`: the console's address of the approval. `effect`: what an approval starts."""
+    """`asked`: the people whom the approval asks. `where`: the console's address of the pipeline, and `clicks` the way from there.
+
+    `effect`: what an approval starts. `production`: the version that production serves, for example `version 3`; empty if unknown.
+    """
 
     asked: str = ""
     where: str = ""
+    clicks: str = ""
     effect: str = ""
+    production: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +50,8 @@ class Reviewed:
     """What an approver is asked about. `champion` is the evidence of the model in production; None if production has none.
 
     `approval` is the decision if it is known already and the manifest does not hold it, as the seal before an approval does not.
-    `links` maps labels to addresses in the console. `signature` is one sentence on the seal's signature, by the caller that checked it.
+    `links` maps labels to addresses in the console. `signature` is one sentence on the seal's signature, by the caller that made or
+    checked it, and `key` is the ARN of the key.
     """
 
     sealed: Evidence
@@ -55,6 +61,7 @@ class Reviewed:
     decision: Decision = field(default_factory=Decision)
     approval: Approval | None = None
     signature: str = ""
+    key: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,11 +1,15 @@
 """Texts and figures as the page shows them. What a step or a commit says is cut, and its invisible characters become visible."""
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
+
+from markupsafe import Markup, escape
 
 # C0 and C1 controls, zero-width characters, halves of surrogate pairs, and the marks that turn the direction of text, by which a diff
 # could be read wrongly.
 _INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff\ufeff\ufff9-\ufffb]")
+_PLACES = re.compile(r"([_./])(?=\w)")
 _LONGEST = 300
 _IMPLAUSIBLE = 10**18  # bytes or seconds: no machine did that
 
@@ -21,6 +25,11 @@ def bounded(text: object, longest: int = _LONGEST) -> str:
     return visible(whole if len(whole) <= longest else f"{whole[:longest].rstrip()} ...")
 
 
+def short_commit(commit: str) -> str:
+    """The first ten characters, as the approval's message has them."""
+    return bounded(commit, 80)[:10]
+
+
 def short_digest(digest: str) -> str:
     """The beginning of a SHA-256, enough to tell two apart; any other text as it is."""
     return f"{digest[:12]}..." if re.fullmatch("[0-9a-f]{64}", digest) else bounded(digest)
@@ -29,6 +38,16 @@ def short_digest(digest: str) -> str:
 def counted(number: int, noun: str) -> str:
     """`1 file`, `2 files`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def listed(words: Sequence[str]) -> str:
+    """`a, b and c`."""
+    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
+
+
+def breakable(text: object, longest: int = _LONGEST) -> Markup:
+    """The beginning of a text, escaped, in which a line may break after `_`, `.` and `/`."""
+    return Markup(_PLACES.sub("\\1<wbr>", str(escape(bounded(text, longest)))))
 
 
 def clock(time: str) -> str:

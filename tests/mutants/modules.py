@@ -36,6 +36,7 @@ MODULES = {
     "aws/object_versions": ("tests/unit/test_sealing.py",),
     "aws/gathering": ("tests/unit/test_sealing.py",),
     "aws/sealing": ("tests/unit/test_sealing.py",),
+    "aws/approval_message": ("tests/unit/test_approval_message.py",),
     "aws/approved": ("tests/unit/test_approved_seals.py",),
     "aws/tools_upload": ("tests/unit/test_places_of_evidence.py",),
     "project/evidence_tools": ("tests/unit/test_evidence_tools.py",),

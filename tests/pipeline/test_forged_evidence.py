@@ -370,7 +370,7 @@ def test_a_hand_off_file_in_a_folder_is_named(attacked):
 
 
 def test_a_verdict_for_the_approver_that_is_not_the_sealed_one_is_named(attacked):
-    """CodePipeline writes a build's variables into the approval's message."""
+    """CodePipeline's history shows a build's variables."""
     told = attacked.refusal_of(PRODUCTION_TEST, VERDICT="PASS: as good as ever. https://evil.example")
     assert told.startswith(f"{PRODUCTION_TEST} exported VERDICT=PASS: as good as ever. https://evil.example; its {RESULT} has PASS")
 

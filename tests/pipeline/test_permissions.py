@@ -85,7 +85,7 @@ seal)
     KEY="$PIPELINE/$PIPELINE_EXECUTION_ID/$ACTION/$CODEBUILD_BUILD_NUMBER.json"
     aws s3api put-object --bucket "${EVIDENCE#s3://}" --key "$KEY" --body job.json --if-none-match '*'
     echo "export EVIDENCE_URI=$EVIDENCE/$KEY SEAL_SHA256=$(sha256sum job.json | cut -d' ' -f1)" > exports.env
-    echo "export REVIEW_PAGE=page CHAMPION=none CHANGE=none" >> exports.env ;;
+    echo "export REVIEW_PAGE=page MESSAGE=none" >> exports.env ;;
 verify-approval)
     $HISTORY > history.json
     aws s3api get-object --bucket "$(echo $SEAL_URI | cut -d/ -f3)" --key "$(echo $SEAL_URI | cut -d/ -f4-)" sealed.json

@@ -71,9 +71,11 @@ def test_the_seal_has_every_notebook_that_was_approved(first_run: FirstRun) -> N
     s3, bucket = pipeline.client("s3"), pipeline.output("EvidenceBucket")
     sealed, tested = (pipeline.variables(execution, f"QA.{name}") for name in ("SealEvidence", "TestEndpoint"))
     (mail,) = pipeline.mails(execution)
-    message = json.loads(mail)["approval"]["customData"]
-    assert message.startswith(f"PASS: match rate {tested['VALUE']} ({tested['LOW']} to {tested['HIGH']}) on 9430 held-out rows; ")
-    assert f"; production: no model yet. commit {first_run.commit[:10]}: Train with {{}}. Page: {sealed['REVIEW_PAGE']} Seal " in message
+    asked = json.loads(mail)["approval"]
+    message = asked["customData"]
+    assert message.startswith(f"PASS: {tested['METRIC']} {tested['VALUE']}, at least 0.65 is required; production has no model yet. ")
+    assert f" commit {first_run.commit[:10]}: Train with {{}}. Page: {sealed['REVIEW_PAGE']} Seal " in message
+    assert asked["externalEntityLink"] == sealed["REVIEW_PAGE"]
     assert len(message) <= 1000  # CodePipeline's limit
     assert f"Seal {sealed['SEAL_SHA256']}." in message
     assert sealed["EVIDENCE_URI"] in message

@@ -278,7 +278,7 @@ def test_the_sealing_build_needs_only_its_environment(monkeypatch: pytest.Monkey
     assert done.exit_code == 0, done.output
     lines = (tmp_path / "exports.env").read_text().splitlines()
     assert [line.partition("=")[0] for line in lines] == [
-        f"export {name}" for name in ("SEAL_SHA256", "EVIDENCE_URI", "REVIEW_PAGE", "CHAMPION", "CHANGE")
+        f"export {name}" for name in ("SEAL_SHA256", "EVIDENCE_URI", "REVIEW_PAGE", "MESSAGE")
     ]
     assert f"export EVIDENCE_URI={FOLDER}/manifest.json" in lines
     assert PRODUCTION_PATH.endswith(DEPLOYS[0])
