@@ -9,7 +9,8 @@ from markupsafe import Markup, escape
 # C0 and C1 controls, zero-width characters, halves of surrogate pairs, and the marks that turn the direction of text, by which a diff
 # could be read wrongly.
 _INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff\ufeff\ufff9-\ufffb]")
-_PLACES = re.compile(r"([_./])(?=\w)")
+_PLACES = re.compile(r"([_/]|\.(?!\d))(?=\w)")
+_LONG_WORD = re.compile(r"\S{24,}")
 _LONGEST = 300
 _IMPLAUSIBLE = 10**18  # bytes or seconds: no machine did that
 
@@ -46,8 +47,8 @@ def listed(words: Sequence[str]) -> str:
 
 
 def breakable(text: object, longest: int = _LONGEST) -> Markup:
-    """The beginning of a text, escaped, in which a line may break after `_`, `.` and `/`."""
-    return Markup(_PLACES.sub("\\1<wbr>", str(escape(bounded(text, longest)))))
+    """The beginning of a text, escaped, in which words of 24 characters and more may break after `_`, `/`, and a dot that is no decimal."""
+    return Markup(_LONG_WORD.sub(lambda word: _PLACES.sub("\\1<wbr>", word[0]), str(escape(bounded(text, longest)))))
 
 
 def clock(time: str) -> str:

@@ -6,8 +6,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sealed_evidence import champion, code, evidence, markdown, notebooks, outcome, prepared_data, record, result, reviewed, source_files
+from sealed_evidence import (
+    champion,
+    code,
+    compared,
+    evidence,
+    markdown,
+    notebooks,
+    outcome,
+    prepared_data,
+    record,
+    result,
+    reviewed,
+    source_files,
+)
 
+from mlkit.evidence.manifest import Seal
 from mlkit.evidence.run_record import Activity
 from mlkit.review import IndexEntry, Reviewed, render, render_index
 
@@ -34,8 +48,10 @@ def changed() -> Reviewed:
     before = source_files(notebooks(32))
     after = {**source_files(notebooks()), "mlkit/gate/verdicts.py": before["mlkit/gate/verdicts.py"].replace(b"0.02", b"0.01" + b"0" * 200)}
     packages = {"02_train": record("02_train", packages={"numpy": "2.5.0", "pandas": "3.0.1", "scikit-learn": "1.8.0"})}
-    sealed = evidence(source=after, records=packages, tested=outcome(baselines={"linear, no factors": 0.6981, "majority class": 0.58}))
     old = champion(cells=notebooks(32), tested=outcome(0.6902, 0.679, 0.701), prepared=prepared_data(80_100))
+    tested = outcome(baselines={"linear, no factors": 0.6981, "majority class": 0.58}, champion=compared())
+    named = Seal(s3_uri="s3://evidence/x/manifest.json", sha256=old.sha256)
+    sealed = evidence(source=after, records=packages, tested=tested, champion=named)
     return reviewed(sealed, old)
 
 
@@ -126,7 +142,7 @@ def test_hostile_outputs_leave_nothing_to_press_or_follow(visit) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 900, 360])
+@pytest.mark.parametrize("width", [1280, 900, 610, 360])
 @pytest.mark.parametrize("kind", ["changed", "index"])
 def test_axe_finds_no_violation(visit, kind: str, width: int, scheme: str) -> None:
     from axe_playwright_python.sync_playwright import Axe
@@ -142,7 +158,7 @@ def test_axe_finds_no_violation(visit, kind: str, width: int, scheme: str) -> No
     assert found.violations_count == 0, found.generate_report()
 
 
-@pytest.mark.parametrize("width", [360, 390, 768, 900, 1280])
+@pytest.mark.parametrize("width", [320, 360, 390, 420, 610, 768, 900, 1280])
 def test_the_page_never_scrolls_sideways(visit, width: int) -> None:
     page = visit(render(changed()), width=width)
     open_everything(page)
@@ -171,7 +187,12 @@ def test_a_notebook_opens_with_the_keyboard(visit) -> None:
 
 def test_the_verdict_and_what_changed_are_on_the_first_screen(visit) -> None:
     page = visit(render(changed()))
-    for words in ("match rate 0.6984", "Factorization Machines add nothing", "Against production, 1 code file"):
+    for words in (
+        "match rate 0.6984",
+        "as good as production (0.6990",
+        "Factorization Machines add nothing",
+        "Against production, 1 code file",
+    ):
         box = page.get_by_text(words).first.bounding_box()
         assert box["y"] + box["height"] <= 900
 
@@ -183,3 +204,36 @@ def test_in_print_closed_parts_are_open_frames_name_their_file_and_paper_is_whit
     assert page.locator("iframe").first.is_hidden()
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert page.evaluate("getComputedStyle(document.querySelector('thead')).display") == "table-header-group"
+    assert page.evaluate("getComputedStyle(document.querySelector('.unchanged')).display") == "none"
+    assert page.evaluate("getComputedStyle(document.querySelector('summary')).listStyleType") == "disclosure-open"
+    assert "console.aws.amazon.com" in page.evaluate("getComputedStyle(document.querySelector('.decide a'), '::after').content")
+
+
+@pytest.mark.parametrize(("width", "display"), [(768, "table-cell"), (610, "table-cell"), (390, "block")])
+def test_tables_stay_tables_until_the_screen_is_narrow(visit, width: int, display: str) -> None:
+    page = visit(render(changed()), width=width)
+    assert page.evaluate("getComputedStyle(document.querySelector('#metrics ~ .table td')).display") == display
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_nothing_of_the_picture_leaves_its_column_and_no_label_touches_the_axis(visit, width: int) -> None:
+    page = visit(render(changed()), width=width)
+    card = page.locator(".card").first.bounding_box()
+    picture, labels = page.locator("svg.plot").bounding_box(), page.locator(".labels").bounding_box()
+    assert labels["x"] + labels["width"] <= picture["x"]
+    for text in page.locator("svg.plot text").all():
+        box = text.bounding_box()
+        assert card["x"] + 8 <= box["x"]
+        assert box["x"] + box["width"] <= card["x"] + card["width"] - 8
+
+
+def test_the_way_to_approve_is_on_a_phone_s_first_screen(visit) -> None:
+    box = visit(render(changed()), width=390).get_by_role("link", name="Approve or reject in CodePipeline").bounding_box()
+    assert box["y"] + box["height"] <= 844
+
+
+def test_the_link_that_skips_covers_nothing(visit) -> None:
+    page = visit(render(changed()))
+    page.keyboard.press("Tab")
+    skip, heading = page.locator(".skip").bounding_box(), page.locator("header").bounding_box()
+    assert skip["y"] + skip["height"] <= heading["y"]

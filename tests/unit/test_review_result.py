@@ -391,7 +391,10 @@ def test_the_full_digests_and_the_key_are_in_the_digests() -> None:
 
 
 def test_a_long_word_may_break_after_a_mark_only() -> None:
-    assert breakable("a_b/c.d <i>") == "a_<wbr>b/<wbr>c.<wbr>d &lt;i&gt;"
+    long = "a" * 20
+    assert breakable(f"{long}_b/c.d <i>") == f"{long}_<wbr>b/<wbr>c.<wbr>d &lt;i&gt;"
+    assert breakable("03_test_endpoint.ipynb 0.6984") == "03_test_endpoint.ipynb 0.6984"
+    assert breakable(f"{long}0.6984") == f"{long}0.6984"
     assert Page(b"<p>03_<wbr>test</p>").text == "03_test"
 
 

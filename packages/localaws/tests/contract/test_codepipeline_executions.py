@@ -105,6 +105,7 @@ def test_the_approval_request_is_published_with_its_variables(lab: Lab, local_aw
     topic = sns.create_topic(Name=lab.name)["TopicArn"]
     sns.subscribe(TopicArn=topic, Protocol="email", Endpoint="reviewer@example.org")
     wanted = {"NotificationArn": topic, "CustomData": "commit #{Src.CommitId} of #{codepipeline.PipelineExecutionId}"}
+    wanted["ExternalEntityLink"] = "https://console.example/#{Src.CommitId}"  # AWS's CDK puts a variable here too
     lab.create(lab.source(), stage("Gate", lab.approval(configuration=wanted)))
     execution = lab.start()
     token = lab.token()
@@ -113,6 +114,7 @@ def test_the_approval_request_is_published_with_its_variables(lab: Lab, local_aw
     mail = wait_until(lambda: [m for m in mails(local_aws) if m["topic"] == topic], "the topic's mail is sent")[0]
     asked = json.loads(mail["message"])["approval"]
     assert (mail["to"], asked["token"], asked["customData"]) == ("reviewer@example.org", token, text)
+    assert asked["externalEntityLink"] == f"https://console.example/{lab.commit}"
     lab.answer("Approved")
     assert lab.wait(execution)["status"] == "Succeeded"
 
