@@ -36,7 +36,7 @@ def split_ratings(seed: int = 7) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.
     with tempfile.TemporaryDirectory() as folder:
         table = Path(folder) / "u.data"
         load("ml-100k", project.data_cache, table, project_root=project.root)
-        ratings = np.loadtxt(table, dtype=np.int64)
+        ratings = np.loadtxt(table, skiprows=1).astype(np.int64)
     users, movies = (np.unique(ratings[:, place], return_inverse=True)[1] for place in (0, 1))
     draw = np.random.default_rng(seed).random(len(ratings))
     order = np.lexsort((draw, users))
