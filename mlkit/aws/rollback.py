@@ -12,7 +12,7 @@ from pathlib import Path
 from mlkit.aws import registry
 from mlkit.aws.evidence_store import caller
 from mlkit.aws.manual_changes import ByHand, Change, permitted
-from mlkit.aws.s3_objects import read_object
+from mlkit.aws.s3_objects import digest_object, read_object
 from mlkit.aws.session import Session
 from mlkit.aws.stacks import Stack, deploy_stack
 from mlkit.errors import NotFound, SealBroken
@@ -67,7 +67,7 @@ def roll_back(aws: Session, names: LabNames, by_hand: ByHand, *, on_event: Calla
 
 
 def _sealed(aws: Session, version: registry.Champion) -> Deployment:
-    """The version's sealed deployment. Raises SealBroken if a file is not the registered seal's."""
+    """The version's sealed deployment. Raises SealBroken if a file is not the registered seal's, or the model not the registered one."""
     data = _read(aws, version.evidence_uri, version.seal_sha256)
     manifest = Manifest.from_bytes(data)
     place = Sealed.of_manifest(version.evidence_uri, manifest.pipeline_execution_id)
@@ -76,6 +76,9 @@ def _sealed(aws: Session, version: registry.Champion) -> Deployment:
         for name, sha256 in manifest.deploys.items()
     }
     configuration = json.loads(files[PRODUCTION])
+    model = configuration["Parameters"]["ModelDataUrl"]
+    if digest_object(aws, model).sha256 != version.model_sha256:
+        raise SealBroken(f"{model} changed since it was sealed")
     return Deployment(
         template=files[ENDPOINT_TEMPLATE.name], parameters=dict(configuration["Parameters"]), tags=dict(configuration["Tags"])
     )

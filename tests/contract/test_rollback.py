@@ -50,8 +50,9 @@ class Lab:
         """The address of the version's sealed configuration."""
         execution = str(uuid.UUID(int=number))
         place = Sealed(address=f"s3://{self.bucket}", pipeline="line", execution=execution)
-        model = place.model_file(str(number) * 64, "model.tar.gz")
-        self.put(model, b"a model")
+        content = f"model {number}".encode()
+        model = place.model_file(sha256_of(content), "model.tar.gz")
+        self.put(model, content)
         parameters = {"EndpointName": self.names.endpoint("production"), "ModelDataUrl": model}
         configuration = json.dumps({"Parameters": parameters, "Tags": {EXECUTION_TAG: execution}}).encode()
         files = {"configuration_production.json": configuration, "sagemaker_prediction_endpoint.yaml": ENDPOINT.encode()}
@@ -67,7 +68,7 @@ class Lab:
             code={},
             inputs={},
             model_s3_uri=model,
-            model_sha256=str(number) * 64,
+            model_sha256=sha256_of(content),
             verdict="PASS",
             attempts=(),
             deploys=deploys,
@@ -78,7 +79,7 @@ class Lab:
             group=self.names.model_group,
             image="382416733822.dkr.ecr.us-east-1.amazonaws.com/factorization-machines:1",
             model_s3_uri=model,
-            model_sha256=str(number) * 64,
+            model_sha256=sha256_of(content),
             evidence_uri=place.manifest("QA.SealEvidence", "b"),
             seal_sha256=seal,
             execution=execution,
@@ -172,6 +173,16 @@ def test_sealed_files_that_changed_are_not_deployed(lab: Lab, events: list[dict[
     with pytest.raises(SealBroken, match=r"configuration_production\.json changed since it was sealed"):
         roll_back(lab.session, lab.names, by_hand())
     assert (lab.served(), events) == (before, [])
+
+
+def test_a_model_that_changed_is_not_deployed(lab: Lab, events: list[dict[str, Any]]) -> None:
+    lab.approve(1)
+    lab.put(lab.served(), b"another model")
+    lab.approve(2)
+    before = lab.served()
+    with pytest.raises(SealBroken, match=r"model\.tar\.gz changed since it was sealed"):
+        roll_back(lab.session, lab.names, by_hand())
+    assert (lab.served(), events, lab.records()) == (before, [], {})
 
 
 def test_a_deployment_that_fails_takes_no_approval_away_and_can_be_tried_again(
