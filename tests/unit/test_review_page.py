@@ -469,9 +469,15 @@ def test_slices_are_shown_and_a_flagged_one_is_noted_on_the_first_screen() -> No
     note = "The model is far worse on a part of the rows: training ratings, new users, up to 23: 0.6600 (95% interval 0.6300 to 0.6900"
     assert note in first_screen(page)
     text = shown(page).text
-    assert "new users, up to 23 far worse training ratings 2,357 0.6600 0.6300 to 0.6900 +0.0402 0.061" in text
+    assert "new users, up to 23 far worse training ratings 2,357 0.6600 0.6300 to 0.6900 0.0402 worse 0.061" in text
     assert "rare movies training ratings 2,357 not judged" in text
     assert "correction for 2 parts" in text
+
+
+def test_a_better_part_is_called_better() -> None:
+    text = shown(reviewed(evidence(tested=outcome(slices=[sliced("heavy users", worse_by=-0.0447)])))).text
+    assert "0.0447 better" in text
+    assert "-0.0447" not in text
 
 
 def test_of_many_slices_the_page_shows_the_conspicuous_ones_and_says_so() -> None:
