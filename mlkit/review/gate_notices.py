@@ -6,7 +6,7 @@ from mlkit.gate.estimate import number
 from mlkit.gate.outcome import Outcome
 from mlkit.review.bundle_contents import Contents, GateFigures
 from mlkit.review.headline import Standing, is_model_of, standing_of
-from mlkit.review.metrics import worse_metrics
+from mlkit.review.metrics import undecided_metrics
 from mlkit.review.notice import Notice
 
 _ALGORITHMS = {"factorization-machines": "Factorization Machines add", "xgboost": "XGBoost adds"}
@@ -52,10 +52,10 @@ def _of_comparison(contents: Contents, gate: GateFigures, champion: Contents | N
 
 
 def _of_metrics(contents: Contents, champion: Contents) -> Iterable[Notice]:
-    worse = worse_metrics(champion, contents)
-    if worse:
-        told = ", ".join(map(str, worse))
-        yield Notice(text="Worse than production's model, and no part of the verdict:", quoted=told)
+    found = undecided_metrics(champion, contents)
+    for verdict in ("worse", "better"):
+        if told := ", ".join(str(metric) for metric in found if metric.verdict == verdict):
+            yield Notice(text=f"{verdict.capitalize()} than production's model, and no part of the verdict:", quoted=told)
 
 
 def _of_slices(gate: GateFigures) -> Iterable[Notice]:

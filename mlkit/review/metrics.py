@@ -55,9 +55,9 @@ class Metric:
         return "better" if (change > 0) == self.higher_is_better else "worse"
 
     @property
-    def is_clearly_worse(self) -> bool:
-        """Whether the error grew by more than a hundredth of production's. A share's error is its distance from 1."""
-        if self.old is None or self.difference is None or self.verdict != "worse":
+    def is_worth_a_note(self) -> bool:
+        """Whether the error changed by more than a hundredth of production's. A share's error is its distance from 1."""
+        if self.old is None or self.difference is None or self.verdict not in ("better", "worse"):
             return False
         error = 1 - self.old if self.higher_is_better else self.old
         return abs(self.difference) > _WORTH_A_NOTE * abs(error)
@@ -69,10 +69,10 @@ def metrics_of(old: Contents | None, new: Contents) -> Iterable[Metric]:
     yield from _rows(_of_the_job(old), _of_the_job(new), VALIDATION, None)
 
 
-def worse_metrics(old: Contents, new: Contents) -> list[Metric]:
-    """The test's metrics beside the verdict's that are clearly worse than production's."""
+def undecided_metrics(old: Contents, new: Contents) -> list[Metric]:
+    """The test's metrics beside the verdict's that are clearly better or worse than production's."""
     decided = new.gate.estimate.metric if new.gate else ""
-    return [one for one in metrics_of(old, new) if one.group == TEST and one.name != decided and one.is_clearly_worse]
+    return [one for one in metrics_of(old, new) if one.group == TEST and one.name != decided and one.is_worth_a_note]
 
 
 def _rows(before: Mapping[str, float], after: Mapping[str, float], group: str, gate: GateFigures | None) -> Iterable[Metric]:

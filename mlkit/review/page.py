@@ -86,7 +86,7 @@ def template(name: str) -> jinja2.Template:
         "NOUNS": NOUNS,
         "number": number,
         "shown_slices": conspicuous,
-        "METRICS": {TEST: "Figures of the test", VALIDATION: "Validation, by the training job"},
+        "METRICS": {TEST: "Figures of the test", VALIDATION: "On the validation rows, by the training job, with its own names: some algorithms call these rows test"},
     }
     return environment.get_template(name)
 

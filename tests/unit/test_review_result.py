@@ -163,18 +163,24 @@ def test_a_metric_that_got_worse_is_told_on_the_first_screen() -> None:
     assert "log loss 0.5777 0.5955 +0.0178 worse lower is better" in shown(page).text
 
 
-@pytest.mark.parametrize("loss", [0.5777, 0.5800, 0.5500])
-def test_a_metric_that_is_better_or_hardly_worse_is_not(loss: float) -> None:
-    assert "Worse than production" not in first_screen(beside(tested=outcome(champion=compared(), others={"log loss": loss})))
+def test_a_metric_that_got_better_is_told_there_too() -> None:
+    told = "Note: Better than production's model, and no part of the verdict: log loss 0.5777 -> 0.5500 (lower is better)"
+    assert told in first_screen(beside(tested=outcome(champion=compared(), others={"log loss": 0.55})))
+
+
+@pytest.mark.parametrize("loss", [0.5777, 0.5800, 0.5760])
+def test_a_metric_that_hardly_changed_is_not(loss: float) -> None:
+    assert "no part of the verdict" not in first_screen(beside(tested=outcome(champion=compared(), others={"log loss": loss})))
 
 
 @pytest.mark.parametrize(
     ("old", "new", "higher", "verdict", "clearly"),
     [
-        (0.70, 0.72, True, "better", False),
+        (0.70, 0.72, True, "better", True),
         (0.70, 0.68, True, "worse", True),
         (0.70, 0.698, True, "worse", False),
-        (0.58, 0.57, False, "better", False),
+        (0.58, 0.57, False, "better", True),
+        (0.58, 0.579, False, "better", False),
         (0.58, 0.60, False, "worse", True),
         (0.58, 0.58001, False, "same", False),
         (0.58, 0.60, None, "", False),
@@ -183,7 +189,7 @@ def test_a_metric_that_is_better_or_hardly_worse_is_not(loss: float) -> None:
 )
 def test_each_metric_is_judged_by_its_direction(old: Any, new: float, higher: Any, verdict: str, clearly: bool) -> None:
     metric = Metric(name="m", old=old, new=new, higher_is_better=higher)
-    assert (metric.verdict, metric.is_clearly_worse) == (verdict, clearly)
+    assert (metric.verdict, metric.is_worth_a_note) == (verdict, clearly)
 
 
 def test_the_page_knows_the_direction_of_every_metric_of_the_gate() -> None:
@@ -201,8 +207,8 @@ def test_the_test_s_figures_come_first_and_the_job_s_have_a_heading_of_their_own
     assert [found[f"test:binary_classification_{name}"].higher_is_better for name in ("accuracy", "cross_entropy")] == [True, False]
     assert (found["mine"].group, found["test:binary_classification_accuracy"].group) == (TEST, VALIDATION)
     text = shown(beside(records=records)).text
-    assert text.index("Figures of the test") < text.index("linear, no factors: match rate") < text.index("Validation, by the training job")
-    assert text.index("Validation, by the training job") < text.index("test:binary_classification_accuracy")
+    assert text.index("Figures of the test") < text.index("linear, no factors: match rate") < text.index("On the validation rows, by the training job")
+    assert text.index("On the validation rows, by the training job") < text.index("test:binary_classification_accuracy")
 
 
 def test_the_verdict_s_metric_has_the_word_of_the_comparison_on_the_same_rows() -> None:
@@ -275,7 +281,7 @@ def test_a_parameter_that_a_notebook_sets_is_one_change() -> None:
     text = first_screen(beside(**with_epochs(30)))
     assert "One change: epochs 100 -> 30 (02_train.ipynb). Code, data and packages are the same. See the changes" in text
     assert "Only values of parameters changed in 02_train.ipynb: counted as parameters." in shown(beside(**with_epochs(30))).text
-    assert "0 code files 0 notebooks 1 parameter 0 data values" in shown(beside(**with_epochs(30))).text
+    assert "UTC. 1 parameter Code No change." in shown(beside(**with_epochs(30))).text  # nothing is counted that did not change
 
 
 @pytest.mark.parametrize("more", ["epochs = 30", "import os", "epochs == 30"])
