@@ -30,6 +30,7 @@ _COMMIT = ("CommitId", "RevisionId", "commit")
 _AUTHOR = ("AuthorDisplayName", "AuthorId", "AuthorEmail", "author")
 _MESSAGE = ("CommitMessage", "RevisionSummary", "message")
 _MOST_NOTEBOOKS = 30  # that are readable in place
+_OF_THE_JOB = "On the validation rows, by the training job, with its own names: some algorithms call these rows test"
 _WORDS = {Outcome.PASS: "pass", Outcome.FAIL: "fail", Outcome.INCONCLUSIVE: "inconclusive"}
 
 
@@ -86,7 +87,7 @@ def template(name: str) -> jinja2.Template:
         "NOUNS": NOUNS,
         "number": number,
         "shown_slices": conspicuous,
-        "METRICS": {TEST: "Figures of the test", VALIDATION: "On the validation rows, by the training job, with its own names: some algorithms call these rows test"},
+        "METRICS": {TEST: "Figures of the test", VALIDATION: _OF_THE_JOB},
     }
     return environment.get_template(name)
 

@@ -207,8 +207,9 @@ def test_the_test_s_figures_come_first_and_the_job_s_have_a_heading_of_their_own
     assert [found[f"test:binary_classification_{name}"].higher_is_better for name in ("accuracy", "cross_entropy")] == [True, False]
     assert (found["mine"].group, found["test:binary_classification_accuracy"].group) == (TEST, VALIDATION)
     text = shown(beside(records=records)).text
-    assert text.index("Figures of the test") < text.index("linear, no factors: match rate") < text.index("On the validation rows, by the training job")
-    assert text.index("On the validation rows, by the training job") < text.index("test:binary_classification_accuracy")
+    heading = text.index("On the validation rows, by the training job")
+    assert text.index("Figures of the test") < text.index("linear, no factors: match rate") < heading
+    assert heading < text.index("test:binary_classification_accuracy")
 
 
 def test_the_verdict_s_metric_has_the_word_of_the_comparison_on_the_same_rows() -> None:

@@ -136,3 +136,72 @@ def test_write_once_keys_and_object_lock_hold(local_aws):
     version = s3.put_object(Bucket="write-once", Key="locked", Body=b"1", **lock)["VersionId"]
     with pytest.raises(ClientError, match="AccessDenied"):
         s3.delete_object(Bucket="write-once", Key="locked", VersionId=version)
+
+
+def logged(local, group):
+    pages = local.client("logs").get_paginator("filter_log_events").paginate(logGroupName=group)
+    return [event["message"] for page in pages for event in page["events"]]
+
+
+def put(local, group, stream, *messages):
+    now = int(time.time() * 1000)
+    events = [{"timestamp": now + number, "message": message} for number, message in enumerate(messages)]
+    local.client("logs").put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
+
+
+def test_log_events_survive_a_kill_right_after_the_answer(home):
+    local = start_local_aws(home)
+    logs = local.client("logs")
+    for group in ("/kept", "/gone"):
+        logs.create_log_group(logGroupName=group)
+        logs.create_log_stream(logGroupName=group, logStreamName="a")
+        put(local, group, "a", "one", "two \N{SNOWMAN}")
+    logs.delete_log_group(logGroupName="/gone")
+    wait_until_saved(local)
+    put(local, "/kept", "a", "three")
+    kill(home)
+    (file,) = [path for path in (home / "state" / "emulator" / "log_events").iterdir() if b"three" in path.read_bytes()]
+    with file.open("ab") as cut_short:
+        cut_short.write(b'{"timestamp": 17')
+
+    again = start_local_aws(home)
+    assert logged(again, "/kept") == ["one", "two \N{SNOWMAN}", "three"]
+    put(again, "/kept", "a", "four")
+    assert [path.name for path in file.parent.iterdir()] == [file.name]  # the deleted group's is gone
+    assert "one" not in (file.parent.parent / "cloudwatch_logs.json").read_text()
+    lifecycle.down(home)
+    assert logged(start_local_aws(home), "/kept")[-2:] == ["three", "four"]
+
+
+def test_a_start_forgets_log_events_older_than_the_groups_retention(home):
+    local = start_local_aws(home)
+    logs = local.client("logs")
+    logs.create_log_group(logGroupName="/kept")
+    logs.create_log_stream(logGroupName="/kept", logStreamName="a")
+    logs.put_retention_policy(logGroupName="/kept", retentionInDays=1)
+    put(local, "/kept", "a", "new")
+    lifecycle.down(home)
+    (file,) = (home / "state" / "emulator" / "log_events").iterdir()
+    old = json.loads(file.read_text()) | {"message": "old", "timestamp": int(time.time() - 2 * 86_400) * 1000}
+    file.write_text(f"{json.dumps(old)}\n{file.read_text()}")
+    assert logged(start_local_aws(home), "/kept") == ["new"]
+    assert "old" not in file.read_text()
+
+
+def test_log_events_of_a_state_that_holds_them_itself_move_to_files(home):
+    local = start_local_aws(home)
+    local.client("logs").create_log_group(logGroupName="/kept")
+    local.client("logs").create_log_stream(logGroupName="/kept", logStreamName="a")
+    put(local, "/kept", "a", "one", "two")
+    lifecycle.down(home)
+    saved = home / "state" / "emulator" / "cloudwatch_logs.json"
+    (file,) = (saved.parent / "log_events").iterdir()
+    events = f"[{','.join(file.read_text().splitlines())}]"
+    state = saved.read_text().replace(f', "eventsFile": "{file.name}"', "").replace('"events": []', f'"events": {events}')
+    assert file.name not in state
+    saved.write_text(state)
+    file.unlink()
+    assert logged(start_local_aws(home), "/kept") == ["one", "two"]
+    lifecycle.down(home)
+    assert "one" not in saved.read_text()
+    assert logged(start_local_aws(home), "/kept") == ["one", "two"]

@@ -31,7 +31,7 @@ class Emulator:
         from localaws.emulator import repairs
 
         self.settings, self.record = settings, record
-        self._ms, self._ev, self._ia = repairs.apply()
+        self._ms, self._ev, self._ia = repairs.apply(settings.emulator_dir)
         self._start_build: deliveries.StartBuild = lambda *_: None
         self._record_mail: deliveries.RecordMail = lambda _: None
 

@@ -3,17 +3,21 @@
 import contextvars
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from localaws.emulator import alarms, encryption, log_search, stored_secrets
+from localaws.emulator import alarms, encryption, log_events, log_search, stored_secrets
 from localaws.emulator.emulator_settings import SERVICES, STATE_KEYS
 from localaws.kit.api_record import Check, note_check
 
 _DENIED: contextvars.ContextVar[tuple[str, str]] = contextvars.ContextVar("denied", default=("", "*"))  # action and resource
 
 
-def apply() -> tuple[Any, Any, Any]:
-    """Import the emulator, repair it, and return its application, policy evaluator and table of actions."""
+def apply(state_folder: Path) -> tuple[Any, Any, Any]:
+    """Import the emulator, which keeps its state in this folder, and repair it.
+
+    Returns its application, its policy evaluator and its table of actions.
+    """
     import ministack.app as ms
     from ministack.core import iam_actions as ia
     from ministack.core import iam_evaluator as ev
@@ -34,6 +38,7 @@ def apply() -> tuple[Any, Any, Any]:
     tell_checksums_of_what_was_put()
     alarms.evaluate_by_period()
     log_search.search_by_prefix_and_page()
+    log_events.keep_in_files(state_folder)
     keep_sessions()
     keep_only_our_services(ms)
     return ms, ev, ia
