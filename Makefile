@@ -34,6 +34,7 @@ build-environment: $(if $(shell command -v uv),,$(UV))
 	@$(BUILD_UV) pip sync --quiet --python .venv --require-hashes requirements-build.lock
 	@rm -rf build packages/*/build  # a workspace that was built in before would add modules that are gone
 	@$(BUILD_UV) pip install --quiet --python .venv --no-deps --no-build-isolation --reinstall . ./packages/sagemaker_formats
+	@$(TAKE_BYTECODE)
 
 $(SDK_V2): tests/sdk-v2.lock | $(UV)
 	$(SAY) "the SageMaker SDK 2, with which tests compare, into $@"

@@ -22,6 +22,9 @@ SAY := @printf 'Set-up: %s\n'
 PACKAGES = $$(grep -c '^[a-z].*==' requirements.lock) packages into .venv, 2 GB; from uv's cache where it holds them
 QUIET := $(shell test -t 2 || echo --quiet)
 
+# A build on the local AWS does not compile what its environment has compiled already.
+TAKE_BYTECODE = test -z "$$LOCALAWS_PACKAGES" || $(BIN)/python -I -m mlkit.project.bytecode "$$LOCALAWS_PACKAGES"
+
 setup: $(INSTALLED)
 
 $(UV):

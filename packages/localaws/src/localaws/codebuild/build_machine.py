@@ -7,6 +7,7 @@ import os
 import platform
 import shutil
 import sys
+import sysconfig
 import tempfile
 import venv
 import zipfile
@@ -86,6 +87,8 @@ def environment(folder: Path) -> dict[str, str]:
         "LANG": "C.UTF-8",
         # The build's folder may be inside of the user's repository. git must not use that repository.
         "GIT_CEILING_DIRECTORIES": str(folder),
+        # A build that installs the same packages may take their compiled bytecode from here.
+        "LOCALAWS_PACKAGES": sysconfig.get_path("purelib"),
     }
 
 
