@@ -1,4 +1,4 @@
-"""The columns of ratings: their names in files, and their types in the lake's table."""
+"""The columns of ratings: their names in files, and their types and delimiter in the lake's table."""
 
 import re
 from collections.abc import Mapping
@@ -9,6 +9,7 @@ from mlkit.data.row_files import Header, WrongHeader
 from mlkit.errors import InvalidData
 
 COLUMNS = ("userid", "movieid", "rating", "timestamp")
+DELIMITER = "\t"  # of the lake's file, as CloudFormation/datalake.yaml tells Athena
 # Lower case, without spaces, hyphens and underscores.
 _NAMES = {
     "userid": ("userid", "user", "uid", "customerid", "reviewerid"),

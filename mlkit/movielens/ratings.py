@@ -28,7 +28,7 @@ from mlkit.data.file_sources import Wanted
 from mlkit.data.lake_text import as_lines
 from mlkit.data.row_files import LATIN1, UTF8, BadRow, NotUtf8, Rows, RowsFile, bad_value
 from mlkit.errors import InvalidData, SaveFailed
-from mlkit.movielens.columns import ACCEPTED, COLUMNS, ColumnTypes, header_of
+from mlkit.movielens.columns import ACCEPTED, COLUMNS, DELIMITER, ColumnTypes, header_of
 from mlkit.movielens.scale import RANGE, HalfStars, outside, round_down
 
 if TYPE_CHECKING:
@@ -133,8 +133,8 @@ def _written(file: RowsFile, rows: Rows, output: IO[bytes], reading: _Reading, c
         with _told(file, reading, counts.rows, "timestamp"):
             seconds = whole_numbers(batch["timestamp"])
         columns |= {"rating": _ratings(file, batch["rating"], reading, counts), "timestamp": seconds}
-        header = b"" if counts.rows else "\t".join(COLUMNS).encode() + b"\n"
-        text = header + as_lines([columns[column] for column in COLUMNS], "\t")
+        header = b"" if counts.rows else DELIMITER.join(COLUMNS).encode() + b"\n"
+        text = header + as_lines([columns[column] for column in COLUMNS], DELIMITER)
         output.write(text)
         digest.update(text)
         for column in _IDS:
@@ -177,7 +177,7 @@ def _ids(file: RowsFile, batch: "pa.RecordBatch", column: str, reading: _Reading
             return whole_numbers(batch[column], kind)
     if column in reading.text:
         with _told(file, reading, before, column):
-            return plain_text(batch[column], "\t")
+            return plain_text(batch[column], DELIMITER)
     try:
         return whole_numbers(batch[column])
     except Unfit as unfit:

@@ -1,11 +1,15 @@
 import hashlib
+import re
 import zipfile
+from pathlib import Path
 
 import pytest
 
 from mlkit.data.lake_text import as_lines
 from mlkit.errors import InvalidData, NotFound
+from mlkit.movielens.columns import DELIMITER
 from mlkit.movielens.ratings import HalfStars, convert, row_digest
+from mlkit.naming import DATALAKE_TEMPLATE
 
 ROWS = [(196, 242, 3, 881250949), (186, 302, 3, 891717742), (196, 377, 1, 878887116)]
 CANONICAL = "userid\tmovieid\trating\ttimestamp\n196\t242\t3\t881250949\n186\t302\t3\t891717742\n196\t377\t1\t878887116\n"
@@ -169,3 +173,9 @@ def test_the_row_digest_does_not_depend_on_the_order_of_rows(tmp_path):
     assert row_digest(tmp_path / "out/table.tsv") == first
     converted(tmp_path, "u.data", lines("\t", rows=ROWS[:2]))
     assert row_digest(tmp_path / "out/table.tsv") != first
+
+
+def test_athena_reads_the_delimiter_that_the_file_is_written_with():
+    template = (Path(__file__).parents[2] / DATALAKE_TEMPLATE).read_text()
+    (told,) = re.findall(r'field\.delim: "(.+?)"', template)
+    assert told.encode().decode("unicode_escape") == DELIMITER
