@@ -29,7 +29,10 @@ _PUBLIC = {
     "mlkit.aws.billing": ["describe_costs"],
     "mlkit.aws.endpoints": ["deploy", "load_trained_model", "prove_endpoint", "undeploy", "write_configurations"],
     "mlkit.aws.champion_test": ["compare_with_champion", "describe_comparison"],
-    "mlkit.aws.endpoint_test": ["confusion", "describe_estimate", "describe_slices", "estimate_metric", "save_test_result"],
+    "mlkit.aws.endpoint_test": [
+        "chart_answers", "confusion", "describe_answers", "describe_estimate", "describe_slices", "estimate_metric",
+        "save_test_result",
+    ],
     "mlkit.aws.secret_values": ["resolve_secret"],
     "mlkit.gate.policy": ["gate_policy"],
     "mlkit.gate.verdicts": ["check_gate", "judge"],

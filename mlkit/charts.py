@@ -5,7 +5,7 @@ nothing is drawn twice and no figure stays open. Colours are those of Okabe & It
 """
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -17,11 +17,14 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
 
+from mlkit.gate.error_table import FEW, parts_of
 from mlkit.gate.estimate import SHARE, Estimate
+from mlkit.gate.target import Target
 
 BLUE, ORANGE, GREY, BLACK = "#0072B2", "#E69F00", "#767676", "#000000"
 WIDTH_IN, HEIGHT_IN, DPI = 7.0, 4.0, 200
 _MOST_TICKS = 20
+_DARK = 55  # percent; on a darker field a number is white
 _SHOWN_PX_PER_IN = 100  # on screen; the PNG has twice the pixels, for print and dense displays
 
 
@@ -57,19 +60,23 @@ class Chart(Figure):
         return {"image/png": self.png(), "text/plain": self.alt}, {"image/png": size}
 
 
-def classes(counts: Mapping[str, int], positive: str, *, question: str = "How often is each class?") -> Chart:
-    """The number of rows of each class. `counts` maps classes to rows; `positive` is the class of label 1."""
+def classes(counts: Mapping[str, int], positive: str = "", *, question: str = "How often is each class?") -> Chart:
+    """The number of rows of each class. `counts` maps classes to rows; `positive` is the class of label 1, if there are two classes."""
     total = sum(counts.values())
     parts = {name: f"{name} ({rows / total:.1%})" for name, rows in counts.items()}
     alt = f"Bars of rows per class: {', '.join(f'{parts[name]} {rows:,}' for name, rows in counts.items())}."
     chart = Chart(question, x="class", y="rows", alt=alt)
     for name, rows in counts.items():
-        colour, hatch, label = (BLUE, "", "label 1") if name == positive else (ORANGE, "//", "label 0")
+        is_other = bool(positive) and name != positive
+        colour, hatch, label = (ORANGE, "//", "label 0") if is_other else (BLUE, "", "label 1")
         bars = chart.plot_area.bar(parts[name], rows, 0.5, color=colour, hatch=hatch, edgecolor="white", label=label)
         chart.plot_area.bar_label(bars, fmt="{:,.0f}", fontsize=9, padding=2)
     thousands(chart.plot_area, "y")
-    chart.plot_area.margins(x=0.3, y=0.1)
-    chart.add_legend()
+    chart.plot_area.margins(x=0.3 if positive else 0.05, y=0.1)
+    if positive:
+        chart.add_legend()
+    elif len(counts) > FEW:
+        chart.plot_area.tick_params(axis="x", rotation=90)
     return chart
 
 
@@ -113,7 +120,7 @@ def tuning_jobs(jobs: pd.DataFrame, objective: str, *, maximize: bool = True) ->
 
 
 def scores_by_label(
-    scores: npt.ArrayLike, labels: npt.ArrayLike, names: tuple[str, str] = ("label 0", "label 1"), threshold: float = 0.5
+    scores: npt.ArrayLike, labels: npt.ArrayLike, names: Sequence[str] = ("label 0", "label 1"), threshold: float = 0.5
 ) -> Chart:
     """Histograms of the scores by true label over 0..1, each as a share of its own label's rows."""
     values, true = np.asarray(scores, dtype=np.float64), np.asarray(labels)
@@ -131,6 +138,51 @@ def scores_by_label(
     chart.plot_area.set_xlim(0, 1)
     chart.plot_area.margins(y=0.1)
     chart.add_legend()
+    return chart
+
+
+def predicted_by_true(predicted: npt.ArrayLike, true: npt.ArrayLike, target: Target) -> Chart:
+    """Predicted numbers over true ones, beside the line of equal numbers.
+
+    Each row is a point; where few numbers are true, as with ratings, their median prediction and the middle 80 % of predictions.
+    """
+    said, numbers = np.asarray(predicted, dtype=np.float64), np.asarray(true, dtype=np.float64)
+    correlation = np.corrcoef(said, numbers)[0, 1] if said.std() and numbers.std() else 0.0
+    alt = f"Predicted {target.name} of {len(said):,} rows over the true one; their correlation is {correlation:.2f}."
+    chart = Chart(
+        "Are the predicted numbers near the true ones?", x=f"true {target.title}", y=f"predicted {target.title}", alt=alt, grid="both"
+    )
+    if len(np.unique(numbers)) <= FEW:
+        spans = np.array([np.quantile(said[mask], (0.1, 0.5, 0.9)) for _, mask in parts_of(numbers)])
+        reach = [spans[:, 1] - spans[:, 0], spans[:, 2] - spans[:, 1]]
+        name = "median and middle 80 % of the predictions"
+        chart.plot_area.errorbar(np.unique(numbers), spans[:, 1], reach, fmt="o", color=BLUE, capsize=5, linewidth=2, label=name)
+    else:
+        chart.plot_area.plot(numbers, said, "o", color=BLUE, markersize=4, alpha=max(0.05, min(0.6, 200 / len(said))), label="a row")
+    ends = [numbers.min(), numbers.max()]
+    chart.plot_area.plot(ends, ends, "--", color=BLACK, linewidth=1.2, label="predicted = true")
+    chart.add_legend()
+    return chart
+
+
+def mistaken_classes(confusion: pd.DataFrame, target: Target) -> Chart:
+    """The share of each true class's rows that is predicted as each class. `confusion` is of `verdicts.confusion_table`."""
+    counts = confusion.to_numpy(float)[:-1, :-1]
+    shares = counts / np.maximum(1, counts.sum(axis=1, keepdims=True)) * 100
+    right = ", ".join(f"{name} {share:.1f} %" for name, share in zip(target.classes, np.diag(shares), strict=True))
+    alt = f"Grid of true by predicted {target.name}; predicted right are {right}."
+    chart = Chart("Which classes are mistaken for which?", x=f"predicted {target.name}", y=f"true {target.name}", alt=alt)
+    axes, places = chart.plot_area, range(len(target.classes))
+    axes.grid(visible=False)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=100, aspect="auto")
+    if len(target.classes) <= FEW:
+        for row in places:
+            for column in places:
+                colour = "white" if shares[row, column] > _DARK else BLACK
+                axes.text(column, row, f"{shares[row, column]:.1f} %", ha="center", va="center", color=colour, fontsize=9)
+    every = -(-len(target.classes) // _MOST_TICKS)
+    axes.set_xticks(list(places)[::every], target.classes[::every], rotation=0 if len(target.classes) <= FEW else 90)
+    axes.set_yticks(list(places)[::every], target.classes[::every])
     return chart
 
 

@@ -22,10 +22,10 @@ def kind_of(project: Project) -> str:
     return kind
 
 
-def algorithm_of(project: Project) -> Algorithm:
-    """The built-in algorithm that the project trains."""
-    algorithm: Algorithm = importlib.import_module(f"{KINDS[kind_of(project)]}.algorithm").ALGORITHM
-    return algorithm
+def algorithms_of(project: Project) -> tuple[Algorithm, ...]:
+    """The built-in algorithms that the project's kind trains, one for each task."""
+    algorithms: tuple[Algorithm, ...] = importlib.import_module(f"{KINDS[kind_of(project)]}.algorithm").ALGORITHMS
+    return algorithms
 
 
 def check_columns(project: Project, lake: "Lake", parameters: Mapping[str, Any]) -> None:

@@ -42,7 +42,7 @@ def stored(s3_uri: str, data: bytes) -> dict[str, Any]:
 
 def trained_model() -> dict[str, Any]:
     return {
-        "schema": "mlkit/trained-model/2",
+        "schema": "mlkit/trained-model/3",
         "your_initials": "mlkit",
         "training_job": "ml-1",
         "tuning_job": None,

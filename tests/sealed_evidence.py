@@ -173,13 +173,20 @@ def record(name: str, **changes: Any) -> RunRecord:
 
 def channel(name: str, rows: int, positives: int) -> dict[str, Any]:
     item = {"s3_uri": f"s3://b/prepared/r/{name}/shard-00000", "sha256": sha256(f"{name}{rows}".encode()), "size_bytes": rows * 60}
-    return {"s3_uri": f"s3://b/prepared/r/{name}/", "content_type": "x", "rows": rows, "positives": positives, "objects": [item]}
+    return {
+        "s3_uri": f"s3://b/prepared/r/{name}/",
+        "content_type": "x",
+        "rows": rows,
+        "positives": positives,
+        "objects": [item],
+        "labels": {},
+    }
 
 
 def prepared_data(train_rows: int = 81_518) -> dict[str, Any]:
     encoding = {"s3_uri": "s3://b/prepared/r/feature_index.parquet", "sha256": "ee" * 32, "size_bytes": 12_907}
     return {
-        "schema": "mlkit/prepared-data/2",
+        "schema": "mlkit/prepared-data/3",
         "run_id": "20260314T090100Z-e86b7496",
         "your_initials": "mlkit",
         "bucket": "mlkit-ml-id-lab",
@@ -192,6 +199,7 @@ def prepared_data(train_rows: int = 81_518) -> dict[str, Any]:
         "test": channel("test", 9_430, 5_501),
         "query_execution_ids": {},
         "details": {"positive_rating": 4.0, "split": "hashed", "salt": "mlkit"},
+        "target": {"task": "binary", "name": "rating", "classes": ["below 4 stars", "4 or more"], "unit": ""},
     }
 
 

@@ -2,17 +2,20 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
+import numpy.typing as npt
 import pandas as pd
 
 from mlkit.aws.endpoint_test import Tested
-from mlkit.aws.endpoints import Answers, Served, describe_champion
+from mlkit.aws.endpoints import Served, describe_champion
 from mlkit.aws.session import Session
 from mlkit.errors import MlkitError
 from mlkit.gate import verdicts
+from mlkit.gate.answers import Answers
 from mlkit.gate.bootstrap import estimate, paired_difference
 from mlkit.gate.comparison import Comparison
-from mlkit.gate.metrics import metric_named
+from mlkit.gate.metrics import metric_of
 from mlkit.gate.policy import Policy
 from mlkit.naming import LabNames
 from mlkit.notebook import shown_tables
@@ -49,7 +52,7 @@ def compare_with_champion(tested: Tested, champion: ChampionTest | None, policy:
     place = champion.served.model_data_url
     if champion.predictions is None:
         return Comparison(model_s3_uri=place, problem=champion.problem)
-    metric, rows = metric_named(policy.metric), tested.rows
+    metric, rows = metric_of(policy.metric, tested.rows.target), tested.rows
     challenger, old = (getattr(predictions, metric.needs) for predictions in (tested.predictions, champion.predictions))
     return Comparison(
         model_s3_uri=place,
@@ -64,14 +67,21 @@ def describe_comparison(tested: Tested, champion: ChampionTest | None, compariso
         return shown_tables.facts({"production's model": "none beside this one; the required value alone decides"})
     if champion.predictions is None:
         return shown_tables.facts({"production's model": comparison.model_s3_uri, "problem": comparison.problem})
-    table = verdicts.mcnemar_table(tested.rows.labels, tested.predictions.labels, champion.predictions.labels)
-    return shown_tables.facts(
-        {
-            "production's model": comparison.model_s3_uri,
-            f"its {comparison.champion.title if comparison.champion else ''}": str(comparison.champion),
-            "this model less production's": str(comparison.difference),
-            "only production's is right": int(table.loc["right", "wrong"]),
-            "only this one is right": int(table.loc["wrong", "right"]),
-            "McNemar's p-value (rows independent; does not decide)": f"{verdicts.mcnemar_p_value(table):.3f}",
-        }
-    )
+    figures = {
+        "production's model": comparison.model_s3_uri,
+        f"its {comparison.champion.title if comparison.champion else ''}": str(comparison.champion),
+        "this model less production's": str(comparison.difference),
+    }
+    return shown_tables.facts({**figures, **_mcnemar(tested.rows.labels, tested.predictions.labels, champion.predictions.labels)})
+
+
+def _mcnemar(labels: npt.ArrayLike, ours: npt.ArrayLike | None, theirs: npt.ArrayLike | None) -> dict[str, Any]:
+    """The rows that one model alone predicts right; nothing for numbers, which are never just right."""
+    if ours is None or theirs is None:
+        return {}
+    table = verdicts.mcnemar_table(labels, ours, theirs)
+    return {
+        "only production's is right": int(table.loc["right", "wrong"]),
+        "only this one is right": int(table.loc["wrong", "right"]),
+        "McNemar's p-value (rows independent; does not decide)": f"{verdicts.mcnemar_p_value(table):.3f}",
+    }

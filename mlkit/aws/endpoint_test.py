@@ -4,7 +4,7 @@ import io
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -12,20 +12,26 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mlkit.aws.endpoints import Answers, Served
+from mlkit.aws.endpoints import Served
 from mlkit.aws.s3_objects import read_verified
 from mlkit.aws.session import Session
 from mlkit.errors import UsageError
 from mlkit.gate import verdicts
+from mlkit.gate.answers import Answers
 from mlkit.gate.bootstrap import estimate
 from mlkit.gate.comparison import Comparison
+from mlkit.gate.error_table import error_table
 from mlkit.gate.estimate import Estimate, Slice, conspicuous, number
-from mlkit.gate.metrics import metric_named, metrics_for
+from mlkit.gate.metrics import metric_of, metrics_of
 from mlkit.gate.policy import Policy
 from mlkit.gate.slices import Part, estimate_parts
+from mlkit.gate.target import Target
 from mlkit.notebook import handoff, journal, shown_tables
 from mlkit.notebook.handoff import TestResult, TrainedModel
 from mlkit.settings import Project
+
+if TYPE_CHECKING:
+    from mlkit.charts import Chart
 
 # A linear baseline needs no more rows than this to show what the model adds.
 BASELINE_ROWS = 1_000_000
@@ -34,12 +40,12 @@ BASELINE_ROWS = 1_000_000
 class HeldOut(Protocol):
     """Held-out rows of any data set, with raw values: each model encodes them with its own encoding.
 
-    Rows of one cluster are alike, so intervals are taken over clusters; `cluster` names one ("user"; "row" if each row is its
-    own cluster). `label_names` name label 0 and label 1.
+    `labels` are classes from 0 on, or numbers, as the `target` says. Rows of one cluster are alike, so intervals are taken over clusters;
+    `cluster` names one ("user"; "row" if each row is its own cluster).
     """
 
     @property
-    def labels(self) -> npt.NDArray[np.int64]: ...
+    def labels(self) -> npt.NDArray[Any]: ...
 
     @property
     def clusters(self) -> npt.NDArray[Any]: ...
@@ -48,7 +54,7 @@ class HeldOut(Protocol):
     def cluster(self) -> str: ...
 
     @property
-    def label_names(self) -> tuple[str, str]: ...
+    def target(self) -> Target: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +74,11 @@ def read_test_rows(aws: Session, trained: TrainedModel) -> pa.Table:
     return pa.concat_tables(pq.read_table(io.BytesIO(read_verified(aws, item))) for item in objects).combine_chunks()
 
 
+def labels_in(rows: pa.Table, target: Target) -> npt.NDArray[Any]:
+    """The column `label`: numbers for a regression, otherwise classes from 0 on."""
+    return np.asarray(rows["label"].to_numpy(), dtype=np.float64 if target.is_number else np.int64)
+
+
 def window(rows: pa.Table, *, test_rows: int, test_offset: int) -> pa.Table:
     """`test_rows` rows from `test_offset` on; 0 means all from there. Raises UsageError, or InvalidData past the last row."""
     if test_rows < 0 or test_offset < 0:
@@ -82,7 +93,7 @@ def window(rows: pa.Table, *, test_rows: int, test_offset: int) -> pa.Table:
 
 def estimate_metric(tested: Tested, policy: Policy) -> Estimate:
     """The policy's metric on the tested rows, with the interval over clusters."""
-    metric, rows = metric_named(policy.metric), tested.rows
+    metric, rows = metric_of(policy.metric, tested.rows.target), tested.rows
     return estimate(metric, rows.labels, getattr(tested.predictions, metric.needs), rows.clusters, policy.confidence, cluster=rows.cluster)
 
 
@@ -102,7 +113,7 @@ def describe_estimate(found: Estimate) -> pd.DataFrame:
 
 def estimate_slices(tested: Tested, policy: Policy, parts: Sequence[Part]) -> tuple[Slice, ...]:
     """The policy's metric on each part of the tested rows, and which parts are far worse than the others."""
-    metric, rows = metric_named(policy.metric), tested.rows
+    metric, rows = metric_of(policy.metric, tested.rows.target), tested.rows
     predictions = getattr(tested.predictions, metric.needs)
     return estimate_parts(metric, rows.labels, predictions, rows.clusters, parts, policy.confidence, cluster=rows.cluster)
 
@@ -125,8 +136,29 @@ def _slice_line(found: Slice) -> dict[str, Any]:
 
 
 def confusion(tested: Tested) -> pd.DataFrame:
-    """The confusion table of the classes."""
-    return verdicts.confusion_table(tested.rows.labels, tested.predictions.labels, tested.rows.label_names)
+    """The confusion table of the classes. Raises UsageError for a predicted number, which has none."""
+    if tested.predictions.labels is None:
+        raise UsageError(f"The model predicts {tested.rows.target}, which has no confusion table", cure="Call describe_answers(tested).")
+    return verdicts.confusion_table(tested.rows.labels, tested.predictions.labels, tested.rows.target.classes)
+
+
+def describe_answers(tested: Tested) -> pd.DataFrame:
+    """The confusion table of the classes; for a predicted number, its errors by the size of the true one."""
+    if tested.predictions.labels is not None:
+        return confusion(tested)
+    return shown_tables.Table(error_table(tested.rows.labels, tested.predictions.scores, tested.rows.target).round(4))
+
+
+def chart_answers(tested: Tested) -> "Chart":
+    """The scores of two classes by true label, which of several classes are mistaken for which, or predicted against true numbers."""
+    from mlkit import charts  # imported here, because commands draw nothing and would wait for matplotlib
+
+    labels, predictions, target = tested.rows.labels, tested.predictions, tested.rows.target
+    if predictions.labels is None:
+        return charts.predicted_by_true(predictions.scores, labels, target)
+    if target.task == "binary":
+        return charts.scores_by_label(predictions.scores, labels, names=target.classes)
+    return charts.mistaken_classes(confusion(tested), target)
 
 
 def save_test_result(
@@ -143,7 +175,7 @@ def save_test_result(
 ) -> TestResult:
     """Write handoff/test_result.json, whatever the verdict. `table` is of `compare_with_baselines`."""
     model, *baselines = table.to_dict("records")
-    others = {metric.name: float(model[metric.name]) for metric in metrics_for("binary") if metric.name != found.metric}
+    others = {metric.name: float(model[metric.name]) for metric in metrics_of(tested.rows.target) if metric.name != found.metric}
     result = TestResult(
         endpoint=tested.served.endpoint,
         endpoint_config=tested.served.endpoint_config,

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from mlkit.aws import registry
 from mlkit.aws.inputs import CHAMPION, ENDPOINT, EXECUTION, STACK, tell_input
@@ -17,6 +16,8 @@ from mlkit.aws.session import Session, aws_errors
 from mlkit.aws.stacks import Stack, delete_stack, deploy_stack, find_stack
 from mlkit.errors import InvalidData, NotFound, WrongModel
 from mlkit.evidence.layout import is_sealed_model
+from mlkit.gate.answers import Answers
+from mlkit.gate.target import Target
 from mlkit.naming import ENDPOINT_TEMPLATE, ENVIRONMENTS, EXECUTION_TAG, LabNames
 from mlkit.notebook import handoff
 from mlkit.notebook.handoff import TrainedModel
@@ -190,32 +191,45 @@ class Codec:
     decode: Callable[[bytes], Predictions]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Answers:
-    """A classifier's answers: `(rows,)` probabilities of label 1 and `(rows,)` predicted labels, 0 or 1."""
-
-    scores: npt.NDArray[np.float32]
-    labels: npt.NDArray[np.int64]
-
-
-def ask_endpoint(aws: Session, endpoint: str, bodies: Iterable[bytes], codec: Codec, *, rows: int, variant: str | None = None) -> Answers:
+def ask_endpoint(
+    aws: Session,
+    endpoint: str,
+    bodies: Iterable[bytes],
+    codec: Codec,
+    *,
+    rows: int,
+    variant: str | None = None,
+    target: Target | None = None,
+) -> Answers:
     """Scores and labels for `rows` encoded rows, in their order, one call for each of `bodies`.
 
-    Raises WrongModel if the model is no classifier or answers for more or fewer rows, InvalidData without rows.
+    Raises WrongModel if the model answers for more or fewer rows, or predicts something else than the `target`; InvalidData without rows.
     """
     if rows == 0:
         raise InvalidData("There are no rows to predict", cure="Give at least one row.")
-    target = {"TargetVariant": variant} if variant else {}
+    variants = {"TargetVariant": variant} if variant else {}
     answers = []
     for body in bodies:
         with aws_errors():
             answer = aws.client("sagemaker-runtime").invoke_endpoint(
-                EndpointName=endpoint, Body=body, ContentType=codec.content_type, Accept=codec.accept, **target
+                EndpointName=endpoint, Body=body, ContentType=codec.content_type, Accept=codec.accept, **variants
             )
         answers.append(codec.decode(answer["Body"].read()))
     together = Predictions.concatenate(answers)
-    if together.labels is None:
-        raise WrongModel(f"Endpoint {endpoint} answers without labels: its model is not a classifier")
     if len(together) != rows:
         raise WrongModel(f"Endpoint {endpoint} answered for {len(together):,} of {rows:,} rows")
-    return Answers(scores=together.scores, labels=together.labels.astype(np.int64))
+    if target and (problem := _misfit(together, target)):
+        raise WrongModel(f"Endpoint {endpoint} answers {problem}")
+    labels = None if together.labels is None else together.labels.astype(np.int64)
+    return Answers(scores=together.scores, labels=labels)
+
+
+def _misfit(predictions: Predictions, target: Target) -> str:
+    """How the answers differ from those of a model of the target; empty if they do not."""
+    if predictions.labels is None and not target.is_number:
+        return "without labels: its model is not a classifier"
+    if predictions.labels is not None and target.is_number:
+        return "with labels: its model is a classifier, and does not predict a number"
+    classes = predictions.scores.shape[1] if predictions.scores.ndim == 2 else None
+    expected = len(target.classes) if target.task == "multi-class" else None
+    return "" if classes == expected else f"with {classes or 1} scores a row, and a model of this target with {expected or 1}"

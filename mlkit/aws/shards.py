@@ -1,6 +1,8 @@
 """Converts the files of UNLOAD, shard by shard, into the three channels of a preparation under its own prefix."""
 
+import functools
 import io
+import operator
 import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
@@ -14,13 +16,17 @@ import pyarrow.parquet as pq
 from mlkit.aws.athena_queries import Unloaded, unload
 from mlkit.aws.data_lake import Lake
 from mlkit.aws.s3_objects import read_object, write_object
+from mlkit.data.label_figures import LabelFigures
 from mlkit.data.sql import MAX_SHARDS, SPLITS, unload_sql
 from mlkit.errors import InvalidData, UsageError
+from mlkit.gate.target import Target
 from mlkit.notebook import shown_tables
 from mlkit.notebook.handoff import Channel, StoredObject
+from mlkit.notebook.journal import log_warning
 
 PARQUET = "application/x-parquet"
 Rule = TypeVar("Rule")
+Written = tuple[StoredObject, LabelFigures]
 _PARTITION = re.compile(r"/split=(\w+)/shard=(\d+)/[^/]+$")
 
 
@@ -72,7 +78,7 @@ class Channels:
             {
                 "split": name,
                 "rows": channel.rows,
-                "positive share": round(channel.positives / channel.rows, 4),
+                **_shown_labels(channel),
                 "objects": len(channel.objects),
                 "bytes": sum(item.size_bytes for item in channel.objects),
                 "sha256 of the first": channel.objects[0].sha256,
@@ -82,10 +88,17 @@ class Channels:
         return shown_tables.rows(rows, index="split")
 
 
+def _shown_labels(channel: Channel) -> dict[str, float]:
+    if channel.positives is not None:
+        return {"positive share": round(channel.positives / channel.rows, 4)}
+    return {name: round(figure, 4) for name, figure in channel.labels.items()}
+
+
 def write_shards(
     lake: Lake,
     run_uri: str,
     unloaded: Unloaded,
+    target: Target,
     *,
     order: Sequence[str],
     formats: Mapping[str, Format],
@@ -94,16 +107,17 @@ def write_shards(
     """Stream Athena's files, one shard at a time, into one file for each split, sorted by the columns `order`.
 
     `check` gets the splits of each shard before they are written, and raises an error if they are wrong. Raises InvalidData if a
-    split is empty, or if all rows of `train` have the same label.
+    split is empty, if all rows of `train` have the same label, and for a label that is none of the target's. Warns of a class that no row
+    of `train` has.
     """
-    written: dict[str, list[tuple[StoredObject, int, int]]] = {name: [] for name in SPLITS}
+    written: dict[str, list[Written]] = {name: [] for name in SPLITS}
     for number, files in sorted(_by_shard(unloaded).items()):
         splits = {name: _sorted(lake, uris, order) for name, uris in files.items()}
         check(splits)
         for name, table in splits.items():
             address = f"{run_uri}{name}/shard-{number:05d}.{formats[name].suffix}"
-            item = write_object(lake.aws, address, formats[name].encode(table))
-            written[name].append((item, len(table), int(table["label"].to_numpy().sum())))
+            labels = LabelFigures.of(table["label"].to_numpy(), target)
+            written[name].append((write_object(lake.aws, address, formats[name].encode(table)), labels))
     return Channels(**{name: _channel(f"{run_uri}{name}/", name, formats[name], items) for name, items in written.items()})
 
 
@@ -132,17 +146,26 @@ def _sorted(lake: Lake, uris: Sequence[str], order: Sequence[str]) -> pa.Table:
     return table.sort_by([(name, "ascending") for name in order]).combine_chunks()
 
 
-def _channel(s3_uri: str, name: str, written: Format, items: Sequence[tuple[StoredObject, int, int]]) -> Channel:
+def _channel(s3_uri: str, name: str, written: Format, items: Sequence[Written]) -> Channel:
     if not items:
         raise InvalidData(f"The {name} split is empty", cure="The table has too few rows for these splits.")
-    rows, positives = sum(rows for _, rows, _ in items), sum(positives for *_, positives in items)
-    if name == "train" and positives in (0, rows):
-        told = f"All {rows:,} rows of the train split have label {int(positives > 0)}: a model cannot learn from one label"
-        raise InvalidData(told, cure="Check the table, and the parameter that defines label 1.")
+    labels = functools.reduce(operator.add, (found for _, found in items))
+    if name == "train":
+        _check_learnable(labels)
     return Channel(
         s3_uri=s3_uri,
         content_type=written.content_type,
-        rows=rows,
-        positives=positives,
-        objects=tuple(item for item, *_ in items),
+        rows=labels.rows,
+        positives=labels.positives,
+        labels=labels.by_name,
+        objects=tuple(item for item, _ in items),
     )
+
+
+def _check_learnable(labels: LabelFigures) -> None:
+    if labels.only_label:
+        told = f"All {labels.rows:,} rows of the train split have {labels.only_label}: a model cannot learn from one label"
+        defines = ", and the parameter that defines label 1" if labels.target.task == "binary" else ""
+        raise InvalidData(told, cure=f"Check the table{defines}.")
+    if labels.absent:
+        log_warning(f"No row of the train split has the {labels.target.name} {', '.join(labels.absent)}, so the model never predicts it.")

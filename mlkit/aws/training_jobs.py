@@ -42,6 +42,7 @@ def describe_prepared_data(prepared: PreparedData) -> shown_tables.Table:
     rows = {
         "run": prepared.run_id,
         "table": f"{prepared.database}.{prepared.table}",
+        "predicted": str(prepared.target),
         "feature_dim": prepared.feature_dim,
         "train rows": prepared.train.rows,
         "validation rows": prepared.validation.rows,

@@ -105,7 +105,7 @@ def predict(
     environment: Annotated[str, typer.Option("--environment", help="dev, qa or production")] = "dev",
     your_initials: YourInitials = INITIALS,
 ) -> None:
-    """Ask an endpoint whether a user rates a movie 4 or more.
+    """Ask an endpoint whether a user rates a movie 4 or more, or for the stars if the model predicts them.
 
     The column `unseen` names ids that are not in the model; it predicts from its bias and the other id.
 

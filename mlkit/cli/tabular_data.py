@@ -1,4 +1,4 @@
-"""mlkit data ... | predict, for a table of numbers with a label."""
+"""mlkit data ... | predict, for a table with a label."""
 
 import subprocess
 import sys
@@ -86,7 +86,7 @@ def predict(
     environment: Annotated[str, typer.Option("--environment", help="dev, qa or production")] = "dev",
     your_initials: YourInitials = INITIALS,
 ) -> None:
-    """Ask an endpoint for the class of each row of a CSV file.
+    """Ask an endpoint for the class, or the number, of each row of a CSV file.
 
     Example: mlkit predict rows.csv
     """

@@ -12,10 +12,10 @@ _TOLD = 3
 def image(account: Account) -> Finding:
     """The address of the built-in algorithm's image in this region; the SDK knows it without a call."""
     from mlkit.aws.training_jobs import image_uri
-    from mlkit.kinds import algorithm_of
+    from mlkit.kinds import algorithms_of
 
     try:
-        registry, _, name = image_uri(account.aws, algorithm_of(account.project)).partition("/")
+        registry, _, name = image_uri(account.aws, algorithms_of(account.project)[0]).partition("/")
     except ValueError as error:
         return fail(str(error), "Choose a region that has the algorithm, for example `export AWS_DEFAULT_REGION=us-east-1`.", NotFound)
     return ok(f"{name} from {registry}")

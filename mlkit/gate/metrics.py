@@ -7,7 +7,7 @@ bootstrap therefore adds the figures of a cluster once and draws totals, whateve
 import difflib
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 from mlkit.errors import InvalidData, UsageError
 from mlkit.gate.estimate import SHARE
+from mlkit.gate.target import Target, Task
 
-Task = Literal["binary", "multi-class", "regression"]
 Array = npt.NDArray[Any]
 _SMALLEST_PROBABILITY = 1e-15  # a sure and wrong score costs 34.5 nats
 
@@ -242,3 +242,20 @@ def metric_named(name: str) -> Metric:
 def metrics_for(task: Task) -> tuple[Metric, ...]:
     """The metrics of one kind of label."""
     return tuple(metric for metric in _ALL if task in metric.tasks)
+
+
+def metrics_of(target: Target) -> tuple[Metric, ...]:
+    """The metrics of the target's task; errors of a number are in the target's unit."""
+    found = metrics_for(target.task)
+    return tuple(replace(one, unit=target.unit) for one in found) if target.unit else found
+
+
+def metric_of(name: str, target: Target) -> Metric:
+    """The target's metric of this name. Raises UsageError, which names the metrics that the target has."""
+    known = {metric.name: metric for metric in metrics_of(target)}
+    if metric_named(name).name not in known:
+        also = f" and what it must reach in `required`{f', in {target.unit}' if target.unit else ''}" if target.is_number else ""
+        raise UsageError(
+            f"The model predicts {target}, and {name} is no metric of that", cure=f"Choose `metric` from {', '.join(known)}{also}."
+        )
+    return known[name]

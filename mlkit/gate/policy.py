@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal
 
 from mlkit.errors import UsageError
+from mlkit.gate.target import Target
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,15 +52,16 @@ def gate_policy(
     rule: Rule = "interval",
     on_inconclusive: OnInconclusive = "stop",
     slices: OnSlices = "show",
+    target: Target | None = None,
 ) -> Policy:
     """The policy in the notebook's parameters. A share of right rows must reach `min_match_rate`, every other metric `required`.
 
-    Raises UsageError for a metric that does not exist, a value that it cannot have, a metric without its `required`, `required` beside
-    `min_match_rate`, and a margin that is not above 0.
+    Raises UsageError for a metric that does not exist or that the `target` does not have, a value that it cannot have, a metric without
+    its `required`, `required` beside `min_match_rate`, and a margin that is not above 0.
     """
-    from mlkit.gate.metrics import metric_named  # imported here, because the build that seals evidence has no numpy
+    from mlkit.gate.metrics import metric_named, metric_of  # imported here, because the build that seals evidence has no numpy
 
-    named = metric_named(metric)
+    named = metric_of(metric, target) if target else metric_named(metric)
     if named.counts_right_rows and required is not None:
         raise UsageError(
             f"`required` is {required}, and `min_match_rate` already says what the {metric} must reach", cure="Leave `required` None."

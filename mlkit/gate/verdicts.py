@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 import numpy.typing as npt
 
 from mlkit.errors import GateFailed, GateInconclusive, InvalidData
 from mlkit.gate.comparison import Comparison
 from mlkit.gate.estimate import Difference, Estimate, Slice
-from mlkit.gate.metrics import binary_labels, check_same_length
+from mlkit.gate.metrics import check_same_length, column
 from mlkit.gate.outcome import Outcome
 from mlkit.gate.policy import Policy
 
@@ -124,10 +125,10 @@ def check_gate(verdict: Verdict, on_inconclusive: Literal["stop", "ask"] = "stop
 
 
 def mcnemar_table(labels: npt.ArrayLike, challenger_labels: npt.ArrayLike, champion_labels: npt.ArrayLike) -> "pd.DataFrame":
-    """2 x 2 counts of rows: champion right or wrong (rows) by challenger right or wrong (columns), with totals."""
-    true, champion, challenger = binary_labels(labels), binary_labels(champion_labels), binary_labels(challenger_labels)
+    """2 x 2 counts of rows: champion right or wrong (rows) by challenger right or wrong (columns), with totals. Labels are classes."""
+    true, champion, challenger = column(labels), column(champion_labels), column(challenger_labels)
     check_same_length(true, champion, challenger)
-    return _two_by_two(champion == true, challenger == true, "champion", "challenger", {1: "right", 0: "wrong"})
+    return _counts(champion == true, challenger == true, "champion", "challenger", {1: "right", 0: "wrong"})
 
 
 def mcnemar_p_value(table: "pd.DataFrame") -> float:
@@ -143,12 +144,17 @@ def mcnemar_p_value(table: "pd.DataFrame") -> float:
 
 
 def confusion_table(
-    labels: npt.ArrayLike, predicted_labels: npt.ArrayLike, names: tuple[str, str] = ("label 0", "label 1")
+    labels: npt.ArrayLike, predicted_labels: npt.ArrayLike, names: Sequence[str] = ("label 0", "label 1")
 ) -> "pd.DataFrame":
-    """2 x 2 counts of rows: true label (rows) by predicted label (columns), with totals; `names` name label 0 and label 1."""
-    true, predicted = binary_labels(labels), binary_labels(predicted_labels)
+    """Counts of rows: true label (rows) by predicted label (columns), with totals; `names` are those of label 0, label 1 and so on.
+
+    Raises ValueError for a label without a name.
+    """
+    true, predicted = column(labels), column(predicted_labels)
     check_same_length(true, predicted)
-    return _two_by_two(true, predicted, "true", "predicted", dict(enumerate(names)))
+    if not all(np.isin(values, range(len(names))).all() for values in (true, predicted)):
+        raise ValueError(f"labels are whole numbers from 0 to {len(names) - 1}")
+    return _counts(true, predicted, "true", "predicted", dict(enumerate(names)))
 
 
 def lab_window(rows: int, test_rows: int = 10, test_offset: int = 1_000) -> slice:
@@ -182,13 +188,10 @@ def _more_rows(estimate: Estimate, required: float) -> str:
     return f"About {needed:,} held-out rows would decide at this {estimate.metric}; otherwise a person decides (on_inconclusive='ask')."
 
 
-def _two_by_two(rows: Any, columns: Any, row_name: str, column_name: str, names: dict[int, str]) -> "pd.DataFrame":
+def _counts(rows: Any, columns: Any, row_name: str, column_name: str, names: dict[int, str]) -> "pd.DataFrame":
     import pandas as pd  # imported here, because commands that only name an outcome would wait for it
 
-    order = list(names)
-    counts = [[int(((rows == row) & (columns == column)).sum()) for column in order] for row in order]
-    table = pd.DataFrame(counts, index=list(names.values()), columns=list(names.values()))
-    table["all"] = table.sum(axis=1)
-    table.loc["all"] = table.sum(axis=0)
-    table.index.name, table.columns.name = row_name, column_name
-    return table
+    inside = np.array([[((rows == row) & (columns == column)).sum() for column in names] for row in names])
+    counts = np.block([[inside, inside.sum(axis=1, keepdims=True)], [inside.sum(axis=0, keepdims=True), inside.sum()]])
+    titles = [*names.values(), "all"]
+    return pd.DataFrame(counts, index=pd.Index(titles, name=row_name), columns=pd.Index(titles, name=column_name))

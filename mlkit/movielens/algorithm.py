@@ -1,37 +1,50 @@
-"""SageMaker's built-in Factorization Machines for ratings: image, metrics and hyperparameters."""
+"""SageMaker's built-in Factorization Machines for ratings: image, metrics and hyperparameters of a classifier and of a regressor."""
 
 from typing import Any
 
+from mlkit.gate.target import Task
 from mlkit.notebook.handoff import PreparedData
-from mlkit.training.algorithm_type import MAXIMIZE, MINIMIZE, Algorithm, Hyperparameters
+from mlkit.training.algorithm_type import MAXIMIZE, MINIMIZE, Algorithm, Hyperparameters, algorithm_for
 
-_LOSS = "train binary_classification_cross_entropy <loss>"
 
-ALGORITHM = Algorithm(
-    name="factorization-machines",
-    version="1",
-    validation_channel="test",
-    objectives={
-        "test:binary_classification_accuracy": MAXIMIZE,
-        "test:binary_classification_cross_entropy": MINIMIZE,
-        "test:binary_f_beta": MAXIMIZE,
-        "test:rmse": MINIMIZE,
-    },
-    history={"train": rf"#quality_metric: .*epoch=(?P<step>\d+), {_LOSS}=(?P<value>[0-9.eE+-]+)"},
+def _factorization_machines(task: Task, predictor_type: str, objectives: dict[str, str], loss: str, curve: str) -> Algorithm:
+    return Algorithm(
+        name="factorization-machines",
+        version="1",
+        task=task,
+        fixed={"predictor_type": predictor_type},
+        validation_channel="test",
+        objectives={f"test:{name}": direction for name, direction in objectives.items()},
+        history={"train": rf"#quality_metric: .*epoch=(?P<step>\d+), train {loss} <loss>=(?P<value>[0-9.eE+-]+)"},
+        curve=curve,
+    )
+
+
+_CLASSIFIER_OBJECTIVES = {
+    "binary_classification_accuracy": MAXIMIZE,
+    "binary_classification_cross_entropy": MINIMIZE,
+    "binary_f_beta": MAXIMIZE,
+}
+ALGORITHMS = (
+    _factorization_machines(
+        "binary", "binary_classifier", _CLASSIFIER_OBJECTIVES, "binary_classification_cross_entropy", "log loss (nats)"
+    ),
+    _factorization_machines("regression", "regressor", {"rmse": MINIMIZE}, "rmse", "RMSE"),
 )
 
 
 def fm_hyperparameters(prepared: PreparedData, *, num_factors: int, epochs: int, mini_batch_size: int, **others: Any) -> Hyperparameters:
-    """Hyperparameters of a classifier that returns the probability of label 1. `others` are passed on by name.
+    """Hyperparameters of a classifier that returns the probability of label 1, or of a regressor that returns a number, by the target.
 
-    https://docs.aws.amazon.com/sagemaker/latest/dg/fact-machines-hyperparameters.html
+    `others` are passed on by name. https://docs.aws.amazon.com/sagemaker/latest/dg/fact-machines-hyperparameters.html
     """
+    algorithm = algorithm_for("factorization-machines", prepared.target.task, ALGORITHMS)
     values = {
         "feature_dim": prepared.feature_dim,
-        "predictor_type": "binary_classifier",
+        **algorithm.fixed,
         "num_factors": num_factors,
         "epochs": epochs,
         "mini_batch_size": mini_batch_size,
         **others,
     }
-    return Hyperparameters(algorithm=ALGORITHM, values={name: str(value) for name, value in values.items()})
+    return Hyperparameters(algorithm=algorithm, values={name: str(value) for name, value in values.items()})

@@ -89,14 +89,19 @@ def start_run(
     positive_rating: float,
     ratings: int,
     rows_per_shard: int,
+    target: str = "positive",
 ) -> UnloadRun[SplitRule]:
-    """Choose the run's prefix and its number of shards: `ratings` / `rows_per_shard`, at most 32."""
+    """Choose the run's prefix and its number of shards: `ratings` / `rows_per_shard`, at most 32.
+
+    `target` is "positive" (predict whether a rating reaches `positive_rating`) or "rating" (predict the stars).
+    """
     rule = SplitRule(
         salt=salt,
         split=split,
         test_ratings_per_user=test_ratings_per_user,
         validation_fraction=validation_fraction,
         positive_rating=positive_rating,
+        predict=target,
         shards=shards_for(ratings, rows_per_shard),
     )
     return UnloadRun.start(lake, rule)
@@ -144,7 +149,7 @@ def write_channels(lake: Lake, run: UnloadRun[SplitRule], unloaded: Unloaded, st
     test = Format(suffix="parquet", content_type=PARQUET, encode=lambda table: to_parquet(table.select(TEST_COLUMNS)))
     formats = {"train": shard, "validation": shard, "test": test}
     order = ("order_hash", "user_column", "movie_column")
-    channels = write_shards(lake, run.s3_uri, unloaded, order=order, formats=formats, check=check)
+    channels = write_shards(lake, run.s3_uri, unloaded, run.rule.target, order=order, formats=formats, check=check)
     if warning := held_out_warning(channels.test.rows, channels.train.rows + channels.validation.rows):
         log_warning(warning)
     return channels
@@ -196,6 +201,7 @@ def save_prepared_data(
         test=channels.test,
         query_execution_ids=queries,
         details=asdict(details),
+        target=run.rule.target,
     )
     handoff.save(prepared, project.handoff, "prepared_data")
     return prepared

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from mlkit.data.sql import PLACES, SplitShape, identifier, order_hash, place, shard
 from mlkit.errors import UsageError
+from mlkit.gate.target import Target
 from mlkit.movielens.scale import HIGHEST, LOWEST
 
 
@@ -39,18 +40,30 @@ class RatingsTable:
 
 @dataclass(frozen=True, kw_only=True)
 class SplitRule(SplitShape):
-    """The rule of the splits. `split` is "hashed" (by salted hash) or "latest" (a user's newest ratings are the test).
+    """The rule of labels and splits. `split` is "hashed" (by salted hash) or "latest" (a user's newest ratings are the test).
 
-    `validation_fraction` of what is not test becomes validation.
+    `validation_fraction` of what is not test becomes validation. `predict` is "positive" (label 1 from `positive_rating` stars on, else
+    label 0) or "rating" (the label is the number of stars).
     """
 
     split: str = "hashed"
     test_ratings_per_user: int = 10
     validation_fraction: float = 0.1
     positive_rating: float = 4.0
+    predict: str = "positive"
+
+    @property
+    def target(self) -> Target:
+        """What a model of these labels predicts."""
+        if self.predict == "rating":
+            return Target(task="regression", name="rating", unit="stars")
+        stars = f"{self.positive_rating:g}"
+        return Target(task="binary", name="rating", classes=(f"below {stars} stars", f"{stars} or more"))
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.predict not in ("positive", "rating"):
+            raise UsageError(f"target is {self.predict!r}", cure='Choose "positive" or "rating".')
         if self.split not in ("hashed", "latest"):
             raise UsageError(f"split is {self.split!r}", cure='Choose "hashed" or "latest".')
         if self.test_ratings_per_user < 1:
@@ -116,6 +129,7 @@ def splits_sql(table: RatingsTable, rule: SplitRule) -> str:
     `shard` follows from the hash, so a (user, movie) pair can only be in one shard; sorting a shard by `order_hash` gives a fixed order.
     """
     newest = "rated_at DESC NULLS LAST, " if rule.split == "latest" else ""
+    label = "rating" if rule.predict == "rating" else f"CASE WHEN rating >= {rule.positive_rating} THEN 1 ELSE 0 END"
     per_ten_thousand = round(rule.validation_fraction * PLACES)
     return f"""WITH {_clean(table)},
 hashed AS (
@@ -126,7 +140,7 @@ users AS (SELECT user_key AS u, row_number() OVER (ORDER BY user_key) - 1 AS use
 movies AS (SELECT movie_key AS m, row_number() OVER (ORDER BY movie_key) - 1 + (SELECT count(*) FROM users) AS movie_column
   FROM (SELECT DISTINCT movie_key FROM clean))
 SELECT CAST(user_key AS varchar) AS user_id, CAST(movie_key AS varchar) AS movie_id, user_column, movie_column,
-  CASE WHEN rating >= {rule.positive_rating} THEN 1 ELSE 0 END AS label, order_hash,
+  {label} AS label, order_hash,
   CASE WHEN place <= {rule.test_ratings_per_user} THEN 'test'
     WHEN {place("order_hash")} < {per_ten_thousand} THEN 'validation'
     ELSE 'train' END AS split,

@@ -11,18 +11,20 @@ import pyarrow as pa
 from scipy.sparse import csr_array, vstack
 
 from mlkit.aws.champion_test import ChampionTest, ask_champion
-from mlkit.aws.endpoint_test import BASELINE_ROWS, Tested, estimate_slices, read_test_rows, window
-from mlkit.aws.endpoints import Answers, Codec, Served, ask_endpoint, describe_endpoint
+from mlkit.aws.endpoint_test import BASELINE_ROWS, Tested, estimate_slices, labels_in, read_test_rows, window
+from mlkit.aws.endpoints import Codec, Served, ask_endpoint, describe_endpoint
 from mlkit.aws.s3_objects import read_object, read_verified
 from mlkit.aws.session import Session
 from mlkit.aws.training_jobs import encoding_uri
 from mlkit.errors import InvalidData
 from mlkit.gate import verdicts
+from mlkit.gate.answers import Answers
 from mlkit.gate.baselines import baseline_table
 from mlkit.gate.estimate import Slice
-from mlkit.gate.metrics import RIGHT_ROWS, metric_named
+from mlkit.gate.metrics import RIGHT_ROWS, metric_of
 from mlkit.gate.policy import Policy
 from mlkit.gate.slices import by_quantiles
+from mlkit.gate.target import Target
 from mlkit.movielens.features import INDEX_FILE, Encoded, FeatureIndex
 from mlkit.notebook import shown_tables
 from mlkit.notebook.handoff import TrainedModel
@@ -42,8 +44,8 @@ class TestRows:
 
     users: pa.Array
     movies: pa.Array
-    labels: npt.NDArray[np.int64]
-    label_names: tuple[str, str] = ("below 4 stars", "4 or more")
+    labels: npt.NDArray[Any]
+    target: Target
     cluster: str = "user"
 
     @property
@@ -56,9 +58,7 @@ def load_test_rows(aws: Session, trained: TrainedModel, *, test_rows: int = 0, t
     """The held-out rows of the model's own preparation, all of them or `test_rows` from `test_offset` on."""
     table = window(read_test_rows(aws, trained), test_rows=test_rows, test_offset=test_offset)
     users, movies = (table[name].combine_chunks() for name in ("user_id", "movie_id"))
-    stars = f"{trained.prepared_data.details['positive_rating']:g}"
-    names = (f"below {stars} stars", f"{stars} or more")
-    return TestRows(users=users, movies=movies, labels=table["label"].to_numpy().astype(np.int64), label_names=names)
+    return TestRows(users=users, movies=movies, labels=labels_in(table, trained.target), target=trained.target)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,22 +72,19 @@ class TestedRatings(Tested):
 
     def sample(self, count: int = 10, offset: int = 0) -> pd.DataFrame:
         """Some rows to look at."""
-        part = slice(offset, offset + count)
-        frame = {
-            "user": self.rows.users.to_pylist()[part],
-            "movie": self.rows.movies.to_pylist()[part],
-            "true label": self.rows.labels[part],
-            "predicted label": self.predictions.labels[part],
-            "score": self.predictions.scores[part].round(4),
-        }
-        return pd.DataFrame(frame)
+        part, found = slice(offset, offset + count), self.predictions
+        ids = {"user": self.rows.users.to_pylist()[part], "movie": self.rows.movies.to_pylist()[part]}
+        scores = found.scores[part].round(4)
+        if found.labels is None:
+            return pd.DataFrame({**ids, "true rating": self.rows.labels[part], "predicted rating": scores})
+        return pd.DataFrame({**ids, "true label": self.rows.labels[part], "predicted label": found.labels[part], "score": scores})
 
 
 def test_endpoint(aws: Session, served: Served, trained: TrainedModel, rows: TestRows) -> TestedRatings:
     """Ask the endpoint for every row. Unknown ids are left out of their rows and counted (`encoded.unseen_users`, `unseen_movies`)."""
     index = FeatureIndex.from_parquet(read_verified(aws, trained.encoding))
     encoded = index.encode(rows.users, rows.movies, labels=rows.labels)
-    answers = predict_rows(aws, served.endpoint, encoded.rows, variant=served.variant)
+    answers = predict_rows(aws, served.endpoint, encoded.rows, variant=served.variant, target=rows.target)
     return TestedRatings(rows=rows, encoded=encoded, predictions=answers, served=served)
 
 
@@ -99,7 +96,7 @@ def test_champion(aws: Session, environment: str, trained: TrainedModel, rows: T
 
     def ask(champion: Served) -> Answers:
         encoded = _index_beside(aws, champion).encode(rows.users, rows.movies).rows
-        return predict_rows(aws, champion.endpoint, encoded, variant=champion.variant)
+        return predict_rows(aws, champion.endpoint, encoded, variant=champion.variant, target=rows.target)
 
     return ask_champion(aws, environment, trained, ask)
 
@@ -108,7 +105,7 @@ test_champion.__test__ = False  # type: ignore[attr-defined]
 
 
 def compare_with_baselines(aws: Session, trained: TrainedModel, tested: TestedRatings, policy: Policy) -> pd.DataFrame:
-    """The model beside a linear model and the majority class, on the same rows, by all metrics."""
+    """The model beside a linear model and the majority class or mean, on the same rows, by all metrics."""
     train, labels = _train_rows(aws, trained)
     return baseline_table(
         train,
@@ -116,7 +113,8 @@ def compare_with_baselines(aws: Session, trained: TrainedModel, tested: TestedRa
         tested.encoded.rows.to_csr(),
         tested.rows.labels,
         tested.rows.clusters,
-        metric_named(policy.metric),
+        metric_of(policy.metric, trained.target),
+        trained.target,
         model_scores={MODEL: tested.predictions.scores},
         linear="linear, no factors",
         confidence=policy.confidence,
@@ -140,10 +138,12 @@ def measure_slices(aws: Session, trained: TrainedModel, tested: TestedRatings, p
 def lab_check(aws: Session, trained: TrainedModel, tested: TestedRatings, *, min_match_rate: float = 0.8) -> pd.DataFrame:
     """The lab's own check (ten rows from the thousandth on, 80 %) on our rows, and the probability that such a model passes it."""
     held_out = trained.prepared_data.test.rows
+    if tested.predictions.labels is None:
+        return shown_tables.facts({"the lab's rule says": "nothing of a model that predicts a number: it counts right labels"})
     if held_out < 1010:
         return shown_tables.facts({"the lab's rows": f"only {held_out} rows are held out; the lab took rows 1000 to 1009"})
     ten = test_endpoint(aws, tested.served, trained, load_test_rows(aws, trained, test_rows=10, test_offset=1000))
-    matches = int((ten.predictions.labels == ten.rows.labels).sum())
+    matches = int((np.asarray(ten.predictions.labels) == ten.rows.labels).sum())
     rate = RIGHT_ROWS.of(tested.rows.labels, tested.predictions.labels)
     odds = verdicts.lab_odds(rate, 10, min_match_rate)
     return shown_tables.facts(
@@ -155,13 +155,16 @@ def lab_check(aws: Session, trained: TrainedModel, tested: TestedRatings, *, min
     )
 
 
-def predict_rows(aws: Session, endpoint: str, rows: Rows, *, variant: str | None = None) -> Answers:
-    """Scores and labels for encoded rows, in their order. They are requested in batches of RecordIO. Raises WrongModel for a regressor."""
-    return ask_endpoint(aws, endpoint, map(encode_request, _batches(rows)), CODEC, rows=len(rows), variant=variant)
+def predict_rows(aws: Session, endpoint: str, rows: Rows, *, variant: str | None = None, target: Target | None = None) -> Answers:
+    """Scores and labels for encoded rows, in their order. They are requested in batches of RecordIO.
+
+    Raises WrongModel if the endpoint's model predicts something else than the `target`.
+    """
+    return ask_endpoint(aws, endpoint, map(encode_request, _batches(rows)), CODEC, rows=len(rows), variant=variant, target=target)
 
 
 def predict(aws: Session, endpoint: str, users: Any, movies: Any) -> pd.DataFrame:
-    """Predictions for an application's ids, one row each: user, movie, score, predicted_label, unseen.
+    """Predictions for an application's ids, one row each: user, movie, score and predicted_label, or predicted_rating; and unseen.
 
     The index is the one beside the endpoint's model. An id that is not in the model is left out of its row; the model predicts from its
     bias and the other id, and `unseen` names the unknown id.
@@ -170,9 +173,10 @@ def predict(aws: Session, endpoint: str, users: Any, movies: Any) -> pd.DataFram
     predictions = predict_rows(aws, endpoint, index.encode(users, movies).rows)
     unknown_user, unknown_movie = index.unknown(users, movies)
     unseen = np.select([unknown_user & unknown_movie, unknown_user, unknown_movie], ["user, movie", "user", "movie"], default="")
-    return shown_tables.Table(
-        {"user": list(users), "movie": list(movies), "score": predictions.scores, "predicted_label": predictions.labels, "unseen": unseen}
-    )
+    answers = {"score": predictions.scores, "predicted_label": predictions.labels}
+    if predictions.labels is None:
+        answers = {"predicted_rating": predictions.scores}
+    return shown_tables.Table({"user": list(users), "movie": list(movies), **answers, "unseen": unseen})
 
 
 def _index_beside(aws: Session, served: Served) -> FeatureIndex:

@@ -9,7 +9,7 @@ import json
 import os
 import typing
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,6 +17,7 @@ from mlkit.errors import NotFound, UsageError
 from mlkit.gate.comparison import Comparison
 from mlkit.gate.estimate import Estimate, Slice
 from mlkit.gate.policy import Policy
+from mlkit.gate.target import TWO_LABELS, Target
 from mlkit.notebook import journal
 from mlkit.settings import Project
 from mlkit.typed_json import build
@@ -35,24 +36,30 @@ class StoredObject:
 
 @dataclass(frozen=True, kw_only=True)
 class Channel:
-    """One split of the rows as objects below one prefix, in one format. `positives` counts the rows with label 1."""
+    """One split of the rows as objects below one prefix, in one format.
+
+    `positives` counts the rows with label 1 of two classes. Other tasks have `labels`: the rows of each class (`rows of Gentoo`), or a
+    number's `lowest`, `mean` and `highest` value.
+    """
 
     s3_uri: str
     content_type: str
     rows: int
-    positives: int
+    positives: int | None
     objects: tuple[StoredObject, ...]
+    labels: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
 class PreparedData:
     """The result of 01_prep for 02_train: two channels in the algorithm's format, the test rows, and the encoding of rows.
 
-    `encoding` belongs to every model that is trained with these channels. `feature_dim` is the number of columns that a model sees.
-    Only the code of the data set's kind reads `details`.
+    `target` is what a model of them predicts; files of schema 2 had none, and two labels. `encoding` belongs to every model that is
+    trained with these channels. `feature_dim` is the number of columns that a model sees. Only the code of the data set's kind reads
+    `details`.
     """
 
-    schema: str = "mlkit/prepared-data/2"
+    schema: str = "mlkit/prepared-data/3"
     run_id: str
     your_initials: str
     bucket: str
@@ -65,13 +72,14 @@ class PreparedData:
     test: Channel
     query_execution_ids: Mapping[str, str]
     details: Mapping[str, Any]
+    target: Target = TWO_LABELS
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainedModel:
     """The result of 02_train for the deployment and 03_test_endpoint. Metrics are of the validation split."""
 
-    schema: str = "mlkit/trained-model/2"
+    schema: str = "mlkit/trained-model/3"
     your_initials: str
     training_job: str
     tuning_job: str | None
@@ -83,6 +91,11 @@ class TrainedModel:
     metrics: Mapping[str, float]
     billable_seconds: int
     prepared_data: PreparedData
+
+    @property
+    def target(self) -> Target:
+        """What the model predicts."""
+        return self.prepared_data.target
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,7 +154,7 @@ def parse(kind: type[T], data: bytes, path: str, *, made_by: str = "the notebook
         document = json.loads(data)
     except ValueError as error:
         raise UsageError(f"{path} is not JSON: {error}", cure=f"Run {made_by} again.") from error
-    expected = next(field.default for field in fields(kind) if field.name == "schema")  # type: ignore[arg-type]
+    expected = next(member.default for member in fields(kind) if member.name == "schema")  # type: ignore[arg-type]
     if not isinstance(document, dict) or document.get("schema") != expected:
         raise UsageError(f"{path} is not a {expected} file", cure=f"Run {made_by} again with this version of mlkit.")
     try:

@@ -75,7 +75,8 @@ class GateFigures:
     @property
     def linear(self) -> tuple[str, float] | None:
         """Name and metric of the linear baseline."""
-        return next(((name, value) for name, value in self.baselines.items() if "linear" in name or "logistic" in name), None)
+        words = ("linear", "logistic", "ridge")
+        return next(((name, value) for name, value in self.baselines.items() if any(word in name for word in words)), None)
 
 
 class Contents:

@@ -98,7 +98,9 @@ def _data(contents: Contents | None) -> dict[tuple[str, str], str]:
 
 def _of_split(name: str, channel: Channel) -> dict[tuple[str, str], str]:
     content = hashlib.sha256("".join(sorted(item.sha256 for item in channel.objects)).encode()).hexdigest()
-    return {(name, "rows"): f"{channel.rows:,}", (name, "rows with label 1"): f"{channel.positives:,}", (name, "digest"): content}
+    labels = {"rows with label 1": channel.positives} if channel.positives is not None else channel.labels
+    figures = {(name, told): f"{figure:,.10g}" for told, figure in labels.items()}
+    return {(name, "rows"): f"{channel.rows:,}", **figures, (name, "digest"): content}
 
 
 def _tables(contents: Contents) -> dict[tuple[str, str], str]:

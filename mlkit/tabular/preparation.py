@@ -1,7 +1,7 @@
 """The functions of 01_prep for a table of labelled rows: profile it, split it in Athena, write XGBoost's files."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -11,19 +11,32 @@ from mlkit.aws.athena_queries import Unloaded, query
 from mlkit.aws.s3_objects import write_object
 from mlkit.aws.shards import PARQUET, Channels, Format, UnloadRun, shards_for, to_parquet, unload_shards, write_shards
 from mlkit.errors import InvalidData
+from mlkit.gate.target import Target
 from mlkit.notebook import handoff, shown_tables
 from mlkit.notebook.handoff import PreparedData, StoredObject
 from mlkit.settings import Project
 from mlkit.tabular.encoding import CSV, FILE, Encoding, to_csv
 from mlkit.tabular.lake import Source
-from mlkit.tabular.splits import SplitRule, classes_sql, features_sql, profile_sql, splits_sql
+from mlkit.tabular.splits import (
+    SplitRule,
+    categories_sql,
+    classes_sql,
+    features_sql,
+    histogram_sql,
+    missing_sql,
+    profile_sql,
+    splits_sql,
+)
+
+MOST_CATEGORIES = 100  # of a feature: each becomes a column
 
 
 @dataclass(frozen=True, kw_only=True)
 class Profile:
     """Athena's counts. `usable` rows are those without nulls, copies and contradictions.
 
-    `classes` maps each class to its usable rows.
+    `classes` maps each class to its usable rows; a regression has none, but a `histogram` (bar, rows, lowest, highest). `categories` maps
+    each categorical feature to its categories and their usable rows.
     """
 
     table_rows: int
@@ -33,7 +46,10 @@ class Profile:
     contradictory_rows: int
     usable: int
     classes: Mapping[str, int]
+    target: Target
     query_execution_id: str
+    histogram: pd.DataFrame | None = None
+    categories: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     @property
     def bad_rows(self) -> int:
@@ -56,31 +72,62 @@ class Profile:
 
 
 def profile_table(source: Source) -> Profile:
-    """Count rows, classes and unusable rows. Raises InvalidData unless there are two classes, one of them the positive one."""
-    lake, table = source.lake, source.table
-    counts, query_id = query(lake.aws, lake.workgroup, profile_sql(table))
-    found = query(lake.aws, lake.workgroup, classes_sql(table))[0]
-    classes = {str(name): int(rows) for name, rows in zip(found["class"], found["rows"], strict=True)}
-    profile = Profile(query_execution_id=query_id, classes=classes, **{str(k): int(v) for k, v in counts.iloc[0].items()})
-    if profile.usable == 0:
+    """Count rows, classes, categories and unusable rows. Raises InvalidData for no usable row, and unless the classes fit the task."""
+    table = source.table
+    counts, query_id = query(source.lake.aws, source.lake.workgroup, profile_sql(table))
+    counted = {str(name): int(value) for name, value in counts.iloc[0].items()}
+    if counted["usable"] == 0:
         raise InvalidData(
-            f"{table.name} has no usable rows ({profile.table_rows} rows in all)",
-            cure=f"Put rows below {lake.location}, for example with `mlkit data load`.",
+            f"{table.name} has no usable rows ({counted['table_rows']} rows in all)",
+            cure=f"Put rows below {source.lake.location}, for example with `mlkit data load`.",
         )
-    if len(classes) != 2 or table.positive not in classes:
-        told = ", ".join(f"{name!r} ({rows} rows)" for name, rows in list(classes.items())[:5])
-        raise InvalidData(
-            f"{table.label} holds {len(classes)} classes: {told}. It must hold two, one of them {table.positive!r}",
-            cure="Choose another label or positive class, or exclude other classes with a view.",
-        )
-    return profile
+    found = _ask(source, classes_sql(table)) if table.has_classes else None
+    classes = {} if found is None else {str(name): int(rows) for name, rows in zip(found["class"], found["rows"], strict=True)}
+    return Profile(
+        query_execution_id=query_id,
+        classes=classes,
+        target=table.target_of(classes),
+        histogram=None if table.has_classes else _ask(source, histogram_sql(table)),
+        categories=_count_categories(source) if table.categorical else {},
+        **counted,
+    )
 
 
-def describe_features(source: Source) -> pd.DataFrame:
-    """One line per feature: its lowest, mean and highest value over the usable rows."""
-    row = query(source.lake.aws, source.lake.workgroup, features_sql(source.table))[0].iloc[0].astype(float).to_numpy()
-    figures = row.reshape(len(source.table.features), 3)
-    return pd.DataFrame(figures, columns=["lowest", "mean", "highest"], index=pd.Index(source.table.features, name="feature"))
+def _ask(source: Source, sql: str) -> pd.DataFrame:
+    return query(source.lake.aws, source.lake.workgroup, sql)[0]
+
+
+def _count_categories(source: Source) -> dict[str, dict[str, int]]:
+    """The categories of each categorical feature with their rows, sorted by name. Raises InvalidData for more than a column may have."""
+    found = _ask(source, categories_sql(source.table))
+    counts: dict[str, dict[str, int]] = {name: {} for name in source.table.categorical}
+    for feature, category, rows in sorted(zip(found["feature"], map(str, found["category"]), found["rows"], strict=True)):
+        counts[feature][category] = int(rows)
+    for name, categories in counts.items():
+        if not 0 < len(categories) <= MOST_CATEGORIES:
+            raise InvalidData(
+                f"{name} has {len(categories):,} categories, and a column may have 1 to {MOST_CATEGORIES}",
+                cure="Leave the column out (left_out), or group its values with a view.",
+            )
+    return counts
+
+
+def describe_features(source: Source, profile: Profile) -> pd.DataFrame:
+    """One line per feature: lowest, mean and highest value over the usable rows; for a category how many categories it has.
+
+    Where values may be missing, also the rows without one.
+    """
+    table, figures = source.table, {}
+    if table.numeric:
+        row = _ask(source, features_sql(table)).iloc[0].astype(float).to_numpy()
+        figures = dict(zip(table.numeric, row.reshape(len(table.numeric), 3), strict=True))
+    lines = [dict(zip(("lowest", "mean", "highest"), figures.get(name, (None,) * 3), strict=True)) for name in table.features]
+    frame = pd.DataFrame(lines, index=pd.Index(table.features, name="feature"))
+    if table.categorical:
+        frame["categories"] = [", ".join(profile.categories.get(name, ())) for name in table.features]
+    if table.keeps_missing:
+        frame["missing"] = _ask(source, missing_sql(table)).iloc[0].astype(int).to_numpy()
+    return frame
 
 
 def start_run(
@@ -101,24 +148,31 @@ class StoredEncoding:
     stored: StoredObject
 
     def summary(self) -> shown_tables.Table:
-        zero, one = self.encoding.class_names
-        facts = {"columns": len(self.encoding.columns), "label 0": zero, "label 1": one}
+        labels = {f"label {number}": name for number, name in enumerate(self.encoding.classes)} or {"label": str(self.encoding.target)}
+        facts = {"columns": len(self.encoding.model_columns), **labels}
         return shown_tables.facts({**facts, "sha256": self.stored.sha256, "object": self.stored.s3_uri})
 
 
 def store_encoding(source: Source, run: UnloadRun[SplitRule], profile: Profile) -> StoredEncoding:
-    """Fix the order of the columns and the meaning of the labels, and store them as one object."""
-    (negative,) = set(profile.classes) - {source.table.positive}
+    """Fix the order of the columns, the categories and the meaning of the labels, and store them as one object."""
+    table = source.table
     encoding = Encoding(
-        key=source.table.key, label=source.table.label, classes=(negative, source.table.positive), columns=source.table.features
+        key=table.key,
+        label=table.label,
+        task=table.task,
+        classes=profile.target.classes,
+        unit=table.unit,
+        columns=table.features,
+        categories={name: tuple(found) for name, found in profile.categories.items()},
+        allows_missing=table.keeps_missing,
     )
     stored = write_object(source.lake.aws, f"{run.s3_uri}{FILE}", encoding.to_bytes(), content_type="application/json")
     return StoredEncoding(encoding=encoding, stored=stored)
 
 
-def unload_splits(source: Source, run: UnloadRun[SplitRule]) -> Unloaded:
+def unload_splits(source: Source, run: UnloadRun[SplitRule], stored: StoredEncoding) -> Unloaded:
     """Label, split and shard every row in Athena. UNLOAD's manifest lists the files."""
-    return unload_shards(source.lake, run.s3_uri, splits_sql(source.table, run.rule))
+    return unload_shards(source.lake, run.s3_uri, splits_sql(source.table, stored.encoding.target, run.rule))
 
 
 def write_channels(source: Source, run: UnloadRun[SplitRule], unloaded: Unloaded, stored: StoredEncoding) -> Channels:
@@ -136,7 +190,8 @@ def write_channels(source: Source, run: UnloadRun[SplitRule], unloaded: Unloaded
     shard = Format(suffix="csv", content_type=CSV, encode=numbers)
     formats = {"train": shard, "validation": shard, "test": Format(suffix="parquet", content_type=PARQUET, encode=raw)}
     order = ("order_hash", "row_key")
-    return write_shards(source.lake, run.s3_uri, unloaded, order=order, formats=formats, check=check_disjoint)
+    target = stored.encoding.target
+    return write_shards(source.lake, run.s3_uri, unloaded, target, order=order, formats=formats, check=check_disjoint)
 
 
 def check_disjoint(splits: Mapping[str, pa.Table]) -> None:
@@ -176,13 +231,14 @@ def save_prepared_data(
         bucket=lake.bucket,
         database=lake.database,
         table=lake.table,
-        feature_dim=len(stored.encoding.columns),
+        feature_dim=len(stored.encoding.model_columns),
         encoding=stored.stored,
         train=channels.train,
         validation=channels.validation,
         test=channels.test,
         query_execution_ids={"profile": profile.query_execution_id, "splits": unloaded.query_execution_id},
         details=asdict(details),
+        target=stored.encoding.target,
     )
     handoff.save(prepared, project.handoff, "prepared_data")
     return prepared

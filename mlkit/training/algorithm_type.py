@@ -1,30 +1,34 @@
-"""SageMaker's built-in algorithms: image, channels, tuning objectives, and the learning curve in the log.
+"""SageMaker's built-in algorithms: image, channels, and for each task the tuning objectives and the learning curve in the log.
 
 movielens/algorithm.py and tabular/algorithm.py describe theirs with it; tabular/testing.py and movielens/testing.py hold the codecs.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mlkit.errors import UsageError
+from mlkit.gate.target import Task
 
 MAXIMIZE, MINIMIZE = "Maximize", "Minimize"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Algorithm:
-    """One built-in algorithm. The SDK finds its image by `name` and `version`.
+    """One built-in algorithm as it learns one task. The SDK finds its image by `name` and `version`.
 
-    `validation_channel` is the algorithm's name for the channel of validation rows. `objectives` maps each tuning objective to Maximize
-    or Minimize, the default first. `history` maps a line of the learning curve to the regular expression that finds it in the job's
-    log, with the groups `step` (from 0) and `value`.
+    `fixed` are the hyperparameters that say which task it is. `validation_channel` is the algorithm's name for the channel of validation
+    rows. `objectives` maps each tuning objective to Maximize or Minimize, the default first. `history` maps a line of the learning curve,
+    which shows `curve`, to the regular expression that finds it in the job's log, with the groups `step` (from 0) and `value`.
     """
 
     name: str
     version: str
+    task: Task
+    fixed: Mapping[str, str]
     validation_channel: str
     objectives: Mapping[str, str]
     history: Mapping[str, str]
+    curve: str
 
     @property
     def objective(self) -> str:
@@ -40,7 +44,9 @@ class Algorithm:
     def direction(self, objective: str) -> str:
         """Maximize or Minimize. Raises UsageError for a metric that is no tuning objective of this algorithm."""
         if objective not in self.objectives:
-            raise UsageError(f"{self.name} cannot be tuned for {objective!r}", cure=f"Choose one of: {', '.join(self.objectives)}.")
+            raise UsageError(
+                f"{self.name} cannot be tuned for {objective!r} in a {self.task} task", cure=f"Choose one of: {', '.join(self.objectives)}."
+            )
         return self.objectives[objective]
 
 
@@ -50,3 +56,11 @@ class Hyperparameters:
 
     algorithm: Algorithm
     values: Mapping[str, str]
+
+
+def algorithm_for(name: str, task: Task, algorithms: Sequence[Algorithm]) -> Algorithm:
+    """The entry of this algorithm and task. Raises UsageError with the tasks that the algorithm learns."""
+    found = {one.task: one for one in algorithms if one.name == name}
+    if task in found:
+        return found[task]
+    raise UsageError(f"{name} learns no {task} task", cure=f"It learns: {', '.join(found) or 'nothing'}. Choose another target in 01_prep.")

@@ -20,7 +20,7 @@ from mlkit.aws.session import Session
 from mlkit.aws.training_jobs import run_training_job, run_tuning_job
 from mlkit.errors import TrainingJobFailed
 from mlkit.evidence.activity_log import ActivityLog
-from mlkit.movielens.algorithm import ALGORITHM
+from mlkit.movielens.algorithm import ALGORITHMS
 from mlkit.naming import JOB_KEY_TAG, job_prefix
 from mlkit.notebook import journal
 from mlkit.notebook.handoff import Channel, PreparedData
@@ -36,7 +36,7 @@ REQUEST = {"image": "i", "role": "r", "hyperparameters": {"epochs": "2"}, "insta
 
 
 def hyperparameters_of(**changed):
-    return Hyperparameters(algorithm=ALGORITHM, values={**HYPERPARAMETERS, **changed})
+    return Hyperparameters(algorithm=ALGORITHMS[0], values={**HYPERPARAMETERS, **changed})
 
 
 class Training:

@@ -69,7 +69,8 @@ def written(source, profile, tmp_path, **rule) -> tuple[PreparedData, dict[str, 
     """The hand-over, and the rows of each split by key; train and validation have lost their keys, so `a` stands for it."""
     rule = {"salt": "s", "test_fraction": 0.3, "validation_fraction": 0.2, "rows_per_shard": 100_000, **rule}
     run = start_run(source, usable=profile.usable, **rule)
-    encoding, unloaded = store_encoding(source, run, profile), unload_splits(source, run)
+    encoding = store_encoding(source, run, profile)
+    unloaded = unload_splits(source, run, encoding)
     channels = write_channels(source, run, unloaded, encoding)
     prepared = save_prepared_data(source, run, encoding, channels, profile, unloaded, Project(root=tmp_path))
     return prepared, {name: rows(source, getattr(prepared, name)) for name in ("train", "validation", "test")}
@@ -102,7 +103,8 @@ def test_unusable_rows_are_counted_and_left_out(make_source, tmp_path):
 
 
 def test_the_features_are_described_over_the_usable_rows(make_source):
-    table = describe_features(make_source(GOOD + DIRTY))
+    source = make_source(GOOD + DIRTY)
+    table = describe_features(source, profile_table(source))
     assert table.loc["a", ["lowest", "highest"]].tolist() == [0, 399 / 8]
     assert table.loc["b", "mean"] == pytest.approx(np.mean([n % 7 for n in range(400) if n != 5]), rel=1e-3)
 

@@ -1,21 +1,38 @@
 """What is said of the built-in algorithms, against the local AWS's own lists of their metrics and what their containers print."""
 
 import re
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from localaws.factorization_machines.algorithm import FactorizationMachines
+from localaws.factorization_machines.metrics import quality_lines
 from localaws.xgboost import XGBoost
 from mlkit.errors import UsageError
-from mlkit.movielens.algorithm import ALGORITHM as FACTORIZATION_MACHINES
-from mlkit.tabular.algorithm import ALGORITHM as XGBOOST
+from mlkit.gate.target import Target
+from mlkit.movielens.algorithm import ALGORITHMS as OF_RATINGS
+from mlkit.movielens.algorithm import fm_hyperparameters
+from mlkit.tabular.algorithm import ALGORITHMS as OF_TABLES
 from mlkit.tabular.algorithm import xgboost_hyperparameters
+from mlkit.training.algorithm_type import algorithm_for
 
-BOTH = [(FACTORIZATION_MACHINES, FactorizationMachines()), (XGBOOST, XGBoost())]
+ALL = [*((one, FactorizationMachines()) for one in OF_RATINGS), *((one, XGBoost()) for one in OF_TABLES)]
+FACTORIZATION_MACHINES, REGRESSOR = OF_RATINGS
+XGBOOST, OF_SEVERAL, OF_NUMBERS = OF_TABLES
+TARGETS = {
+    "binary": Target(task="binary", classes=("a", "b")),
+    "multi-class": Target(task="multi-class", classes=("a", "b", "c")),
+    "regression": Target(task="regression"),
+}
 
 
-@pytest.mark.parametrize(("algorithm", "local"), BOTH)
+def prepared(task: str) -> Any:
+    return SimpleNamespace(target=TARGETS[task], feature_dim=9)
+
+
+@pytest.mark.parametrize(("algorithm", "local"), ALL)
 def test_every_metric_that_can_be_tuned_for_is_one_of_the_algorithms(algorithm, local):
     assert set(algorithm.objectives) <= {definition.name for definition in local.metric_definitions}
     assert all(name.startswith(f"{algorithm.validation_channel}:") for name in algorithm.objectives)
@@ -28,6 +45,11 @@ def test_every_metric_that_can_be_tuned_for_is_one_of_the_algorithms(algorithm, 
         (FACTORIZATION_MACHINES, "test:binary_classification_cross_entropy", "Minimize"),
         (XGBOOST, "validation:logloss", "Minimize"),
         (XGBOOST, "validation:auc", "Maximize"),
+        (REGRESSOR, "test:rmse", "Minimize"),
+        (OF_SEVERAL, "validation:f1_macro", "Maximize"),
+        (OF_SEVERAL, "validation:mlogloss", "Minimize"),
+        (OF_NUMBERS, "validation:r2", "Maximize"),
+        (OF_NUMBERS, "validation:rmse", "Minimize"),
     ],
 )
 def test_whether_more_is_better_follows_from_the_metric(algorithm, objective, direction):
@@ -35,7 +57,7 @@ def test_whether_more_is_better_follows_from_the_metric(algorithm, objective, di
 
 
 def test_a_metric_that_the_algorithm_does_not_have_is_refused_with_those_that_it_has():
-    with pytest.raises(UsageError, match="xgboost cannot be tuned for 'test:rmse'") as caught:
+    with pytest.raises(UsageError, match="xgboost cannot be tuned for 'test:rmse' in a binary task") as caught:
         XGBOOST.direction("test:rmse")
     assert "validation:logloss" in caught.value.cure
 
@@ -56,6 +78,45 @@ def test_the_learning_curve_is_found_in_xgboosts_log(separator):
 
 
 def test_the_hyperparameters_are_those_of_the_container():
-    hyperparameters = xgboost_hyperparameters(num_round=5, max_depth=2, eta=0.3, **{"lambda": 2})
+    hyperparameters = xgboost_hyperparameters(prepared("binary"), num_round=5, max_depth=2, eta=0.3, **{"lambda": 2})
     XGBoost().check(hyperparameters.values, ["train", "validation"])
     assert hyperparameters.values["lambda"] == "2"
+
+
+@pytest.mark.parametrize("task", TARGETS)
+def test_the_task_decides_the_objective_and_the_container_takes_it(task):
+    hyperparameters = xgboost_hyperparameters(prepared(task), num_round=5, max_depth=2, eta=0.3)
+    XGBoost().check(hyperparameters.values, ["train", "validation"])
+    objectives = {"binary": "binary:logistic", "multi-class": "multi:softprob", "regression": "reg:squarederror"}
+    assert hyperparameters.values["objective"] == objectives[task]
+    assert hyperparameters.values.get("num_class") == ("3" if task == "multi-class" else None)
+    assert hyperparameters.algorithm.task == task
+
+
+@pytest.mark.parametrize(("task", "predictor_type"), [("binary", "binary_classifier"), ("regression", "regressor")])
+def test_factorization_machines_predict_two_classes_or_a_number(task, predictor_type):
+    hyperparameters = fm_hyperparameters(prepared(task), num_factors=4, epochs=1, mini_batch_size=10)
+    FactorizationMachines().check(hyperparameters.values, ["train", "test"])
+    assert hyperparameters.values["predictor_type"] == predictor_type
+
+
+def test_a_task_that_an_algorithm_does_not_learn_is_refused_with_those_that_it_learns():
+    with pytest.raises(UsageError, match="factorization-machines learns no multi-class task") as caught:
+        fm_hyperparameters(prepared("multi-class"), num_factors=4, epochs=1, mini_batch_size=10)
+    assert caught.value.cure == "It learns: binary, regression. Choose another target in 01_prep."
+    with pytest.raises(UsageError, match="linear-learner learns no binary task"):
+        algorithm_for("linear-learner", "binary", OF_RATINGS)
+
+
+@pytest.mark.parametrize(("algorithm", "name"), [(OF_SEVERAL, "mlogloss"), (OF_NUMBERS, "rmse")])
+def test_the_learning_curve_of_each_task_is_its_first_objective(algorithm, name):
+    match: Any = re.search(algorithm.history["validation"], f"[3]#011train-{name}:0.5#011validation-{name}:0.75")
+    assert (match["step"], match["value"]) == ("3", "0.75")
+
+
+def test_the_learning_curve_of_a_regressor_is_found_in_the_log_that_the_local_aws_prints():
+    tally = np.array([4, 2.0, 3.0, 0, 0, 0])  # rows, half the squared error, absolute error
+    (line, *_) = quality_lines(tally, "epoch=7, train", is_classifier=False)
+    match: Any = re.search(REGRESSOR.history["train"], line)
+    assert (match["step"], match["value"]) == ("7", "1.0")
+    assert not re.search(REGRESSOR.history["train"], quality_lines(tally, "epoch=7, batch=1 train", is_classifier=False)[0])

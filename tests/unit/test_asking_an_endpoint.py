@@ -8,6 +8,7 @@ import pytest
 
 from mlkit.aws.endpoints import Codec, ask_endpoint
 from mlkit.errors import InvalidData, WrongModel
+from mlkit.gate.target import Target
 from sagemaker_formats.inference import Predictions
 
 
@@ -41,10 +42,49 @@ def test_an_endpoint_that_answers_for_other_rows_than_it_was_sent_is_refused(ans
         ask_endpoint(session(answer, []), "e", [bytes([1, 2, 3])], CODEC, rows=3)
 
 
-def test_a_model_that_gives_no_labels_is_no_classifier():
-    codec = Codec(content_type="a", accept="b", decode=lambda body: Predictions(scores=decode(body).scores, labels=None))
-    with pytest.raises(WrongModel, match="not a classifier"):
-        ask_endpoint(session(lambda body: body, []), "e", [b"\x01"], codec, rows=1)
+def numbers(body):
+    return Predictions(scores=decode(body).scores, labels=None)
+
+
+def probabilities(body):
+    scores = decode(body).scores.reshape(-1, 3)
+    return Predictions(scores=scores, labels=scores.argmax(axis=1).astype(np.float32))
+
+
+TARGETS = {
+    "two": Target(task="binary", classes=("a", "b")),
+    "three": Target(task="multi-class", classes=("a", "b", "c")),
+    "four": Target(task="multi-class", classes=("a", "b", "c", "d")),
+    "number": Target(task="regression"),
+}
+
+
+@pytest.mark.parametrize(
+    ("decoder", "target", "told"),
+    [
+        (numbers, "two", "not a classifier"),
+        (numbers, "three", "not a classifier"),
+        (decode, "number", "is a classifier, and does not predict a number"),
+        (probabilities, "two", "with 3 scores a row, and a model of this target with 1"),
+        (probabilities, "four", "with 3 scores a row, and a model of this target with 4"),
+        (decode, "three", "with 1 scores a row, and a model of this target with 3"),
+    ],
+)
+def test_a_model_of_another_target_is_the_wrong_one(decoder, target, told):
+    codec = Codec(content_type="a", accept="b", decode=decoder)
+    rows = 1 if decoder is probabilities else 3
+    with pytest.raises(WrongModel, match=told):
+        ask_endpoint(session(lambda body: body, []), "e", [b"\x01\x05\x04"], codec, rows=rows, target=TARGETS[target])
+
+
+@pytest.mark.parametrize(("decoder", "target"), [(decode, "two"), (probabilities, "three"), (numbers, "number")])
+def test_a_model_of_the_target_gives_scores_and_but_for_numbers_labels(decoder, target):
+    codec = Codec(content_type="a", accept="b", decode=decoder)
+    answers = ask_endpoint(
+        session(lambda body: body, []), "e", [b"\x01\x09\x04"] * 2, codec, rows=2 if decoder is probabilities else 6, target=TARGETS[target]
+    )
+    assert len(answers.scores) == (2 if decoder is probabilities else 6)
+    assert (answers.labels is None) == (target == "number")
 
 
 def test_no_rows_are_not_asked_for():

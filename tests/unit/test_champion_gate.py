@@ -9,14 +9,16 @@ import pytest
 from mlkit.aws import champion_test
 from mlkit.aws.champion_test import ChampionTest, ask_champion, compare_with_champion, describe_comparison
 from mlkit.aws.endpoint_test import Tested
-from mlkit.aws.endpoints import Answers, Served
+from mlkit.aws.endpoints import Served
 from mlkit.errors import NotFound, UsageError
+from mlkit.gate.answers import Answers
 from mlkit.gate.bootstrap import estimate, paired_difference
 from mlkit.gate.comparison import Comparison
 from mlkit.gate.estimate import Difference, Estimate
 from mlkit.gate.metrics import METRICS, RIGHT_ROWS
 from mlkit.gate.outcome import Outcome
 from mlkit.gate.policy import Policy, gate_policy
+from mlkit.gate.target import Target
 from mlkit.gate.verdicts import judge
 
 AWS: Any = None
@@ -37,7 +39,7 @@ def answers(wrong: int, *, first: int = 0) -> Answers:
 
 
 def answered(wrong: int) -> Tested:
-    rows: Any = SimpleNamespace(labels=LABELS, clusters=USERS, cluster="user", label_names=("no", "yes"))
+    rows: Any = SimpleNamespace(labels=LABELS, clusters=USERS, cluster="user", target=Target(task="binary", classes=("no", "yes")))
     return Tested(rows=rows, predictions=answers(wrong), served=SERVED)
 
 
@@ -102,8 +104,9 @@ def test_a_margin_that_is_no_number_above_0_is_refused(margin):
 def test_both_models_are_compared_on_the_same_rows():
     found = compare_with_champion(answered(600), ChampionTest(served=SERVED, predictions=answers(620)), POLICY)
     assert found.model_s3_uri == "s3://b/model"
-    assert found.champion == estimate(RIGHT_ROWS, LABELS, answers(620).labels, USERS, cluster="user")
-    assert found.difference == paired_difference(RIGHT_ROWS, LABELS, answers(600).labels, answers(620).labels, USERS, cluster="user")
+    ours, theirs = np.asarray(answers(600).labels), np.asarray(answers(620).labels)
+    assert found.champion == estimate(RIGHT_ROWS, LABELS, theirs, USERS, cluster="user")
+    assert found.difference == paired_difference(RIGHT_ROWS, LABELS, ours, theirs, USERS, cluster="user")
     assert found.difference.value == pytest.approx(0.01)
 
 
@@ -154,3 +157,16 @@ def test_mcnemar_s_table_stands_beside_the_difference():
 def test_a_comparison_is_whole_or_tells_its_problem(given):
     with pytest.raises(ValueError, match="either both figures or a problem"):
         Comparison(model_s3_uri="s3://b/model", **given)
+
+
+def test_predicted_numbers_are_compared_in_their_unit_and_are_never_just_right():
+    true, policy = np.arange(ROWS) % 5 + 1.0, Policy(metric="RMSE", required=1.0)
+    rows: Any = SimpleNamespace(labels=true, clusters=USERS, cluster="user", target=Target(task="regression", name="rating", unit="stars"))
+    ours, theirs = Answers(scores=true + 0.5), Answers(scores=true - 0.7)
+    tested, champion = Tested(rows=rows, predictions=ours, served=SERVED), ChampionTest(served=SERVED, predictions=theirs)
+    found = compare_with_champion(tested, champion, policy)
+    assert found.difference.value == pytest.approx(-0.2)
+    assert found.difference.unit == "stars"
+    shown = describe_comparison(tested, champion, found).to_string()
+    assert "0.7000 stars" in shown
+    assert "McNemar" not in shown

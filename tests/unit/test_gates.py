@@ -280,12 +280,26 @@ def test_columns_of_different_lengths_are_refused(function, columns, lengths):
         function(*columns)
 
 
-@pytest.mark.parametrize(
-    ("function", "columns"), [(mcnemar_table, ([2], [1], [1])), (mcnemar_table, ([1], [2], [1])), (mcnemar_table, ([1], [1], [2]))]
-)
-def test_a_value_other_than_0_and_1_is_refused_in_every_column(function, columns):
-    with pytest.raises(ValueError, match="labels are 0 or 1"):
-        function(*columns)
+@pytest.mark.parametrize("columns", [([2], [1]), ([1], [2]), ([-1], [1]), ([1], [0.5])])
+def test_a_label_without_a_name_is_refused(columns):
+    with pytest.raises(ValueError, match="labels are whole numbers from 0 to 1"):
+        confusion_table(*columns)
+
+
+def test_the_confusion_table_of_several_classes_has_a_line_and_a_column_for_each_even_without_rows():
+    table = confusion_table([0, 1, 1, 3], [0, 1, 3, 3], names=("a", "b", "c", "all"))
+    assert table.to_numpy().tolist() == [[1, 0, 0, 0, 1], [0, 1, 0, 1, 2], [0, 0, 0, 0, 0], [0, 0, 0, 1, 1], [1, 1, 0, 2, 4]]
+    assert list(table.columns) == ["a", "b", "c", "all", "all"]
+
+
+def test_mcnemars_table_counts_right_answers_among_several_classes():
+    table = mcnemar_table([0, 1, 2, 2], [0, 2, 2, 1], [1, 1, 2, 0])
+    assert (table.loc["right", "wrong"], table.loc["wrong", "right"], table.loc["right", "right"], table.loc["wrong", "wrong"]) == (
+        1,
+        1,
+        1,
+        1,
+    )
 
 
 def test_labels_may_be_a_series_of_a_table():

@@ -141,6 +141,16 @@ def test_columns_of_other_names_are_read_by_these_names(athena: MemoryAthena) ->
 # --- labels
 
 
+def test_a_rating_that_is_predicted_is_the_label_itself(athena: MemoryAthena) -> None:
+    rows = [(1, 1, 3.5, 1), (1, 2, 5.0, 1), (2, 1, 0.5, 1)]
+    assert labels(athena, rows, SplitRule(salt="s", predict="rating")) == {("1", "1"): 3.5, ("1", "2"): 5.0, ("2", "1"): 0.5}
+
+
+def test_what_is_predicted_does_not_move_a_rating_to_another_split(athena: MemoryAthena) -> None:
+    rows = [(user, movie, 1.0 + (user + movie) % 5, 1) for user in range(5) for movie in range(40)]
+    assert split_of(athena, rows, SplitRule(salt="s")) == split_of(athena, rows, SplitRule(salt="s", predict="rating"))
+
+
 THRESHOLDS = [(4.0, 4.0, 1), (3.5, 4.0, 0), (4.5, 4.0, 1), (5.0, 4.0, 1), (0.5, 4.0, 0), (3.5, 3.5, 1), (3.0, 3.5, 0), (0.5, 0.5, 1)]
 
 

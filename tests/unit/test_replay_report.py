@@ -23,7 +23,7 @@ def prepared(run="run-1", rows=100, digests="ab"):
         "objects": [stored(run, one) for one in digests],
     }
     return {
-        "schema": "mlkit/prepared-data/2",
+        "schema": "mlkit/prepared-data/3",
         "run_id": run,
         "bucket": "lake",
         "encoding": stored(f"{run}/encoding", "e"),
@@ -35,7 +35,7 @@ def prepared(run="run-1", rows=100, digests="ab"):
 
 def trained(job="job-1", loss=0.5, **changes):
     return {
-        "schema": "mlkit/trained-model/2",
+        "schema": "mlkit/trained-model/3",
         "training_job": job,
         "model": stored(f"{job}/model.tar.gz", "c"),
         "metrics": {"loss": loss, "train:throughput": 3e6},

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import sqlglot
 
@@ -6,15 +8,38 @@ from mlkit.errors import UsageError
 from mlkit.evidence.run_record import Activity, InputRecord, QueryRecord
 from mlkit.reuse.finished_steps import untold_tables
 from mlkit.tabular.columns import LabelledTable
-from mlkit.tabular.splits import SplitRule, classes_sql, features_sql, profile_sql, splits_sql
+from mlkit.tabular.splits import (
+    SplitRule,
+    categories_sql,
+    classes_sql,
+    features_sql,
+    histogram_sql,
+    missing_sql,
+    profile_sql,
+    splits_sql,
+)
 
 TABLE = LabelledTable(database="abc-ml-lab-masses", table="t", key="id", label="outcome", positive="it's bad", features=("a", "b"))
-STATEMENTS = [profile_sql(TABLE), classes_sql(TABLE), features_sql(TABLE), splits_sql(TABLE, SplitRule(salt="s", shards=32))]
+TARGET = TABLE.target_of({"it's bad": 3, "it's good": 4})
+MIXED = replace(TABLE, features=("a", "b", "c"), categorical=("b", "c"), keeps_missing=True)
+NUMBER = replace(TABLE, task="regression", positive="")
+STATEMENTS = [
+    profile_sql(TABLE),
+    classes_sql(TABLE),
+    features_sql(TABLE),
+    profile_sql(MIXED),
+    categories_sql(MIXED),
+    features_sql(MIXED),
+    missing_sql(MIXED),
+    histogram_sql(NUMBER),
+    splits_sql(NUMBER, NUMBER.target_of({}), SplitRule(salt="s")),
+    splits_sql(TABLE, TARGET, SplitRule(salt="s", shards=32)),
+]
 
 
 @pytest.mark.parametrize("statement", STATEMENTS)
 def test_every_statement_is_one_trino_select(statement):
-    assert [type(expression).__name__ for expression in sqlglot.parse(statement, read="trino")] == ["Select"]
+    assert [type(expression).__name__ for expression in sqlglot.parse(statement, read="trino")] in (["Select"], ["Union"])
 
 
 @pytest.mark.parametrize("statement", [*STATEMENTS, unload_sql(STATEMENTS[-1], "s3://bucket/x/")])
@@ -26,7 +51,7 @@ def test_every_statement_reads_the_one_table_that_a_run_tells(statement):
 
 
 def test_a_class_with_a_quote_in_its_name_stays_a_literal():
-    assert "class = 'it''s bad'" in STATEMENTS[-1]
+    assert "answer = 'it''s bad'" in STATEMENTS[-1]
 
 
 @pytest.mark.parametrize("name", ["test_fraction", "validation_fraction"])
@@ -46,4 +71,4 @@ def test_a_salt_or_a_number_of_shards_that_cannot_be_is_refused(rule, told):
 
 
 def test_a_rule_keeps_three_tenths_for_the_test_and_a_fifth_of_the_rest_for_validation():
-    assert "place < 3000 THEN 'test' WHEN place < 4400 THEN 'validation' ELSE 'train'" in splits_sql(TABLE, SplitRule(salt="s"))
+    assert "place < 3000 THEN 'test' WHEN place < 4400 THEN 'validation' ELSE 'train'" in splits_sql(TABLE, TARGET, SplitRule(salt="s"))

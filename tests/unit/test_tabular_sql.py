@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -12,9 +13,19 @@ from plain_xxhash import place_of, signed_hash
 from trino_in_memory import MemoryAthena
 
 from mlkit.tabular.columns import LabelledTable
-from mlkit.tabular.splits import SplitRule, classes_sql, features_sql, profile_sql, splits_sql
+from mlkit.tabular.splits import (
+    SplitRule,
+    categories_sql,
+    classes_sql,
+    features_sql,
+    histogram_sql,
+    missing_sql,
+    profile_sql,
+    splits_sql,
+)
 
 TABLE = LabelledTable(database="abc-ml-lab-masses", table="t", key="id", label="outcome", positive="bad", features=("a", "b"))
+TARGET = TABLE.target_of({"bad": 1, "good": 1})
 COUNTS = ("table_rows", "rows_with_nulls", "rows_not_finite", "copies", "contradictory_rows", "usable")
 Row = Sequence[Any]
 
@@ -33,7 +44,7 @@ def put(athena: MemoryAthena, rows: Sequence[Row], *, key: str = "bigint", label
 
 def keys_by_split(athena: MemoryAthena, rule: SplitRule) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {"train": set(), "validation": set(), "test": set()}
-    for row in athena.rows(splits_sql(TABLE, rule)):
+    for row in athena.rows(splits_sql(TABLE, TARGET, rule)):
         found[row["split"]].add(row["row_key"])
     return found
 
@@ -53,7 +64,7 @@ def test_the_profile_counts_each_row_under_what_is_wrong_with_it(athena: MemoryA
     assert profile == dict(zip(COUNTS, (18, 6, 3, 3, 4, 2), strict=True))
     assert [tuple(row.values()) for row in athena.rows(classes_sql(TABLE))] == [("bad", 1), ("good", 1)]
     assert [tuple(row.values()) for row in athena.rows(features_sql(TABLE))] == [(0.5, 1.0, 1.5, 1, 1.5, 2)]
-    assert {row["row_key"] for row in athena.rows(splits_sql(TABLE, SplitRule(salt="s")))} == {"1", "2"}
+    assert {row["row_key"] for row in athena.rows(splits_sql(TABLE, TARGET, SplitRule(salt="s")))} == {"1", "2"}
 
 
 def test_a_key_of_the_empty_text_is_a_gap(athena: MemoryAthena) -> None:
@@ -66,7 +77,7 @@ def test_an_empty_table_has_no_rows_and_no_classes(athena: MemoryAthena) -> None
     put(athena, [])
     (profile,) = athena.rows(profile_sql(TABLE))
     assert set(profile.values()) == {0}
-    assert athena.rows(classes_sql(TABLE)) == athena.rows(splits_sql(TABLE, SplitRule(salt="s"))) == []
+    assert athena.rows(classes_sql(TABLE)) == athena.rows(splits_sql(TABLE, TARGET, SplitRule(salt="s"))) == []
 
 
 def test_the_classes_come_in_their_order_with_the_rows_of_each(athena: MemoryAthena) -> None:
@@ -89,14 +100,98 @@ CLASSES = [
 def test_the_positive_class_is_label_1_whatever_its_type(athena: MemoryAthena, kind: str, positive: str, values: tuple[Any, Any]) -> None:
     put(athena, [(1, values[0], 0.5, 1), (2, values[1], 0.5, 1)], label=kind)
     table = LabelledTable(database=TABLE.database, table="t", key="id", label="outcome", positive=positive, features=("a", "b"))
-    assert {row["row_key"]: row["label"] for row in athena.rows(splits_sql(table, SplitRule(salt="s")))} == {"1": 1, "2": 0}
+    target = table.target_of({str(value).lower() if kind == "boolean" else str(value): 1 for value in values})
+    assert {row["row_key"]: row["label"] for row in athena.rows(splits_sql(table, target, SplitRule(salt="s")))} == {"1": 1, "2": 0}
+
+
+def test_of_several_classes_the_labels_are_their_places_and_a_class_that_came_later_has_none(athena: MemoryAthena) -> None:
+    put(athena, [(1, "it's", 0.5, 1), (2, "ape", 0.5, 2), (3, "new", 0.5, 3), (4, "zebra", 0.5, 4)])
+    table = replace(TABLE, task="multi-class", positive="")
+    target = table.target_of({"zebra": 1, "ape": 1, "it's": 1})
+    found = {row["row_key"]: row["label"] for row in athena.rows(splits_sql(table, target, SplitRule(salt="s")))}
+    assert found == {"1": 1, "2": 0, "3": None, "4": 2}
+
+
+def test_the_label_of_a_regression_is_the_number_and_a_row_without_a_finite_one_does_not_count(athena: MemoryAthena) -> None:
+    put(athena, [(1, 0.1, 0.5, 1), (2, -3e10, 0.5, 2), (3, math.nan, 0.5, 3), (4, math.inf, 0.5, 4), (5, None, 0.5, 5)], label="double")
+    table = replace(TABLE, task="regression", positive="")
+    (profile,) = athena.rows(profile_sql(table))
+    assert (profile["rows_with_nulls"], profile["rows_not_finite"], profile["usable"]) == (1, 2, 2)
+    rows = athena.rows(splits_sql(table, table.target_of({}), SplitRule(salt="s")))
+    assert {row["row_key"]: row["label"] for row in rows} == {"1": 0.1, "2": -3e10}
+
+
+@pytest.mark.parametrize("kind", ["double", "int"])
+def test_the_histogram_of_a_regression_has_twenty_bars_of_one_width_that_hold_every_row(athena: MemoryAthena, kind: str) -> None:
+    values = [0, 1, 1, 99, 100, 50] if kind == "int" else [0.0, 1.0, 4.999, 5.0, 99.9, 100.0]
+    put(athena, [(n, value, 0.5, n) for n, value in enumerate(values)], label=kind)
+    table = replace(TABLE, task="regression", positive="")
+    found = {row["bar"]: (row["rows"], row["lowest"], row["highest"]) for row in athena.rows(histogram_sql(table))}
+    expected = {0: (3, 0, 1), 10: (1, 50, 50), 19: (2, 99, 100)} if kind == "int" else {0: (3, 0, 4.999), 1: (1, 5, 5), 19: (2, 99.9, 100)}
+    assert found == expected
+
+
+def test_the_histogram_of_equal_numbers_is_one_bar(athena: MemoryAthena) -> None:
+    put(athena, [(n, 7, 0.5, n) for n in range(3)], label="int")
+    assert athena.rows(histogram_sql(replace(TABLE, task="regression"))) == [{"bar": 0, "rows": 3, "lowest": 7.0, "highest": 7.0}]
+
+
+# --- categories and missing values
+
+
+GAPS = [
+    (1, "bad", 0.5, "x"),
+    (2, "good", None, "x"),
+    (3, "bad", math.nan, ""),
+    (4, "good", math.inf, None),
+    (5, "bad", 1.5, "y"),
+    (6, None, 1.0, "x"),
+]
+
+
+def test_rows_with_gaps_count_only_where_missing_values_are_kept(athena: MemoryAthena) -> None:
+    put(athena, GAPS, b="string")
+    dropped = replace(TABLE, categorical=("b",))
+    kept = replace(dropped, keeps_missing=True)
+    assert [(row["rows_with_nulls"], row["rows_not_finite"], row["usable"]) for row in athena.rows(profile_sql(dropped))] == [(4, 0, 2)]
+    assert [(row["rows_with_nulls"], row["rows_not_finite"], row["usable"]) for row in athena.rows(profile_sql(kept))] == [(1, 1, 4)]
+    rows = athena.rows(splits_sql(kept, TARGET, SplitRule(salt="s")))
+    assert {row["row_key"]: (row["a"], row["b"]) for row in rows} == {"1": (0.5, "x"), "2": (None, "x"), "3": (None, None), "5": (1.5, "y")}
+    assert list(athena.rows(missing_sql(kept))[0].values()) == [2, 1]
+
+
+def test_two_rows_that_lack_the_same_values_are_copies(athena: MemoryAthena) -> None:
+    put(athena, [(1, "bad", None, ""), (1, "bad", math.nan, None), (2, "good", 0.5, "x")], b="string")
+    (profile,) = athena.rows(profile_sql(replace(TABLE, categorical=("b",), keeps_missing=True)))
+    assert (profile["copies"], profile["contradictory_rows"], profile["usable"]) == (1, 0, 2)
+
+
+@pytest.mark.parametrize(("kind", "values", "names"), [("string", ("x", "it's"), ("x", "it's")), ("int", (7, -1), ("7", "-1"))])
+def test_categories_are_counted_as_text(athena: MemoryAthena, kind: str, values: tuple[Any, Any], names: tuple[str, str]) -> None:
+    put(athena, [(1, "bad", 0.5, values[0]), (2, "bad", 0.5, values[1]), (3, "bad", 0.5, values[0])], b=kind)
+    found = athena.rows(categories_sql(replace(TABLE, categorical=("b",))))
+    counts = sorted((row["feature"], row["category"], row["rows"]) for row in found)
+    assert counts == sorted([("b", names[0], 2), ("b", names[1], 1)])
+
+
+def test_only_numbers_are_described_by_their_figures(athena: MemoryAthena) -> None:
+    put(athena, [(1, "bad", 0.5, "x"), (2, "bad", 1.5, "y")], b="string")
+    assert list(athena.rows(features_sql(replace(TABLE, categorical=("b",))))[0].values()) == [0.5, 1.0, 1.5]
 
 
 def test_features_keep_their_values_and_their_columns(athena: MemoryAthena) -> None:
     put(athena, [(2**62 + 1, "bad", 0.1, 7), (-1, "good", -1e300, -7)])
-    found = {row["row_key"]: (row["a"], row["b"]) for row in athena.rows(splits_sql(TABLE, SplitRule(salt="s")))}
+    found = {row["row_key"]: (row["a"], row["b"]) for row in athena.rows(splits_sql(TABLE, TARGET, SplitRule(salt="s")))}
     assert found == {str(2**62 + 1): (0.1, 7.0), "-1": (-1e300, -7.0)}
-    assert list(athena.rows(splits_sql(TABLE, SplitRule(salt="s")))[0]) == ["row_key", "label", "a", "b", "order_hash", "split", "shard"]
+    assert list(athena.rows(splits_sql(TABLE, TARGET, SplitRule(salt="s")))[0]) == [
+        "row_key",
+        "label",
+        "a",
+        "b",
+        "order_hash",
+        "split",
+        "shard",
+    ]
 
 
 # --- who goes where
@@ -118,7 +213,9 @@ def test_a_row_stays_in_its_split_and_shard_when_the_table_grows(athena: MemoryA
     rule, found = SplitRule(salt="s", shards=5), []
     for count in (50, 80):
         put(athena, [(n, "bad", 0.5, n) for n in range(count)])
-        found.append({row["row_key"]: (row["split"], row["shard"], row["order_hash"]) for row in athena.rows(splits_sql(TABLE, rule))})
+        found.append(
+            {row["row_key"]: (row["split"], row["shard"], row["order_hash"]) for row in athena.rows(splits_sql(TABLE, TARGET, rule))}
+        )
     assert found[0].items() <= found[1].items()
 
 
@@ -183,7 +280,7 @@ def test_any_table_is_counted_and_split_as_pandas_does_it(athena: MemoryAthena, 
     assert profile == counts
     assert sum(profile[name] for name in COUNTS[1:]) == len(rows)
     assert [tuple(row.values()) for row in athena.rows(classes_sql(TABLE))] == sorted(usable["class"].value_counts().items())
-    assert sorted(tuple(row.values()) for row in athena.rows(splits_sql(TABLE, rule))) == expected_splits(usable, rule)
+    assert sorted(tuple(row.values()) for row in athena.rows(splits_sql(TABLE, TARGET, rule))) == expected_splits(usable, rule)
     (figures,) = athena.rows(features_sql(TABLE))
     if len(usable):
         shown = [value for name in ("a", "b") for value in (usable[name].min(), usable[name].mean(), usable[name].max())]

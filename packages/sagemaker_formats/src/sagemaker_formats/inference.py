@@ -22,16 +22,17 @@ CURE = "The answer is not that of a built-in algorithm: check the endpoint's mod
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Predictions:
-    """The answers for a batch, in the order of its rows. Both arrays are (n_rows,) float32.
+    """The answers for a batch, in the order of its rows, as float32.
 
-    scores: a classifier's probabilities of label 1, a regressor's values. labels: 0 or 1 from a classifier, None from a regressor.
+    scores: (n_rows,) probabilities of label 1 by a classifier, or values by a regressor; (n_rows, n_classes) probabilities by a
+    classifier of several classes. labels: (n_rows,) predicted labels from 0 on; None from a regressor.
     """
 
     scores: NDArray[np.float32]
     labels: NDArray[np.float32] | None
 
     def __len__(self) -> int:
-        return self.scores.size
+        return len(self.scores)
 
     @classmethod
     def concatenate(cls, parts: "Sequence[Predictions]") -> "Predictions":
