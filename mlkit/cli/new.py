@@ -10,7 +10,9 @@ from mlkit.cli.console import out, plain
 
 def new(
     folder: Annotated[Path, typer.Argument(help="The project's folder: new or empty.")],
-    example: Annotated[str | None, typer.Option(help="The example to copy: breast_cancer (the default) or movielens.")] = None,
+    example: Annotated[
+        str | None, typer.Option(help="The example to copy: breast_cancer (the default), diabetes, penguins or movielens.")
+    ] = None,
     name: Annotated[str | None, typer.Option(help="The project's name, by default the folder's.")] = None,
     git: Annotated[bool, typer.Option("--git/--no-git", help="Make it a git repository and commit its files.")] = True,
     refresh: Annotated[bool, typer.Option("--refresh", help="Update the shared files of an existing project.")] = False,

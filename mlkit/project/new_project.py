@@ -13,6 +13,7 @@ from mlkit import __version__
 from mlkit.errors import NotFound, UsageError
 from mlkit.naming import DATALAKE_TEMPLATE, ENDPOINT_TEMPLATE, PIPELINE_TEMPLATES
 from mlkit.project import git
+from mlkit.project.derived_example import EXAMPLE_FILE, derive, read_example
 from mlkit.project.evidence_tools import LOCK as SEAL_LOCK
 from mlkit.project.wheels import VENDOR, Wheel, build_wheels, carried_wheels, wheels_in
 from mlkit.reuse.finished_steps import LOCKS, replace_files
@@ -70,7 +71,8 @@ def find_source(library: Path, start: Path) -> Source:
     """The checkout of `library`, the folder of this mlkit; otherwise the project at or above `start`. Raises NotFound."""
     checkout = library.parent
     if (checkout / "setup.cfg").is_file() and (checkout / "examples").is_dir():
-        found = {path.parent.name: path.parent for path in sorted(checkout.glob(f"examples/*/{PROJECT_FILE}"))}
+        files = (path for name in (PROJECT_FILE, EXAMPLE_FILE) for path in checkout.glob(f"examples/*/{name}"))
+        found = {path.parent.name: path.parent for path in sorted(files)}
         examples = {**found, _THE_CHECKOUTS_OWN: checkout}
         return Source(root=checkout, examples=examples, default=next(iter(examples)), wheels=functools.partial(build_wheels, checkout))
     for root in (start, *start.parents):
@@ -92,9 +94,19 @@ def collect(source: Source, *, example: str | None, name: str) -> Parts:
     example, wheels = source.example(example), source.wheels()
     skeleton = {path.relative_to(_SKELETON).as_posix(): path.read_bytes() for path in _SKELETON.rglob("*") if _is_part(path)}
     readme = skeleton.pop("README.md").decode().replace("PROJECT_NAME", name).replace("MLKIT_VERSION", __version__)
-    own = {"README.md": readme.encode(), ".gitignore": skeleton.pop("gitignore"), **_read(source.examples[example], _EXAMPLE)}
+    own = {"README.md": readme.encode(), ".gitignore": skeleton.pop("gitignore"), **_example_files(source, example)}
     shared = {**skeleton, **_read(source.root, _SHARED), **{wheel.path: wheel.content for wheel in wheels}}
     return Parts(shared=shared, own=own, example=example, wheels=wheels)
+
+
+def _example_files(source: Source, name: str) -> dict[str, bytes]:
+    """The example's own files; of an example that differs by values only, its base's with these values."""
+    folder = source.examples[name]
+    derived = read_example(folder)
+    if derived is None:
+        return _read(folder, _EXAMPLE)
+    base = source.examples[source.example(derived.base)]
+    return {**derive(derived, base, _read(base, _EXAMPLE)), **_read(folder, ("*.py",))}
 
 
 def make(target: Path, parts: Parts, *, with_git: bool) -> Written:

@@ -245,7 +245,7 @@ def test_bad_names_are_refused_with_the_good_ones(arguments: list[str], said: st
     done = run_new(*arguments, cwd=tmp_path)
     assert (done.returncode, list(tmp_path.iterdir())) == (2, [])
     assert said in done.stderr
-    assert "Next: Give another with --name" in done.stderr or "breast_cancer, movielens" in done.stderr
+    assert "Next: Give another with --name" in done.stderr or "breast_cancer, diabetes, movielens, penguins" in done.stderr
     assert "Traceback" not in done.stderr
 
 
