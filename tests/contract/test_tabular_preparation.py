@@ -10,7 +10,7 @@ import pytest
 from mlkit.aws.s3_objects import read_object
 from mlkit.aws.session import Session
 from mlkit.data.bad_rows import check_bad_rows
-from mlkit.errors import InvalidData, NotFound
+from mlkit.errors import InvalidData, NotFound, UsageError
 from mlkit.notebook.handoff import PreparedData
 from mlkit.settings import Project
 from mlkit.tabular import (
@@ -167,3 +167,89 @@ def test_a_lake_that_is_not_there_is_told_by_its_bucket(make_source):
     make_source(GOOD[:3])
     with pytest.raises(NotFound, match="no bucket nobody-ml-id-lab"):
         find_lake(Session(), "nobody", dataset="things", table="t")
+
+
+MIXED = {"id": "bigint", "outcome": "string", "a": "double", "site": "string"}
+GAPS = [
+    f"{n},{('one', 'two', 'three')[n % 3]},{'' if n % 10 == 0 else n / 8},{'' if n % 7 == 0 else ('north', 'south')[n % 2]}"
+    for n in range(300)
+]
+
+
+def test_categories_and_missing_values_become_columns_and_empty_fields(make_source, tmp_path):
+    source = make_source(GAPS, columns=MIXED, positive="", task="multi-class", categorical=["site"], missing="keep")
+    profile = profile_table(source)
+    assert (profile.usable, profile.classes) == (300, {"one": 100, "three": 100, "two": 100})
+    assert profile.categories["site"].keys() == {"north", "south"}
+    shown = describe_features(source, profile)
+    assert shown["missing"].tolist() == [30, 43]
+    assert shown["categories"].tolist() == ["", "north, south"]
+    run = start_run(source, usable=300, salt="s", test_fraction=0.3, validation_fraction=0.2, rows_per_shard=100_000)
+    encoding = store_encoding(source, run, profile)
+    unloaded = unload_splits(source, run, encoding)
+    channels = write_channels(source, run, unloaded, encoding)
+    assert "label 1" in encoding.summary().index
+    written = read_object(source.lake.aws, channels.train.objects[0].s3_uri).decode().splitlines()
+    assert {line.count(",") for line in written} == {3}
+    fields = [line.split(",") for line in written]
+    assert {tuple(row[2:]) for row in fields} == {("", ""), ("0", "1"), ("1", "0")}
+    for label, a, north, south in fields:
+        if a:
+            number = round(float(a) * 8)
+            assert int(label) == (0, 2, 1)[number % 3]  # one, three, two
+            assert (north, south) == (("", "") if number % 7 == 0 else ("1", "0") if number % 2 == 0 else ("0", "1"))
+    assert channels.train.labels.keys() == {"rows of one", "rows of three", "rows of two"}
+    prepared = save_prepared_data(source, run, encoding, channels, profile, unloaded, Project(root=tmp_path))
+    assert (prepared.feature_dim, prepared.target.classes) == (3, ("one", "three", "two"))
+
+
+def test_a_regression_s_labels_are_numbers_in_every_split(make_source, tmp_path):
+    lines = [f"{n},{n / 4},{n / 8},{n % 7}" for n in range(400)]
+    source = make_source(lines, columns={**COLUMNS, "outcome": "double"}, positive="", task="regression", unit="mm")
+    profile = profile_table(source)
+    assert profile.histogram is not None
+    assert profile.histogram["rows"].sum() == 400
+    prepared, splits = written(source, profile, tmp_path)
+    together = pd.concat(splits.values())
+    assert (together["label"] == together["a"] * 2).all()
+    assert prepared.target.unit == "mm"
+    highest = max(getattr(prepared, name).labels["highest"] for name in ("train", "validation", "test"))
+    assert highest == 399 / 4
+
+
+def test_a_regression_of_one_number_cannot_be_learned(make_source, tmp_path):
+    source = make_source([f"{n},7,{n / 8},1" for n in range(50)], columns={**COLUMNS, "outcome": "int"}, task="regression")
+    with pytest.raises(InvalidData, match="have the outcome 7: a model cannot learn from one label") as caught:
+        written(source, profile_table(source), tmp_path)
+    assert caught.value.cure == "Check the table."
+
+
+def test_a_class_without_a_training_row_is_a_warning(make_source, tmp_path, capsys):
+    lines = [f"{n},{'rare' if n == 3 else ('one', 'two')[n % 2]},{n / 8},1" for n in range(200)]
+    for salt in "abcdefgh":
+        source = make_source(lines, positive="", task="multi-class")
+        prepared, _ = written(source, profile_table(source), tmp_path, salt=salt)
+        if not prepared.train.labels["rows of rare"]:
+            break
+    assert "No row of the train split has the outcome rare, so the model never predicts it." in capsys.readouterr().err
+
+
+def test_a_column_of_too_many_categories_is_refused_with_their_number(make_source):
+    lines = [f"{n},{'bad' if n % 3 == 0 else 'good'},{n / 8},place {n}" for n in range(120)]
+    source = make_source(lines, columns=MIXED, categorical=["site"])
+    with pytest.raises(InvalidData, match="site has 120 categories, and a column may have 1 to 100"):
+        profile_table(source)
+
+
+@pytest.mark.parametrize(
+    ("parts", "told"),
+    [
+        ({"task": "ranking"}, "task is 'ranking'"),
+        ({"missing": "impute"}, "missing is 'impute'"),
+        ({"unit": "mm"}, "unit is 'mm', and classes have none"),
+        ({"task": "regression", "label": "a", "left_out": ["outcome"], "unit": "<mm>"}, "unit is '<mm>'"),
+    ],
+)
+def test_a_choice_that_does_not_exist_is_refused(make_source, parts, told):
+    with pytest.raises(UsageError, match=told):
+        make_source(GOOD[:3], **parts)

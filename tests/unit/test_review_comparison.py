@@ -92,6 +92,26 @@ def test_other_rows_change_their_count_and_their_digest() -> None:
     assert changed == ["train rows", "train digest"]
 
 
+def test_the_labels_of_a_split_are_told_by_class_or_as_a_number() -> None:
+    for labels, told in (
+        ({"rows of Adelie": 12_000, "rows of Gentoo": 69_518}, {"rows of Adelie": "12,000", "rows of Gentoo": "69,518"}),
+        ({"lowest": 0.5, "mean": 3.5264, "highest": 5.0}, {"lowest": "0.5", "mean": "3.5264", "highest": "5"}),
+    ):
+        prepared = prepared_data()
+        prepared["train"] = {**prepared["train"], "positives": None, "labels": labels}
+        found = {value.name: value.new for value in compared(prepared=prepared).data if value.group == "train" and value.new}
+        assert {name: value for name, value in found.items() if name not in ("rows", "digest")} == told
+
+
+def test_evidence_of_a_version_without_targets_is_compared_too() -> None:
+    old = prepared_data()
+    del old["target"]
+    for name in ("train", "validation", "test"):
+        del old[name]["labels"]
+    found = compare(Contents(evidence()), Contents(champion(prepared=old)))
+    assert not [value.name for value in found.data if value.is_changed]
+
+
 def test_a_new_version_of_a_package_is_a_change_and_metrics_are_not() -> None:
     packages = {name: record(name, packages={"numpy": "2.5.0", "pandas": "3.0.1", "scikit-learn": "1.8.0"}) for name in notebooks()}
     found = compared(records=packages, tested=outcome(0.71, 0.7, 0.72))

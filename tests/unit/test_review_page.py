@@ -507,6 +507,16 @@ def test_a_loss_is_shown_in_its_own_unit_and_direction() -> None:
     assert "The interval reaches past the gate" not in text
 
 
+def test_the_linear_model_of_a_number_is_ridge_regression_and_figures_are_in_its_unit() -> None:
+    error = estimated(61.4, 53.5, 69.3, metric="RMSE", unit="points", higher_is_better=False)
+    policy = outcome()["policy"] | {"metric": "RMSE", "required": 72.0}
+    baselines = {"ridge regression": 58.9, "mean of the training rows": 75.8}
+    text = first_screen(reviewed(evidence(tested=outcome(estimate=error, policy=policy, verdict="PASS", baselines=baselines, slices=[]))))
+    assert "PASS RMSE 61.4000 points" in text
+    assert "Linear model: 58.9000. At most 72.0000 points is required." in text
+    assert "nothing over the linear model: its RMSE 58.9000 lies inside the interval." in text
+
+
 def test_production_that_was_tested_on_another_metric_is_told_and_not_drawn() -> None:
     loss = estimated(0.58, 0.56, 0.6, metric="log loss", unit="nats", higher_is_better=False)
     policy = outcome()["policy"] | {"metric": "log loss", "required": 0.62}

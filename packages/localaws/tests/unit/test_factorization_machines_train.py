@@ -143,6 +143,26 @@ def test_a_regressor_reports_its_errors(tmp_path: Path, capsys: pytest.CaptureFi
     assert not re.findall(METRICS["test:binary_classification_accuracy"], log)
 
 
+def test_a_regressor_s_errors_on_the_test_channel_are_those_of_its_model_by_a_plain_loop(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    draw = np.random.default_rng(3)
+    train_rows, test_rows = (make_rows(n, seed=n, labels=draw.integers(1, 11, n) / 2) for n in (300, 70))
+    files = {"train/a": encode(train_rows), "test/a": encode(test_rows)}
+    root = make_job(tmp_path / "ml", {"predictor_type": "regressor", "epochs": "20", "factors_lr": "0.01"}, files)
+    assert train.main([str(root)]) == 0
+    arrays = np.load(root / "model" / "model.npz")
+    bias, linear, factors = (arrays[name].astype(np.float64) for name in ("bias", "linear", "factors"))
+    errors = []
+    for row in range(70):
+        first, second = test_rows.keys[2 * row : 2 * row + 2]
+        pair = sum(factors[first, f] * factors[second, f] for f in range(factors.shape[1]))
+        errors.append(bias[0] + linear[first] + linear[second] + pair - test_rows.labels[row])  # type: ignore[index]
+    log = capsys.readouterr().out
+    assert last_value(log, "test:rmse") == pytest.approx(np.sqrt(np.mean(np.square(errors))), rel=1e-5)
+    assert last_value(log, "test:absolute_loss") == pytest.approx(np.mean(np.abs(errors)), rel=1e-5)
+
+
 def test_without_a_test_channel_there_are_no_test_metrics(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     root = make_job(tmp_path / "ml", {}, {"train/a": encode(make_rows(50))})
     assert train.main([str(root)]) == 0
