@@ -28,7 +28,7 @@ def error_table(labels: npt.ArrayLike, predicted: npt.ArrayLike, target: Target)
 
     The last line has all rows. Figures are in the target's unit.
     """
-    true, said = column(labels).astype(np.float64), np.asarray(predicted, dtype=np.float64)
+    true, said = column(labels), np.asarray(predicted, dtype=np.float64)
     check_same_length(true, said)
     lines = [*parts_of(true), ("all", np.ones(len(true), dtype=np.bool_))]
     return pd.DataFrame(

@@ -36,6 +36,15 @@ def test_a_target_tells_what_is_predicted(target, told):
     assert str(target) == told
 
 
+@pytest.mark.parametrize(("target", "title"), [(TWO, "diagnosis"), (STARS, "rating (stars)"), (Target(task="regression"), "label")])
+def test_a_target_has_a_title_for_axes_and_tables(target, title):
+    assert target.title == title
+
+
+def test_a_task_of_several_classes_may_have_two():
+    assert Target(task="multi-class", classes=("a", "b")).classes == ("a", "b")
+
+
 @pytest.mark.parametrize(
     "parts",
     [
