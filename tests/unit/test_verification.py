@@ -7,7 +7,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from sealed_bundle import (
     APPROVAL,
@@ -447,6 +449,14 @@ def test_a_failed_attempts_notebook_must_be_that_of_its_record_too():
     refused(made.files, r"Build_and_Train.ModelTraining/b0/01.ipynb is not the notebook", head=made.head)
 
 
+def is_same_key(content: bytes) -> bool:
+    """PEM has bytes without a meaning: the last line's end, for example."""
+    try:
+        return load_pem_public_key(content) == load_pem_public_key(KEY)
+    except (ValueError, UnsupportedAlgorithm):
+        return False
+
+
 # Any byte.
 @given(data=st.data())
 def test_a_flipped_byte_of_any_file_is_refused(data: st.DataObject):
@@ -456,6 +466,7 @@ def test_a_flipped_byte_of_any_file_is_refused(data: st.DataObject):
     bit = data.draw(st.integers(0, 7))
     content = bytearray(files[name])
     content[place] ^= 1 << bit
+    assume(name != "evidence-key.pem" or not is_same_key(bytes(content)))
     for key in (KEY, None):
         with pytest.raises(SealBroken):
             verify({**files, name: bytes(content)}, public_key=key, head=BUNDLE.head)
