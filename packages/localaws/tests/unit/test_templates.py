@@ -3,7 +3,7 @@
 import pytest
 
 from localaws.cloudformation import RESOURCE_TYPES
-from localaws.cloudformation.template_checks import check_source, check_template, resource_schema
+from localaws.cloudformation.template_checks import check_source, check_template, missing_attribute, resource_schema
 
 ROLE = {"AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [{"Anything": "goes"}]}}
 
@@ -61,12 +61,38 @@ def test_an_attribute_without_effect_is_named(attribute):
         check("AWS::SNS::Topic", {}, **{attribute: {}})
 
 
-def test_macros_and_parameters_from_ssm_are_refused():
-    with pytest.raises(ValueError, match="AWS::Include"):
-        check_source({"Transform": ["AWS::Include"]})
-    with pytest.raises(ValueError, match="read from SSM: P"):
-        check_source({"Parameters": {"P": {"Type": "AWS::SSM::Parameter::Value<String>"}}})
-    check_source({"Transform": "AWS::LanguageExtensions", "Parameters": {"P": {"Type": "String"}}})
+@pytest.mark.parametrize(
+    ("template", "named"),
+    [
+        ({"Transform": ["AWS::Include"]}, "AWS::Include"),
+        ({"Transform": "AWS::Serverless-2016-10-31"}, "AWS::Serverless-2016-10-31.*sam build"),
+        ({"Transform": {"Name": "Mine"}}, "transform Mine"),
+        ({"Resources": {"A": {"Properties": {"Fn::Transform": {"Name": "AWS::Include"}}}}}, "Fn::Transform"),
+        ({"Outputs": {"A": {"Value": {"Fn::FindInMap": ["A", "B", "C", {"DefaultValue": 1}]}}}}, "DefaultValue needs the transform"),
+    ],
+)
+def test_macros_are_refused(template, named):
+    with pytest.raises(ValueError, match=named):
+        check_source(template)
+
+
+def test_what_the_transform_for_language_extensions_has_is_honoured():
+    lookup = {"Fn::FindInMap": ["A", "B", "C", {"DefaultValue": 1}]}
+    check_source({"Transform": "AWS::LanguageExtensions", "Outputs": {"A": {"Value": lookup}}})
+
+
+def test_a_type_that_only_aws_has_is_told_from_a_misspelt_one():
+    with pytest.raises(
+        ValueError, match=r"\[AWS::Lambda::Function\]. AWS has AWS::Lambda::Function; .* The local AWS has: AWS::.*AWS::S3::Bucket"
+    ):
+        check("AWS::Lambda::Function", {})
+    with pytest.raises(ValueError, match=r"Unrecognized resource types: \[AWS::S3::Bukcet\]$"):
+        check("AWS::S3::Bukcet", {})
+
+
+def test_an_attribute_that_only_aws_has_is_told_from_a_misspelt_one():
+    assert "does not honour the attribute DomainName of AWS::S3::Bucket" in missing_attribute("AWS::S3::Bucket", "DomainName")
+    assert missing_attribute("AWS::S3::Bucket", "Armn") == "Requested attribute Armn does not exist in schema for AWS::S3::Bucket"
 
 
 def test_every_property_that_we_honour_exists_and_every_create_only_one_replaces():

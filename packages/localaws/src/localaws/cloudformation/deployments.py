@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from localaws.cloudformation.template_checks import check_source, check_template
+from localaws.cloudformation.template_checks import check_source, check_template, missing_attribute
 from localaws.emulator import Emulator, interruptions, stack_engine
 from localaws.front.emulated_operations import form_of
 from localaws.kit.service import AwsError, Caller, ClientFactory, Credentials, Permission, ResourceType, pass_role
@@ -42,11 +42,16 @@ class Deployment:
         """
         service, _, name = reference.strip("{}").removeprefix("resolve:").partition(":")
         if service == "secretsmanager":
-            permission = Permission(action="secretsmanager:GetSecretValue", resource=self.emulator.secret_arn(name))
+            self._check(Permission(action="secretsmanager:GetSecretValue", resource=self.emulator.secret_arn(name)))
         else:
-            name = name.partition(":")[0]
-            resource = f"arn:aws:ssm:{self.host.region}:{self.host.account}:parameter/{name.lstrip('/')}"
-            permission = Permission(action="ssm:GetParameters", resource=resource)
+            self.check_parameter(name.partition(":")[0])
+
+    def check_parameter(self, name: str) -> None:
+        """Check that the credentials may read an SSM parameter. Raises ValueError."""
+        resource = f"arn:aws:ssm:{self.host.region}:{self.host.account}:parameter/{name.lstrip('/')}"
+        self._check(Permission(action="ssm:GetParameters", resource=resource))
+
+    def _check(self, permission: Permission) -> None:
         try:
             self.host.authorize(self.credentials, permission)
         except AwsError as error:
@@ -54,6 +59,20 @@ class Deployment:
 
 
 _CURRENT: contextvars.ContextVar[Deployment] = contextvars.ContextVar("deployment")
+
+
+class _Account:
+    """What templates read of the account, with the rights of the operation. ValidateTemplate has no operation."""
+
+    def stack_name(self) -> str:
+        current = _CURRENT.get(None)
+        return current.stack_name if current else ""
+
+    def check_parameter(self, name: str) -> None:
+        if current := _CURRENT.get(None):
+            current.check_parameter(name)
+
+    missing_attribute = staticmethod(missing_attribute)
 
 
 class Deployments:
@@ -78,6 +97,7 @@ class Deployments:
             stack_engine.install(
                 types=self._types,
                 deployment=_CURRENT.get,
+                account=_Account(),
                 check_source=check_source,
                 check_template=lambda template, conditions: check_template(template, conditions, self._types),
                 role_of=self._roles.get,

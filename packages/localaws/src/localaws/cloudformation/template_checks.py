@@ -12,31 +12,87 @@ from localaws.kit.service import ResourceType
 _REGION = "us-east-1"  # cfn-lint keeps the schemas of all regions' common types under this region
 
 _ATTRIBUTES = ("CreationPolicy", "UpdatePolicy")
+_HOW_TO_EXPAND = {"AWS::Serverless-2016-10-31": ", for example with `sam build` or `aws cloudformation package`"}
 
 
 def check_source(template: Mapping[str, Any]) -> None:
-    """Refuse transforms and SSM parameters, which would change the template before `check_template` sees it. Raises ValueError."""
-    transform = template.get("Transform")
-    if transform not in (None, "AWS::LanguageExtensions", ["AWS::LanguageExtensions"]):
-        raise ValueError(f"the local AWS does not honour the transform {transform}")
-    for name, parameter in (template.get("Parameters") or {}).items():
-        if str(parameter.get("Type", "")).startswith("AWS::SSM::Parameter::Value<"):
-            raise ValueError(f"the local AWS does not honour parameters that are read from SSM: {name}")
+    """Refuse transforms, which would change the template before `check_template` sees it. Raises ValueError."""
+    declared = template.get("Transform", [])
+    for transform in declared if isinstance(declared, list) else [declared]:
+        if transform != "AWS::LanguageExtensions":
+            name = transform.get("Name", transform) if isinstance(transform, Mapping) else transform
+            raise ValueError(f"the local AWS does not honour the transform {name}: expand the template first{_HOW_TO_EXPAND.get(name, '')}")
+    if "Fn::Transform" in _keys(template):
+        raise ValueError("the local AWS does not honour Fn::Transform: put the macro's result into the template")
+    if not declared and "DefaultValue" in _keys(template):
+        _check_lookups(template)
+
+
+def _keys(node: Any) -> set[str]:
+    """All keys in a template, at any depth."""
+    found: set[str] = set()
+    waiting = [node]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, Mapping):
+            found.update(node)
+            waiting.extend(node.values())
+        elif isinstance(node, list):
+            waiting.extend(node)
+    return found
+
+
+def _check_lookups(node: Any) -> None:
+    """Refuse Fn::FindInMap with a default value, which AWS has only with the transform AWS::LanguageExtensions."""
+    if isinstance(node, Mapping):
+        lookup = node.get("Fn::FindInMap")
+        if isinstance(lookup, list) and len(lookup) == 4:
+            raise ValueError(
+                "every Fn::FindInMap object requires three parameters, the map name, map key and the attribute for return value. "
+                "DefaultValue needs the transform AWS::LanguageExtensions"
+            )
+        node = list(node.values())
+    if isinstance(node, list):
+        for item in node:
+            _check_lookups(item)
 
 
 def check_template(template: Mapping[str, Any], conditions: Mapping[str, bool], types: Mapping[str, ResourceType]) -> None:
     """Refuse types and properties that are not honoured. Raises ValueError with the resource and the property."""
+    created = {
+        logical_id: resource
+        for logical_id, resource in template.get("Resources", {}).items()
+        if conditions.get(resource.get("Condition", ""), True)
+    }
+    if lacking := sorted({resource["Type"] for resource in created.values()} - types.keys()):
+        raise ValueError(_unrecognized(lacking, types))
     found: list[str] = []
-    for logical_id, resource in (template.get("Resources") or {}).items():
-        if conditions.get(resource.get("Condition", ""), True):
-            kind = resource.get("Type", "")
-            if kind not in types:
-                raise ValueError(f"Template format error: Unrecognized resource types: [{kind}]")
-            properties = resource.get("Properties") or {}
-            found += [f"{logical_id}: the local AWS does not honour {name}" for name in resource if name in _ATTRIBUTES]
-            found += [f"{logical_id} ({kind}): {problem}" for problem in _problems(kind, properties, types[kind])]
+    for logical_id, resource in created.items():
+        kind, properties = resource["Type"], resource.get("Properties", {})
+        found += [f"{logical_id}: the local AWS does not honour {name}" for name in resource if name in _ATTRIBUTES]
+        found += [f"{logical_id} ({kind}): {problem}" for problem in _problems(kind, properties, types[kind])]
     if found:
         raise ValueError("Template error: " + "; ".join(found))
+
+
+def missing_attribute(kind: str, attribute: str) -> str:
+    """Why Fn::GetAtt finds no attribute: the local AWS does not honour it, or it does not exist."""
+    readable = (resource_schema(kind) or {}).get("readOnlyProperties", ())
+    if f"/properties/{attribute.replace('.', '/')}" in readable:
+        return f"Template error: the local AWS does not honour the attribute {attribute} of {kind} in Fn::GetAtt"
+    return f"Requested attribute {attribute} does not exist in schema for {kind}"
+
+
+def _unrecognized(lacking: list[str], types: Mapping[str, ResourceType]) -> str:
+    """The refusal of types, with what the local AWS has instead. A type that AWS does not have either is told as AWS does."""
+    text = f"Template format error: Unrecognized resource types: [{', '.join(lacking)}]"
+    ours = [kind for kind in lacking if kind in _index() or kind.startswith("Custom::")]
+    if not ours:
+        return text
+    return (
+        f"{text}. AWS has {', '.join(ours)}; the local AWS does not. Take the resource out, or give it a Condition that is false here. "
+        f"The local AWS has: {', '.join(sorted(types))}"
+    )
 
 
 def _problems(kind: str, properties: Mapping[str, Any], honoured: ResourceType) -> Iterator[str]:

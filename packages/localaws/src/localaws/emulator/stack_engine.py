@@ -1,6 +1,6 @@
 """Replaces the resource types of the emulator's CloudFormation by ours.
 
-The emulator's engine remains: templates, parameters, order, events, rollback, change sets, drift.
+The emulator's stacks remain: events, deployment, rollback, change sets. `template_engine` replaces how it reads templates.
 """
 
 import re
@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from localaws.emulator import interruptions
+from localaws.emulator.template_engine import Account, TemplateEngine
 from localaws.kit.service import AwsError, ClientFactory, Provisioned, ResourceRequest, ResourceType
 
 _TAGS_AS_MAP = ("AWS::SSM::Parameter", "AWS::Glue::Crawler")
@@ -32,6 +33,7 @@ def install(
     *,
     types: Mapping[str, ResourceType],
     deployment: Callable[[], StackDeployment],
+    account: Account,
     check_source: Callable[[Mapping[str, Any]], None],
     check_template: Callable[[Mapping[str, Any], Mapping[str, bool]], None],
     role_of: Callable[[str], str | None],
@@ -51,55 +53,12 @@ def install(
     }
     stacks._runs_on_worker_thread = lambda resource_type: resource_type in types
     stacks._PROPERTY_ENUMS = {}
-    _check_templates(check_source, check_template, handlers, changesets)
+    TemplateEngine(account=account, check_source=check_source, check_template=check_template).install()
     _guard_references(stacks, deployment)
     _announce(stacks, changed)
     _show_roles(handlers, role_of)
     _word_refusals(handlers)
     interruptions.remember(handlers, changesets)
-
-
-def _check_templates(check_source: Callable[..., None], check_template: Callable[..., None], handlers: Any, changesets: Any) -> None:
-    original_check, original_transforms = handlers.validate_template_support, handlers._apply_transforms
-
-    def check(template: Mapping[str, Any], conditions: Mapping[str, bool], **more: Any) -> None:
-        original_check(template, conditions, **more)
-        check_template(template, conditions)
-        _check_imports(template, conditions, more.get("params"))
-
-    def apply_transforms(template: Any, *more: Any) -> Any:
-        if isinstance(template, Mapping):
-            check_source(template)
-        return original_transforms(template, *more)
-
-    handlers.validate_template_support = changesets.validate_template_support = check
-    handlers._apply_transforms = changesets._apply_transforms = apply_transforms
-
-
-def _check_imports(template: Mapping[str, Any], conditions: Mapping[str, bool], params: Mapping[str, Any] | None) -> None:
-    """Refuse an import that no stack exports, before anything is created. ValidateTemplate has no parameters, so it skips this check."""
-    from ministack.services.cloudformation import engine
-
-    def resolve(node: Any) -> Any:
-        return engine._resolve_refs(node, {}, params, conditions, template.get("Mappings", {}), "", "")
-
-    def walk(node: Any) -> None:
-        if isinstance(node, Mapping):
-            if "Fn::If" in node:
-                chosen, *branches = node["Fn::If"]
-                walk(branches[0 if conditions.get(chosen) else 1])
-                return
-            if "Fn::ImportValue" in node:
-                resolve(node)
-            node = list(node.values())
-        if isinstance(node, list):
-            for item in node:
-                walk(item)
-
-    if params is not None:
-        for resource in template.get("Resources", {}).values():
-            if conditions.get(resource.get("Condition", ""), True):
-                walk(resource.get("Properties"))
 
 
 def _handlers(name: str, kind: ResourceType, deployment: Callable[[], StackDeployment], provisioners: Any) -> dict[str, Any]:
