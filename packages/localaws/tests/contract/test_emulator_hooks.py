@@ -20,6 +20,7 @@ MODULES = {
     "changesets": "ministack.services.cloudformation.changesets",
     "engine": "ministack.services.cloudformation.engine",
     "handlers": "ministack.services.cloudformation.handlers",
+    "helpers": "ministack.services.cloudformation.helpers",
     "provisioners": "ministack.services.cloudformation.provisioners",
     "stacks": "ministack.services.cloudformation.stacks",
     "cloudwatch": "ministack.services.cloudwatch",

@@ -3,12 +3,11 @@
 The emulator's stacks remain: events, deployment, rollback, change sets. `template_engine` replaces how it reads templates.
 """
 
-import re
 import uuid
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from localaws.emulator import interruptions
+from localaws.emulator import exports, interruptions, stack_requests
 from localaws.emulator.template_engine import Account, TemplateEngine
 from localaws.kit.service import AwsError, ClientFactory, Provisioned, ResourceRequest, ResourceType
 
@@ -56,8 +55,8 @@ def install(
     TemplateEngine(account=account, check_source=check_source, check_template=check_template).install()
     _guard_references(stacks, deployment)
     _announce(stacks, changed)
-    _show_roles(handlers, role_of)
-    _word_refusals(handlers)
+    stacks._resolve_stack_outputs = exports.resolve_outputs
+    stack_requests.install(role_of)
     interruptions.remember(handlers, changesets)
 
 
@@ -153,40 +152,3 @@ def _announce(stacks: Any, changed: Callable[[], None]) -> None:
         changed()
 
     stacks._add_event = add_event
-
-
-def _show_roles(handlers: Any, role_of: Callable[[str], str | None]) -> None:
-    """Add the stack's role to the answer of DescribeStacks."""
-    original = handlers._ACTION_HANDLERS["DescribeStacks"]
-
-    def describe(parameters: Any) -> tuple[int, Any, bytes]:
-        status, headers, body = original(parameters)
-
-        def with_role(match: re.Match[str]) -> str:
-            role = role_of(match[1])
-            return f"{match[0]}<RoleARN>{role}</RoleARN>" if role else match[0]
-
-        text = body if isinstance(body, str) else body.decode()
-        return status, headers, re.sub("<StackName>([^<]+)</StackName>", with_role, text).encode()
-
-    handlers._ACTION_HANDLERS["DescribeStacks"] = describe
-
-
-def _word_refusals(handlers: Any) -> None:
-    """Word the refusal to update a stack whose creation failed as AWS does: with the stack's ARN."""
-    from ministack.services import cloudformation
-
-    def with_arn(match: re.Match[str]) -> str:
-        stack = cloudformation._stacks.get(match[1])
-        return f"Stack:{stack['StackId'] if stack else match[1]} is in {match[2]} state and can not be updated."
-
-    def worded(original: Callable[[Any], tuple[int, Any, Any]]) -> Callable[[Any], tuple[int, Any, bytes]]:
-        def handle(parameters: Any) -> tuple[int, Any, bytes]:
-            status, headers, body = original(parameters)
-            text = body if isinstance(body, str) else body.decode()
-            return status, headers, re.sub(r"Stack \[([^\]]+)\] is in (\w+) state and cannot be updated\.?", with_arn, text).encode()
-
-        return handle
-
-    for name in ("UpdateStack", "CreateChangeSet"):
-        handlers._ACTION_HANDLERS[name] = worded(handlers._ACTION_HANDLERS[name])

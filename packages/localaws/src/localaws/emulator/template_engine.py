@@ -16,6 +16,8 @@ _DYNAMIC = re.compile(r"\{\{resolve:([a-z-]+):[^}]*\}\}")
 _DYNAMIC_SERVICES = ("ssm", "secretsmanager")
 _PARSED: contextvars.ContextVar[tuple[str, dict[str, Any] | Exception]] = contextvars.ContextVar("parsed_template")
 
+_WITH_DEFAULTS: contextvars.ContextVar[frozenset[str]] = contextvars.ContextVar("parameters_with_defaults")
+
 
 class Account(Protocol):
     """What a template reads of its account, with the operation's rights."""
@@ -167,23 +169,36 @@ class TemplateEngine:
 
 
 def parse(body: str) -> dict[str, Any]:
-    """The template. Raises TemplateError, whose text follows "Template format error: "."""
+    """The template, with parameters' defaults as text. Raises TemplateError, whose text follows "Template format error: "."""
     known, outcome = _PARSED.get(("", {}))
     if known != body or not known:
-        return _parse(body)
+        outcome = _outcome(body)
     _PARSED.set(("", {}))  # the caller may change the template
     if isinstance(outcome, Exception):
         raise outcome
+    _WITH_DEFAULTS.set(frozenset(name for name, definition in _parameters(outcome) if "Default" in definition))
     return outcome
 
 
-def _parse(body: str) -> dict[str, Any]:
-    template = templates.parse_template(body)
+def with_defaults() -> frozenset[str]:
+    """The parameters with a default, of the template that this request read."""
+    return _WITH_DEFAULTS.get(frozenset())
+
+
+def _outcome(body: str) -> dict[str, Any] | Exception:
     try:
+        template = templates.parse_template(body)
         templates.check_shape(template)
     except templates.TemplateError as error:
-        raise templates.TemplateError(str(error).removeprefix("Template format error: ")) from error
+        return templates.TemplateError(str(error).removeprefix("Template format error: "))
+    for _, definition in _parameters(template):
+        if "Default" in definition:
+            definition["Default"] = templates.as_texts(definition["Default"])
     return template
+
+
+def _parameters(template: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    return [(name, definition) for name, definition in template.get("Parameters", {}).items() if isinstance(definition, dict)]
 
 
 def _parse_in_a_thread(cloudformation: Any) -> None:
@@ -201,13 +216,6 @@ def _parse_in_a_thread(cloudformation: Any) -> None:
         return await original(method, path, headers, body, query)
 
     cloudformation.handle_request = handle_request
-
-
-def _outcome(body: str) -> dict[str, Any] | Exception:
-    try:
-        return _parse(body)
-    except templates.TemplateError as error:
-        return error
 
 
 def _pseudo(stack_name: str, stack_id: str) -> dict[str, Any]:

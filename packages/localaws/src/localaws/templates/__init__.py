@@ -9,7 +9,7 @@ from localaws.templates.functions import Evaluator, Surroundings
 from localaws.templates.parameters import resolve_parameters, value_of
 from localaws.templates.references import check_references, creation_order, references
 from localaws.templates.rules import check_rules
-from localaws.templates.scalars import NO_VALUE, UNKNOWN, NotKnownYetError, TemplateError, call_of
+from localaws.templates.scalars import NO_VALUE, UNKNOWN, NotKnownYetError, TemplateError, as_text, as_texts, is_scalar
 from localaws.templates.sections import check_sections, check_shape
 from localaws.templates.template_text import parse_template
 
@@ -20,7 +20,8 @@ __all__ = [
     "NotKnownYetError",
     "Surroundings",
     "TemplateError",
-    "call_of",
+    "as_text",
+    "as_texts",
     "check_conditions",
     "check_references",
     "check_rules",
@@ -28,6 +29,7 @@ __all__ = [
     "check_shape",
     "creation_order",
     "evaluate_conditions",
+    "is_scalar",
     "parse_template",
     "references",
     "resolve_parameters",

@@ -62,6 +62,8 @@ def _check_output(name: str, output: Any, conditions: Mapping[str, Any]) -> None
         raise TemplateError(f"Template format error: Output name {name} is non alphanumeric.")
     if not isinstance(output, dict) or "Value" not in output or output.keys() - _OUTPUT:
         raise TemplateError("Template format error: Every Outputs member must contain a Value object")
+    if output.get("Export", {"Name": ""}).keys() != {"Name"}:
+        raise TemplateError(f"Template format error: Output {name} is malformed. Export must have the one member Name.")
     call = call_of(output["Value"])
     if call and call[0] in FUNCTIONS:
         raise TemplateError("Template format error: The Value field of every Outputs member must evaluate to a String.")
