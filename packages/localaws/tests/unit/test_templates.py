@@ -3,13 +3,15 @@
 import pytest
 
 from localaws.cloudformation import RESOURCE_TYPES
-from localaws.cloudformation.template_checks import check_source, check_template, missing_attribute, resource_schema
+from localaws.cloudformation.template_checks import check_properties, check_source, check_types, missing_attribute, resource_schema
 
 ROLE = {"AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [{"Anything": "goes"}]}}
 
 
 def check(kind, properties, **more):
-    check_template({"Resources": {"R": {"Type": kind, "Properties": properties, **more}}}, {"Off": False}, RESOURCE_TYPES)
+    template = {"Resources": {"R": {"Type": kind, "Properties": properties, **more}}}
+    for look in (check_types, check_properties):
+        look(template, {"Off": False}, RESOURCE_TYPES)
 
 
 @pytest.mark.parametrize(
@@ -88,6 +90,20 @@ def test_a_type_that_only_aws_has_is_told_from_a_misspelt_one():
         check("AWS::Lambda::Function", {})
     with pytest.raises(ValueError, match=r"Unrecognized resource types: \[AWS::S3::Bukcet\]$"):
         check("AWS::S3::Bukcet", {})
+
+
+def test_a_property_that_says_the_default_is_none():
+    check("AWS::S3::Bucket", {"AccessControl": "Private", "AccelerateConfiguration": {"AccelerationStatus": "Suspended"}})
+    check("AWS::KMS::Key", {"KeyPolicy": {}, "MultiRegion": False, "RotationPeriodInDays": 365})
+    with pytest.raises(ValueError, match=r"AccessControl \(AWS refuses ACLs on new buckets too.*\. Leave out what is not honoured"):
+        check("AWS::S3::Bucket", {"AccessControl": "PublicRead"})
+
+
+def test_an_attribute_that_aws_does_not_have_is_refused():
+    output = {"O": {"Value": {"Fn::Sub": "${R.Arm}"}}}
+    template = {"Resources": {"R": {"Type": "AWS::S3::Bucket"}}, "Outputs": output}
+    with pytest.raises(ValueError, match="resource R does not support attribute type Arm in Fn::GetAtt"):
+        check_types(template, {}, RESOURCE_TYPES)
 
 
 def test_an_attribute_that_only_aws_has_is_told_from_a_misspelt_one():

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from localaws.cloudformation.template_checks import check_source, check_template, missing_attribute
+from localaws.cloudformation.template_checks import check_properties, check_source, check_types, missing_attribute
 from localaws.emulator import Emulator, interruptions, stack_engine
 from localaws.front.emulated_operations import form_of
 from localaws.kit.service import AwsError, Caller, ClientFactory, Credentials, Permission, ResourceType, pass_role
@@ -62,7 +62,10 @@ _CURRENT: contextvars.ContextVar[Deployment] = contextvars.ContextVar("deploymen
 
 
 class _Account:
-    """What templates read of the account, with the rights of the operation. ValidateTemplate has no operation."""
+    """What templates are checked against, with the rights of the operation. ValidateTemplate has no operation."""
+
+    def __init__(self, types: Mapping[str, ResourceType]) -> None:
+        self._types = types
 
     def stack_name(self) -> str:
         current = _CURRENT.get(None)
@@ -72,6 +75,13 @@ class _Account:
         if current := _CURRENT.get(None):
             current.check_parameter(name)
 
+    def check_types(self, template: Mapping[str, Any], conditions: Mapping[str, bool]) -> None:
+        check_types(template, conditions, self._types)
+
+    def check_properties(self, template: Mapping[str, Any], conditions: Mapping[str, bool]) -> None:
+        check_properties(template, conditions, self._types)
+
+    check_source = staticmethod(check_source)
     missing_attribute = staticmethod(missing_attribute)
 
 
@@ -97,9 +107,7 @@ class Deployments:
             stack_engine.install(
                 types=self._types,
                 deployment=_CURRENT.get,
-                account=_Account(),
-                check_source=check_source,
-                check_template=lambda template, conditions: check_template(template, conditions, self._types),
+                account=_Account(self._types),
                 role_of=self._roles.get,
                 changed=self._changed,
             )

@@ -7,16 +7,19 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from localaws.cloudformation.property_defaults import instead_of, is_default
 from localaws.kit.service import ResourceType
+from localaws.templates import references
 
 _REGION = "us-east-1"  # cfn-lint keeps the schemas of all regions' common types under this region
 
 _ATTRIBUTES = ("CreationPolicy", "UpdatePolicy")
+_LEAVE_OUT = ". Leave out what is not honoured, or give it AWS::NoValue here, by Fn::If and a condition"
 _HOW_TO_EXPAND = {"AWS::Serverless-2016-10-31": ", for example with `sam build` or `aws cloudformation package`"}
 
 
 def check_source(template: Mapping[str, Any]) -> None:
-    """Refuse transforms, which would change the template before `check_template` sees it. Raises ValueError."""
+    """Refuse transforms, which would change the template before the other checks see it. Raises ValueError."""
     declared = template.get("Transform", [])
     for transform in declared if isinstance(declared, list) else [declared]:
         if transform != "AWS::LanguageExtensions":
@@ -57,22 +60,37 @@ def _check_lookups(node: Any) -> None:
             _check_lookups(item)
 
 
-def check_template(template: Mapping[str, Any], conditions: Mapping[str, bool], types: Mapping[str, ResourceType]) -> None:
-    """Refuse types and properties that are not honoured. Raises ValueError with the resource and the property."""
-    created = {
-        logical_id: resource
-        for logical_id, resource in template.get("Resources", {}).items()
-        if conditions.get(resource.get("Condition", ""), True)
-    }
+def check_types(template: Mapping[str, Any], conditions: Mapping[str, bool], types: Mapping[str, ResourceType]) -> None:
+    """Refuse types that are not honoured, and attributes that do not exist. Raises ValueError."""
+    created = _created(template, conditions)
     if lacking := sorted({resource["Type"] for resource in created.values()} - types.keys()):
         raise ValueError(_unrecognized(lacking, types))
+    for logical_id, attribute in references([list(created.values()), template.get("Outputs", {})]):
+        resource = created.get(logical_id)
+        if resource and isinstance(attribute, str) and not _has_attribute(resource["Type"], attribute):
+            raise ValueError(f"Template error: resource {logical_id} does not support attribute type {attribute} in Fn::GetAtt")
+
+
+def check_properties(template: Mapping[str, Any], conditions: Mapping[str, bool], types: Mapping[str, ResourceType]) -> None:
+    """Refuse properties that are not honoured. Raises ValueError with the resource and the property."""
     found: list[str] = []
-    for logical_id, resource in created.items():
+    for logical_id, resource in _created(template, conditions).items():
         kind, properties = resource["Type"], resource.get("Properties", {})
         found += [f"{logical_id}: the local AWS does not honour {name}" for name in resource if name in _ATTRIBUTES]
         found += [f"{logical_id} ({kind}): {problem}" for problem in _problems(kind, properties, types[kind])]
     if found:
-        raise ValueError("Template error: " + "; ".join(found))
+        raise ValueError(f"Template error: {'; '.join(found)}{_LEAVE_OUT if 'does not honour' in str(found) else ''}")
+
+
+def _created(template: Mapping[str, Any], conditions: Mapping[str, bool]) -> dict[str, Any]:
+    resources = template.get("Resources", {}).items()
+    return {logical_id: resource for logical_id, resource in resources if conditions.get(resource.get("Condition", ""), True)}
+
+
+def _has_attribute(kind: str, attribute: str) -> bool:
+    """Whether AWS has the attribute: a property that can only be read, or any other property, because some types return them."""
+    schema = resource_schema(kind)
+    return schema is None or attribute.split(".")[0] in schema["properties"]
 
 
 def missing_attribute(kind: str, attribute: str) -> str:
@@ -99,9 +117,10 @@ def _problems(kind: str, properties: Mapping[str, Any], honoured: ResourceType) 
     schema = resource_schema(kind)
     if schema is not None:
         yield from _walk(schema, schema, properties, "")
-    for name in properties:
-        if name not in honoured.properties and not name.startswith("Fn::") and (schema is None or name in schema["properties"]):
-            yield f"the local AWS does not honour the property {name}"
+    for name, value in properties.items():
+        is_property = not name.startswith("Fn::") and (schema is None or name in schema["properties"])
+        if is_property and name not in honoured.properties and not is_default(kind, name, value):
+            yield f"the local AWS does not honour the property {name}{instead_of(kind, name)}"
 
 
 def _walk(schema: Mapping[str, Any], root: Mapping[str, Any], value: Any, where: str) -> Iterator[str]:

@@ -33,8 +33,6 @@ def install(
     types: Mapping[str, ResourceType],
     deployment: Callable[[], StackDeployment],
     account: Account,
-    check_source: Callable[[Mapping[str, Any]], None],
-    check_template: Callable[[Mapping[str, Any], Mapping[str, bool]], None],
     role_of: Callable[[str], str | None],
     changed: Callable[[], None],
 ) -> None:
@@ -52,7 +50,7 @@ def install(
     }
     stacks._runs_on_worker_thread = lambda resource_type: resource_type in types
     stacks._PROPERTY_ENUMS = {}
-    TemplateEngine(account=account, check_source=check_source, check_template=check_template).install()
+    TemplateEngine(account).install()
     _guard_references(stacks, deployment)
     _announce(stacks, changed)
     stacks._resolve_stack_outputs = exports.resolve_outputs
@@ -64,7 +62,7 @@ def _handlers(name: str, kind: ResourceType, deployment: Callable[[], StackDeplo
     def request(logical_id: str, properties: Mapping[str, Any], stack_name: str, **more: Any) -> ResourceRequest:
         return ResourceRequest(
             generated_name=_generated_name(name, stack_name, logical_id, provisioners),
-            properties=_without_system_tags(properties),
+            properties=_honoured(kind, properties),
             client=deployment().client,
             **more,
         )
@@ -78,7 +76,7 @@ def _handlers(name: str, kind: ResourceType, deployment: Callable[[], StackDeplo
         physical_id: str, old: Mapping[str, Any], new: Mapping[str, Any], stack_name: str, logical_id: str
     ) -> tuple[str, dict[str, Any]]:
         assert kind.update is not None
-        old = _without_system_tags(old)
+        old = _honoured(kind, old)
         return _answer(kind.update, request(logical_id, new, stack_name, physical_id=physical_id, old_properties=old))
 
     def delete(physical_id: str, properties: Mapping[str, Any], logical_id: str) -> None:
@@ -116,9 +114,9 @@ def _generated_name(resource_type: str, stack_name: str, logical_id: str, provis
     return name
 
 
-def _without_system_tags(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """Remove the `aws:` tags that the emulator adds, because no service accepts them from a caller."""
-    found = dict(properties)
+def _honoured(kind: ResourceType, properties: Mapping[str, Any]) -> dict[str, Any]:
+    """The properties without those that only say AWS's default, and without the `aws:` tags that no service accepts from a caller."""
+    found = {name: value for name, value in properties.items() if name in kind.properties}
     tags = found.pop("Tags", None)
     if isinstance(tags, Mapping):
         tags = {key: value for key, value in tags.items() if not key.startswith("aws:")}

@@ -6,7 +6,7 @@ The emulator keeps the stacks: their events, deployments, rollbacks and change s
 import asyncio
 import contextvars
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 from urllib.parse import parse_qs
 
@@ -20,7 +20,7 @@ _WITH_DEFAULTS: contextvars.ContextVar[frozenset[str]] = contextvars.ContextVar(
 
 
 class Account(Protocol):
-    """What a template reads of its account, with the operation's rights."""
+    """What a template is checked against, and reads, with the operation's rights."""
 
     def stack_name(self) -> str:
         """The name of the stack in the operation, or "" outside of one."""
@@ -28,6 +28,18 @@ class Account(Protocol):
 
     def check_parameter(self, name: str) -> None:
         """Refuse an SSM parameter that the operation may not read. Raises ValueError."""
+        ...
+
+    def check_source(self, template: Mapping[str, Any]) -> None:
+        """Refuse transforms. Raises ValueError."""
+        ...
+
+    def check_types(self, template: Mapping[str, Any], conditions: Mapping[str, bool]) -> None:
+        """Refuse resource types and attributes that there are not. Raises ValueError."""
+        ...
+
+    def check_properties(self, template: Mapping[str, Any], conditions: Mapping[str, bool]) -> None:
+        """Refuse properties that are not honoured. The properties may be evaluated. Raises ValueError."""
         ...
 
     def missing_attribute(self, kind: str, attribute: str) -> str:
@@ -38,16 +50,10 @@ class Account(Protocol):
 class TemplateEngine:
     """The functions that the emulator calls, with its signatures."""
 
-    def __init__(
-        self,
-        *,
-        account: Account,
-        check_source: Callable[[Mapping[str, Any]], None],
-        check_template: Callable[[Mapping[str, Any], Mapping[str, bool]], None],
-    ) -> None:
+    def __init__(self, account: Account) -> None:
         from ministack.services.cloudformation import engine
 
-        self._account, self._check_source, self._check_template = account, check_source, check_template
+        self._account = account
         self._apply_transforms, self._check_limits = engine._apply_transforms, engine._validate_template_limits
         self._failed_transform: Any = engine._TransformFailed
 
@@ -72,7 +78,7 @@ class TemplateEngine:
         _parse_in_a_thread(cloudformation)
 
     def apply_transforms(self, template: Any, *more: Any) -> Any:
-        self._check_source(template)
+        self._account.check_source(template)
         return self._apply_transforms(template, *more)
 
     def resolve_parameters(
@@ -87,7 +93,7 @@ class TemplateEngine:
             template.get("Conditions", {}),
             parameters={name: templates.value_of(parameter) for name, parameter in parameters.items()},
             mappings=template.get("Mappings", {}),
-            pseudo=_pseudo(self._account.stack_name(), ""),
+            pseudo=_pseudo(self._account.stack_name(), templates.UNKNOWN),
         )
 
     def resolve(
@@ -125,20 +131,21 @@ class TemplateEngine:
             raise templates.TemplateError(template.error)
         self._check_limits(template)
         if template.get("Transform"):  # ValidateTemplate does not apply it
-            self._check_source(template)
+            self._account.check_source(template)
             return
         templates.check_sections(template)
         templates.check_conditions(template.get("Conditions", {}))
+        self._account.check_types(template, {} if params is None else conditions)
         templates.check_references(template, None if params is None else conditions)
         _check_dynamic_references(template)
         if params is None:
-            self._check_template(template, {})
+            self._account.check_properties(template, {})
         else:
             self._check_values(template, conditions, params)
 
     def _check_values(self, template: Mapping[str, Any], conditions: Mapping[str, bool], params: Mapping[str, Any]) -> None:
         """Check rules and properties with the parameters' values. A property that is AWS::NoValue is no property."""
-        pseudo = _pseudo(self._account.stack_name(), "")
+        pseudo = _pseudo(self._account.stack_name(), templates.UNKNOWN)
         parameters = {name: templates.value_of(parameter) for name, parameter in params.items()}
         templates.check_rules(template.get("Rules", {}), parameters=parameters, pseudo=pseudo)
         surroundings = templates.Surroundings(
@@ -156,7 +163,7 @@ class TemplateEngine:
             for logical_id, resource in template["Resources"].items()
             if conditions.get(resource.get("Condition", ""), True)
         }
-        self._check_template({**template, "Resources": created}, conditions)
+        self._account.check_properties({**template, "Resources": created}, conditions)
 
     def _read_ssm(self, name: str) -> str:
         from ministack.services import ssm
@@ -218,7 +225,7 @@ def _parse_in_a_thread(cloudformation: Any) -> None:
     cloudformation.handle_request = handle_request
 
 
-def _pseudo(stack_name: str, stack_id: str) -> dict[str, Any]:
+def _pseudo(stack_name: str, stack_id: Any) -> dict[str, Any]:
     from ministack.core import responses
 
     return {

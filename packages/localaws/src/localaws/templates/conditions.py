@@ -96,7 +96,7 @@ class _Conditions:
         try:
             return as_texts(self._evaluator.value(node))
         except NotKnownYetError as error:
-            raise TemplateError(str(error)) from error
+            raise TemplateError(f"Template error: condition {where} reads what is known only after the stack was made") from error
 
 
 def _refuse_resource(logical_id: str) -> Any:

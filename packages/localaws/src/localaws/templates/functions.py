@@ -108,6 +108,8 @@ class Evaluator:
         for known in (self._at.pseudo, self._at.parameters):
             if name in known:
                 found = known[name]
+                if found is UNKNOWN:
+                    raise NotKnownYetError
                 return list(found) if isinstance(found, list) else found
         return self._at.physical_id(name)
 
