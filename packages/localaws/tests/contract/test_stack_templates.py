@@ -37,6 +37,7 @@ def test_an_export_that_is_imported_stays_as_it_is(aws):
     cloudformation, export = aws("cloudformation"), f"e-{uuid.uuid4().hex[:8]}"
     owner, _ = create(cloudformation, exporting(export, 1))
     user, stack = create(cloudformation, importing(export))
+    user_id = stack["StackId"]
     assert stack["StackStatus"] == "CREATE_COMPLETE"
     other, stack = create(cloudformation, exporting(export, "mine"))
     assert stack["StackStatus"] == "ROLLBACK_COMPLETE"
@@ -49,14 +50,10 @@ def test_an_export_that_is_imported_stays_as_it_is(aws):
         cloudformation.delete_stack(StackName=owner)
     assert [found["Value"] for found in cloudformation.list_exports()["Exports"] if found["Name"] == export] == ["1"]
     cloudformation.delete_stack(StackName=user)
-    wait_for_stack(cloudformation, stack_id(cloudformation, user))
+    wait_for_stack(cloudformation, user_id)
     cloudformation.update_stack(StackName=owner, TemplateBody=exporting(f"{export}-2", 1))
     assert wait_for_stack(cloudformation, owner)["StackStatus"] == "UPDATE_COMPLETE"
     assert export not in [found["Name"] for found in cloudformation.list_exports()["Exports"]]
-
-
-def stack_id(cloudformation, name):
-    return cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackId"]
 
 
 def test_a_retry_with_the_same_token_is_answered_as_the_first_request(aws):

@@ -186,6 +186,13 @@ def test_a_new_stack_that_is_complete_hands_on_its_outputs() -> None:
     assert list(store.written) == ["p/Out/1"]
 
 
+def test_an_output_artifact_without_a_file_name_is_not_written() -> None:
+    client = Client(describe_stacks=[GONE, stack("CREATE_IN_PROGRESS"), stack("CREATE_COMPLETE")], create_stack=BEGUN)
+    store = Store()
+    deploy(client, "CREATE_UPDATE", outputs={"Out": "p/Out/1"}, artifacts=store)
+    assert not store.written
+
+
 NOT_CREATED = ["CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_COMPLETE", "DELETE_FAILED", "SOMETHING_NEW"]
 
 

@@ -109,7 +109,6 @@ STRUCTURE, STAGE, ACTION = "InvalidStructureException", "InvalidStageDeclaration
             ACTION,
             "TemplatePath Code::t.yaml is not a file of an input artifact",
         ),
-        ("stages/1/actions/1/outputArtifacts", [{"name": "Out"}], ACTION, "needs OutputFileName"),
         ("stages/1/actions/0/inputArtifacts", [{"name": "None"}], ACTION, "Input Artifact Bundle None in action Build is not declared"),
         ("stages/1/actions/1/runOrder", 1, ACTION, "Input Artifact Bundle Built in action Stack is not declared"),
         ("stages/1/actions/0/outputArtifacts", [{"name": "Code"}], STRUCTURE, "Code has been used more than once"),

@@ -21,7 +21,7 @@ _DEFAULTS: Mapping[str, Mapping[str, Any]] = {
         "SignatureVersion": "1",
         "TracingConfig": "PassThrough",
     },
-    "AWS::SageMaker::EndpointConfig": {"EnableNetworkIsolation": "false"},
+    "AWS::SageMaker::EndpointConfig": {"DataCaptureConfig": {"EnableCapture": "false"}, "EnableNetworkIsolation": "false"},
 }
 _INSTEAD: Mapping[tuple[str, str], str] = {
     ("AWS::CodePipeline::Pipeline", "ArtifactStores"): "the local AWS has one region: write ArtifactStore",
@@ -36,9 +36,11 @@ _INSTEAD: Mapping[tuple[str, str], str] = {
 
 
 def is_default(kind: str, name: str, value: Any) -> bool:
-    """Whether a property says what AWS does without it."""
-    defaults = _DEFAULTS.get(kind, {})
-    return name in defaults and _as_text(value) == defaults[name]
+    """Whether a property says what AWS does without it. In a structure, the switch that turns it off decides."""
+    default = _DEFAULTS.get(kind, {}).get(name)
+    if isinstance(default, Mapping):
+        return isinstance(value, Mapping) and all(_as_text(value.get(key)) == off for key, off in default.items())
+    return default is not None and _as_text(value) == default
 
 
 def instead_of(kind: str, name: str) -> str:
@@ -47,7 +49,5 @@ def instead_of(kind: str, name: str) -> str:
     return f" ({reason})" if reason else ""
 
 
-def _as_text(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {name: _as_text(item) for name, item in value.items()}
+def _as_text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)

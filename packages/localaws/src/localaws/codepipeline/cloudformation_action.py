@@ -187,7 +187,7 @@ def _is_missing_stack(error: ClientError) -> bool:
 
 
 def _result(stack: Stack, summary: str | None = None) -> ActionResult:
-    """The stack's outputs as variables and, with OutputFileName, also as an artifact."""
+    """The stack's outputs as variables. CodePipeline writes no output artifact without OutputFileName."""
     found = stack.describe() or {}
     outputs = {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", ())}
     file = stack.job.configuration.get("OutputFileName")

@@ -95,8 +95,6 @@ def _stack_problems(action: Mapping[str, Any]) -> list[str]:
         artifact, separator, file = configuration.get(key, "").partition("::")
         if key in configuration and (not separator or not file or artifact not in inputs):
             found.append(f"{key} {configuration[key]} is not a file of an input artifact (Artifact::file)")
-    if action.get("outputArtifacts") and "OutputFileName" not in configuration:
-        found.append("an output artifact needs OutputFileName")
     return found
 
 

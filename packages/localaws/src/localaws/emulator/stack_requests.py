@@ -14,7 +14,7 @@ Handler = Callable[[Any], Answer]
 # A retry of an operation has the token of the first request, whose event on the stack has this status.
 _STARTED = {"CreateStack": "CREATE_IN_PROGRESS", "UpdateStack": "UPDATE_IN_PROGRESS"}
 # Members that AWS leaves out where they would be empty.
-_EMPTY = re.compile(r"<(ResourceStatusReason|StackStatusReason|PhysicalResourceId|Description)></\1>")
+_EMPTY = re.compile(r"<(ResourceStatusReason|StackStatusReason|Description)></\1>")
 
 
 def install(role_of: Callable[[str], str | None]) -> None:

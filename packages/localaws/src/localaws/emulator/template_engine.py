@@ -54,7 +54,7 @@ class TemplateEngine:
         from ministack.services.cloudformation import engine
 
         self._account = account
-        self._apply_transforms, self._check_limits = engine._apply_transforms, engine._validate_template_limits
+        self._check_limits = engine._validate_template_limits
         self._failed_transform: Any = engine._TransformFailed
 
     def install(self) -> None:
@@ -63,9 +63,8 @@ class TemplateEngine:
 
         replaced = {
             "_NO_VALUE": templates.NO_VALUE,
-            "_apply_transforms": self.apply_transforms,
             "_evaluate_conditions": self.evaluate_conditions,
-            "_parse_template": parse,
+            "_parse_template": self.parse,
             "_resolve_parameters": self.resolve_parameters,
             "_resolve_refs": self.resolve,
             "_topological_sort": templates.creation_order,
@@ -75,11 +74,47 @@ class TemplateEngine:
             for name, replacement in replaced.items():
                 if hasattr(module, name):
                     setattr(module, name, replacement)
-        _parse_in_a_thread(cloudformation)
+        self._parse_in_a_thread(cloudformation)
 
-    def apply_transforms(self, template: Any, *more: Any) -> Any:
-        self._account.check_source(template)
-        return self._apply_transforms(template, *more)
+    def parse(self, body: str) -> dict[str, Any]:
+        """The template, with parameters' defaults as text. Raises ValueError, whose text follows "Template format error: "."""
+        known, outcome = _PARSED.get(("", {}))
+        if known != body or not known:
+            outcome = self._outcome(body)
+        _PARSED.set(("", {}))  # the caller may change the template
+        if isinstance(outcome, Exception):
+            raise outcome
+        _WITH_DEFAULTS.set(frozenset(name for name, definition in _parameters(outcome) if "Default" in definition))
+        return outcome
+
+    def _outcome(self, body: str) -> dict[str, Any] | Exception:
+        """The template, or the refusal of its text. Any thread may call it."""
+        try:
+            template = templates.parse_template(body)
+            templates.check_shape(template)
+            self._account.check_source(template)
+        except ValueError as error:
+            return ValueError(str(error).removeprefix("Template format error: "))
+        for _, definition in _parameters(template):
+            if "Default" in definition:
+                definition["Default"] = templates.as_texts(definition["Default"])
+        return template
+
+    def _parse_in_a_thread(self, cloudformation: Any) -> None:
+        """Read a request's template outside of the event loop, which serves other callers meanwhile."""
+        from ministack.services.cloudformation import helpers
+
+        original = cloudformation.handle_request
+
+        async def handle_request(method: str, path: str, headers: Any, body: bytes, query: Any) -> Any:
+            form = parse_qs(body.decode(errors="replace"))
+            if "TemplateBody" in form or "TemplateURL" in form:
+                text, refused = helpers._resolve_template(form)
+                if text and not refused:
+                    _PARSED.set((text, await asyncio.to_thread(self._outcome, text)))
+            return await original(method, path, headers, body, query)
+
+        cloudformation.handle_request = handle_request
 
     def resolve_parameters(
         self, template: Mapping[str, Any], provided: Sequence[Mapping[str, Any]], previous: Mapping[str, Any] | None = None
@@ -131,7 +166,6 @@ class TemplateEngine:
             raise templates.TemplateError(template.error)
         self._check_limits(template)
         if template.get("Transform"):  # ValidateTemplate does not apply it
-            self._account.check_source(template)
             return
         templates.check_sections(template)
         templates.check_conditions(template.get("Conditions", {}))
@@ -175,54 +209,13 @@ class TemplateEngine:
         return str(found)
 
 
-def parse(body: str) -> dict[str, Any]:
-    """The template, with parameters' defaults as text. Raises TemplateError, whose text follows "Template format error: "."""
-    known, outcome = _PARSED.get(("", {}))
-    if known != body or not known:
-        outcome = _outcome(body)
-    _PARSED.set(("", {}))  # the caller may change the template
-    if isinstance(outcome, Exception):
-        raise outcome
-    _WITH_DEFAULTS.set(frozenset(name for name, definition in _parameters(outcome) if "Default" in definition))
-    return outcome
-
-
 def with_defaults() -> frozenset[str]:
     """The parameters with a default, of the template that this request read."""
     return _WITH_DEFAULTS.get(frozenset())
 
 
-def _outcome(body: str) -> dict[str, Any] | Exception:
-    try:
-        template = templates.parse_template(body)
-        templates.check_shape(template)
-    except templates.TemplateError as error:
-        return templates.TemplateError(str(error).removeprefix("Template format error: "))
-    for _, definition in _parameters(template):
-        if "Default" in definition:
-            definition["Default"] = templates.as_texts(definition["Default"])
-    return template
-
-
 def _parameters(template: Mapping[str, Any]) -> list[tuple[str, Any]]:
     return [(name, definition) for name, definition in template.get("Parameters", {}).items() if isinstance(definition, dict)]
-
-
-def _parse_in_a_thread(cloudformation: Any) -> None:
-    """Read a request's template outside of the event loop, which serves other callers meanwhile."""
-    from ministack.services.cloudformation import helpers
-
-    original = cloudformation.handle_request
-
-    async def handle_request(method: str, path: str, headers: Any, body: bytes, query: Any) -> Any:
-        form = parse_qs(body.decode(errors="replace"))
-        if "TemplateBody" in form or "TemplateURL" in form:
-            text, refused = helpers._resolve_template(form)
-            if text and not refused:
-                _PARSED.set((text, await asyncio.to_thread(_outcome, text)))
-        return await original(method, path, headers, body, query)
-
-    cloudformation.handle_request = handle_request
 
 
 def _pseudo(stack_name: str, stack_id: Any) -> dict[str, Any]:

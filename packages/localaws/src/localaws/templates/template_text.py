@@ -40,31 +40,57 @@ def _json(text: str) -> Any:
 
 
 def _yaml(text: str) -> Any:
+    loader = _Loader(text)
     try:
-        _check_events(text)
-        return yaml.load(text, Loader=_Loader)
+        root = _compose(loader)
+        return None if root is None else loader.construct_document(root)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
         raise TemplateError(f"YAML not well-formed.{where}") from error
-    except (yaml.YAMLError, ValueError) as error:
-        if isinstance(error, TemplateError):
-            raise
+    except yaml.YAMLError as error:
         raise TemplateError(f"YAML not well-formed. ({error})") from error
+    finally:
+        loader.dispose()
 
 
-def _check_events(text: str) -> None:
-    """Refuse aliases and depth before anything is built: nine levels of aliases are gigabytes."""
-    depth = 0
-    for event in yaml.parse(text, Loader=_Loader):
+def _compose(loader: Any) -> yaml.Node | None:
+    """The document's node. It is built here and not by libyaml, which would keep the interpreter's lock until the end.
+
+    Aliases and depth are refused before anything is built of them: nine levels of aliases are gigabytes.
+    """
+    roots: list[yaml.Node] = []
+    path: list[list[Any]] = [roots]  # the items of each open collection; a mapping's are key, value, key, value, ...
+    opened: list[yaml.CollectionNode] = []
+    while loader.check_event():
+        event = loader.get_event()
         if isinstance(event, yaml.AliasEvent):
             raise TemplateError("YAML aliases are not allowed in CloudFormation templates")
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-            if depth > DEEPEST:
-                raise TemplateError(_TOO_DEEP)
+        if isinstance(event, yaml.NodeEvent):
+            node = _node(loader, event)
+            path[-1].append(node)
+            if isinstance(node, yaml.CollectionNode):
+                opened.append(node)
+                path.append([])
         elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
+            items, node = path.pop(), opened.pop()
+            node.value = list(zip(items[::2], items[1::2], strict=True)) if isinstance(node, yaml.MappingNode) else items
+        if len(opened) > DEEPEST:
+            raise TemplateError(_TOO_DEEP)
+    if len(roots) > 1:
+        raise TemplateError("YAML not well-formed. (more than one document)")
+    return roots[0] if roots else None
+
+
+def _node(loader: Any, event: Any) -> yaml.Node:
+    """The node of an event. A collection is still empty."""
+    if isinstance(event, yaml.ScalarEvent):
+        kind, value, implicit = yaml.ScalarNode, event.value, event.implicit
+    else:
+        kind, value = (yaml.SequenceNode if isinstance(event, yaml.SequenceStartEvent) else yaml.MappingNode), []
+        implicit = (event.implicit, False)
+    tag = event.tag if event.tag not in (None, "!") else loader.resolve(kind, value if kind is yaml.ScalarNode else None, implicit)
+    return kind(tag, value, event.start_mark, event.end_mark)
 
 
 def _checked_depth(value: Any) -> Any:
