@@ -117,6 +117,33 @@ def test_a_wrong_call_is_refused_in_cloudformations_words(node, refusal):
         templates.Evaluator(surroundings()).value(node)
 
 
+def doubled(levels):
+    node = "x" * 16
+    for _ in range(levels):
+        node = {"Fn::Sub": ["${a}${a}", {"a": node}]}
+    return node
+
+
+def joined(levels):
+    node = "x" * 16
+    for _ in range(levels):
+        node = {"Fn::Join": [node if isinstance(node, str) else "", [node, "y" * 100_000]]}
+    return node
+
+
+def encoded(levels):
+    node = "x"
+    for _ in range(levels):
+        node = {"Fn::Base64": node}
+    return node
+
+
+@pytest.mark.parametrize("node", [doubled(40), joined(60), encoded(90), {"Fn::ToJsonString": ["y" * 2_000_000]}], ids=range(4))
+def test_functions_that_make_too_much_text_are_refused(node):
+    with pytest.raises(TemplateError, match="more than 2000000 characters"):
+        templates.Evaluator(surroundings()).value(node)
+
+
 def test_what_only_a_created_resource_has_is_marked_and_the_rest_is_known():
     evaluator = templates.Evaluator(surroundings(unknown=("physical_id", "attribute")))
     node = {"A": {"Fn::Sub": "${Bucket}/*"}, "B": {"Fn::If": ["Yes", {"C": {"Ref": "Name"}, "D": {"Ref": "Bucket"}}, 1]}}
@@ -195,6 +222,7 @@ def resolved(definition, value=None, *, previous=None, **given):
         ({"Type": "List<Number>"}, "1, 2", ["1", "2"]),
         ({"Type": "CommaDelimitedList", "AllowedValues": ["a", "b"]}, "b, a", ["b", "a"]),
         ({"Type": "String", "AllowedPattern": "[a-z]+"}, "abc", "abc"),
+        ({"Type": "String", "AllowedPattern": r"[\w-\+]+@\p{L}+"}, "a-b+c@d", "a-b+c@d"),
         ({"Type": "AWS::SSM::Parameter::Value<String>"}, "/path/name", "stored"),
         ({"Type": "AWS::SSM::Parameter::Value<List<String>>", "Default": "/list"}, None, ["a", "b"]),
         ({"Type": "AWS::SSM::Parameter::Name"}, "/path/name", "/path/name"),
@@ -217,6 +245,7 @@ def test_a_parameter_has_a_text_or_a_list_of_texts(definition, value, expected):
             "A",
             "failed to satisfy constraint: lower case",
         ),
+        ({"Type": "String", "AllowedPattern": "("}, "a", "no regular expression"),
         ({"Type": "String", "MinLength": "2"}, "a", "must contain at least 2 characters"),
         ({"Type": "String", "MaxLength": 2}, "abc", "must contain at most 2 characters"),
         ({"Type": "Number"}, "two", "must be a number"),
@@ -233,6 +262,12 @@ def test_a_parameter_has_a_text_or_a_list_of_texts(definition, value, expected):
 def test_a_wrong_parameter_is_refused(definition, value, refusal):
     with pytest.raises(TemplateError, match=refusal):
         resolved(definition, value)
+
+
+def test_a_pattern_that_would_run_for_years_is_stopped(monkeypatch):
+    monkeypatch.setattr("localaws.templates.parameters._PATTERN_TIMEOUT_S", 0.01)
+    with pytest.raises(TemplateError, match="takes too long on this value"):
+        resolved({"Type": "String", "AllowedPattern": "(a|aa)+$"}, "a" * 60 + "b")
 
 
 def test_a_parameter_that_the_template_does_not_declare_is_refused():
@@ -295,6 +330,7 @@ def test_a_resource_is_created_after_what_it_refers_to():
         ({"Resources": {"A": topic()}, "Resource": {}}, r"Invalid template property or properties \[Resource\]"),
         ({"Resources": {"A": {}}}, "Every Resources object must contain a Type member"),
         ({"Resources": {"A-B": topic()}}, "Resource name A-B is non alphanumeric"),
+        ({"Resources": {"A": topic(Version="1.0")}}, "Invalid template resource property 'Version'"),
         ({"Resources": {"A": topic(Propertys={})}}, "Invalid template resource property 'Propertys'"),
         ({"Resources": {"A": topic(Condition="C")}}, "Unresolved condition dependency C in the Resources block"),
         ({"Resources": {"A": topic(Properties={"N": {"Fn::If": ["C", 1, 2]}})}}, "unresolved condition dependency C in Fn::If"),
@@ -309,6 +345,10 @@ def test_a_template_of_another_form_is_refused(template, refusal):
     """template-anatomy.html."""
     with pytest.raises(TemplateError, match=refusal):
         templates.check_sections(template)
+
+
+def test_a_custom_resource_may_have_a_version():
+    templates.check_sections({"Resources": {"A": {"Type": "Custom::Mine", "Version": "1.0"}}})
 
 
 @pytest.mark.parametrize(

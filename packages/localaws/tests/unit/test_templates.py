@@ -3,6 +3,7 @@
 import pytest
 
 from localaws.cloudformation import RESOURCE_TYPES
+from localaws.cloudformation.property_defaults import is_default
 from localaws.cloudformation.template_checks import check_properties, check_source, check_types, missing_attribute, resource_schema
 
 ROLE = {"AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [{"Anything": "goes"}]}}
@@ -118,3 +119,17 @@ def test_every_property_that_we_honour_exists_and_every_create_only_one_replaces
         assert ours.properties <= set(schema["properties"]), kind
         create_only = {path.removeprefix("/properties/") for path in schema.get("createOnlyProperties", ())}
         assert {name for name in create_only if "/" not in name} & ours.properties <= ours.replacing, kind
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ({"EnableCapture": False, "DestinationS3Uri": "s3://b/p"}, True),
+        ({"EnableCapture": "false"}, True),
+        ({"EnableCapture": True, "DestinationS3Uri": "s3://b/p"}, False),
+        ({"DestinationS3Uri": "s3://b/p"}, False),
+        ("false", False),
+    ],
+)
+def test_a_structure_that_is_switched_off_says_the_default(value, expected):
+    assert is_default("AWS::SageMaker::EndpointConfig", "DataCaptureConfig", value) == expected

@@ -23,6 +23,8 @@ from localaws.templates.scalars import (
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 _VARIABLE_NAME = re.compile(r"[A-Za-z0-9_.:]+")
 _MOST_BLOCKS = 256
+# What functions make, in characters. A template has at most a million bytes, but nested calls can double a text at each level.
+_MOST_MADE = 2_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +48,7 @@ class Evaluator:
     """Evaluates the functions in a value."""
 
     def __init__(self, surroundings: Surroundings) -> None:
-        self._at = surroundings
+        self._at, self._made = surroundings, 0
         self._functions: Mapping[str, Callable[[Any], Any]] = {
             "Ref": self._ref,
             "Fn::Base64": self._base64,
@@ -60,7 +62,7 @@ class Evaluator:
             "Fn::Select": self._select,
             "Fn::Split": self._split,
             "Fn::Sub": self._sub,
-            "Fn::ToJsonString": lambda argument: json.dumps(self.value(argument), separators=(",", ":")),
+            "Fn::ToJsonString": lambda argument: self._counted(json.dumps(self.value(argument), separators=(",", ":"))),
         }
 
     def value(self, node: Any) -> Any:
@@ -123,6 +125,14 @@ class Evaluator:
             raise TemplateError(f"Template error: every {function} object must have a String-typed value.")
         return as_text(found)
 
+    def _counted(self, text: str) -> str:
+        self._made += len(text)
+        if self._made > _MOST_MADE:
+            raise TemplateError(
+                f"Template error: the functions make more than {_MOST_MADE} characters, which the local AWS does not honour"
+            )
+        return text
+
     def _list(self, node: Any, size: tuple[int, ...], problem: str) -> list[Any]:
         if not isinstance(node, list) or len(node) not in size:
             raise TemplateError(f"Template error: {problem}")
@@ -137,7 +147,7 @@ class Evaluator:
         found = self.value(items)
         if not isinstance(delimiter, str) or not isinstance(found, list) or not all(is_scalar(item) for item in found):
             raise TemplateError(f"Template error: {problem}")
-        return delimiter.join(as_text(item) for item in found)
+        return self._counted(delimiter.join(as_text(item) for item in found))
 
     def _split(self, argument: Any) -> list[str]:
         problem = (
@@ -171,9 +181,7 @@ class Evaluator:
 
         def replaced(match: re.Match[str]) -> str:
             name = match[1].strip()
-            if name.startswith("!"):
-                return "${" + name[1:] + "}"
-            return self._variable(name, named)
+            return "${" + name[1:] + "}" if name.startswith("!") else self._counted(self._variable(name, named))
 
         return _VARIABLE.sub(replaced, text)
 
@@ -194,7 +202,7 @@ class Evaluator:
         return as_text(found)
 
     def _base64(self, argument: Any) -> str:
-        return base64.b64encode(self._text(argument, "Fn::Base64").encode()).decode()
+        return self._counted(base64.b64encode(self._text(argument, "Fn::Base64").encode()).decode())
 
     def _find_in_map(self, argument: Any) -> Any:
         problem = "every Fn::FindInMap object requires three parameters, the map name, map key and the attribute for return value"

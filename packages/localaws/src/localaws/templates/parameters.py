@@ -4,6 +4,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+import regex
+
 from localaws.kit.properties import words
 from localaws.templates.scalars import TemplateError, as_text, is_true
 
@@ -12,6 +14,7 @@ _LIST = re.compile(r"List<(.+)>")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _PLAIN = ("String", "Number", "CommaDelimitedList", "AWS::SSM::Parameter::Name")
 _OF_ACCOUNT = re.compile(r"AWS::(EC2::[A-Za-z]+::(Id|Name|KeyName|GroupName)|Route53::HostedZone::Id)")
+_PATTERN_TIMEOUT_S = 1.0
 _ATTRIBUTES = words(
     "AllowedPattern AllowedValues ConstraintDescription Default Description MaxLength MaxValue MinLength MinValue NoEcho Type"
 )
@@ -113,10 +116,13 @@ def _problems(definition: Mapping[str, Any], kind: str, text: str) -> Iterator[s
 
 def _pattern_problems(pattern: str, members: Sequence[str]) -> Iterator[str]:
     try:
-        compiled = re.compile(pattern)
-    except re.error as error:
+        compiled = regex.compile(pattern)  # patterns are Java's; `regex` knows more of them than `re`, and stops in time
+        matches = [compiled.fullmatch(member, timeout=_PATTERN_TIMEOUT_S) for member in members]
+    except regex.error as error:
         raise TemplateError(f"Template format error: AllowedPattern {pattern} is no regular expression: {error}") from error
-    if not all(compiled.fullmatch(member) for member in members):
+    except TimeoutError as error:
+        raise TemplateError(f"Template format error: AllowedPattern {pattern} takes too long on this value: write a simpler one") from error
+    if not all(matches):
         yield f"must match pattern {pattern}"
 
 

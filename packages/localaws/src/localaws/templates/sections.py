@@ -51,7 +51,8 @@ def _check_resource(name: str, resource: Any, conditions: Mapping[str, Any]) -> 
         raise TemplateError(f"Template format error: Resource name {name} is non alphanumeric.")
     if not isinstance(resource.get("Type"), str):
         raise TemplateError(f"Template format error: [/Resources/{name}] Every Resources object must contain a Type member.")
-    if extra := sorted(resource.keys() - _RESOURCE):
+    is_custom = resource["Type"].startswith(("Custom::", "AWS::CloudFormation::CustomResource"))
+    if extra := sorted(resource.keys() - _RESOURCE - ({"Version"} if is_custom else set())):
         raise TemplateError(f"Invalid template resource property '{extra[0]}'")
     if "Condition" in resource and resource["Condition"] not in conditions:
         raise TemplateError(_unresolved(resource["Condition"], "Resources"))
