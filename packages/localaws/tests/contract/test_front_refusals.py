@@ -121,8 +121,8 @@ TOPIC = {"Type": "AWS::SNS::Topic"}
         (stack(T={**TOPIC, "UpdatePolicy": {}}), "T: the local AWS does not honour UpdatePolicy"),
         (json.dumps({"Transform": "AWS::Serverless-2016-10-31", "Resources": {"T": TOPIC}}), "transform AWS::Serverless-2016-10-31"),
         (
-            json.dumps({"Parameters": {"P": {"Type": "AWS::SSM::Parameter::Value<String>", "Default": "/p"}}, "Resources": {"T": TOPIC}}),
-            "read from SSM: P",
+            json.dumps({"Parameters": {"P": {"Type": "AWS::EC2::VPC::Id", "Default": "vpc-1"}}, "Resources": {"T": TOPIC}}),
+            "The local AWS has no EC2",
         ),
     ],
 )

@@ -103,6 +103,20 @@ def test_a_template_that_cannot_work_is_refused_before_anything_is_made(aws, tem
         cloudformation.describe_stacks(StackName=name)
 
 
+def test_validation_looks_at_what_the_defaults_would_create(aws):
+    queue = {"Type": "AWS::SQS::Queue", "Condition": "Queued"}
+    conditions = {"Queued": {"Fn::Equals": [{"Ref": "Queue"}, True]}}
+
+    def validate(default):
+        parameters = {"Queue": {"Type": "String", "Default": default, "AllowedValues": [True, False]}}
+        template = {"Parameters": parameters, "Conditions": conditions, "Resources": {"T": topic(), "Q": queue}}
+        aws("cloudformation").validate_template(TemplateBody=json.dumps(template))
+
+    validate(False)
+    with pytest.raises(ClientError, match="AWS has AWS::SQS::Queue; the local AWS does not"):
+        validate(True)
+
+
 def test_answers_have_only_the_members_that_aws_has(aws):
     cloudformation = aws("cloudformation")
     parameters = {"A": {"Type": "String"}, "B": {"Type": "String", "Default": True}, "C": {"Type": "String", "Default": ""}}

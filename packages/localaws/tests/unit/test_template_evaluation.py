@@ -117,28 +117,22 @@ def test_a_wrong_call_is_refused_in_cloudformations_words(node, refusal):
         templates.Evaluator(surroundings()).value(node)
 
 
-def doubled(levels):
-    node = "x" * 16
+def nested(levels, call):
+    node: Any = "x" * 16
     for _ in range(levels):
-        node = {"Fn::Sub": ["${a}${a}", {"a": node}]}
+        node = call(node)
     return node
 
 
-def joined(levels):
-    node = "x" * 16
-    for _ in range(levels):
-        node = {"Fn::Join": [node if isinstance(node, str) else "", [node, "y" * 100_000]]}
-    return node
+TOO_MUCH = [
+    nested(40, lambda node: {"Fn::Sub": ["${a}${a}", {"a": node}]}),
+    nested(60, lambda node: {"Fn::Join": ["", [node, "y" * 100_000]]}),
+    nested(90, lambda node: {"Fn::Base64": node}),
+    {"Fn::ToJsonString": ["y" * 2_000_000]},
+]
 
 
-def encoded(levels):
-    node = "x"
-    for _ in range(levels):
-        node = {"Fn::Base64": node}
-    return node
-
-
-@pytest.mark.parametrize("node", [doubled(40), joined(60), encoded(90), {"Fn::ToJsonString": ["y" * 2_000_000]}], ids=range(4))
+@pytest.mark.parametrize("node", TOO_MUCH, ids=["Sub", "Join", "Base64", "ToJsonString"])
 def test_functions_that_make_too_much_text_are_refused(node):
     with pytest.raises(TemplateError, match="more than 2000000 characters"):
         templates.Evaluator(surroundings()).value(node)

@@ -161,7 +161,10 @@ class TemplateEngine:
         return templates.Evaluator(surroundings).value(value)
 
     def check(self, template: Mapping[str, Any], conditions: Mapping[str, bool], params: Mapping[str, Any] | None = None) -> None:
-        """Refuse what would fail later, before anything is made. ValidateTemplate has no parameters. Raises ValueError."""
+        """Refuse what would fail later, before anything is made. Raises ValueError.
+
+        ValidateTemplate has no parameters; its conditions are those of the defaults, or none where a parameter has no default.
+        """
         if isinstance(template, self._failed_transform):
             raise templates.TemplateError(template.error)
         self._check_limits(template)
@@ -169,11 +172,11 @@ class TemplateEngine:
             return
         templates.check_sections(template)
         templates.check_conditions(template.get("Conditions", {}))
-        self._account.check_types(template, {} if params is None else conditions)
+        self._account.check_types(template, conditions)
         templates.check_references(template, None if params is None else conditions)
         _check_dynamic_references(template)
         if params is None:
-            self._account.check_properties(template, {})
+            self._account.check_properties(template, conditions)
         else:
             self._check_values(template, conditions, params)
 
