@@ -195,11 +195,13 @@ class TemplateEngine:
             export=_export,
         )
         evaluator = templates.Evaluator(surroundings)
-        created = {
-            logical_id: {**resource, "Properties": evaluator.known(resource.get("Properties", {}))}
-            for logical_id, resource in template["Resources"].items()
-            if conditions.get(resource.get("Condition", ""), True)
-        }
+        created = {}
+        for logical_id, resource in template["Resources"].items():
+            if conditions.get(resource.get("Condition", ""), True):
+                properties = evaluator.known(resource.get("Properties", {}))
+                if not isinstance(properties, dict):
+                    raise templates.TemplateError(f"Template format error: [/Resources/{logical_id}/Properties] must be an object")
+                created[logical_id] = {**resource, "Properties": properties}
         self._account.check_properties({**template, "Resources": created}, conditions)
 
     def _read_ssm(self, name: str) -> str:

@@ -72,6 +72,8 @@ class _Conditions:
         return self._found
 
     def _named(self, name: Any) -> bool:
+        if not isinstance(name, str) or name not in self._definitions:
+            raise TemplateError(f"Template format error: Unresolved condition dependency {name} in the Conditions block of the template")
         if name not in self._found:
             self._found[name] = self._holds(self._definitions[name], name)
         return self._found[name]

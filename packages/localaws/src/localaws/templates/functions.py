@@ -107,6 +107,8 @@ class Evaluator:
         raise TemplateError(f"Template error: Encountered unsupported function: {name} Supported functions are: [{supported}]")
 
     def _ref(self, name: Any) -> Any:
+        if not isinstance(name, str):
+            raise TemplateError("Template format error: every Ref object must have a single String value.")
         for known in (self._at.pseudo, self._at.parameters):
             if name in known:
                 found = known[name]

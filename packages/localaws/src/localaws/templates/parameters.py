@@ -7,7 +7,7 @@ from typing import Any
 import regex
 
 from localaws.kit.properties import words
-from localaws.templates.scalars import TemplateError, as_text, is_true
+from localaws.templates.scalars import TemplateError, as_text, is_scalar, is_true
 
 _SSM_VALUE = re.compile(r"AWS::SSM::Parameter::Value<(.+)>")
 _LIST = re.compile(r"List<(.+)>")
@@ -15,6 +15,7 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _PLAIN = ("String", "Number", "CommaDelimitedList", "AWS::SSM::Parameter::Name")
 _OF_ACCOUNT = re.compile(r"AWS::(EC2::[A-Za-z]+::(Id|Name|KeyName|GroupName)|Route53::HostedZone::Id)")
 _PATTERN_TIMEOUT_S = 1.0
+_LIMITS = words("MaxLength MaxValue MinLength MinValue")
 _ATTRIBUTES = words(
     "AllowedPattern AllowedValues ConstraintDescription Default Description MaxLength MaxValue MinLength MinValue NoEcho Type"
 )
@@ -31,8 +32,14 @@ def check_definitions(definitions: Mapping[str, Any]) -> None:
         item, _ = _item_type(kind)
         if kind not in _PLAIN and item not in _PLAIN and not _OF_ACCOUNT.fullmatch(item):
             raise TemplateError(f"Template format error: Unrecognized parameter type: {kind}")
-        if "Default" in definition and not isinstance(definition["Default"], str | bool | int | float):
+        if not is_scalar(definition.get("Default", "")):
             raise TemplateError(f"Template format error: Every Default member must be a string. ({name})")
+        allowed = definition.get("AllowedValues", [])
+        if not isinstance(allowed, list) or not all(is_scalar(value) for value in allowed):
+            raise TemplateError(f"Template format error: AllowedValues of parameter {name} must be a list of strings.")
+        for limit in _LIMITS & definition.keys():
+            if not _NUMBER.fullmatch(as_text(definition[limit])):
+                raise TemplateError(f"Template format error: {limit} of parameter {name} must be a number.")
 
 
 def resolve_parameters(
@@ -108,9 +115,9 @@ def _problems(definition: Mapping[str, Any], kind: str, text: str) -> Iterator[s
     if item == "Number":
         yield from _range_problems(definition, [float(member) for member in members])
     elif not is_list:
-        if len(text) < int(definition.get("MinLength", 0)):
+        if len(text) < float(definition.get("MinLength", 0)):
             yield f"must contain at least {definition['MinLength']} characters"
-        if len(text) > int(definition.get("MaxLength", len(text))):
+        if len(text) > float(definition.get("MaxLength", len(text))):
             yield f"must contain at most {definition['MaxLength']} characters"
 
 

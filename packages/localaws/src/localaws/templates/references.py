@@ -96,7 +96,7 @@ def _variables(argument: Any, conditions: Mapping[str, bool] | None) -> Iterator
     text, given = argument if isinstance(argument, list) and len(argument) == 2 else (argument, {})
     for variable in _VARIABLE.findall(str(text)):
         name = variable.strip()
-        if name not in given:
+        if not isinstance(given, dict) or name not in given:
             logical_id, _, attribute = name.partition(".")
             yield logical_id, attribute or None
     yield from references(list(given.values()) if isinstance(given, dict) else [], conditions)

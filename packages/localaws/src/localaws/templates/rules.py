@@ -39,7 +39,7 @@ def _value(node: Any, known: Mapping[str, Any]) -> Any:
         return as_texts(node)
     name, argument = next(iter(node.items()))
     if name == "Ref":
-        if argument not in known:
+        if not isinstance(argument, str) or argument not in known:
             raise TemplateError(f"Template format error: Unresolved resource dependencies [{argument}] in the Rules block of the template")
         return as_texts(known[argument])
     if name in _OF_ACCOUNT:

@@ -10,6 +10,7 @@ from localaws.templates.scalars import TemplateError, call_of
 
 _SECTIONS = words("AWSTemplateFormatVersion Conditions Description Mappings Metadata Outputs Parameters Resources Rules Transform")
 _RESOURCE = words("Condition CreationPolicy DeletionPolicy DependsOn Metadata Properties Type UpdatePolicy UpdateReplacePolicy")
+_POLICIES = words("Delete Retain RetainExceptOnCreate Snapshot")
 _OUTPUT = words("Condition Description Export Value")
 
 
@@ -18,6 +19,9 @@ def check_shape(template: Mapping[str, Any]) -> None:
     for name in ("Conditions", "Mappings", "Outputs", "Parameters", "Resources", "Rules"):
         if not isinstance(template.get(name, {}), dict):
             raise TemplateError(f"Template format error: {name} must be an object.")
+    for name, mapping in template.get("Mappings", {}).items():
+        if not isinstance(mapping, dict) or not all(isinstance(entries, dict) for entries in mapping.values()):
+            raise TemplateError(f"Template format error: Every Mappings member must have a map of maps. ({name})")
     if "Transform" not in template:
         for name, resource in template.get("Resources", {}).items():
             if not isinstance(resource, dict):
@@ -54,7 +58,13 @@ def _check_resource(name: str, resource: Any, conditions: Mapping[str, Any]) -> 
     is_custom = resource["Type"].startswith(("Custom::", "AWS::CloudFormation::CustomResource"))
     if extra := sorted(resource.keys() - _RESOURCE - ({"Version"} if is_custom else set())):
         raise TemplateError(f"Invalid template resource property '{extra[0]}'")
-    if "Condition" in resource and resource["Condition"] not in conditions:
+    depends_on = resource.get("DependsOn", [])
+    if not all(isinstance(other, str) for other in ([depends_on] if not isinstance(depends_on, list) else depends_on)):
+        raise TemplateError(f"Template format error: DependsOn of {name} must be a string or a list of strings.")
+    for policy in ("DeletionPolicy", "UpdateReplacePolicy"):
+        if isinstance(resource.get(policy), str) and resource[policy] not in _POLICIES:
+            raise TemplateError(f"Template format error: Unrecognized {policy} {resource[policy]} for resource {name}")
+    if not _is_condition(resource, conditions):
         raise TemplateError(_unresolved(resource["Condition"], "Resources"))
 
 
@@ -63,15 +73,19 @@ def _check_output(name: str, output: Any, conditions: Mapping[str, Any]) -> None
         raise TemplateError(f"Template format error: Output name {name} is non alphanumeric.")
     if not isinstance(output, dict) or "Value" not in output or output.keys() - _OUTPUT:
         raise TemplateError("Template format error: Every Outputs member must contain a Value object")
-    if output.get("Export", {"Name": ""}).keys() != {"Name"}:
+    if not isinstance(output.get("Export", {}), dict) or output.get("Export", {"Name": ""}).keys() != {"Name"}:
         raise TemplateError(f"Template format error: Output {name} is malformed. Export must have the one member Name.")
     call = call_of(output["Value"])
     if call and call[0] in FUNCTIONS:
         raise TemplateError("Template format error: The Value field of every Outputs member must evaluate to a String.")
-    if "Condition" in output and output["Condition"] not in conditions:
+    if not _is_condition(output, conditions):
         raise TemplateError(
             f"Template format error: Unresolved condition dependency {output['Condition']} in the Outputs block of the template"
         )
+
+
+def _is_condition(member: Mapping[str, Any], conditions: Mapping[str, Any]) -> bool:
+    return "Condition" not in member or (isinstance(member["Condition"], str) and member["Condition"] in conditions)
 
 
 def _unresolved(condition: str, block: str) -> str:
