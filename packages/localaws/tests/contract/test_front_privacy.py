@@ -1,6 +1,5 @@
 """The local AWS answers its owner, on this machine, and nobody else."""
 
-import http.client
 import json
 import os
 import stat
@@ -8,37 +7,8 @@ from urllib.parse import urlsplit
 
 import psutil
 import pytest
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
-from waiting import HANG_S
-
-
-def send(local_aws, method="GET", path="/", *, headers=None, body=b"", host=None):
-    """One request as it is written here, and the status and body of the answer."""
-    port = urlsplit(local_aws.endpoint_url).port
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=HANG_S)
-    connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
-    for name, value in {"Host": host or f"127.0.0.1:{port}", "Content-Length": str(len(body)), **(headers or {})}.items():
-        connection.putheader(name, value)
-    connection.endheaders(body)
-    answer = connection.getresponse()
-    text = answer.read().decode()
-    connection.close()
-    return answer.status, text, dict(answer.getheaders())
-
-
-def signed(local_aws, service, method="GET", path="/", *, key=None, secret=None, headers=None, body=b""):
-    """The headers of a request signed by the administrator, or by whom the key and secret say."""
-    request = AWSRequest(method=method, url=local_aws.endpoint_url + path, headers=headers or {}, data=body)
-    keys = Credentials(key or local_aws.credentials.access_key_id, secret or local_aws.credentials.secret_access_key)
-    SigV4Auth(keys, service, local_aws.region).add_auth(request)
-    return dict(request.headers.items())
-
-
-def target(operation, **members):
-    return {"X-Amz-Target": operation, "Content-Type": "application/x-amz-json-1.1"}, json.dumps(members).encode()
+from signed_requests import send, signed, target
 
 
 def test_one_socket_listens_and_only_on_loopback(local_aws):
@@ -201,10 +171,7 @@ def test_two_sub_resources_of_s3_are_refused(local_aws, aws, query):
 
 
 def test_another_region_is_refused(local_aws):
-    request = AWSRequest(method="GET", url=local_aws.endpoint_url + "/")
-    keys = Credentials(local_aws.credentials.access_key_id, local_aws.credentials.secret_access_key)
-    SigV4Auth(keys, "s3", "eu-west-1").add_auth(request)
-    status, text, _ = send(local_aws, headers=dict(request.headers.items()))
+    status, text, _ = send(local_aws, headers=signed(local_aws, "s3", region="eu-west-1"))
     assert (status, "serves us-east-1 only" in text) == (403, True)
 
 

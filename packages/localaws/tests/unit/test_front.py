@@ -40,7 +40,8 @@ class Emulated(Reached):
 
 
 def header(service: str = "athena", *, key: str = KEY, region: str = "eu-west-1") -> str:
-    return f"AWS4-HMAC-SHA256 Credential={key}/20260101/{region}/{service}/aws4_request, SignedHeaders=host, Signature=abc"
+    scope = f"{key}/20260101/{region}/{service}/aws4_request"
+    return f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host;x-amz-content-sha256, Signature=abc"
 
 
 def ask(
@@ -51,7 +52,8 @@ def ask(
     settings = SimpleNamespace(port=4566, region="eu-west-1")
     emulator: Any = SimpleNamespace(settings=settings, is_root=lambda key: key == ROOT, principal=lambda key: "")
     front = Front(emulator=emulator, engines=engines, emulated=emulated, invoked_by=lambda agent: "")  # type: ignore[arg-type]
-    headers = [(b"host", host.encode())] + ([(b"authorization", authorization.encode())] if authorization else [])
+    headers = [(b"host", host.encode()), (b"x-amz-content-sha256", b"UNSIGNED-PAYLOAD")]
+    headers += [(b"authorization", authorization.encode())] if authorization else []
     scope = {"type": "http", "method": "POST", "path": path, "query_string": query, "headers": headers}
     sent: list[Any] = []
 

@@ -72,4 +72,5 @@ class Front:
             raise AwsError(
                 "InvalidRegion", f"The local AWS serves {region} only, the request is signed for {signature.region}.", status=403
             )
+        guard.check_all_is_signed(request, signature.service)
         return signature

@@ -1,5 +1,7 @@
 """ASGI's messages: a request's body in, an answer out."""
 
+import hashlib
+import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -35,6 +37,23 @@ def replay(body: bytes, receive: Receive) -> Receive:
         return pending.pop() if pending else await receive()
 
     return again
+
+
+def hashed(told: str, receive: Receive) -> Receive:
+    """A `receive` that compares the body with the hash that x-amz-content-sha256 tells. Raises S3's AwsError if they differ."""
+    if not re.fullmatch("[0-9a-f]{64}", told):
+        return receive
+    digest = hashlib.sha256()
+
+    async def checked() -> MutableMapping[str, Any]:
+        message = await receive()
+        digest.update(message.get("body", b""))
+        if message["type"] == "http.request" and not message.get("more_body") and digest.hexdigest() != told:
+            text = "The provided 'x-amz-content-sha256' header does not match what was computed."
+            raise AwsError("XAmzContentSHA256Mismatch", text)
+        return message
+
+    return checked
 
 
 async def send_answer(send: Send, answer: Answer, *, head: bool = False) -> None:

@@ -5,11 +5,11 @@ from typing import Any
 
 from localaws.cloudformation.deployments import Deployments
 from localaws.emulator import SERVICES, Emulator
-from localaws.front.asgi_messages import Receive, Send, read, replay, send_answer
+from localaws.front.asgi_messages import Receive, Send, hashed, read, replay, send_answer
 from localaws.front.call_recording import operation_name
 from localaws.front.disk_space import check_room
 from localaws.front.emulated_operations import check_honoured, check_unambiguous, passed_roles
-from localaws.front.guard import Request, Signature
+from localaws.front.guard import Request, Signature, check_content
 from localaws.front.wire_protocol import error_answer
 from localaws.kit.api_record import during, name_call
 from localaws.kit.operation_names import reads_only
@@ -28,9 +28,10 @@ class EmulatedCalls:
     async def answer(self, request: Request, signature: Signature, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the emulator answer. Raises AwsError for a request that must not reach the emulator."""
         if signature.service == "s3":  # the checks need only the request line and headers, so a large object is not read twice
-            body = b""
+            body, receive = b"", hashed(request.headers.get("x-amz-content-sha256", ""), receive)
         else:
             body = await read(receive)
+            check_content(request, body)
             receive = replay(body, receive)
         check_unambiguous(signature.service, request, body)
         service, action = self._emulator.target_of(request, body)

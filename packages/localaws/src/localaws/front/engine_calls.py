@@ -12,7 +12,7 @@ from botocore.model import OperationModel
 from localaws.emulator import Emulator
 from localaws.front import wire_protocol
 from localaws.front.disk_space import check_room
-from localaws.front.guard import Request, Signature
+from localaws.front.guard import Request, Signature, check_content
 from localaws.front.shape_checks import answer_problems, problems
 from localaws.front.wire_protocol import Answer
 from localaws.kit.api_record import name_call
@@ -43,6 +43,7 @@ class EngineCalls:
 
     async def answer(self, request: Request, signature: Signature, body: bytes) -> Answer:
         """The handler's answer. Raises AwsError for requests that AWS would refuse and for those that are not honoured."""
+        check_content(request, body)
         self._emulator.pin(request, signature, body)
         operation = wire_protocol.operation_of(request, self._names[signature.service])
         name_call(operation.name)

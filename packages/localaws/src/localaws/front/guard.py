@@ -1,5 +1,6 @@
-"""Refuses requests before the body is read: other hosts, other origins, admin paths, unsigned requests."""
+"""Refuses requests before the body is read: other hosts, other origins, admin paths, unsigned requests and headers."""
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,12 @@ _SIGNATURE = re.compile(
     re.ASCII,
 )
 _QUERY_SCOPE = re.compile(r"(?P<key>[A-Z0-9]{16,128})/\d{8}/(?P<region>[a-z0-9-]+)/(?P<service>[a-z0-9-]+)/aws4_request", re.ASCII)
+_SIGNED_HEADERS = re.compile(r"(?:^|[\s,])SignedHeaders=([^,\s]*)")
+_CONTENT = re.compile(r"[0-9a-f]{64}|UNSIGNED-PAYLOAD|STREAMING-UNSIGNED-PAYLOAD-TRAILER|STREAMING-AWS4-HMAC-SHA256-PAYLOAD(?:-TRAILER)?")
+_MISMATCH = (
+    "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. "
+    "Consult the service documentation for details."
+)
 _QUERY_SIGNATURES = ("X-Amz-Credential", "X-Amz-Signature", "X-Amz-Algorithm", "AWSAccessKeyId", "Signature")
 
 
@@ -111,3 +118,53 @@ def _from_match(match: re.Match[str] | None) -> Signature:
 
 def _incomplete() -> AwsError:
     return AwsError("IncompleteSignature", "The request's signature is not a complete AWS Signature Version 4.", status=403)
+
+
+def check_all_is_signed(request: Request, service: str) -> None:
+    """Refuse headers that the signature does not cover. S3 must also be told of the content, by hash or as unsigned. Raises AwsError.
+
+    AWS demands `host` and all `x-amz-*`; S3 also `content-md5`. A presigned URL of the older kind covers all of them and names none.
+    https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
+    """
+    if "AWSAccessKeyId" in request.query:
+        return
+    named = request.query.get("X-Amz-SignedHeaders") or _SIGNED_HEADERS.findall(request.headers.get("authorization", ""))
+    if len(named) > 1:
+        raise AwsError("InvalidRequest", "Only one list of signed headers is allowed.")
+    covered = {"host", "content-md5"} if service == "s3" else {"host"}
+    signed = {name for names in named for name in names.split(";")}
+    left = sorted(name for name in request.headers if (name in covered or name.startswith("x-amz-")) and name not in signed)
+    if left:
+        raise _not_signed(left, request, service)
+    if service == "s3" and "authorization" in request.headers:
+        _check_content_is_told(request.headers.get("x-amz-content-sha256", ""))
+
+
+def _not_signed(names: Sequence[str], request: Request, service: str) -> AwsError:
+    if service == "s3":
+        text, members = "There were headers present in the request which were not signed", {"HeadersNotSigned": ", ".join(names)}
+        return AwsError("AccessDenied", text, status=403, members=members)
+    shown = "'Host' or ':authority'" if "host" in names else f"'{names[0]}'"
+    return _mismatch(request, f"{shown} must be a 'SignedHeader' in the AWS Authorization.")
+
+
+def _check_content_is_told(told: str) -> None:
+    if not told:
+        raise AwsError("InvalidRequest", "Missing required header for this request: x-amz-content-sha256")
+    if not _CONTENT.fullmatch(told):
+        known = "UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
+        raise AwsError("InvalidArgument", f"x-amz-content-sha256 must be {known}, or a valid sha256 value.")
+
+
+def check_content(request: Request, body: bytes) -> None:
+    """Refuse a body that is not what the header x-amz-content-sha256 says. For services other than S3, which take no unsigned content."""
+    told = request.headers.get("x-amz-content-sha256")
+    if told is not None and told != hashlib.sha256(body).hexdigest():
+        raise _mismatch(request, _MISMATCH)
+
+
+def _mismatch(request: Request, text: str) -> AwsError:
+    """Services that take forms have another code than those that take JSON."""
+    if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+        return AwsError("SignatureDoesNotMatch", text, status=403)
+    return AwsError("InvalidSignatureException", text)

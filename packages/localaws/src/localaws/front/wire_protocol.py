@@ -111,6 +111,7 @@ def _xml_error(error: AwsError, *, query: bool) -> Answer:
     if code == "AccessDeniedException":  # JSON's name for it
         code, status = "AccessDenied", 403
     inner = f"<Code>{escape(code)}</Code><Message>{escape(error.message)}</Message>"
+    inner += "".join(f"<{name}>{escape(str(value))}</{name}>" for name, value in error.members.items())
     request_id = f"<RequestId>{uuid4()}</RequestId>"
     if query:
         text = f"<ErrorResponse><Error><Type>Sender</Type>{inner}</Error>{request_id}</ErrorResponse>"
