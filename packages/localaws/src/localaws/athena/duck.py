@@ -15,12 +15,12 @@ import pyarrow as pa
 from duckdb.func import FunctionNullHandling, PythonUDFType
 
 from localaws.athena import csv_lines, hashing
-from localaws.athena.trino.casts import FAILURE_MARK
+from localaws.athena.trino.casts import FAILURE_MARK, quote
 from localaws.athena.trino.query_errors import QueryError
 
 THREADS = 2
-_MEMORY_SHARE = 0.2
-"""Share of the machine's memory for each running query. DuckDB spills the rest to the scratch folder."""
+_MEMORY_BYTES, _MEMORY_SHARE = 768 << 20, 0.2
+"""Memory of each running query, and its largest share of the machine's. DuckDB spills the rest to the scratch folder."""
 
 
 def _java_number(value: float, shortest: str) -> str:
@@ -91,25 +91,40 @@ _FUNCTIONS: Mapping[str, tuple[Callable[..., pa.Array], Sequence[str], str]] = {
 }
 
 
+def memory_limit_bytes() -> int:
+    """What a query may take of this machine's memory."""
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return min(_MEMORY_BYTES, int(machine * _MEMORY_SHARE))
+
+
 def connect(scratch: Path, readable: Iterable[Path] = ()) -> duckdb.DuckDBPyConnection:
     """A DuckDB that can access only `scratch` and the `readable` folders, and whose settings cannot be changed."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    limit = max(256, int(memory * _MEMORY_SHARE) >> 20)
+    connection = unconfined()
+    confine(connection, [scratch, *readable])
+    return connection
+
+
+def unconfined() -> duckdb.DuckDBPyConnection:
+    """A DuckDB with Trino's functions and a limit of memory. It must be confined before it runs a query."""
     config: dict[str, str | bool | int | float | list[str]] = {
         "threads": THREADS,
-        "memory_limit": f"{limit}MB",
-        "temp_directory": str(scratch / "spill"),
+        "memory_limit": f"{memory_limit_bytes() >> 20}MB",
     }
     connection = duckdb.connect(":memory:", config=config)
-    folders = ", ".join("'" + str(folder).replace("'", "''") + "'" for folder in (scratch, *readable))
-    for setting in ("TimeZone = 'UTC'", "default_null_order = 'nulls_last'", f"allowed_directories = [{folders}]"):
+    for setting in ("TimeZone = 'UTC'", "default_null_order = 'nulls_last'"):
         connection.execute(f"SET {setting}")
     for name, (function, takes, gives) in _FUNCTIONS.items():
         connection.create_function(name, function, list(takes), gives, type=PythonUDFType.ARROW, null_handling=FunctionNullHandling.SPECIAL)
-    # Last, because afterwards no setting can be changed. DuckDB can then open files in the allowed directories only.
+    return connection
+
+
+def confine(connection: duckdb.DuckDBPyConnection, folders: Sequence[Path]) -> None:
+    """Let DuckDB open files only in these folders, and spill to the first. Afterwards no setting can be changed."""
+    allowed = ", ".join(quote(str(folder)) for folder in folders)
+    connection.execute(f"SET temp_directory = {quote(str(folders[0] / 'spill'))}")
+    connection.execute(f"SET allowed_directories = [{allowed}]")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
-    return connection
 
 
 _CODES = (

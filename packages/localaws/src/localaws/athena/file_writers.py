@@ -10,8 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import unquote
 
-import duckdb
-
+from localaws.athena.query_processes import QueryProcess
 from localaws.athena.table_descriptions import JSON, PARQUET, TEXT
 from localaws.athena.trino.casts import Typed, quote, to_text
 from localaws.athena.trino.query_errors import QueryError, unsupported
@@ -79,13 +78,13 @@ def _as_text(column: Column) -> str:
     return to_text(Typed(sql=f"q.{column.sql}", kind=column.kind))
 
 
-def write_csv(connection: duckdb.DuckDBPyConnection, relation: Relation, path: Path) -> None:
+def write_csv(query: QueryProcess, relation: Relation, path: Path) -> None:
     """Write Athena's result file: a header, every value in double quotes, NULL as an empty field without quotes."""
     # Two columns may have the same name, and DuckDB would rename one of them in the header. So the header is written here.
     body = path.with_suffix(".body")
     items = ", ".join(f"{_as_text(column)} AS c{place}" for place, column in enumerate(relation.columns))
     options = "FORMAT csv, HEADER false, FORCE_QUOTE *, NULLSTR ''"
-    connection.execute(f"COPY (SELECT {items} FROM ({relation.sql}) AS q) TO {quote(str(body))} ({options})")
+    query.execute(f"COPY (SELECT {items} FROM ({relation.sql}) AS q) TO {quote(str(body))} ({options})")
     header = ",".join('"' + column.name.replace('"', '""') + '"' for column in relation.columns)
     with path.open("wb") as out:
         out.write(f"{header}\n".encode())
@@ -111,7 +110,7 @@ def check_columns(columns: Sequence[Column], partitioned_by: Sequence[str]) -> N
             raise unsupported(f"Partition key {column.name} of type {column.kind}")
 
 
-def write_data(connection: duckdb.DuckDBPyConnection, relation: Relation, layout: Layout, folder: Path) -> tuple[int, Sequence[DataFile]]:
+def write_data(query: QueryProcess, relation: Relation, layout: Layout, folder: Path) -> tuple[int, Sequence[DataFile]]:
     """Write the rows. Returns their number and the files; without rows there are no files."""
     check_columns(relation.columns, layout.partitioned_by)
     folder.mkdir(parents=True)
@@ -127,8 +126,7 @@ def write_data(connection: duckdb.DuckDBPyConnection, relation: Relation, layout
         options.append(f"FILE_SIZE_BYTES '{_FILE_SIZE}'")
         target = folder / "data"
     command = f"COPY (SELECT {', '.join(items)} FROM ({relation.sql}) AS q) TO {quote(str(target))} ({', '.join(options)})"
-    row = connection.execute(command).fetchone()
-    rows = int(row[0]) if row is not None else 0
+    rows = int(query.execute(command)[0][0])
     # DuckDB writes a file also for no rows.
     files = [_data_file(path, folder, layout) for path in sorted(folder.rglob("*")) if path.is_file()] if rows else []
     if len({file.folder for file in files}) > MAX_PARTITIONS:

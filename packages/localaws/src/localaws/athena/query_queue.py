@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from localaws.athena.object_cache import ObjectCache
 from localaws.athena.query_executions import STOPPED, QueryExecution
+from localaws.athena.query_processes import QueryProcesses
 from localaws.athena.statement_run import Cancelled, Order, StatementRun
 from localaws.athena.trino.query_errors import InvalidStatement, QueryError
 from localaws.kit.service import Credentials, Host
@@ -27,6 +28,7 @@ class Queue:
         self._cache, self._scratch = ObjectCache(home / "objects", limit_bytes=_CACHE_BYTES), home / "scratch"
         shutil.rmtree(self._scratch, ignore_errors=True)  # files of a process that was killed
         self._pool = ThreadPoolExecutor(max_workers=RUNNING_AT_ONCE, thread_name_prefix="athena")
+        self._processes = QueryProcesses()
         self._lock, self._runs = threading.Lock(), dict[str, tuple[QueryExecution, StatementRun]]()
 
     def submit(self, execution: QueryExecution, order: Order, credentials: Credentials) -> None:
@@ -34,8 +36,10 @@ class Queue:
             order,
             clients=lambda service: self._host.client(service, credentials),
             cache=self._cache,
+            processes=self._processes,
             scratch=self._scratch / execution.id,
         )
+        self._processes.prepare()
         with self._lock:
             self._runs[execution.id] = (execution, run)
         self._pool.submit(self._work, execution, run)
@@ -57,6 +61,7 @@ class Queue:
         for _, run in left:
             run.stop()
         self._pool.shutdown(wait=True, cancel_futures=True)
+        self._processes.close()
 
     def _work(self, execution: QueryExecution, run: StatementRun) -> None:
         with self._lock:

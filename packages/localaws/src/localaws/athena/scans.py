@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import duckdb
-
+from localaws.athena.query_processes import QueryProcess
 from localaws.athena.table_descriptions import CSV, PARQUET, TEXT, Storage
 from localaws.athena.trino.casts import Typed, cast, fail, quote
 from localaws.athena.trino.query_errors import QueryError, unsupported
@@ -38,13 +37,13 @@ _PARQUET_TYPES = {
 }
 
 
-def scan_sql(connection: duckdb.DuckDBPyConnection, storage: Storage, files: Sequence[Path], columns: Sequence[Column]) -> str:
+def scan_sql(query: QueryProcess, storage: Storage, files: Sequence[Path], columns: Sequence[Column]) -> str:
     """A SELECT of the given columns, each with its `sql` name and its type. They are columns of the files, not partition keys."""
     if not files:
         empty = ", ".join(f"CAST(NULL AS {_stored(column)}) AS {column.sql}" for column in columns)
         return f"SELECT {empty} WHERE false"
     if storage.format == PARQUET:
-        return _parquet(connection, files, columns)
+        return _parquet(query, files, columns)
     lines = _lines(files, storage.skip_lines)
     if storage.format == TEXT:
         return _delimited(lines, storage, columns)
@@ -151,11 +150,11 @@ def _json(lines: str, storage: Storage, columns: Sequence[Column]) -> str:
     return f"SELECT {', '.join(items)} FROM (SELECT CAST({parsed} AS JSON) AS j FROM ({lines}))"
 
 
-def _parquet(connection: duckdb.DuckDBPyConnection, files: Sequence[Path], columns: Sequence[Column]) -> str:
+def _parquet(query: QueryProcess, files: Sequence[Path], columns: Sequence[Column]) -> str:
     """Columns by name, in any case. A column that the files lack is NULL. A column of another type fails the query, as in Athena."""
     # hive_partitioning would add columns from folder names like key=value; the partition keys come from Glue.
     source = f"read_parquet({_list(files)}, union_by_name=true, hive_partitioning=false)"
-    described = connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()
+    described = query.execute(f"DESCRIBE SELECT * FROM {source}")
     stored = {str(row[0]).lower(): (str(row[0]), str(row[1])) for row in described}
     items = []
     for column in columns:

@@ -10,12 +10,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
-from localaws.athena import ddl, duck, file_writers, grammar, scans, statements
+from localaws.athena import ddl, file_writers, grammar, scans, statements
 from localaws.athena.caller_s3 import Lake, folder_uri
 from localaws.athena.glue_catalog import GlueCatalog, Scan
 from localaws.athena.object_cache import ObjectCache, S3Object
+from localaws.athena.query_processes import QueryEnded, QueryProcess, QueryProcesses
 from localaws.athena.trino.parsing import bind_parameters
 from localaws.athena.trino.queries import compile_query
 from localaws.athena.trino.query_errors import QueryError
@@ -23,8 +22,6 @@ from localaws.athena.trino.scope import Relation
 from localaws.athena.trino.types import BIGINT, column_info
 from localaws.athena.write_targets import Loader
 from localaws.kit.s3 import Encryption
-
-_INTERRUPT_S = 0.05
 
 
 class Cancelled(Exception):
@@ -59,24 +56,20 @@ class StatementResult:
 class StatementRun:
     """One run of one order. Any thread may call `stop`."""
 
-    def __init__(self, order: Order, *, clients: Callable[[str], Any], cache: ObjectCache, scratch: Path) -> None:
+    def __init__(
+        self, order: Order, *, clients: Callable[[str], Any], cache: ObjectCache, processes: QueryProcesses, scratch: Path
+    ) -> None:
         self.order, self.outcome = order, StatementResult()
-        self._clients, self._cache, self._scratch = clients, cache, scratch
+        self._clients, self._cache, self._processes, self._scratch = clients, cache, processes, scratch
         self._stopped = threading.Event()
-        self._connection: duckdb.DuckDBPyConnection | None = None
+        self._process: QueryProcess | None = None
         self._now = datetime.now(UTC)
 
     def stop(self) -> None:
-        """End the query as soon as possible; interrupts DuckDB."""
+        """End the query as soon as possible, also while DuckDB runs."""
         self._stopped.set()
-        threading.Thread(target=self._interrupt, daemon=True).start()
-
-    def _interrupt(self) -> None:
-        """Interrupt repeatedly, because an interruption between two of DuckDB's statements has no effect."""
-        with contextlib.suppress(duckdb.Error):
-            while (connection := self._connection) is not None:
-                connection.interrupt()
-                time.sleep(_INTERRUPT_S)
+        if (process := self._process) is not None:
+            process.stop()
 
     def check(self) -> None:
         if self._stopped.is_set():
@@ -90,8 +83,9 @@ class StatementRun:
                 catalog = GlueCatalog(self._clients("glue"), database=self.order.database)
                 catalog.require_default()
                 self._execute(lake, catalog)
-        except duckdb.InterruptException as error:
-            raise Cancelled from error
+        except QueryEnded as error:
+            self.check()
+            raise QueryError("EXCEEDED_LOCAL_MEMORY_LIMIT", "The query's process was ended. It probably needed too much memory.") from error
         finally:
             shutil.rmtree(self._scratch, ignore_errors=True)
 
@@ -112,32 +106,33 @@ class StatementRun:
         self.outcome.engine_ms = int((time.monotonic() - started) * 1000)
 
     @contextlib.contextmanager
-    def _compiled(self, sql: str, lake: Lake, catalog: GlueCatalog) -> Iterator[tuple[duckdb.DuckDBPyConnection, Relation]]:
+    def _compiled(self, sql: str, lake: Lake, catalog: GlueCatalog) -> Iterator[tuple[QueryProcess, Relation]]:
         """The compiled query and a DuckDB that has only the query's tables."""
+        self._scratch.mkdir(parents=True, exist_ok=True)
+        process = self._processes.new(self._scratch, self._cache.folder)
+        try:
+            self._process = process
+            self.check()
+            relation = self._compile(sql, catalog)
+            columns = [column for scan in catalog.scans.values() for column in scan.relation.columns] + list(relation.columns)
+            process.names = {column.sql: column.name for column in columns}
+            self._make_views(process, lake, catalog)
+            self.check()
+            yield process, relation
+        finally:
+            self._process = None
+            process.close()
+            self._processes.prepare()
+
+    def _compile(self, sql: str, catalog: GlueCatalog) -> Relation:
         started = time.monotonic()
         if self.order.parameters:
             sql = bind_parameters(sql, self.order.parameters)
         relation = compile_query(sql, catalog, now=self._now)
         self.outcome.planning_ms = int((time.monotonic() - started) * 1000)
-        self._scratch.mkdir(parents=True, exist_ok=True)
-        names = {column.sql: column.name for scan in catalog.scans.values() for column in scan.relation.columns}
-        names |= {column.sql: column.name for column in relation.columns}
-        connection = duck.connect(self._scratch, [self._cache.folder])
-        try:
-            self._connection = connection
-            self.check()
-            self._make_views(connection, lake, catalog)
-            self.check()
-            yield connection, relation
-        except duckdb.InterruptException:
-            raise
-        except duckdb.Error as error:
-            raise duck.translate_error(error, names) from error
-        finally:
-            self._connection = None
-            connection.close()
+        return relation
 
-    def _make_views(self, connection: duckdb.DuckDBPyConnection, lake: Lake, catalog: GlueCatalog) -> None:
+    def _make_views(self, process: QueryProcess, lake: Lake, catalog: GlueCatalog) -> None:
         """Create a view for each table. List all objects and check the limit of bytes before the first transfer."""
         parts = [(scan, self._parts(scan, lake, catalog)) for scan in catalog.scans.values()]
         for _, found in parts:
@@ -149,11 +144,11 @@ class StatementRun:
             selects = []
             columns = scan.relation.columns[: len(scan.table.columns)]
             for storage, objects, values in found:
-                select = scans.scan_sql(connection, storage, lake.fetch(objects), columns)
+                select = scans.scan_sql(process, storage, lake.fetch(objects), columns)
                 selects.append(f"SELECT *{values} FROM ({select})" if values else select)
             if not selects:  # a partitioned table without partitions
-                selects = [scans.scan_sql(connection, scan.table.storage, [], scan.relation.columns)]
-            connection.execute(f"CREATE TEMP VIEW {scan.relation.sql} AS {' UNION ALL '.join(selects)}")
+                selects = [scans.scan_sql(process, scan.table.storage, [], scan.relation.columns)]
+            process.execute(f"CREATE TEMP VIEW {scan.relation.sql} AS {' UNION ALL '.join(selects)}")
 
     def _parts(self, scan: Scan, lake: Lake, catalog: GlueCatalog) -> list[tuple[Any, list[S3Object], str]]:
         """(storage, objects, constant columns of the partition keys) of the table, or of each partition."""
@@ -168,9 +163,9 @@ class StatementRun:
         return found
 
     def _select(self, statement: statements.Select, lake: Lake, catalog: GlueCatalog) -> None:
-        with self._compiled(statement.sql, lake, catalog) as (connection, relation):
+        with self._compiled(statement.sql, lake, catalog) as (process, relation):
             path = self._scratch / "result.csv"
-            file_writers.write_csv(connection, relation, path)
+            file_writers.write_csv(process, relation, path)
         self.outcome.columns = [column_info(column.name, column.kind) for column in relation.columns]
         lake.upload([(path, f"{self.order.base}{self.order.id}.csv")], self.order.encryption)
 
@@ -180,8 +175,8 @@ class StatementRun:
         layout = file_writers.layout_of(statement.properties, default_format="")
         loader = self._loader(lake)
         loader.check_empty(statement.location, f"awsdatacatalog.{self.order.id}")
-        with self._compiled(statement.sql, lake, catalog) as (connection, relation):
-            rows, files = file_writers.write_data(connection, relation, layout, self._scratch / "data")
+        with self._compiled(statement.sql, lake, catalog) as (process, relation):
+            rows, files = file_writers.write_data(process, relation, layout, self._scratch / "data")
         self._stored(rows, loader.store(files, folder_uri(statement.location)), lake)
 
     def _load(self, statement: statements.CreateTableAs | statements.Insert, lake: Lake, catalog: GlueCatalog) -> None:
@@ -190,9 +185,9 @@ class StatementRun:
         if target is None:
             self.outcome.columns = []
             return
-        with self._compiled(statement.sql, lake, catalog) as (connection, relation):
+        with self._compiled(statement.sql, lake, catalog) as (process, relation):
             relation = loader.fitted(target, relation)
-            rows, files = file_writers.write_data(connection, relation, target.layout, self._scratch / "data")
+            rows, files = file_writers.write_data(process, relation, target.layout, self._scratch / "data")
         uris = loader.store(files if target.with_data else [], target.location)
         loader.register(target, relation, files if target.with_data else [])
         self._stored(rows if target.with_data else 0, uris, lake)

@@ -26,12 +26,16 @@ _INHERITED = (
 )
 
 
+def inherited_environment() -> dict[str, str]:
+    """The server's variables that a child process gets."""
+    return {name: os.environ[name] for name in _INHERITED if name in os.environ}
+
+
 class Child:
     """A command in its own process group. Its output is appended to a file while it runs."""
 
     def __init__(self, command: Sequence[str], *, cwd: Path, output: Path, pidfile: Path, environment: Mapping[str, str]) -> None:
         self._pidfile = pidfile
-        inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
         with output.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-I", "-S", str(_SUPERVISE), str(pidfile), *command],
@@ -39,7 +43,7 @@ class Child:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=cwd,
-                env={**inherited, "PYTHONUNBUFFERED": "1", **environment},
+                env={**inherited_environment(), "PYTHONUNBUFFERED": "1", **environment},
                 start_new_session=True,
             )
 
