@@ -267,3 +267,13 @@ def test_one_file_needs_no_list():
 
 def test_a_form_of_the_old_version_is_refused_by_its_name():
     assert "artifacts.type is not honoured" in refusal(SERVERLESS)
+
+
+def test_merge_keys_do_not_multiply_without_limit():
+    levels = ["a0: &a0 {k0: v, k1: v, k2: v, k3: v}"]
+    levels += [f"a{level}: &a{level} {{<<: [{', '.join([f'*a{level - 1}'] * 9)}]}}" for level in range(1, 9)]
+    assert "merges more than 1000 entries" in refusal("version: 0.2\n" + "\n".join(levels))
+
+
+def test_a_buildspec_that_is_nested_without_end_is_refused():
+    assert "nested too deeply" in refusal("version: 0.2\nphases: " + "[" * 5000)

@@ -61,3 +61,30 @@ def test_a_file_that_is_no_archive_is_refused(tmp_path):
     (tmp_path / "x").write_text("no")
     with pytest.raises(ValueError, match="not a zip archive"):
         zips.unpack(tmp_path / "x", tmp_path / "target")
+
+
+def test_an_archive_that_holds_too_much_is_refused_before_anything_is_written(tmp_path, monkeypatch):
+    monkeypatch.setattr("localaws.kit.archives.MOST_BYTES", 1_000_000)
+    with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as file:
+        for number in range(3):
+            file.writestr(f"f{number}", b"\0" * 400_000)
+    assert (tmp_path / "bomb.zip").stat().st_size < 3_000
+    with pytest.raises(ValueError, match="holds more than 1 MB"):
+        zips.unpack(tmp_path / "bomb.zip", tmp_path / "target")
+    assert not (tmp_path / "target").exists()
+
+
+def test_an_archive_of_too_many_entries_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("localaws.kit.archives.MOST_ENTRIES", 2)
+    with zipfile.ZipFile(tmp_path / "many.zip", "w") as file:
+        for number in range(3):
+            file.writestr(f"f{number}", b"")
+    with pytest.raises(ValueError, match="2 entries"):
+        zips.unpack(tmp_path / "many.zip", tmp_path / "target")
+
+
+def test_only_stored_and_deflated_entries_are_unpacked(tmp_path):
+    with zipfile.ZipFile(tmp_path / "x.zip", "w", zipfile.ZIP_LZMA) as file:
+        file.writestr("f", b"x")
+    with pytest.raises(ValueError, match="another method than deflate"):
+        zips.unpack(tmp_path / "x.zip", tmp_path / "target")

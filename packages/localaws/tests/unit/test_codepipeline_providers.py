@@ -29,7 +29,7 @@ class Store:
     def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:
         if Key not in self.objects:
             raise ClientError({"Error": {"Code": "NoSuchKey", "Message": "no"}}, "GetObject")
-        return {"Body": io.BytesIO(self.objects[Key])}
+        return {"Body": io.BytesIO(self.objects[Key]), "ContentLength": len(self.objects[Key])}
 
 
 def job(configuration: dict[str, str], *, files: dict[str, str] | None = None, **more: Any) -> Job:

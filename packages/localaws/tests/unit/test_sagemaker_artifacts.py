@@ -1,3 +1,4 @@
+import gzip
 import io
 import os
 import tarfile
@@ -81,3 +82,20 @@ def test_a_cut_archive_is_a_value_error(tmp_path):
     archive.write_bytes(archive.read_bytes()[:50_000])
     with pytest.raises(ValueError, match="not a readable tar archive"):
         unpack(archive, tmp_path / "out")
+
+
+def test_an_archive_that_holds_too_much_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("localaws.kit.archives.MOST_BYTES", 1_000_000)
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/model").write_bytes(bytes(1_000_001))
+    pack(tmp_path / "in", tmp_path / "m.tar.gz")
+    with pytest.raises(ValueError, match="holds more than 1 MB"):
+        unpack(tmp_path / "m.tar.gz", tmp_path / "out")
+
+
+def test_an_entry_with_a_huge_name_is_not_read_into_memory(tmp_path):
+    header = tarfile.TarInfo("long")
+    header.type, header.size = tarfile.GNUTYPE_LONGNAME, 1 << 32
+    (tmp_path / "m.tar.gz").write_bytes(gzip.compress(header.tobuf(tarfile.GNU_FORMAT) + bytes(4096)))
+    with pytest.raises(ValueError, match="more than 1 MB"):
+        unpack(tmp_path / "m.tar.gz", tmp_path)

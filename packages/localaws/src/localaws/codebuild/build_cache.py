@@ -46,7 +46,10 @@ class Cache:
                 return f"Cache not restored: {error.message}"
             return "Cache is empty"
         with_home = scratch.with_suffix(".content")
-        zips.unpack(scratch, with_home)
+        try:
+            zips.unpack(scratch, with_home)
+        except ValueError as error:
+            return f"Cache not restored: {error}"
         restored = sum(_move(with_home / name, root) for name, root in (("source", self._source), ("home", self._home)))
         return f"Restored {restored} files from the cache {self._place().arn}"
 

@@ -4,6 +4,8 @@ from collections.abc import Collection, Mapping
 
 import yaml
 
+_MOST_MERGED = 1000  # each level of merge keys could multiply the entries
+
 
 class BuildspecError(ValueError):
     """The buildspec cannot be executed. The build's DOWNLOAD_SOURCE phase shows the text with the code YAML_FILE_ERROR."""
@@ -22,6 +24,8 @@ def compose(text: str) -> yaml.Node:
         raise BuildspecError(f"{error.problem or error.context}{line}") from error
     except yaml.YAMLError as error:
         raise BuildspecError(str(error)) from error
+    except RecursionError as error:
+        raise BuildspecError("the buildspec is nested too deeply") from error
     finally:
         loader.dispose()
     return root
@@ -32,11 +36,20 @@ def _flatten(loader: yaml.SafeLoader, node: yaml.Node, seen: set[int]) -> None:
     if id(node) in seen or isinstance(node, yaml.ScalarNode):
         return
     seen.add(id(node))
-    if isinstance(node, yaml.MappingNode):
-        loader.flatten_mapping(node)
     for item in node.value:
         for part in item if isinstance(item, tuple) else (item,):
             _flatten(loader, part, seen)
+    if isinstance(node, yaml.MappingNode):  # after its parts, so that entries are counted before they are copied
+        if _merged_entries(node) > _MOST_MERGED:
+            raise BuildspecError(f"The mapping at line {_line(node)} merges more than {_MOST_MERGED} entries")
+        loader.flatten_mapping(node)
+
+
+def _merged_entries(node: yaml.MappingNode) -> int:
+    """The number of entries that the mapping's merge keys bring."""
+    merged = [value for key, value in node.value if key.tag == "tag:yaml.org,2002:merge"]
+    parts = [part for value in merged for part in (value.value if isinstance(value, yaml.SequenceNode) else [value])]
+    return sum(len(part.value) for part in parts)
 
 
 def is_empty(node: yaml.Node | None) -> bool:

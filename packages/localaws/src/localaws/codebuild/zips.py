@@ -8,6 +8,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from localaws.kit.archives import Allowance
+
+_ENCRYPTED = 1  # a bit of an entry's flags
+
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
@@ -31,10 +35,11 @@ def pack(entries: Iterable[Entry], archive: Path, *, keep_symlinks: bool = False
 
 
 def unpack(archive: Path, target: Path) -> None:
-    """Unpack the archive. Raises ValueError if it is not a zip archive, or if an entry would leave the target folder."""
+    """Unpack the archive. Raises ValueError for one that is too large or no zip archive, or has an entry that leaves the target folder."""
     root = target.resolve()
     try:
         with zipfile.ZipFile(archive) as file:
+            _check_size(file, target)
             for info in file.infolist():
                 place = target / info.filename
                 if not place.resolve().is_relative_to(root):
@@ -42,6 +47,15 @@ def unpack(archive: Path, target: Path) -> None:
                 _extract(file, info, place, root)
     except zipfile.BadZipFile as error:
         raise ValueError(f"not a zip archive: {error}") from error
+
+
+def _check_size(file: zipfile.ZipFile, target: Path) -> None:
+    """Check before the first entry is written. zipfile reads no more of an entry than the size that the archive names."""
+    allowance = Allowance(target)
+    for info in file.infolist():
+        allowance.take(info.file_size)
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) or info.flag_bits & _ENCRYPTED:
+            raise ValueError(f"the archive's entry {info.filename!r} is encrypted, or compressed by another method than deflate")
 
 
 def _extract(file: zipfile.ZipFile, info: zipfile.ZipInfo, place: Path, root: Path) -> None:

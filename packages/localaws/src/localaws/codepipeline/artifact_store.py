@@ -8,11 +8,14 @@ from typing import Any
 
 from localaws.kit.s3 import encrypted_with
 
+# https://docs.aws.amazon.com/codepipeline/latest/userguide/limits.html
+_MOST_ARTIFACT_BYTES = 256 << 20
+_MOST_FILE_BYTES = 1 << 20
 _MISSING = ("NoSuchKey", "404", "NotFound")
 
 
 class MissingFile(Exception):
-    """The artifact, or the file in it, does not exist. The text names both."""
+    """The artifact, or the file in it, does not exist or is too large. The text names both."""
 
 
 def artifact_key(pipeline: str, artifact: str, suffix: str) -> str:
@@ -46,14 +49,20 @@ class Artifacts:
         from botocore.exceptions import ClientError
 
         try:
-            body = self.client().get_object(Bucket=self.bucket, Key=key)["Body"].read()
+            answer = self.client().get_object(Bucket=self.bucket, Key=key)
+            if answer["ContentLength"] > _MOST_ARTIFACT_BYTES:
+                raise MissingFile(f"The artifact [{artifact}] is larger than 256 MB, the most that an action of CloudFormation takes")
+            body = answer["Body"].read()
         except ClientError as error:
             if error.response["Error"]["Code"] in _MISSING:
                 raise MissingFile(f"The artifact [{artifact}] does not exist: s3://{self.bucket}/{key} is missing") from error
             raise
         try:
             with zipfile.ZipFile(io.BytesIO(body)) as archive:
-                return archive.read(path.removeprefix("./"))
+                info = archive.getinfo(path.removeprefix("./"))
+                if info.file_size > _MOST_FILE_BYTES:
+                    raise MissingFile(f"File [{path}] in artifact [{artifact}] is larger than 1 MB, the most that CloudFormation takes")
+                return archive.read(info)
         except zipfile.BadZipFile as error:
             raise MissingFile(f"The artifact [{artifact}] is not a zip file") from error
         except KeyError as error:

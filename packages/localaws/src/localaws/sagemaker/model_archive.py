@@ -5,6 +5,11 @@ import shutil
 import tarfile
 from pathlib import Path, PurePosixPath
 
+from localaws.kit.archives import Allowance
+
+_MOST_HEADER_BYTES = 1 << 20
+_LONG_HEADERS = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK)
+
 
 def pack(folder: Path, target: Path) -> None:
     """Pack the regular files of `folder` as a gzipped tar. Equal files give equal bytes, because times and owners are left out."""
@@ -25,11 +30,27 @@ def _add(tar: tarfile.TarFile, path: Path, name: str) -> None:
         tar.addfile(entry, file)
 
 
+class _BoundedInfo(tarfile.TarInfo):
+    """An entry's header. tarfile reads headers of names and attributes into memory, whatever size they name."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> "_BoundedInfo":
+        header = super().frombuf(buf, encoding, errors)
+        if header.type in _LONG_HEADERS and header.size > _MOST_HEADER_BYTES:
+            raise ValueError("the archive has an entry with a name or attributes of more than 1 MB")
+        return header
+
+
 def unpack(archive: Path, folder: Path) -> None:
-    """Unpack the archive below `folder`. Raises ValueError for an entry that is not a plain file or folder inside of it."""
+    """Unpack the gzipped archive below `folder`.
+
+    Raises ValueError for an archive that is too large, and for an entry that is not a plain file or folder inside of the folder.
+    """
+    allowance = Allowance(folder)
     try:
-        with tarfile.open(archive, mode="r:*") as tar:
+        with tarfile.open(archive, mode="r:gz", tarinfo=_BoundedInfo) as tar:
             for entry in tar:
+                allowance.take(entry.size)
                 _extract(tar, entry, folder)
     except (tarfile.TarError, EOFError, OSError) as error:
         raise ValueError(f"not a readable tar archive: {error}") from error
