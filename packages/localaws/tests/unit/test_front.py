@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from localaws.front import asgi_messages
 from localaws.front.application import Front
 from localaws.front.wire_protocol import Answer
 from localaws.kit.service import AwsError
@@ -130,3 +131,24 @@ def test_a_websocket_is_closed() -> None:
     nothing: Any = None
     asyncio.run(Front(emulator=nothing, engines=nothing, emulated=nothing, invoked_by=nothing)({"type": "websocket"}, nothing, send))
     assert sent == [{"type": "websocket.close", "code": 1008}]
+
+
+def test_a_body_is_refused_while_others_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asgi_messages, "MOST_BYTES", 10)
+    uploads = asgi_messages.Uploads()
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"12345678", "more_body": True}
+
+    async def run() -> None:
+        with uploads.counted(receive) as first:
+            await first()
+            await first()  # a body may be large if it is the only one
+            with uploads.counted(receive) as second:
+                with pytest.raises(AwsError, match="reduce your request rate") as caught:
+                    await second()
+                assert (caught.value.code, caught.value.status) == ("SlowDown", 503)
+        with uploads.counted(receive) as third:
+            await third()
+
+    asyncio.run(run())

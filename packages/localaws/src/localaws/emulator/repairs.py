@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from localaws.emulator import alarms, encryption, log_events, log_search, stored_secrets
+from localaws.emulator import alarms, encryption, log_events, log_search, object_bodies, stored_secrets
 from localaws.emulator.emulator_settings import SERVICES, STATE_KEYS
 from localaws.kit.api_record import Check, note_check
 
@@ -36,6 +36,7 @@ def apply(state_folder: Path) -> tuple[Any, Any, Any]:
     tell_condition_keys(ia)
     tell_the_roles_arn(ev)
     tell_checksums_of_what_was_put()
+    object_bodies.send_from_files()
     alarms.evaluate_by_period()
     log_search.search_by_prefix_and_page()
     log_events.keep_in_files(state_folder)

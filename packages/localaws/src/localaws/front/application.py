@@ -6,7 +6,7 @@ from typing import Any
 
 from localaws.emulator import SERVICES, Emulator
 from localaws.front import call_recording, guard
-from localaws.front.asgi_messages import Receive, Send, read, send_answer
+from localaws.front.asgi_messages import Receive, Send, Uploads, read, send_answer
 from localaws.front.emulated_calls import EmulatedCalls
 from localaws.front.engine_calls import EngineCalls
 from localaws.front.guard import Request, Signature
@@ -25,6 +25,7 @@ class Front:
     def __init__(self, *, emulator: Emulator, engines: EngineCalls, emulated: EmulatedCalls, invoked_by: Callable[[str], str]) -> None:
         """`invoked_by` gives the principal of the service whose user agent a request has, or ""."""
         self._emulator, self._engines, self._emulated, self._invoked_by = emulator, engines, emulated, invoked_by
+        self._uploads = Uploads()
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -33,7 +34,8 @@ class Front:
         request = Request.from_scope(scope)
         try:
             signature = self._admit(request)
-            await self._recorded(request, signature, scope, receive, send)
+            with self._uploads.counted(receive) as counted:
+                await self._recorded(request, signature, scope, counted, send)
         except AwsError as error:
             await send_answer(send, error_answer(error, request), head=request.method == "HEAD")
         except Exception:

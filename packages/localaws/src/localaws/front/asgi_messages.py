@@ -1,8 +1,9 @@
 """ASGI's messages: a request's body in, an answer out."""
 
+import contextlib
 import hashlib
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from typing import Any
 
 from localaws.front.wire_protocol import Answer
@@ -11,6 +12,8 @@ from localaws.kit.service import AwsError
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 _MAX_BODY_BYTES = 64 * 2**20
+MOST_BYTES = 256 * 2**20
+"""Bodies of other requests in memory, above which a request is refused."""
 
 
 async def read(receive: Receive) -> bytes:
@@ -54,6 +57,35 @@ def hashed(told: str, receive: Receive) -> Receive:
         return message
 
     return checked
+
+
+class Uploads:
+    """Counts the bytes of request bodies in memory, over all requests."""
+
+    def __init__(self) -> None:
+        self._bytes = 0
+
+    @contextlib.contextmanager
+    def counted(self, receive: Receive) -> Iterator[Receive]:
+        """A `receive` that counts this request's body until the block ends.
+
+        It raises AwsError (SlowDown) if other requests hold MOST_BYTES. A request is read whole if it is the only one.
+        """
+        own = 0
+
+        async def counting() -> MutableMapping[str, Any]:
+            nonlocal own
+            message = await receive()
+            size = len(message.get("body", b""))
+            own, self._bytes = own + size, self._bytes + size
+            if size and self._bytes - own > MOST_BYTES:
+                raise AwsError("SlowDown", "Please reduce your request rate.", status=503)
+            return message
+
+        try:
+            yield counting
+        finally:
+            self._bytes -= own
 
 
 async def send_answer(send: Send, answer: Answer, *, head: bool = False) -> None:
