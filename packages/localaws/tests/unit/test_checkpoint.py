@@ -1,8 +1,10 @@
 """When the state of a service is written: soon after a change, and rarely where writing it takes long."""
 
 import asyncio
+import sys
 import time
 from collections import Counter
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -96,3 +98,23 @@ def test_a_stop_saves_everything_at_once(saves: Saves) -> None:
     asyncio.run(run())
     assert saves.count["logs"] == 2
     assert saves.count["state/athena.json"] == 1
+
+
+def test_deeply_nested_state_is_read_again(tmp_path: Path) -> None:
+    loaded: list[dict[str, Any]] = []
+
+    class Deep(Engine):
+        def load_state(self, state: dict[str, Any]) -> None:
+            loaded.append(state)
+
+    depth = sys.getrecursionlimit() + 500
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state/deep.json").write_text('{"a":' * depth + "1" + "}" * depth)
+
+    async def start() -> None:
+        found = Checkpoint(emulator=cast(Emulator, Saves()), home=Home(path=tmp_path), states={"deep": Deep()})
+        found.start()
+
+    limit = sys.getrecursionlimit()
+    asyncio.run(start())
+    assert (len(loaded), sys.getrecursionlimit()) == (1, limit)

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from localaws.front import asgi_messages
+from localaws.front.answer_texts import cut
 from localaws.front.application import Front
-from localaws.front.wire_protocol import Answer
+from localaws.front.wire_protocol import Answer, service_model
 from localaws.kit.service import AwsError
 
 KEY, ROOT = "AKIAEXAMPLEEXAMPLE00", "AKIAROOTROOTROOT0000"
@@ -113,7 +114,11 @@ def test_each_reason_alone_refuses_the_request(status: int, text: bytes, asked: 
 
 @pytest.mark.parametrize(
     ("failure", "status", "text"),
-    [(AwsError("ValidationException", "wrong"), 400, b"wrong"), (RuntimeError("unforeseen"), 500, b"InternalFailure")],
+    [
+        (AwsError("ValidationException", "wrong"), 400, b"wrong"),
+        (RecursionError("unforeseen"), 400, b"nested too deeply"),
+        (RuntimeError("unforeseen"), 500, b"InternalFailure"),
+    ],
 )
 def test_a_service_that_fails_answers_with_an_error(failure: Exception, status: int, text: bytes) -> None:
     found, body, _ = ask(header(), failure=failure)
@@ -152,3 +157,20 @@ def test_a_body_is_refused_while_others_fill_the_memory(monkeypatch: pytest.Monk
             await third()
 
     asyncio.run(run())
+
+
+def test_the_prose_of_an_answer_is_cut_to_the_models_length_and_nothing_else() -> None:
+    model = service_model("sagemaker").operation_model("DescribeTrainingJob").output_shape
+    assert model is not None
+    long = "x" * 5000
+    answer = {
+        "FailureReason": long,
+        "TrainingJobName": long,
+        "SecondaryStatusTransitions": [{"StatusMessage": long}],
+        "ProfilerRuleEvaluationStatuses": [{"StatusDetails": long}],
+    }
+    assert cut(model, answer) == {
+        **answer,
+        "FailureReason": "x" * 1024,
+        "ProfilerRuleEvaluationStatuses": [{"StatusDetails": "x" * 1024}],
+    }

@@ -38,6 +38,9 @@ class Front:
                 await self._recorded(request, signature, scope, counted, send)
         except AwsError as error:
             await send_answer(send, error_answer(error, request), head=request.method == "HEAD")
+        except RecursionError:
+            refused = AwsError("SerializationException", "The request is nested too deeply.")
+            await send_answer(send, error_answer(refused, request), head=request.method == "HEAD")
         except Exception:
             _log.exception("%s %s failed", request.method, request.path)
             failure = AwsError("InternalFailure", "The local AWS failed. Its log has the stack trace.", status=500)

@@ -11,6 +11,7 @@ from botocore.model import OperationModel
 
 from localaws.emulator import Emulator
 from localaws.front import wire_protocol
+from localaws.front.answer_texts import cut
 from localaws.front.disk_space import check_room
 from localaws.front.guard import Request, Signature, check_content
 from localaws.front.shape_checks import answer_problems, problems
@@ -77,6 +78,8 @@ class EngineCalls:
                 self._changed(service)
         if paging is not None:
             answer = paging.page(operation, members, answer, start=start)
+        if operation.output_shape is not None:
+            answer = cut(operation.output_shape, answer)
         _check_answer(service, operation, answer)
         return answer
 

@@ -5,16 +5,30 @@ saving it takes long; a kill may then lose the last 5 s.
 """
 
 import asyncio
+import contextlib
+import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
 from localaws.emulator import SERVICES, Emulator
 from localaws.home import Home
 
+_LEVELS = 4
 _DELAY_S = 0.15
 _SHARE = 9  # the pause after a save of a service, as a multiple of its duration: saving it takes at most a tenth of a core
 _LONGEST_PAUSE_S = 5.0  # what a kill may lose at most
+
+
+@contextlib.contextmanager
+def _deep_nesting() -> Iterator[None]:
+    """Let values be read that are nested as deeply as those that could be saved, although saving and reading count levels differently."""
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(_LEVELS * limit)
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(limit)
 
 
 class Stateful(Protocol):
@@ -36,10 +50,11 @@ class Checkpoint:
     def start(self) -> None:
         """Load the saved state. Call it on the event loop that will serve."""
         self._loop = asyncio.get_running_loop()
-        self._emulator.start()
-        for name, stateful in self._states.items():
-            if (state := self._home.read(f"state/{name}.json")) is not None:
-                stateful.load_state(state)
+        with _deep_nesting():
+            self._emulator.start()
+            for name, stateful in self._states.items():
+                if (state := self._home.read(f"state/{name}.json")) is not None:
+                    stateful.load_state(state)
 
     def changed(self, *names: str) -> None:
         """Save these services soon: emulated services by signing name, engines by their own name; without a name, all engines.
