@@ -138,8 +138,9 @@ def test_a_websocket_is_closed() -> None:
     assert sent == [{"type": "websocket.close", "code": 1008}]
 
 
-def test_a_body_is_refused_while_others_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_body_is_refused_while_others_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asgi_messages, "MOST_BYTES", 10)
+    monkeypatch.setattr(asgi_messages, "_SMALL_BYTES", 8)
     uploads = asgi_messages.Uploads()
 
     async def receive() -> dict[str, Any]:
@@ -150,13 +151,31 @@ def test_a_body_is_refused_while_others_fill_the_memory(monkeypatch: pytest.Monk
             await first()
             await first()  # a body may be large if it is the only one
             with uploads.counted(receive) as second:
+                await second()  # small
                 with pytest.raises(AwsError, match="reduce your request rate") as caught:
                     await second()
                 assert (caught.value.code, caught.value.status) == ("SlowDown", 503)
         with uploads.counted(receive) as third:
             await third()
+            await third()
 
     asyncio.run(run())
+
+
+def test_a_caller_who_pauses_in_the_middle_of_a_body_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asgi_messages, "_LONGEST_PAUSE_S", 0.01)
+
+    async def receive() -> dict[str, Any]:
+        await asyncio.sleep(3600)
+        return {}
+
+    async def run() -> None:
+        with asgi_messages.Uploads().counted(receive) as counted:
+            await counted()
+
+    with pytest.raises(AwsError, match="not read from or written to") as caught:
+        asyncio.run(run())
+    assert caught.value.code == "RequestTimeout"
 
 
 def test_the_prose_of_an_answer_is_cut_to_the_models_length_and_nothing_else() -> None:

@@ -128,7 +128,10 @@ class StatementRun:
         started = time.monotonic()
         if self.order.parameters:
             sql = bind_parameters(sql, self.order.parameters)
-        relation = compile_query(sql, catalog, now=self._now)
+        try:
+            relation = compile_query(sql, catalog, now=self._now)
+        except RecursionError as error:
+            raise QueryError("STACK_OVERFLOW", "statement is too large (stack overflow during analysis)") from error
         self.outcome.planning_ms = int((time.monotonic() - started) * 1000)
         return relation
 

@@ -45,6 +45,8 @@ def kind_of(sql: str) -> "Kind":
             parse_query(statement.sql)
     except InvalidStatement as error:
         raise refuse(str(error)) from error
+    except RecursionError as error:
+        raise refuse("statement is too large (stack overflow while parsing)") from error
     return statements.KINDS[type(statement)]
 
 

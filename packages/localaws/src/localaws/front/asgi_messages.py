@@ -1,5 +1,6 @@
 """ASGI's messages: a request's body in, an answer out."""
 
+import asyncio
 import contextlib
 import hashlib
 import re
@@ -13,7 +14,10 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 _MAX_BODY_BYTES = 64 * 2**20
 MOST_BYTES = 256 * 2**20
-"""Bodies of other requests in memory, above which a request is refused."""
+"""Bodies of other requests in memory, above which a large request is refused."""
+_SMALL_BYTES = 2**20
+_LONGEST_PAUSE_S = 60.0
+_PAUSED = "Your socket connection to the server was not read from or written to within the timeout period. Idle connections will be closed."
 
 
 async def read(receive: Receive) -> bytes:
@@ -69,16 +73,21 @@ class Uploads:
     def counted(self, receive: Receive) -> Iterator[Receive]:
         """A `receive` that counts this request's body until the block ends.
 
-        It raises AwsError (SlowDown) if other requests hold MOST_BYTES. A request is read whole if it is the only one.
+        It raises AwsError: SlowDown for a large body if those of other requests hold MOST_BYTES, and RequestTimeout if the caller pauses
+        in the middle of a body. A request is read whole if it is the only one.
         """
-        own = 0
+        own, is_whole = 0, False
 
         async def counting() -> MutableMapping[str, Any]:
-            nonlocal own
-            message = await receive()
-            size = len(message.get("body", b""))
+            nonlocal own, is_whole
+            try:
+                async with asyncio.timeout(None if is_whole else _LONGEST_PAUSE_S):
+                    message = await receive()
+            except TimeoutError as error:
+                raise AwsError("RequestTimeout", _PAUSED) from error
+            size, is_whole = len(message.get("body", b"")), not message.get("more_body", False)
             own, self._bytes = own + size, self._bytes + size
-            if size and self._bytes - own > MOST_BYTES:
+            if own > _SMALL_BYTES and self._bytes - own > MOST_BYTES:
                 raise AwsError("SlowDown", "Please reduce your request rate.", status=503)
             return message
 
