@@ -4,6 +4,9 @@ import hashlib
 import re
 
 import pytest
+from botocore.auth import S3SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from signed_requests import send, signed, target
 
 SECRET, OPEN = b"content of another bucket", b"content"
@@ -85,6 +88,28 @@ def test_services_with_forms_have_another_code_for_it(local_aws):
     headers = missing(signed(local_aws, "iam", "POST", headers=FORM, body=SHOW_USER), "host")
     status, text, _ = send(local_aws, "POST", headers=headers, body=SHOW_USER)
     assert (status, "<Code>SignatureDoesNotMatch</Code>" in text) == (403, True)
+
+
+def test_an_older_presigned_url_takes_no_added_header_either(local_aws, aws, bucket):
+    client = local_aws.client("s3", signature_version="s3")
+    path = client.generate_presigned_url("put_object", Params={"Bucket": bucket, "Key": "older"}).removeprefix(local_aws.endpoint_url)
+    assert send(local_aws, "PUT", path, headers={"x-amz-copy-source": f"{bucket}/secret"})[0] == 403
+    assert send(local_aws, "PUT", path, body=OPEN)[0] == 200
+    assert aws("s3").get_object(Bucket=bucket, Key="older")["Body"].read() == OPEN
+
+
+@pytest.mark.parametrize("name", ["X-Amz-Expires", "X-Amz-Date", "X-Amz-SignedHeaders"])
+def test_a_presigned_url_that_lacks_a_part_is_refused(local_aws, bucket, name):
+    """Signed without it: what is left out is not only missing from the URL."""
+    request = AWSRequest(method="GET", url=f"{local_aws.endpoint_url}/{bucket}/secret")
+    keys = Credentials(local_aws.credentials.access_key_id, local_aws.credentials.secret_access_key)
+    signer = S3SigV4QueryAuth(keys, "s3", local_aws.region, expires=60)
+    canonical = signer.canonical_query_string
+    signer.canonical_query_string = lambda request: re.sub(rf"&?{name}=[^&]*", "", canonical(request))  # type: ignore[method-assign]
+    signer.add_auth(request)
+    path = re.sub(rf"&?{name}=[^&]*", "", request.url.removeprefix(local_aws.endpoint_url))
+    status, text, _ = send(local_aws, path=path)
+    assert (status in (400, 403), SECRET.decode() in text) == (True, False)
 
 
 # --- content

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from localaws.codepipeline import build_action, cloudformation_action
+from localaws.codepipeline import artifact_store, build_action, cloudformation_action
 from localaws.codepipeline.action import ActionFailed, Ended, Job, failure
 from localaws.codepipeline.action_runner import expired
 from localaws.codepipeline.approval_action import message
@@ -145,6 +145,16 @@ def test_a_file_that_is_not_there_is_named_with_its_artifact() -> None:
         job({}).read("Code::none.yaml")
     with pytest.raises(MissingFile, match=r"The artifact \[Code\] does not exist"):
         job({}, inputs={"Code": "nowhere"}).read("Code::x")
+
+
+def test_a_file_or_an_artifact_that_is_too_large_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = job({}, files={"bomb.yaml": "\0" * (2**20 + 1), "small.yaml": "x"})
+    with pytest.raises(MissingFile, match=r"File \[bomb.yaml\] in artifact \[Code\] is larger than 1 MB"):
+        asked.read("Code::bomb.yaml")
+    assert asked.read("Code::small.yaml") == b"x"
+    monkeypatch.setattr(artifact_store, "_MOST_ARTIFACT_BYTES", 10)
+    with pytest.raises(MissingFile, match=r"The artifact \[Code\] is larger than 256 MB"):
+        asked.read("Code::small.yaml")
 
 
 class Stacks:
