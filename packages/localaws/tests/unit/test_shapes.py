@@ -2,6 +2,7 @@
 
 import pytest
 from botocore.loaders import Loader
+from botocore.model import ListShape, ShapeResolver
 
 from localaws.front.shape_checks import _compiled, problems
 from localaws.front.wire_protocol import service_model
@@ -59,3 +60,11 @@ def test_a_pattern_with_pairs_for_characters_beyond_the_basic_plane_takes_them()
     shape = next(s for s in Loader().load_service_model("athena", "service-2")["shapes"].values() if "\\uD800" in s.get("pattern", ""))
     assert _compiled(shape["pattern"]).fullmatch("a 🎬")
     assert not _compiled(shape["pattern"]).fullmatch("a\n")
+
+
+def test_a_text_that_keeps_a_pattern_busy_is_refused_once():
+    """The pattern of RepositoryUrl takes exponential time for it, and others wait while it is matched."""
+    url = {"type": "string", "pattern": r"https://([.\-_a-zA-Z0-9]+/?){3,1016}"}
+    urls = ListShape("L", {"type": "list", "member": {"shape": "U"}}, ShapeResolver({"U": url}))  # type: ignore[dict-item]
+    (problem,) = problems(urls, ["https://" + "a." * 500 + "!"] * 50)
+    assert "1.member' failed to satisfy constraint: Member must satisfy regular expression pattern" in problem

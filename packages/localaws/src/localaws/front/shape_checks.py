@@ -8,13 +8,22 @@ import regex
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 from botocore.validate import ParamValidator
 
+_LONGEST_MATCH_S = 0.4  # others wait meanwhile; a text that fits takes microseconds
+
+
+class _Unmatched(Exception):
+    """A pattern takes exponential time for this text, as a few of the models' patterns do for some that do not fit."""
+
 
 def problems(shape: Shape, value: Any) -> list[str]:
     """Every violation, in AWS's words where AWS has words for it; an empty list when the value fits the shape."""
     report = ParamValidator().validate(value, shape)
     if report.has_errors():
         return list(report.generate_report().split("\n"))
-    return list(_walk(shape, value, ""))
+    try:
+        return list(_walk(shape, value, ""))
+    except _Unmatched as error:
+        return [str(error)]
 
 
 def answer_problems(shape: Shape, value: Mapping[str, Any]) -> list[str]:
@@ -60,8 +69,14 @@ def _text(shape: Shape, value: str, where: str) -> Iterator[str]:
     if allowed and value not in allowed:
         yield _violation(value, where, f"Member must satisfy enum value set: [{', '.join(allowed)}]")
     pattern = shape.metadata.get("pattern")
-    if pattern and not _compiled(pattern).fullmatch(value):
-        yield _violation(value, where, f"Member must satisfy regular expression pattern: {pattern}")
+    if not pattern:
+        return
+    violation = _violation(value, where, f"Member must satisfy regular expression pattern: {pattern}")
+    try:
+        if not _compiled(pattern).fullmatch(value, timeout=_LONGEST_MATCH_S):
+            yield violation
+    except TimeoutError as error:
+        raise _Unmatched(violation) from error
 
 
 def _size(shape: Shape, size: int, value: Any, where: str) -> Iterator[str]:
