@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from localaws.algorithm_kit.channel_rows import Dataset
 from localaws.factorization_machines import trainer
-from localaws.factorization_machines.data import Dataset
 from localaws.factorization_machines.hyperparameters import Hyperparameters
 from mlkit.gate.bootstrap import paired_difference
 from mlkit.gate.metrics import RIGHT_ROWS

@@ -18,9 +18,9 @@ os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # as the training process does,
 import numba
 import numpy as np
 
+from localaws.algorithm_kit.channel_rows import Dataset
 from localaws.factorization_machines import trainer
 from localaws.factorization_machines.compiled_loops import Weights
-from localaws.factorization_machines.data import Dataset
 from localaws.factorization_machines.hyperparameters import Hyperparameters
 
 

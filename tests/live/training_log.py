@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from live.lab import Lab
+from localaws.algorithm_kit.channel_rows import read_channel
 from localaws.factorization_machines import hyperparameters, metrics, trainer
-from localaws.factorization_machines.data import read_channel
 from mlkit.aws.s3_objects import list_objects, read_object, split_uri
 from mlkit.errors import MlkitError, NotFound
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from localaws.algorithm_kit.channel_rows import Dataset
 from localaws.factorization_machines import trainer
 from localaws.factorization_machines.compiled_loops import Weights
-from localaws.factorization_machines.data import Dataset
 from localaws.factorization_machines.hyperparameters import Hyperparameters
 
 THREADS = vars(numba.config)["NUMBA_NUM_THREADS"]

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from waiting import HANG_S, wait_until
 
-from localaws.factorization_machines import FactorizationMachines, data, model, train
+from localaws.algorithm_kit.channel_rows import check_unique_keys
+from localaws.factorization_machines import FactorizationMachines, model, train
 from sagemaker_formats.recordio import Rows, encode
 
 ALGORITHM = FactorizationMachines()
@@ -258,8 +259,8 @@ def test_keys_out_of_order_are_fine_and_keys_named_twice_are_not() -> None:
     mixed = Rows(
         indptr=np.array([0, 3, 3, 5]), keys=np.array([9, 1, 5, 5, 2]), values=np.ones(5, np.float32), labels=rows.labels, feature_dim=30
     )
-    data.check_unique_keys(mixed)
+    check_unique_keys(mixed)
     for keys in ([9, 1, 9, 5, 2], [9, 1, 5, 2, 2], [1, 1, 5, 5, 2]):
         twice = Rows(indptr=mixed.indptr, keys=np.array(keys), values=mixed.values, labels=rows.labels, feature_dim=30)
         with pytest.raises(ValueError, match="twice"):
-            data.check_unique_keys(twice)
+            check_unique_keys(twice)

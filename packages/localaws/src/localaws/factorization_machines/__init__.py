@@ -2,10 +2,10 @@
 
     algorithm.py        FactorizationMachines, the interface for SageMaker
     hyperparameters.py  names, valid values, defaults
-    train.py            the training container's process; data.py reads its channels, trainer.py trains, metrics.py writes its log
+    train.py            the training container's process; trainer.py trains, metrics.py writes its log
     compiled_loops.py   the arithmetic, compiled
     model.py            the model artifact
-    serve.py            the endpoint's answers; payloads.py reads and writes their formats
+    serve.py            the endpoint's answers
 
 docs/factorization-machines.md says what is known about the container and what is assumed.
 """

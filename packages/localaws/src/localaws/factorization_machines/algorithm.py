@@ -4,6 +4,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from localaws.algorithm_kit.first_party import check_channels
 from localaws.factorization_machines.hyperparameters import parse
 from localaws.factorization_machines.metrics import definitions
 from localaws.sagemaker.algorithm_images import MetricDefinition, Predictor
@@ -27,19 +28,9 @@ class FactorizationMachines:
 
     def check(self, hyperparameters: Mapping[str, str], channels: Sequence[str]) -> None:
         parse(hyperparameters)
-        check_channels(channels)
+        check_channels(channels, CHANNELS)
 
     def load(self, model_dir: Path) -> Predictor:
         from localaws.factorization_machines.serve import FactorizationMachinesPredictor
 
         return FactorizationMachinesPredictor(model_dir)
-
-
-def check_channels(channels: Sequence[str]) -> None:
-    """Raises ValueError with the container's text unless the channels are `train`, or `train` and `test`."""
-    problem = "Unable to initialize the algorithm. Failed to validate input data configuration. (caused by ValidationError)\n\nCaused by: "
-    if "train" not in channels:
-        raise ValueError(f"ClientError: {problem}'train' is a required property")
-    unknown = [name for name in channels if name not in CHANNELS]
-    if unknown:
-        raise ValueError(f"ClientError: {problem}Additional properties are not allowed ({', '.join(map(repr, unknown))} unexpected)")

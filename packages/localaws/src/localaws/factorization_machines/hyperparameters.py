@@ -3,16 +3,14 @@
 https://docs.aws.amazon.com/sagemaker/latest/dg/fact-machines-hyperparameters.html; ranges that the page only suggests are not enforced.
 """
 
-import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from localaws.algorithm_kit.first_party import TUNING_OBJECTIVE, check_names, parse_choice, parse_integer, parse_number
+
 REQUIRED = ("feature_dim", "num_factors", "predictor_type")
 METHODS = ("normal", "uniform", "constant")
-# SageMaker's tuning jobs add it to the hyperparameters of their training jobs
-IGNORED = ("_tuning_objective_metric",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,43 +62,21 @@ _CHOICES = {
 
 def parse(hyperparameters: Mapping[str, str]) -> Hyperparameters:
     """The typed values. Raises ValueError with the text for the job's FailureReason."""
-    given = {name: value for name, value in hyperparameters.items() if name not in IGNORED}
-    unknown = [name for name in given if name not in NAMES]
-    if unknown:
-        verb = "was" if len(unknown) == 1 else "were"
-        raise _client_error(f"Additional hyperparameters are not allowed ({', '.join(map(repr, unknown))} {verb} unexpected)")
-    _require(given, REQUIRED)
+    given = {name: value for name, value in hyperparameters.items() if name != TUNING_OBJECTIVE}
+    required = [*REQUIRED]
     for group in ("bias", "linear", "factors"):
         method = given.get(f"{group}_init_method")
         if method in ("uniform", "constant"):
-            _require(given, (f"{group}_init_{'scale' if method == 'uniform' else 'value'}",))
+            required.append(f"{group}_init_{'scale' if method == 'uniform' else 'value'}")
+    check_names(list(given), NAMES, required)
     return Hyperparameters(**{name: _parse_value(name, str(value)) for name, value in given.items()})
 
 
-def _require(given: Mapping[str, str], names: tuple[str, ...]) -> None:
-    missing = [name for name in names if name not in given]
-    if missing:
-        raise _client_error(f"No value(s) were specified for {', '.join(map(repr, missing))} which are required hyperparameter(s)")
-
-
 def _parse_value(name: str, text: str) -> Any:
-    invalid = f"The value '{text}' is not valid for the '{name}' hyperparameter which"
     if name in _CHOICES:
-        if text not in _CHOICES[name]:
-            raise _client_error(f"{invalid} accepts one of the following: {', '.join(map(repr, _CHOICES[name]))}")
-        return text
+        return parse_choice(name, text, _CHOICES[name])
     if name in _INTEGERS:
-        if not re.fullmatch(r"[1-9][0-9]{0,17}", text):
-            raise _client_error(f"{invalid} expects an integer greater than or equal to 1")
-        return int(text)
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number) or (number < 0 and name not in _ANY_FLOAT):
-        raise _client_error(f"{invalid} expects a {'number' if name in _ANY_FLOAT else 'number greater than or equal to 0'}")
-    return number
-
-
-def _client_error(message: str) -> ValueError:
-    return ValueError(f"ClientError: {message} (caused by ValidationError)")
+        return parse_integer(name, text)
+    if name in _ANY_FLOAT:
+        return parse_number(name, text, expected="a number")
+    return parse_number(name, text, low=0, expected="a number greater than or equal to 0")

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from localaws.algorithm_kit.channel_rows import read_channel
 from localaws.factorization_machines import model, trainer
-from localaws.factorization_machines.data import read_channel
 from localaws.factorization_machines.hyperparameters import Hyperparameters
 from localaws.factorization_machines.serve import FactorizationMachinesPredictor
 from sagemaker_formats.inference import RECORDIO, encode_request

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from localaws.algorithm_kit.channel_rows import Dataset, check_unique_keys
+from localaws.algorithm_kit.payloads import TYPES, read_rows, write_predictions
 from localaws.factorization_machines import model
-from localaws.factorization_machines.data import Dataset, check_unique_keys
-from localaws.factorization_machines.payloads import TYPES, read_rows, write_predictions
 from localaws.factorization_machines.trainer import raw_scores
 from localaws.sagemaker.algorithm_images import InvalidPayload, answer_type
 from sagemaker_formats.inference import RECORDIO, Predictions, encode_request

@@ -8,9 +8,9 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from localaws.algorithm_kit.channel_rows import Dataset
 from localaws.factorization_machines import compiled_loops
 from localaws.factorization_machines.compiled_loops import Step, Weights, Workspace
-from localaws.factorization_machines.data import Dataset
 from localaws.factorization_machines.hyperparameters import Hyperparameters
 from localaws.factorization_machines.metrics import Tally
 

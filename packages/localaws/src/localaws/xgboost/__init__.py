@@ -5,7 +5,7 @@
     train.py            the training container's process; data.py reads its channels, trainer.py trains
     model.py            the model artifact
     serve.py            the endpoint's answers
-    text_formats.py     CSV and LIBSVM as features and labels, for training and endpoint
+    libsvm.py           LIBSVM as features and labels, for training and endpoint; CSV is read by algorithm_kit
 
 docs/xgboost.md says what is known about the container and what is assumed.
 """

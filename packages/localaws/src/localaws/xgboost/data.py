@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, vstack
 
+from localaws.algorithm_kit.csv_rows import find_delimiter, read_csv
 from localaws.xgboost.hyperparameters import Hyperparameters
-from localaws.xgboost.text_formats import find_delimiter, read_csv, read_libsvm
+from localaws.xgboost.libsvm import read_libsvm
 
 FORMATS = {
     "csv": "csv",

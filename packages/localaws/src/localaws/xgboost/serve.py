@@ -10,9 +10,10 @@ import xgboost
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from localaws.algorithm_kit.csv_rows import read_dense_request
 from localaws.sagemaker.algorithm_images import InvalidPayload, answer_type
 from localaws.xgboost import model
-from localaws.xgboost.text_formats import read_dense_request, read_libsvm
+from localaws.xgboost.libsvm import read_libsvm
 from sagemaker_formats.inference import JSON, JSONLINES
 
 CSV, LIBSVM = "text/csv", ("text/libsvm", "text/x-libsvm")

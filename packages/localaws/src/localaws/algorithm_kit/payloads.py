@@ -1,46 +1,63 @@
-"""Reads requests to the endpoint and writes its answers, in the formats of the built-in algorithm."""
+"""Reads requests to an endpoint and writes its answers, in the formats that AWS documents for its own algorithms.
+
+https://docs.aws.amazon.com/sagemaker/latest/dg/cdf-inference.html
+"""
 
 import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from scipy.sparse import csr_array
 
+from localaws.algorithm_kit.csv_rows import read_dense_request
 from localaws.sagemaker.algorithm_images import InvalidPayload
 from sagemaker_formats.errors import InvalidData
 from sagemaker_formats.inference import JSON, JSONLINES, RECORDIO, Predictions, encode_recordio_predictions
-from sagemaker_formats.recordio import Rows, decode, to_float32
+from sagemaker_formats.recordio import Rows, decode, from_csr, to_float32
 
+CSV = "text/csv"
 TYPES = (JSON, JSONLINES, RECORDIO)
 
 
-def read_rows(body: bytes, content_type: str, feature_dim: int) -> Rows:
-    """The request's rows. Raises InvalidPayload: 415 for an unknown content type, 400 for a body that does not fit the model."""
+def read_rows(body: bytes, content_type: str, feature_dim: int, types: Sequence[str] = TYPES) -> Rows:
+    """The request's rows. Raises InvalidPayload: 415 for another content type than `types`, 400 for a body that does not fit the model."""
     kind = content_type.split(";")[0].strip().lower()
-    if kind not in TYPES:
-        raise InvalidPayload(415, f"Content type {content_type!r} is not supported. Supported content types: {', '.join(TYPES)}")
+    if kind not in types:
+        raise InvalidPayload(415, f"Content type {content_type!r} is not supported. Supported content types: {', '.join(types)}")
     try:
         if kind == RECORDIO:
             return decode(body, feature_dim=feature_dim)
+        if kind == CSV:
+            return _from_csv(body, feature_dim)
         return _from_instances(_json_instances(body) if kind == JSON else _jsonlines_instances(body), feature_dim)
     except (InvalidData, ValueError, OverflowError, RecursionError) as error:
         raise InvalidPayload(400, f"Unable to evaluate the payload for a model with feature_dim {feature_dim}: {error}") from error
 
 
-def write_predictions(predictions: Predictions, kind: str) -> bytes:
-    """The answer's body. Scores are written as float64, which represents a float32 exactly."""
+def write_predictions(predictions: Predictions, kind: str, *, label_texts: Sequence[str] = ("0.0", "1.0")) -> bytes:
+    """The answer's body. Scores are written as float64, which represents a float32 exactly. `label_texts` spell the labels in JSON."""
     if kind == RECORDIO:
         return encode_recordio_predictions(predictions)
     scores = predictions.scores.astype(np.float64).tolist()
     if predictions.labels is None:
         items = [f'{{"score": {score!r}}}' for score in scores]
     else:
-        endings = ('"predicted_label": 0.0}', '"predicted_label": 1.0}')
+        endings = [f'"predicted_label": {text}}}' for text in label_texts]
         items = [
             f'{{"score": {score!r}, {endings[label]}' for score, label in zip(scores, predictions.labels.astype(int).tolist(), strict=True)
         ]
     text = "\n".join(items) + "\n" if kind == JSONLINES else f'{{"predictions": [{", ".join(items)}]}}'
     return text.encode()
+
+
+def _from_csv(body: bytes, feature_dim: int) -> Rows:
+    values = read_dense_request(body)
+    if values.shape[1] != feature_dim:
+        raise ValueError(f"a row has {values.shape[1]} features")
+    if np.isnan(values).any():
+        raise ValueError("a value is missing")
+    return from_csr(csr_array(values))
 
 
 def _json_instances(body: bytes) -> list[Any]:

@@ -1,13 +1,20 @@
-"""Reads the rows of a training channel into memory."""
+"""Reads the rows of a training channel into memory, from RecordIO-protobuf or CSV. CSV has the label in its first column."""
 
+import io
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
+from localaws.algorithm_kit.csv_rows import read_csv
 from sagemaker_formats.errors import InvalidData
-from sagemaker_formats.recordio import Rows, read
+from sagemaker_formats.recordio import Rows, from_csr, read
+
+Block = TypeVar("Block")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -23,15 +30,17 @@ class Dataset:
         return self.indptr.size - 1
 
 
-def read_channel(folder: Path, *, feature_dim: int, is_classifier: bool) -> Dataset:
+def read_channel(folder: Path, *, feature_dim: int, is_classifier: bool, is_csv: bool = False) -> Dataset:
     """The rows of all files below `folder`, in the order of their paths; empty files are skipped.
 
     Needs 8 bytes an entry and 12 a row, while reading twice that. Raises ValueError with the text for the job's FailureReason: not
-    RecordIO, another dimension than `feature_dim`, no labels, labels that are not 0 or 1 for a classifier, no rows at all.
+    RecordIO (or CSV), another dimension than `feature_dim`, no labels, labels that are not 0 or 1 for a classifier, no rows at all.
     """
-    blocks = [
-        block for path in sorted(folder.rglob("*")) if path.is_file() for block in _read_file(path, folder, feature_dim, is_classifier)
-    ]
+
+    def checked(path: Path) -> Iterator[Dataset]:
+        return (_check(rows, feature_dim, is_classifier) for rows in (_read_csv(path) if is_csv else _read_recordio(path)))
+
+    blocks = [block for path in _files(folder) for block in _told(folder, path, checked(path))]
     if not blocks:
         raise ValueError(f"ClientError: No data was found in the channel '{folder.name}'.")
     lengths = np.concatenate([np.diff(block.indptr) for block in blocks])
@@ -45,12 +54,41 @@ def read_channel(folder: Path, *, feature_dim: int, is_classifier: bool) -> Data
     )
 
 
-def _read_file(path: Path, folder: Path, feature_dim: int, is_classifier: bool) -> list[Dataset]:
-    name = f"{folder.name}/{path.relative_to(folder)}"
+def find_feature_dim(folder: Path, *, is_csv: bool = False) -> int:
+    """The number of features of the channel's first row. Raises ValueError as read_channel() does."""
+    for path in _files(folder):
+        for rows in _told(folder, path, _read_csv(path, first_line=True) if is_csv else _read_recordio(path)):
+            return rows.feature_dim
+    raise ValueError(f"ClientError: No data was found in the channel '{folder.name}'.")
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.rglob("*")) if path.is_file() and path.stat().st_size]
+
+
+def _read_recordio(path: Path) -> Iterator[Rows]:
+    with path.open("rb") as file:
+        yield from read(file)
+
+
+def _read_csv(path: Path, *, first_line: bool = False) -> Iterator[Rows]:
+    """One block: all rows of the file, or the first one. A row needs 4 bytes for each value while reading, zeros too."""
+    with path.open("rb") as file:
+        line = file.readline()
+        n_columns = line.count(b",") + 1
+        if n_columns < 2:
+            raise ValueError("the first line has one column, but a label and features are needed")
+        file.seek(0)
+        values = read_csv(io.BytesIO(line) if first_line else file, delimiter=",", n_columns=n_columns)
+    yield from_csr(csr_array(values[:, 1:]), labels=values[:, 0])
+
+
+def _told(folder: Path, path: Path, blocks: Iterator[Block]) -> Iterator[Block]:
+    """The blocks; an error names the channel and the file."""
     try:
-        with path.open("rb") as file:
-            return [_check(rows, feature_dim, is_classifier) for rows in read(file)]
+        yield from blocks
     except (InvalidData, ValueError) as error:
+        name = f"{folder.name}/{path.relative_to(folder)}"
         raise ValueError(f"ClientError: Unable to read the data of the channel '{folder.name}'. {name}: {error}") from error
 
 
