@@ -98,10 +98,11 @@ def make_engines(
     from localaws.codeconnections import CodeConnections
     from localaws.codepipeline import CodePipeline
     from localaws.factorization_machines import FactorizationMachines
+    from localaws.linear_learner import LinearLearner
     from localaws.sagemaker import SageMaker, SageMakerRuntime
     from localaws.xgboost import XGBoost
 
-    sagemaker = SageMaker(host_of("sagemaker.amazonaws.com"), algorithms=[FactorizationMachines(), XGBoost()])
+    sagemaker = SageMaker(host_of("sagemaker.amazonaws.com"), algorithms=[FactorizationMachines(), LinearLearner(), XGBoost()])
     connecting = host_of("codeconnections.amazonaws.com")
     connections = CodeConnections(connecting)
     engines: list[Service] = [
