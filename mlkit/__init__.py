@@ -33,6 +33,7 @@ _PUBLIC = {
         "chart_answers", "confusion", "describe_answers", "describe_estimate", "describe_slices", "estimate_metric",
         "save_test_result",
     ],
+    "mlkit.aws.tuning_test": ["describe_tuning"],
     "mlkit.aws.secret_values": ["resolve_secret"],
     "mlkit.gate.policy": ["gate_policy"],
     "mlkit.gate.verdicts": ["check_gate", "judge"],
@@ -46,8 +47,10 @@ _PUBLIC = {
     ],
     "mlkit.movielens.testing": [
         "compare_with_baselines", "lab_check", "load_test_rows", "measure_slices", "predict", "test_champion", "test_endpoint",
+        "test_untuned",
     ],
     "mlkit.movielens.algorithm": ["fm_hyperparameters"],
+    "mlkit.movielens.tuning": ["compare_tuning", "did_tuning_help"],
 }  # fmt: skip
 _HOME = {name: module for module, names in _PUBLIC.items() for name in names}
 __all__ = sorted(_HOME)

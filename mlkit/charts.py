@@ -98,17 +98,23 @@ def metric_by_epoch(history: pd.DataFrame, metric: str = "log loss (nats)", *, e
     return chart
 
 
-def tuning_jobs(jobs: pd.DataFrame, objective: str, *, maximize: bool = True) -> Chart:
-    """The objective of each tuning job. `jobs` has the columns `job` and `objective` (empty if the job failed), in order of running."""
+def tuning_jobs(jobs: pd.DataFrame, objective: str, *, maximize: bool = True, untuned: float | None = None) -> Chart:
+    """The objective of each tuning job. `jobs` has the columns `job` and `objective` (empty if the job failed), in order of running.
+
+    `untuned` is the objective of the job without tuning.
+    """
     values = jobs["objective"].astype(float)
     best = values.idxmax() if maximize else values.idxmin()
     alt = f"{objective} of {len(jobs)} tuning jobs; the best is {jobs['job'][best]} with {values[best]:.4f}."
+    alt += "" if untuned is None else f" Untuned: {untuned:.4f}."
     chart = Chart("Which tuning job is best on validation?", x="job, in the order of running", y=objective, alt=alt)
     numbers = pd.Series(range(1, len(jobs) + 1), index=jobs.index)
     chart.plot_area.plot(numbers, values, "o", color=BLUE, markersize=7, label="job")
     chart.plot_area.plot(
         numbers[best], values[best], "D", color=ORANGE, markeredgecolor=BLACK, markersize=11, label=f"best: {values[best]:.4f}"
     )
+    if untuned is not None:
+        chart.plot_area.axhline(untuned, color=BLACK, linestyle="--", linewidth=1.2, label=f"untuned: {untuned:.4f}")
     for number in numbers[values.isna()]:
         chart.plot_area.axvline(number, color=GREY, linestyle=":", label=None)
         chart.plot_area.text(number, 0.02, " no metric", transform=chart.plot_area.get_xaxis_transform(), color=GREY, fontsize=9)

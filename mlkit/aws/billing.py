@@ -12,14 +12,19 @@ if TYPE_CHECKING:
     from types_boto3_sagemaker.type_defs import DescribeTrainingJobResponseTypeDef
 
 
-def describe_costs(aws: Session, trained: Trained, usd_per_instance_hour: Mapping[str, float]) -> shown_tables.Table:
+def describe_costs(
+    aws: Session, trained: Trained, usd_per_instance_hour: Mapping[str, float], *, untuned: Trained | None = None
+) -> shown_tables.Table:
     """One row per training job, of a tuning job all of its jobs, and their sum: billable seconds x instances, and USD by the given prices.
+
+    `untuned` is the job that ran before a tuning job.
 
     USD is empty for an instance type without a price. Raises UsageError for a price that is not a number.
     """
     price_of("", usd_per_instance_hour)
     rows = []
-    for name in _jobs(aws, trained):
+    before = [untuned.training_job] if untuned is not None and trained.tuning_job else []
+    for name in [*before, *_jobs(aws, trained)]:
         with aws_errors():
             job = aws.client("sagemaker").describe_training_job(TrainingJobName=name)
         rows.append(_row(job, usd_per_instance_hour))

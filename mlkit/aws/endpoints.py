@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 # Only production has callers to protect; its BakeSeconds is a parameter of the pipeline's stack, by default the endpoint template's.
 _WITHOUT_CALLERS = ("dev", "qa")
-_OWN, _CHAMPION = "AllTraffic", "Champion"  # variants in the endpoint's template
+_OWN, _CHAMPION, _UNTUNED = "AllTraffic", "Champion", "Untuned"  # variants in the endpoint's template
 
 _NOT_DEPLOYED = (
     "After 02_train, `mlkit deploy dev` deploys dev; the pipeline deploys production after its approval. "
@@ -45,7 +45,7 @@ def write_configurations(aws: Session, trained: TrainedModel, project: Project, 
     """Write CloudFormation/configuration_<environment>.json, a template configuration file per environment. Returns the paths.
 
     Without `instance_type`, endpoints take the default of the endpoint's template. In a pipeline, QA's endpoint also holds the champion,
-    production's registered model, if there is one.
+    production's registered model, if there is one. QA's and dev's hold the untuned model beside a tuned one.
 
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/continuous-delivery-codepipeline-cfn-artifacts.html
     """
@@ -63,6 +63,7 @@ def write_configurations(aws: Session, trained: TrainedModel, project: Project, 
             parameters["InstanceType"] = instance_type
         if environment in _WITHOUT_CALLERS:
             parameters["BakeSeconds"] = "0"
+            parameters |= {"UntunedModelDataUrl": trained.untuned.s3_uri} if trained.untuned else {}
         if environment == "qa":
             parameters |= _champion(aws, names)
         path = project.configuration(environment)
@@ -139,6 +140,11 @@ def describe_endpoint(aws: Session, name: str) -> Served:
 def describe_champion(aws: Session, name: str) -> Served | None:
     """Follow the endpoint to production's model, which it holds beside its own; None if it holds none. Raises NotFound."""
     return _variants(aws, name).get(_CHAMPION)
+
+
+def describe_untuned(aws: Session, name: str) -> Served | None:
+    """Follow the endpoint to the untuned model, which it holds beside a tuned one; None if it holds none. Raises NotFound."""
+    return _variants(aws, name).get(_UNTUNED)
 
 
 def _variants(aws: Session, name: str) -> dict[str, Served]:

@@ -22,6 +22,8 @@ from mlkit.training.algorithm_type import Algorithm, Hyperparameters
 
 _POLL_S = 10.0  # on AWS
 _INSTANCES = 1
+# https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ContinuousParameterRange.html
+SCALINGS = ("Auto", "Linear", "Logarithmic", "ReverseLogarithmic")
 _Job = TypeVar("_Job", bound=Mapping[str, Any])
 
 
@@ -75,13 +77,15 @@ def run_tuning_job(
     *,
     role: str,
     instance_type: str,
-    ranges: Mapping[str, Sequence[float]],
+    ranges: Mapping[str, Sequence[Any]],
     max_jobs: int,
     max_parallel_jobs: int,
     objective: str = "",
     max_runtime_s: int = 3600,
 ) -> Trained:
-    """Search the ranges ([low, high]; integers when both ends are) and return the best job by the objective on the validation split.
+    """Search the ranges and return the best job by the objective on the validation split.
+
+    A range is [low, high], of integers when both ends are, or [low, high, scaling type] as "Logarithmic"; without one SageMaker chooses.
 
     The default objective is the algorithm's first one; it decides whether more is better. With --reuse, a finished tuning job with the
     same key is taken over instead.
@@ -114,11 +118,14 @@ def run_tuning_job(
         return trained_by(job, algorithm, tuning_job=name, jobs=tuning_jobs(aws, name), reused=reused)
 
 
-def save_trained_model(aws: Session, prepared: PreparedData, trained: Trained, *, role: str, project: Project) -> TrainedModel:
-    """Store the encoding beside the model and write handoff/trained_model.json."""
+def save_trained_model(
+    aws: Session, prepared: PreparedData, trained: Trained, *, role: str, project: Project, untuned: Trained | None = None
+) -> TrainedModel:
+    """Store the encoding beside the model and write handoff/trained_model.json, with the untuned job's model if `trained` is tuned."""
     name = prepared.encoding.s3_uri.rpartition("/")[2]
     encoding = write_object(aws, encoding_uri(trained.model_data_url, name), read_verified(aws, prepared.encoding))
     model: StoredObject = digest_object(aws, trained.model_data_url)
+    beside = digest_object(aws, untuned.model_data_url) if untuned is not None and trained.tuning_job else None
     value = TrainedModel(
         your_initials=prepared.your_initials,
         training_job=trained.training_job,
@@ -131,6 +138,7 @@ def save_trained_model(aws: Session, prepared: PreparedData, trained: Trained, *
         metrics=trained.metrics,
         billable_seconds=trained.billable_seconds,
         prepared_data=prepared,
+        untuned=beside,
     )
     handoff.save(value, project.handoff, "trained_model")
     journal.log_metrics({**trained.metrics, "billable_seconds": trained.billable_seconds})
@@ -199,13 +207,17 @@ def _channels(prepared: PreparedData, algorithm: Algorithm) -> list[Any]:
     ]
 
 
-def _range(name: str, ends: Sequence[float]) -> Any:
+def _range(name: str, given: Sequence[Any]) -> Any:
+    """The SDK's parameter of [low, high] or [low, high, scaling type]."""
     from sagemaker.core.parameter import ContinuousParameter, IntegerParameter
 
-    if len(ends) != 2 or not ends[0] < ends[1]:
-        raise UsageError(f"The range of {name} is {list(ends)}", cure="Give two numbers, the lower first.")
+    ends, scaling = list(given[:2]), list(given[2:]) or ["Auto"]
+    are_numbers = len(ends) == 2 and all(isinstance(end, int | float) for end in ends)
+    if not (are_numbers and ends[0] < ends[1] and len(scaling) == 1 and scaling[0] in SCALINGS):
+        cure = f"Give two numbers, the lower first, and if you like one of {', '.join(SCALINGS)}."
+        raise UsageError(f"The range of {name} is {list(given)}", cure=cure)
     kind = IntegerParameter if all(isinstance(end, int) for end in ends) else ContinuousParameter
-    return kind(ends[0], ends[1], scaling_type="Auto")
+    return kind(ends[0], ends[1], scaling_type=scaling[0])
 
 
 def _wait(aws: Session, describe: Callable[[], _Job], status: str, name: str) -> _Job:
@@ -225,7 +237,7 @@ def _start_tuning(
     trainer: Any,
     prepared: PreparedData,
     algorithm: Algorithm,
-    ranges: Mapping[str, Sequence[float]],
+    ranges: Mapping[str, Sequence[Any]],
     max_jobs: int,
     max_parallel_jobs: int,
     objective: str,
@@ -256,10 +268,12 @@ def _job_prefix(aws: Session, key: str) -> str:
     return f"{job_prefix(aws.pipeline_execution_id)}{in_name(key)}-{secrets.token_hex(2)}"
 
 
-def check_tuning(tune: bool, max_jobs: int, max_parallel_jobs: int) -> None:
-    """Raises UsageError for impossible numbers of jobs."""
+def check_tuning(tune: bool, max_jobs: int, max_parallel_jobs: int, ranges: Mapping[str, Sequence[Any]] | None = None) -> None:
+    """Raises UsageError for impossible numbers of jobs, and for a range that is none."""
     if tune and not 1 <= max_parallel_jobs <= max_jobs:
         raise UsageError(
             f"max_jobs is {max_jobs}, max_parallel_jobs is {max_parallel_jobs}",
             cure="Set both to at least 1, and max_parallel_jobs to at most max_jobs.",
         )
+    for name, given in (ranges or {}).items() if tune else ():
+        _range(name, given)

@@ -7,6 +7,8 @@
     lake                     the lab's table of ratings
     preparation              the functions of 01_prep
     algorithm                the hyperparameters and metrics of Factorization Machines
+    shard_rows               reads the rows of a split
+    tuning                   the functions of 02_train after a tuning job: did it help?
     testing                  the functions of 03_test_endpoint, and predictions for applications
     charts                   how the ratings are distributed
 

@@ -7,7 +7,9 @@ from mlkit.notebook.handoff import PreparedData
 from mlkit.training.algorithm_type import MAXIMIZE, MINIMIZE, Algorithm, Hyperparameters, algorithm_for
 
 
-def _factorization_machines(task: Task, predictor_type: str, objectives: dict[str, str], loss: str, curve: str) -> Algorithm:
+def _factorization_machines(
+    task: Task, predictor_type: str, objectives: dict[str, str], validation_metrics: dict[str, str], loss: str, curve: str
+) -> Algorithm:
     return Algorithm(
         name="factorization-machines",
         version="1",
@@ -15,21 +17,23 @@ def _factorization_machines(task: Task, predictor_type: str, objectives: dict[st
         fixed={"predictor_type": predictor_type},
         validation_channel="test",
         objectives={f"test:{name}": direction for name, direction in objectives.items()},
+        validation_metrics={name: f"test:{theirs}" for name, theirs in validation_metrics.items()},
         history={"train": rf"#quality_metric: .*epoch=(?P<step>\d+), train {loss} <loss>=(?P<value>[0-9.eE+-]+)"},
         curve=curve,
     )
 
 
-_CLASSIFIER_OBJECTIVES = {
-    "binary_classification_accuracy": MAXIMIZE,
-    "binary_classification_cross_entropy": MINIMIZE,
-    "binary_f_beta": MAXIMIZE,
-}
+_LOG_LOSS, _ACCURACY = "binary_classification_cross_entropy", "binary_classification_accuracy"
 ALGORITHMS = (
     _factorization_machines(
-        "binary", "binary_classifier", _CLASSIFIER_OBJECTIVES, "binary_classification_cross_entropy", "log loss (nats)"
+        "binary",
+        "binary_classifier",
+        {_LOG_LOSS: MINIMIZE, _ACCURACY: MAXIMIZE, "binary_f_beta": MAXIMIZE},
+        {"log loss": _LOG_LOSS, "match rate": _ACCURACY},
+        _LOG_LOSS,
+        "log loss (nats)",
     ),
-    _factorization_machines("regression", "regressor", {"rmse": MINIMIZE}, "rmse", "RMSE"),
+    _factorization_machines("regression", "regressor", {"rmse": MINIMIZE}, {"RMSE": "rmse", "MAE": "absolute_loss"}, "rmse", "RMSE"),
 )
 
 

@@ -8,15 +8,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
-from scipy.sparse import csr_array, vstack
 
 from mlkit.aws.champion_test import ChampionTest, ask_champion
-from mlkit.aws.endpoint_test import BASELINE_ROWS, Tested, estimate_slices, labels_in, read_test_rows, window
+from mlkit.aws.endpoint_test import Tested, estimate_slices, labels_in, read_test_rows, window
 from mlkit.aws.endpoints import Codec, Served, ask_endpoint, describe_endpoint
 from mlkit.aws.s3_objects import read_object, read_verified
 from mlkit.aws.session import Session
 from mlkit.aws.training_jobs import encoding_uri
-from mlkit.errors import InvalidData
+from mlkit.aws.tuning_test import ask_untuned
 from mlkit.gate import verdicts
 from mlkit.gate.answers import Answers
 from mlkit.gate.baselines import baseline_table
@@ -26,12 +25,13 @@ from mlkit.gate.policy import Policy
 from mlkit.gate.slices import by_quantiles
 from mlkit.gate.target import Target
 from mlkit.movielens.features import INDEX_FILE, Encoded, FeatureIndex
+from mlkit.movielens.shard_rows import read_rows
 from mlkit.notebook import shown_tables
 from mlkit.notebook.handoff import TrainedModel
 from sagemaker_formats.inference import RECORDIO, decode_recordio_predictions, encode_request
-from sagemaker_formats.recordio import Rows, decode
+from sagemaker_formats.recordio import Rows
 
-MODEL = "factorization machine"
+MODEL, UNTUNED = "factorization machine", "the same, untuned"
 CODEC = Codec(content_type=RECORDIO, accept=RECORDIO, decode=decode_recordio_predictions)
 BATCH_ROWS = 20_000  # about 1.2 MB of RecordIO: well under InvokeEndpoint's limit
 
@@ -104,9 +104,23 @@ def test_champion(aws: Session, environment: str, trained: TrainedModel, rows: T
 test_champion.__test__ = False  # type: ignore[attr-defined]
 
 
-def compare_with_baselines(aws: Session, trained: TrainedModel, tested: TestedRatings, policy: Policy) -> pd.DataFrame:
-    """The model beside a linear model and the majority class or mean, on the same rows, by all metrics."""
-    train, labels = _train_rows(aws, trained)
+def test_untuned(aws: Session, environment: str, trained: TrainedModel, tested: TestedRatings) -> Answers | None:
+    """Ask the untuned model, if the endpoint holds it beside a tuned one, for the same rows; it has the same index."""
+
+    def ask(served: Served) -> Answers:
+        return predict_rows(aws, served.endpoint, tested.encoded.rows, variant=served.variant, target=tested.rows.target)
+
+    return ask_untuned(aws, environment, trained, ask)
+
+
+test_untuned.__test__ = False  # type: ignore[attr-defined]
+
+
+def compare_with_baselines(
+    aws: Session, trained: TrainedModel, tested: TestedRatings, policy: Policy, untuned: Answers | None = None
+) -> pd.DataFrame:
+    """The model beside the untuned one, a linear model and the majority class or mean, on the same rows, by all metrics."""
+    train, labels = read_rows(aws, trained.prepared_data.train)
     return baseline_table(
         train,
         labels,
@@ -115,7 +129,7 @@ def compare_with_baselines(aws: Session, trained: TrainedModel, tested: TestedRa
         tested.rows.clusters,
         metric_of(policy.metric, trained.target),
         trained.target,
-        model_scores={MODEL: tested.predictions.scores},
+        model_scores={MODEL: tested.predictions.scores} | ({UNTUNED: untuned.scores} if untuned else {}),
         linear="linear, no factors",
         confidence=policy.confidence,
     )
@@ -127,7 +141,7 @@ def measure_slices(aws: Session, trained: TrainedModel, tested: TestedRatings, p
     The numbers are of the shards that the linear baseline reads: all training ratings up to a million.
     """
     index = FeatureIndex.from_parquet(read_verified(aws, trained.encoding))
-    train, _ = _train_rows(aws, trained)
+    train, _ = read_rows(aws, trained.prepared_data.train)
     ratings = np.append(np.asarray(train.sum(axis=0)).ravel(), 0)  # the last is of ids that are not in the index: no ratings
     user, movie = index.columns(tested.rows.users, tested.rows.movies)
     parts = by_quantiles("training ratings of the user", ratings[user], ("new users", "other users", "heavy users"))
@@ -186,18 +200,3 @@ def _index_beside(aws: Session, served: Served) -> FeatureIndex:
 def _batches(rows: Rows) -> Iterator[Rows]:
     for start in range(0, len(rows), BATCH_ROWS):
         yield rows[start : start + BATCH_ROWS]
-
-
-def _train_rows(aws: Session, trained: TrainedModel) -> tuple[csr_array, npt.NDArray[np.float32]]:
-    """Features and labels of the first shards, as many rows as the baseline needs."""
-    blocks: list[csr_array] = []
-    labels: list[npt.NDArray[np.float32]] = []
-    for item in trained.prepared_data.train.objects:
-        rows = decode(read_verified(aws, item))
-        if rows.labels is None:
-            raise InvalidData("A shard has no labels", cure="Run 01_prep again.")
-        blocks.append(rows.to_csr())
-        labels.append(rows.labels)
-        if sum(map(len, labels)) >= BASELINE_ROWS:
-            break
-    return vstack(blocks, format="csr"), np.concatenate(labels)

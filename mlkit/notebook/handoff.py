@@ -77,7 +77,10 @@ class PreparedData:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainedModel:
-    """The result of 02_train for the deployment and 03_test_endpoint. Metrics are of the validation split."""
+    """The result of 02_train for the deployment and 03_test_endpoint. Metrics are of the validation split.
+
+    `untuned` is the model of the job without tuning, to compare a tuned model with; None if the model is not tuned.
+    """
 
     schema: str = "mlkit/trained-model/3"
     your_initials: str
@@ -91,6 +94,7 @@ class TrainedModel:
     metrics: Mapping[str, float]
     billable_seconds: int
     prepared_data: PreparedData
+    untuned: StoredObject | None = None
 
     @property
     def target(self) -> Target:

@@ -4,7 +4,7 @@ movielens/algorithm.py and tabular/algorithm.py describe theirs with it; tabular
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mlkit.errors import UsageError
 from mlkit.gate.target import Task
@@ -17,8 +17,10 @@ class Algorithm:
     """One built-in algorithm as it learns one task. The SDK finds its image by `name` and `version`.
 
     `fixed` are the hyperparameters that say which task it is. `validation_channel` is the algorithm's name for the channel of validation
-    rows. `objectives` maps each tuning objective to Maximize or Minimize, the default first. `history` maps a line of the learning curve,
-    which shows `curve`, to the regular expression that finds it in the job's log, with the groups `step` (from 0) and `value`.
+    rows. `objectives` maps each tuning objective to Maximize or Minimize, the default first. `validation_metrics` maps mlkit's names of
+    metrics to the algorithm's, of the finished model on validation rows; the first decides whether tuning helped. `history` maps a line of
+    the learning curve, which shows `curve`, to the regular expression that finds it in the job's log, with the groups `step` (from 0) and
+    `value`.
     """
 
     name: str
@@ -29,6 +31,7 @@ class Algorithm:
     objectives: Mapping[str, str]
     history: Mapping[str, str]
     curve: str
+    validation_metrics: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def objective(self) -> str:

@@ -27,7 +27,7 @@ PARAMETERS: dict[str, dict[str, object]] = {
 }
 VARYING = {
     "01_prep.ipynb": {"lake", "run", "index", "handoff"},
-    "02_train.ipynb": {"inputs", "role", "train", "costs", "jobs", "handoff", "deploy"},
+    "02_train.ipynb": {"inputs", "role", "train-once", "train", "costs", "jobs", "handoff", "deploy"},
     "03_test_endpoint.ipynb": {"endpoint", "baselines"},
 }
 

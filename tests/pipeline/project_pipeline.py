@@ -41,9 +41,7 @@ QUICK = {"epochs": 30}  # fewer passes than the notebook's own, and still well a
 
 TUNING = {
     "tune": True,
-    "tune_epochs": [25, 30],
-    "tune_mini_batch_size": [500, 1000],
-    "tune_factors_wd": [1e-08, 0.001],
+    "tune_rates": {"epochs": [15, 20], "linear_lr": [0.005, 0.02, "Logarithmic"], "factors_lr": [0.001, 0.004]},
     "max_jobs": 2,
     "max_parallel_jobs": 2,
 }
@@ -96,7 +94,7 @@ class Piped(OnLocalAws):
         cell = next(cell for cell in notebook["cells"] if "parameters" in cell["metadata"].get("tags", []))
         source = "".join(cell["source"])
         for name, value in {**QUICK, **parameters}.items():
-            source, found = re.subn(rf"^({name}: \w+) = .*$", rf"\1 = {value!r}", source, flags=re.MULTILINE)
+            source, found = re.subn(rf"^({name}: [^=\n]+) = .*?(?=  # )", rf"\1 = {value!r}", source, flags=re.MULTILINE | re.DOTALL)
             assert found == 1, name
         cell["source"] = source.splitlines(keepends=True)
         (self.project.root / "notebooks" / "02_train.ipynb").write_text(json.dumps(notebook, indent=1))

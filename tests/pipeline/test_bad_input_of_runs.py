@@ -47,7 +47,7 @@ CELLS = [
     Row("a training before the preparation", TRAIN, 40, "prepared_data.json does not exist", leaves=NOTEBOOK, given=handed_over(None)),
     Row("no stack that exports the role", TRAIN, 40, "No stack exports xyz-ml-lab-execution-role", leaves=NOTEBOOK,
         given=handed_over("xyz")),
-    Row("more instance hours than allowed", f"{TRAIN} -p max_runtime_s 36000", 25, "nothing was started", leaves=NOTEBOOK,
+    Row("more instance hours than allowed", f"{TRAIN} -p max_runtime_s 72000", 25, "nothing was started", leaves=NOTEBOOK,
         given=handed_over("mlkit")),
     Row("a role that SageMaker cannot take", f"{TRAIN} -p execution_role {NOBODY}", 41, "role/nobody", leaves=NOTEBOOK,
         given=handed_over("mlkit")),

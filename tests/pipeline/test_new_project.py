@@ -54,7 +54,7 @@ def test_the_tests_that_it_brings_pass_and_find_a_renamed_parameter(made: Piped,
     tests = [script("pytest"), "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "tests"]
     assert "8 passed" in run_in(copy, tests, plain_environment()).stdout
     notebook = copy / "notebooks" / "02_train.ipynb"
-    notebook.write_text(notebook.read_text().replace("tune: bool", "search: bool"))
+    notebook.write_text(notebook.read_text().replace("tune: bool", "tuned: bool"))
     done = run_in(copy, tests, plain_environment(), check=False)
     assert (done.returncode, "1 failed" in done.stdout, "no parameter `tune`" in done.stdout) == (1, True, True)
 

@@ -13,6 +13,7 @@ from project_pipeline import ACTIONS, NAMES, TUNING, FirstRun, Piped
 from waiting import HANG_S, wait_until
 
 from mlkit.errors import PipelineFailed
+from mlkit.evidence.run_record import RunRecord
 
 FIGURES = {"VALUE": "value", "LOW": "low", "HIGH": "high"}
 LONG = {"epochs": 100_000}
@@ -130,6 +131,8 @@ def test_a_pushed_notebook_tunes_a_rejection_changes_nothing_and_a_retry_updates
     assert [Path(name).stem for name in report["executed"]] == ["01_prep", "02_train", "03_test_endpoint"]
     assert (report["status"], report["tuned"], report["pipeline_execution_id"]) == ("Failed", True, run.execution)
     assert pipeline.parameter(run.execution, "Build_and_Train.ModelTraining", "02_train", "tune") == (True, "default")
+    tested = RunRecord.from_json(pipeline.staged(run.execution, "QA.TestEndpoint")["03_test_endpoint.record.json"].decode())
+    assert "the same, untuned: match rate" in tested.activity.metrics  # beside production's model, the third of QA's endpoint
     assert pipeline.ended(run.execution)["Production.ApprovalGate"] == "Failed"
     assert any("Action ApprovalGate of stage Production failed" in mail for mail in pipeline.mails(run.execution))
     assert pipeline.production() == before

@@ -452,9 +452,10 @@ def written_configurations(request, monkeypatch, tmp_path):
     return functools.partial(_written_configurations, tmp_path)
 
 
-def _written_configurations(folder: Path, instance_type: str = "") -> list[str]:
+def _written_configurations(folder: Path, instance_type: str = "", *, untuned: Any = None) -> list[str]:
     model = SimpleNamespace(s3_uri="s3://b/model.tar.gz")
-    trained: Any = SimpleNamespace(your_initials="ab", image_uri="i", model=model, execution_role="arn:aws:iam::123456789012:role/x")
+    role = "arn:aws:iam::123456789012:role/x"
+    trained: Any = SimpleNamespace(your_initials="ab", image_uri="i", model=model, execution_role=role, untuned=untuned)
     (folder / "CloudFormation").mkdir()
     aws: Any = SimpleNamespace(pipeline_execution_id="e")
     return write_configurations(aws, trained, Project(root=folder), instance_type)
@@ -481,6 +482,12 @@ def test_only_qa_tests_production_s_model_beside_the_new_one(tmp_path, written_c
         named = {name for name in json.loads((tmp_path / path).read_text())["Parameters"] if name.startswith("Champion")}
         expected = {"ChampionImageUri", "ChampionModelDataUrl"} if has_champion and "_qa" in path else set()
         assert named == expected, path
+
+
+def test_only_endpoints_without_callers_hold_the_untuned_model_beside_a_tuned_one(tmp_path, written_configurations):
+    for path in written_configurations(untuned=SimpleNamespace(s3_uri="s3://b/untuned/model.tar.gz")):
+        found = json.loads((tmp_path / path).read_text())["Parameters"].get("UntunedModelDataUrl")
+        assert found == (None if "_production" in path else "s3://b/untuned/model.tar.gz"), path
 
 
 def test_the_configuration_that_training_writes_is_the_endpoint_template_s(tmp_path, written_configurations):

@@ -157,8 +157,10 @@ def test_a_kill_between_two_notebooks_loses_no_stack_model_or_object(walked, tmp
     assert result_of(walked).estimate == before.estimate
 
 
-def test_tuning_runs_four_jobs_and_the_best_on_validation_is_deployed(walked, tmp_path):
-    small = ["-p", "tune", "True", "-p", "tune_epochs", "[1, 5]", "-p", "tune_mini_batch_size", "[500, 5000]"]
+def test_the_labs_tuning_runs_four_jobs_and_the_best_on_validation_is_deployed(walked, tmp_path):
+    given = {"tune": "True", "search": "lab", "max_jobs": "4", "objective": "test:binary_classification_accuracy"}
+    given |= {"tune_epochs": "[1, 5]", "tune_mini_batch_size": "[500, 5000]"}
+    small = [part for name, value in given.items() for part in ("-p", name, value)]
     try:
         with walked.kept():
             walked.run("mlkit", "run", "notebooks/02_train.ipynb", str(tmp_path / "02.ipynb"), *small)
@@ -171,6 +173,7 @@ def test_tuning_runs_four_jobs_and_the_best_on_validation_is_deployed(walked, tm
             walked.run("mlkit", "deploy", "dev")
             walked.run("mlkit", "run", "notebooks/03_test_endpoint.ipynb", str(tmp_path / "03.ipynb"), "-p", "min_match_rate", "0.4")
             assert result_of(walked).model == best.model
+            assert list(result_of(walked).baselines) == ["the same, untuned", "linear, no factors", "majority class"]
     finally:
         walked.run("mlkit", "deploy", "dev")
 

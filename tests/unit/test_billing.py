@@ -19,11 +19,14 @@ JOBS: dict[str, dict[str, Any]] = {
 }
 
 
+BEFORE = {"fm-0": JOBS["fm-1"]}  # ran before the tuning job
+
+
 class SageMaker:
     """Describes JOBS, which the tuning job `t` started, two to a page."""
 
     def describe_training_job(self, TrainingJobName):
-        return {"TrainingJobName": TrainingJobName, **JOBS[TrainingJobName]}
+        return {"TrainingJobName": TrainingJobName, **{**BEFORE, **JOBS}[TrainingJobName]}
 
     def get_paginator(self, operation):
         assert operation == "list_training_jobs_for_hyper_parameter_tuning_job"
@@ -35,10 +38,11 @@ class SageMaker:
         return [{"TrainingJobSummaries": names[:2]}, {"TrainingJobSummaries": names[2:]}]
 
 
-def costs(prices, tuning_job=None, training_job="fm-1"):
+def costs(prices, tuning_job=None, training_job="fm-1", untuned=None):
     aws: Any = SimpleNamespace(client=lambda service: SageMaker())
     trained: Any = SimpleNamespace(training_job=training_job, tuning_job=tuning_job)
-    table = describe_costs(aws, trained, prices)
+    before: Any = untuned and SimpleNamespace(training_job=untuned)
+    table = describe_costs(aws, trained, prices, untuned=before)
     return table[["billable instance seconds", "USD"]].T.to_dict("list")
 
 
@@ -53,6 +57,11 @@ def test_seconds_are_billed_for_each_instance():
 def test_all_jobs_of_a_tuning_job_are_paid_for_not_only_the_best():
     found = costs({"ml.a": 3.6, "ml.b": 1}, tuning_job="t")
     assert found == {"fm-1": [100, "0.1000"], "fm-2": [150, "0.1500"], "fm-3": [0, "0.0000"], "all": [250, "0.2500"]}
+
+
+def test_the_untuned_job_before_a_tuning_job_is_paid_for_once():
+    assert list(costs({}, tuning_job="t", untuned="fm-0")) == ["fm-0", "fm-1", "fm-2", "fm-3", "all"]
+    assert list(costs({}, training_job="fm-1", untuned="fm-1")) == ["fm-1", "all"]
 
 
 def test_a_sum_with_an_unknown_part_is_not_shown():

@@ -92,6 +92,12 @@ def test_a_loss_is_best_where_it_is_least():
     assert "the best is a with 0.6000" in charts.tuning_jobs(JOBS, "cross entropy", maximize=False).alt
 
 
+def test_the_untuned_job_is_drawn_beside_the_tuning_jobs():
+    chart = charts.tuning_jobs(JOBS, "accuracy", untuned=0.65)
+    assert chart.alt.endswith("Untuned: 0.6500.")
+    assert "untuned: 0.6500" in chart.plot_area.get_legend_handles_labels()[1]
+
+
 def test_the_scores_above_the_threshold_are_told_per_label():
     alt = charts.scores_by_label([0.2, 0.6, 0.7, 0.9], [0, 0, 1, 1], names=("below 4", "4 or more")).alt
     assert "50.0% of the rows of below 4 and 100.0% of those of 4 or more" in alt

@@ -117,7 +117,7 @@ BREAKS = [
         "Did you mean buildspecs/test_endpoint.yml?",
     ),
     ("CloudFormation/codepipeline.yaml", '"value":"qa"}]', '"value":"qa"]', "EnvironmentVariables of QA.TestEndpoint is not JSON"),
-    ("notebooks/02_train.ipynb", "tune: bool = False", "search: bool = False", "no parameter `tune`"),
+    ("notebooks/02_train.ipynb", "tune: bool = False", "tuned: bool = False", "no parameter `tune`"),
     ("notebooks/02_train.ipynb", "tune: bool = False", "tune: int = 0", "`true` is for a bool"),
     ("notebooks/01_prep.ipynb", 'your_initials: str = \\"mlkit\\"', "your_initials: int = 1", "`your_initials` is int"),
     ("notebooks/03_test_endpoint.ipynb", "test_rows: int = 0", "test_rows: int", "`test_rows` (int) is required and was not given"),
