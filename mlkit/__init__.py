@@ -49,7 +49,7 @@ _PUBLIC = {
         "compare_with_baselines", "lab_check", "load_test_rows", "measure_slices", "predict", "test_champion", "test_endpoint",
         "test_untuned",
     ],
-    "mlkit.movielens.algorithm": ["fm_hyperparameters"],
+    "mlkit.movielens.algorithm": ["rating_hyperparameters"],
     "mlkit.movielens.tuning": ["compare_tuning", "did_tuning_help"],
 }  # fmt: skip
 _HOME = {name: module for module, names in _PUBLIC.items() for name in names}

@@ -1,4 +1,4 @@
-"""SageMaker's built-in Factorization Machines for ratings: image, metrics and hyperparameters of a classifier and of a regressor."""
+"""The built-in algorithms for ratings, Factorization Machines and Linear Learner: image, metrics, hyperparameters, for each task."""
 
 from typing import Any
 
@@ -23,6 +23,32 @@ def _factorization_machines(
     )
 
 
+def _linear_learner(
+    task: Task, predictor_type: str, objectives: dict[str, str], validation_metrics: dict[str, str], curve: str
+) -> Algorithm:
+    return Algorithm(
+        name="linear-learner",
+        version="1",
+        task=task,
+        fixed={
+            "predictor_type": predictor_type,
+            # otherwise the container moves a classifier's threshold away from one half, where the baselines have it
+            "binary_classifier_model_selection_criteria": "loss_function",
+            # a rare user's or movie's column, scaled to unit deviation, would hardly be regularised
+            "normalize_data": "false",
+        },
+        without=frozenset({"num_factors"}),
+        validation_channel="validation",
+        objectives={f"validation:{name}": direction for name, direction in objectives.items()},
+        validation_metrics={name: f"validation:{theirs}" for name, theirs in validation_metrics.items()},
+        history={
+            rows: rf"#quality_metric: .*epoch=(?P<step>\d+), {rows} \S+_objective <loss>=(?P<value>[0-9.eE+-]+)"
+            for rows in ("train", "validation")
+        },
+        curve=curve,
+    )
+
+
 _LOG_LOSS, _ACCURACY = "binary_classification_cross_entropy", "binary_classification_accuracy"
 ALGORITHMS = (
     _factorization_machines(
@@ -34,21 +60,23 @@ ALGORITHMS = (
         "log loss (nats)",
     ),
     _factorization_machines("regression", "regressor", {"rmse": MINIMIZE}, {"RMSE": "rmse", "MAE": "absolute_loss"}, "rmse", "RMSE"),
+    _linear_learner(
+        "binary",
+        "binary_classifier",
+        {"objective_loss": MINIMIZE, _ACCURACY: MAXIMIZE},
+        {"log loss": "objective_loss:final", "match rate": _ACCURACY},
+        "log loss (nats)",
+    ),
+    _linear_learner("regression", "regressor", {"objective_loss": MINIMIZE}, {"MAE": "absolute_loss"}, "mean squared error"),
 )
 
 
-def fm_hyperparameters(prepared: PreparedData, *, num_factors: int, epochs: int, mini_batch_size: int, **others: Any) -> Hyperparameters:
+def rating_hyperparameters(prepared: PreparedData, algorithm: str = "factorization-machines", **given: Any) -> Hyperparameters:
     """Hyperparameters of a classifier that returns the probability of label 1, or of a regressor that returns a number, by the target.
 
-    `others` are passed on by name. https://docs.aws.amazon.com/sagemaker/latest/dg/fact-machines-hyperparameters.html
+    `given` are the algorithm's own, by name; those that it does not have, of `Algorithm.without`, are left out.
+    https://docs.aws.amazon.com/sagemaker/latest/dg/fact-machines-hyperparameters.html, ll_hyperparameters.html
     """
-    algorithm = algorithm_for("factorization-machines", prepared.target.task, ALGORITHMS)
-    values = {
-        "feature_dim": prepared.feature_dim,
-        **algorithm.fixed,
-        "num_factors": num_factors,
-        "epochs": epochs,
-        "mini_batch_size": mini_batch_size,
-        **others,
-    }
-    return Hyperparameters(algorithm=algorithm, values={name: str(value) for name, value in values.items()})
+    entry = algorithm_for(algorithm, prepared.target.task, ALGORITHMS)
+    values = {"feature_dim": prepared.feature_dim, **entry.fixed, **given}
+    return Hyperparameters(algorithm=entry, values={name: str(value) for name, value in values.items() if name not in entry.without})

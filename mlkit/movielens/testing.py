@@ -31,7 +31,8 @@ from mlkit.notebook.handoff import TrainedModel
 from sagemaker_formats.inference import RECORDIO, decode_recordio_predictions, encode_request
 from sagemaker_formats.recordio import Rows
 
-MODEL, UNTUNED = "factorization machine", "the same, untuned"
+MODELS = {"factorization-machines": "factorization machine", "linear-learner": "linear learner"}  # by the image's repository
+UNTUNED = "the same, untuned"
 CODEC = Codec(content_type=RECORDIO, accept=RECORDIO, decode=decode_recordio_predictions)
 BATCH_ROWS = 20_000  # about 1.2 MB of RecordIO: well under InvokeEndpoint's limit
 
@@ -121,6 +122,7 @@ def compare_with_baselines(
 ) -> pd.DataFrame:
     """The model beside the untuned one, a linear model and the majority class or mean, on the same rows, by all metrics."""
     train, labels = read_rows(aws, trained.prepared_data.train)
+    algorithm = trained.image_uri.rpartition("/")[2].partition(":")[0]
     return baseline_table(
         train,
         labels,
@@ -129,7 +131,7 @@ def compare_with_baselines(
         tested.rows.clusters,
         metric_of(policy.metric, trained.target),
         trained.target,
-        model_scores={MODEL: tested.predictions.scores} | ({UNTUNED: untuned.scores} if untuned else {}),
+        model_scores={MODELS[algorithm]: tested.predictions.scores} | ({UNTUNED: untuned.scores} if untuned else {}),
         linear="linear, no factors",
         confidence=policy.confidence,
     )

@@ -16,7 +16,8 @@ MAXIMIZE, MINIMIZE = "Maximize", "Minimize"
 class Algorithm:
     """One built-in algorithm as it learns one task. The SDK finds its image by `name` and `version`.
 
-    `fixed` are the hyperparameters that say which task it is. `validation_channel` is the algorithm's name for the channel of validation
+    `fixed` are the hyperparameters that say which task it is, `without` those of the kind's notebook that the algorithm does not have.
+    `validation_channel` is the algorithm's name for the channel of validation
     rows. `objectives` maps each tuning objective to Maximize or Minimize, the default first. `validation_metrics` maps mlkit's names of
     metrics to the algorithm's, of the finished model on validation rows; the first decides whether tuning helped. `history` maps a line of
     the learning curve, which shows `curve`, to the regular expression that finds it in the job's log, with the groups `step` (from 0) and
@@ -32,6 +33,7 @@ class Algorithm:
     history: Mapping[str, str]
     curve: str
     validation_metrics: Mapping[str, str] = field(default_factory=dict)
+    without: frozenset[str] = frozenset()
 
     @property
     def objective(self) -> str:

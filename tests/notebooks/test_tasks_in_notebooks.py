@@ -135,6 +135,15 @@ def test_ratings_are_predicted_in_stars(enter: Callable[[Path, str], Folder], tm
     assert "predicts a number" in folder.shown("03_test_endpoint", "lab")
     assert "predicted_rating" in folder.typed("mlkit predict --user 1 --movie 3")
 
+    linear = "-p algorithm linear-learner -p tune True -p search penalties -p max_jobs 2 -p max_parallel_jobs 2 -p deploy_dev True"
+    folder.typed(f"mlkit run notebooks/02_train.ipynb {linear}")
+    assert "Tuning " in folder.shown("02_train", "tuning-words")
+    assert "mean of the training rows" in folder.shown("02_train", "tuning")
+    folder.typed("mlkit run notebooks/03_test_endpoint.ipynb -p metric RMSE -p required 1.0")
+    assert list(folder.result.baselines) == ["the same, untuned", "linear, no factors", "mean of the training rows"]
+    assert folder.result.estimate.value < 0.1  # these stars are a sum, which a linear model finds
+    assert "linear learner" in folder.shown("03_test_endpoint", "baselines")
+
 
 def test_a_species_is_predicted_from_numbers_categories_and_missing_values(enter_example: Callable[[str], Folder]) -> None:
     folder = enter_example("penguins")

@@ -9,17 +9,20 @@ import pytest
 
 from localaws.factorization_machines.algorithm import FactorizationMachines
 from localaws.factorization_machines.metrics import quality_lines
+from localaws.linear_learner import LinearLearner
 from localaws.xgboost import XGBoost
 from mlkit.errors import UsageError
+from mlkit.gate.metrics import metrics_of
 from mlkit.gate.target import Target
 from mlkit.movielens.algorithm import ALGORITHMS as OF_RATINGS
-from mlkit.movielens.algorithm import fm_hyperparameters
+from mlkit.movielens.algorithm import rating_hyperparameters
 from mlkit.tabular.algorithm import ALGORITHMS as OF_TABLES
 from mlkit.tabular.algorithm import xgboost_hyperparameters
 from mlkit.training.algorithm_type import algorithm_for
 
-ALL = [*((one, FactorizationMachines()) for one in OF_RATINGS), *((one, XGBoost()) for one in OF_TABLES)]
-FACTORIZATION_MACHINES, REGRESSOR = OF_RATINGS
+LOCAL = {"factorization-machines": FactorizationMachines(), "linear-learner": LinearLearner(), "xgboost": XGBoost()}
+ALL = [(one, LOCAL[one.name]) for one in (*OF_RATINGS, *OF_TABLES)]
+FACTORIZATION_MACHINES, REGRESSOR, LINEAR, LINEAR_REGRESSOR = OF_RATINGS
 XGBOOST, OF_SEVERAL, OF_NUMBERS = OF_TABLES
 TARGETS = {
     "binary": Target(task="binary", classes=("a", "b")),
@@ -95,17 +98,17 @@ def test_the_task_decides_the_objective_and_the_container_takes_it(task):
 
 @pytest.mark.parametrize(("task", "predictor_type"), [("binary", "binary_classifier"), ("regression", "regressor")])
 def test_factorization_machines_predict_two_classes_or_a_number(task, predictor_type):
-    hyperparameters = fm_hyperparameters(prepared(task), num_factors=4, epochs=1, mini_batch_size=10)
+    hyperparameters = rating_hyperparameters(prepared(task), num_factors=4, epochs=1, mini_batch_size=10)
     FactorizationMachines().check(hyperparameters.values, ["train", "test"])
     assert hyperparameters.values["predictor_type"] == predictor_type
 
 
 def test_a_task_that_an_algorithm_does_not_learn_is_refused_with_those_that_it_learns():
     with pytest.raises(UsageError, match="factorization-machines learns no multi-class task") as caught:
-        fm_hyperparameters(prepared("multi-class"), num_factors=4, epochs=1, mini_batch_size=10)
+        rating_hyperparameters(prepared("multi-class"), num_factors=4, epochs=1, mini_batch_size=10)
     assert caught.value.cure == "It learns: binary, regression. Choose another target in 01_prep."
-    with pytest.raises(UsageError, match="linear-learner learns no binary task"):
-        algorithm_for("linear-learner", "binary", OF_RATINGS)
+    with pytest.raises(UsageError, match="image-classification learns no binary task"):
+        algorithm_for("image-classification", "binary", OF_RATINGS)
 
 
 @pytest.mark.parametrize(("algorithm", "name"), [(OF_SEVERAL, "mlogloss"), (OF_NUMBERS, "rmse")])
@@ -120,3 +123,25 @@ def test_the_learning_curve_of_a_regressor_is_found_in_the_log_that_the_local_aw
     match: Any = re.search(REGRESSOR.history["train"], line)
     assert (match["step"], match["value"]) == ("7", "1.0")
     assert not re.search(REGRESSOR.history["train"], quality_lines(tally, "epoch=7, batch=1 train", is_classifier=False)[0])
+
+
+@pytest.mark.parametrize(("algorithm", "local"), ALL)
+def test_the_metrics_on_validation_rows_are_the_algorithms_and_the_targets(algorithm, local):
+    known = {definition.name for definition in local.metric_definitions}
+    assert set(algorithm.validation_metrics.values()) <= known
+    assert set(algorithm.validation_metrics) <= {metric.name for metric in metrics_of(TARGETS[algorithm.task])}
+
+
+@pytest.mark.parametrize("task", ["binary", "regression"])
+def test_linear_learner_takes_what_the_notebook_gives_but_for_factors(task):
+    hyperparameters = rating_hyperparameters(prepared(task), "linear-learner", num_factors=64, epochs=3, mini_batch_size=10)
+    LinearLearner().check(hyperparameters.values, ["train", hyperparameters.algorithm.validation_channel])
+    assert (hyperparameters.values["epochs"], "num_factors" in hyperparameters.values) == ("3", False)
+
+
+def test_linear_learners_learning_curve_is_found_in_its_log():
+    line = "#quality_metric: host=algo-1, epoch=4, validation binary_classification_cross_entropy_objective <loss>=0.5082"
+    found: Any = re.search(LINEAR.history["validation"], line)
+    assert (found["step"], found["value"]) == ("4", "0.5082")
+    assert not re.search(LINEAR.history["train"], line)
+    assert not re.search(LINEAR.history["validation"], line.replace("epoch=4, ", ""))  # the finished model's

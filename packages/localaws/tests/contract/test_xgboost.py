@@ -221,7 +221,7 @@ def test_other_versions_of_the_image_are_refused_by_name(aws, bucket, role, vers
 
 
 def test_the_old_image_is_not_taken_for_the_new_one(aws, bucket, role):
-    with pytest.raises(ClientError, match=r"algorithms it has: factorization-machines, sagemaker-xgboost:3\.2-0"):
+    with pytest.raises(ClientError, match=r"algorithms it has: factorization-machines, linear-learner, sagemaker-xgboost:3\.2-0"):
         train(aws("sagemaker"), bucket, role, HYPERPARAMETERS, image="811284229777.dkr.ecr.us-east-1.amazonaws.com/xgboost:1")
 
 
