@@ -75,7 +75,15 @@ class GateFigures:
     @property
     def linear(self) -> tuple[str, float] | None:
         """Name and metric of the linear baseline."""
-        words = ("linear", "logistic", "ridge")
+        return self._baseline("linear", "logistic", "ridge")
+
+    @property
+    def untuned(self) -> tuple[str, float] | None:
+        """Name and metric of the untuned model that the endpoint held beside a tuned one."""
+        return self._baseline("untuned")
+
+    def _baseline(self, *words: str) -> tuple[str, float] | None:
+        """The first baseline whose name has one of the words."""
         return next(((name, value) for name, value in self.baselines.items() if any(word in name for word in words)), None)
 
 

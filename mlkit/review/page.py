@@ -140,6 +140,8 @@ def _plot_rows(gate: GateFigures, old: Contents | None) -> list[Row]:
         rows.append(Row(label="In production", value=now.value, low=now.low, high=now.high, note="on the same rows"))
     elif old and old.gate and (was := old.gate.estimate).metric == found.metric:
         rows.append(Row(label="In production", value=was.value, low=was.low, high=was.high, note="measured when that model was sealed"))
+    if gate.untuned:
+        rows.append(Row(label="Without tuning", value=gate.untuned[1]))
     if gate.linear:
         rows.append(Row(label="Linear model", value=gate.linear[1]))
     return rows

@@ -135,8 +135,8 @@ def test_ratings_are_predicted_in_stars(enter: Callable[[Path, str], Folder], tm
     assert "predicts a number" in folder.shown("03_test_endpoint", "lab")
     assert "predicted_rating" in folder.typed("mlkit predict --user 1 --movie 3")
 
-    linear = "-p algorithm linear-learner -p tune True -p search penalties -p max_jobs 2 -p max_parallel_jobs 2 -p deploy_dev True"
-    folder.typed(f"mlkit run notebooks/02_train.ipynb {linear}")
+    search = "-p tune True -p search penalties -p tune_penalties '{\"wd\": [1e-6, 1e-4]}' -p max_jobs 2 -p max_parallel_jobs 2"
+    folder.typed(f"mlkit run notebooks/02_train.ipynb -p algorithm linear-learner {search} -p deploy_dev True")
     assert "Tuning " in folder.shown("02_train", "tuning-words")
     assert "mean of the training rows" in folder.shown("02_train", "tuning")
     folder.typed("mlkit run notebooks/03_test_endpoint.ipynb -p metric RMSE -p required 1.0")

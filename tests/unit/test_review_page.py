@@ -517,6 +517,12 @@ def test_the_linear_model_of_a_number_is_ridge_regression_and_figures_are_in_its
     assert "nothing over the linear model: its RMSE 58.9000 lies inside the interval." in text
 
 
+def test_the_untuned_model_stands_beside_a_tuned_one_and_is_not_taken_for_the_linear_one() -> None:
+    baselines = {"the same, untuned": 0.6984, "linear, no factors": 0.6981, "majority class": 0.58}
+    page = reviewed(evidence(tested=outcome(baselines=baselines)))
+    assert "Without tuning: 0.6984; Linear model: 0.6981." in first_screen(page)
+
+
 def test_production_that_was_tested_on_another_metric_is_told_and_not_drawn() -> None:
     loss = estimated(0.58, 0.56, 0.6, metric="log loss", unit="nats", higher_is_better=False)
     policy = outcome()["policy"] | {"metric": "log loss", "required": 0.62}
