@@ -52,10 +52,10 @@ def against(contents: Contents, production: str = PRODUCTION) -> str:
         return _standing_told(gate, compared.champion, compared.difference, production)
     if compared and compared.problem:
         return f"not compared with {production}: {bounded(compared.problem, _MOST_PROBLEM)}"
+    if manifest.champion is None:
+        return f"production {'had no model before' if contents.is_of_production else 'has no model yet'}"
     if contents.is_of_production:
         return f"compared with {production} before the approval, in QA's test"
-    if manifest.champion is None:
-        return "production has no model yet"
     return f"not compared with {production}, whose model was not tested on these rows"
 
 

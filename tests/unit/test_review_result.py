@@ -93,6 +93,11 @@ def test_a_loss_that_grows_is_worse_than_production() -> None:
         ({}, {}, "not compared with production, whose model was not tested on these rows"),
         ({"champion": {"model_s3_uri": "s3://b/m", "problem": "no index"}}, {}, "not compared with production: no index"),
         ({}, {"parents": (Seal(s3_uri="s3://x", sha256="1" * 64),), "approval": APPROVED}, "before the approval, in QA's test"),
+        (
+            {},
+            {"champion": None, "parents": (Seal(s3_uri="s3://x", sha256="1" * 64),), "approval": APPROVED},
+            "is required; production had no model before.",
+        ),
     ],
 )
 def test_why_nobody_compared_is_told(tested: dict[str, Any], parts: dict[str, Any], words: str) -> None:
