@@ -22,9 +22,17 @@ def processes() -> Iterator[QueryProcesses]:
     made.close()
 
 
+def forks(process: psutil.Process) -> bool:
+    """Whether the process is one that forks those of queries. One that has ended has no command any more."""
+    try:
+        return "localaws.athena.query_server" in process.cmdline()
+    except psutil.Error:
+        return False
+
+
 def below(depth: int) -> list[psutil.Process]:
     """The processes of queries: at depth 0 those that fork, at 1 their children."""
-    servers = [one for one in psutil.Process().children() if "localaws.athena.query_server" in one.cmdline()]
+    servers = [one for one in psutil.Process().children() if forks(one)]
     return servers if depth == 0 else [child for server in servers for child in server.children()]
 
 
