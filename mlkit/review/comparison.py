@@ -54,10 +54,14 @@ class FileDiff:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """Without a champion everything is new, and nothing is called a change. `is_missing`: there is one, without its evidence."""
+    """Without a champion everything is new, and nothing is called a change. `is_missing`: there is one, without its evidence.
+
+    `is_deployed`: the execution has deployed production meanwhile.
+    """
 
     has_champion: bool
     is_missing: bool
+    is_deployed: bool
     code: tuple[FileDiff, ...]
     parameters: tuple[Value, ...]
     data: tuple[Value, ...]
@@ -91,6 +95,8 @@ class Comparison:
         """What changed: each change if there are few, else how many of each kind."""
         if self.is_missing:
             return "Production has a model, but its evidence is not at hand, so nothing is compared."
+        if not self.has_champion and self.is_deployed:
+            return "Production had no model before, so there is nothing to compare with."
         if not self.has_champion:
             return "Production has no model yet, so there is nothing to compare with."
         if self.is_unchanged:
@@ -123,6 +129,7 @@ def compare(new: Contents, old: Contents | None) -> Comparison:
     return Comparison(
         has_champion=old is not None,
         is_missing=old is None and new.manifest.champion is not None,
+        is_deployed=new.is_of_production,
         code=tuple(_code_diffs(new, old)) if old else (),
         parameters=tuple(compare_parameters(old, new)),
         data=tuple(compare_data(old, new)),

@@ -104,6 +104,13 @@ def test_why_nobody_compared_is_told(tested: dict[str, Any], parts: dict[str, An
     assert words in first_screen(beside(tested=outcome(**tested), **parts))
 
 
+def test_the_page_of_the_first_deployment_says_what_was_before() -> None:
+    text = first_screen(reviewed(of_production()))
+    assert "production had no model before. " in text
+    assert "Production had no model before, so there is nothing to compare with." in text
+    assert "no model yet" not in text
+
+
 def test_the_message_names_production_s_version() -> None:
     page = replace(beside(), decision=Decision(production="version 3"))
     assert "as good as production's version 3 (0.6990 on" in result_in_words(page)
