@@ -5,7 +5,8 @@ answers would be meaningless.
 """
 
 import io
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -15,10 +16,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from mlkit.errors import InvalidData, UsageError
+from mlkit.gate.target import Target
+from mlkit.typed_json import build
 from sagemaker_formats.recordio import Rows
 
 USER, MOVIE = "user", "movie"
 INDEX_FILE = "feature_index.parquet"
+_TARGET = b"mlkit.target"  # in the file's metadata
 _SCHEMA = pa.schema([("field", pa.string()), ("id", pa.string()), ("column", pa.int64())])
 
 
@@ -33,17 +37,21 @@ class Encoded:
 
 @dataclass(frozen=True, eq=False)
 class FeatureIndex:
-    """Users have the columns 0 .. n_users-1, movies the following ones. `users` and `movies` hold the ids as text, in column order."""
+    """Users have the columns 0 .. n_users-1, movies the following ones. `users` and `movies` hold the ids as text, in column order.
+
+    `target` is what the model beside the index predicts; None for an index that was written before it was stored.
+    """
 
     users: pa.Array
     movies: pa.Array
+    target: Target | None = None
 
     @property
     def feature_dim(self) -> int:
         return len(self.users) + len(self.movies)
 
     @classmethod
-    def from_table(cls, table: pa.Table) -> "FeatureIndex":
+    def from_table(cls, table: pa.Table, target: Target | None = None) -> "FeatureIndex":
         """The index from rows (field, id, column) in any order. Raises InvalidData if columns have gaps or repeat."""
         table = table.cast(_SCHEMA).sort_by("column").combine_chunks()
         if not np.array_equal(table["column"].to_numpy(), np.arange(len(table))):
@@ -55,20 +63,23 @@ class FeatureIndex:
         ):
             raise InvalidData("The feature index mixes users and movies", cure="Run 01_prep again.")
         ids = table["id"].combine_chunks()
-        return cls(users=_flat(ids.slice(0, users)), movies=_flat(ids.slice(users)))
+        return cls(users=_flat(ids.slice(0, users)), movies=_flat(ids.slice(users)), target=target)
 
     @classmethod
     def from_parquet(cls, data: bytes) -> "FeatureIndex":
         try:
-            return cls.from_table(pq.read_table(io.BytesIO(data)))
-        except pa.ArrowException as error:
+            table = pq.read_table(io.BytesIO(data))
+            told = (table.schema.metadata or {}).get(_TARGET)
+            return cls.from_table(table, build(Target, json.loads(told)) if told else None)
+        except (pa.ArrowException, ValueError, TypeError, KeyError) as error:
             raise InvalidData(f"The feature index is damaged: {error}", cure="Train the model again.") from error
 
     def to_parquet(self) -> bytes:
-        """The index as Parquet. The bytes depend only on the ids, so that equal indexes have equal digests."""
+        """The index as Parquet. The bytes depend only on the ids and the target, so that equal indexes have equal digests."""
         fields = pa.array([USER] * len(self.users) + [MOVIE] * len(self.movies))
         ids = pa.concat_arrays([self.users, self.movies])
-        table = pa.table([fields, ids, pa.array(np.arange(self.feature_dim))], schema=_SCHEMA)
+        told = {_TARGET: json.dumps(asdict(self.target), sort_keys=True)} if self.target else None
+        table = pa.table([fields, ids, pa.array(np.arange(self.feature_dim))], schema=_SCHEMA.with_metadata(told))
         sink = io.BytesIO()
         pq.write_table(table, sink, compression="zstd")
         return sink.getvalue()

@@ -123,7 +123,7 @@ class StoredIndex:
 def unload_feature_index(lake: Lake, run: UnloadRun[SplitRule]) -> StoredIndex:
     """Number users and movies in Athena, and store the index (id -> column) as one Parquet object."""
     unloaded = unload(lake.aws, lake.workgroup, unload_sql(feature_index_sql(ratings_table(lake)), f"{run.s3_uri}athena/index/"))
-    index = FeatureIndex.from_table(pa.concat_tables(read_parquet(lake, uri) for uri in unloaded.s3_uris))
+    index = FeatureIndex.from_table(pa.concat_tables(read_parquet(lake, uri) for uri in unloaded.s3_uris), run.rule.target)
     stored = write_object(lake.aws, f"{run.s3_uri}{INDEX_FILE}", index.to_parquet())
     return StoredIndex(index=index, stored=stored, query_execution_id=unloaded.query_execution_id)
 

@@ -16,6 +16,7 @@ from mlkit.aws.s3_objects import read_object, read_verified
 from mlkit.aws.session import Session
 from mlkit.aws.training_jobs import encoding_uri
 from mlkit.aws.tuning_test import ask_untuned
+from mlkit.errors import WrongModel
 from mlkit.gate import verdicts
 from mlkit.gate.answers import Answers
 from mlkit.gate.baselines import baseline_table
@@ -93,10 +94,16 @@ test_endpoint.__test__ = False  # type: ignore[attr-defined]
 
 
 def test_champion(aws: Session, environment: str, trained: TrainedModel, rows: TestRows) -> ChampionTest | None:
-    """Ask production's model, if the endpoint holds it, for the same rows, encoded with its own index."""
+    """Ask production's model, if the endpoint holds it, for the same rows, encoded with its own index.
+
+    A model that predicts something else than the rows' labels cannot be compared.
+    """
 
     def ask(champion: Served) -> Answers:
-        encoded = _index_beside(aws, champion).encode(rows.users, rows.movies).rows
+        index = _index_beside(aws, champion)
+        if index.target not in (None, rows.target):
+            raise WrongModel(f"it predicts {index.target}, and this model {rows.target}")
+        encoded = index.encode(rows.users, rows.movies).rows
         return predict_rows(aws, champion.endpoint, encoded, variant=champion.variant, target=rows.target)
 
     return ask_champion(aws, environment, trained, ask)

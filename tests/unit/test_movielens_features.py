@@ -1,8 +1,13 @@
+import io
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from mlkit.errors import InvalidData, UsageError
+from mlkit.gate.target import Target
 from mlkit.movielens.features import MOVIE, USER, FeatureIndex
 
 
@@ -47,6 +52,22 @@ def test_the_index_survives_parquet_and_equal_indexes_have_equal_bytes() -> None
     assert again.users.equals(index().users)
     assert again.movies.equals(index().movies)
     assert again.to_parquet() == data
+
+
+def test_the_index_tells_what_its_model_predicts() -> None:
+    target = Target(task="regression", name="rating", unit="stars")
+    made = replace(index(), target=target)
+    assert FeatureIndex.from_parquet(made.to_parquet()).target == target
+    assert FeatureIndex.from_parquet(index().to_parquet()).target is None
+    assert made.to_parquet() != index().to_parquet()
+
+
+def test_an_index_with_a_target_that_is_none_is_refused() -> None:
+    table = pq.read_table(io.BytesIO(index().to_parquet())).replace_schema_metadata({"mlkit.target": '{"task": "guess"}'})
+    sink = io.BytesIO()
+    pq.write_table(table, sink)
+    with pytest.raises(InvalidData, match="damaged"):
+        FeatureIndex.from_parquet(sink.getvalue())
 
 
 def test_rows_in_any_order_make_the_same_index() -> None:
