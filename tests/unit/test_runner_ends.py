@@ -368,3 +368,19 @@ def test_events_that_make_no_sense_do_not_disturb_the_run(tmp_path):
 def test_an_executed_notebook_that_is_not_named_as_one_is_refused_for_two_would_share_a_record(tmp_path, name):
     with pytest.raises(MlkitError, match=r"does not end with \.ipynb"):
         run_notebook(notebook(tmp_path), tmp_path / name, {})
+
+
+OUTPUTS = """\
+from IPython.display import clear_output, display
+shown = display('first', display_id=True)
+print('gone')
+clear_output(wait=True)
+print('stays')
+shown = display('first', display_id=True)
+shown.update('second')"""
+
+
+def test_text_waits_for_what_it_replaces_and_a_display_is_updated_in_place(tmp_path):
+    assert run(tmp_path, OUTPUTS).status is Status.COMPLETED
+    cell = nbformat.read(tmp_path / "executed.ipynb", 4).cells[-1]
+    assert [one.get("text") or one.data["text/plain"] for one in cell.outputs] == ["stays\n", "'second'"]
