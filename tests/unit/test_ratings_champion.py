@@ -4,25 +4,15 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from test_tabular_answers import SERVED
 
 from mlkit.aws import champion_test
-from mlkit.aws.endpoints import Served
 from mlkit.gate.answers import answers_of
 from mlkit.gate.target import Target
 from mlkit.movielens import testing
 from mlkit.movielens.features import FeatureIndex
 from mlkit.movielens.splits import SplitRule
 from mlkit.movielens.testing import TestRows
-
-SERVED = Served(
-    endpoint="e",
-    status="InService",
-    endpoint_config="c",
-    variant="v",
-    model_name="m",
-    image_uri="i",
-    model_data_url="s3://b/m/model.tar.gz",
-)
 
 
 def target(**rule: Any) -> Target:

@@ -25,7 +25,7 @@ def send(local_aws, method="GET", path="/", *, headers=None, body=b"", host=None
 
 
 def signed(local_aws, service, method="GET", path="/", *, key=None, secret=None, region=None, headers=None, body=b"", content=None):
-    """The headers of a request signed by the administrator, or by whom the key and secret say.
+    """The headers of a signed request. The administrator signs it, unless another key and secret are given.
 
     `content` is what the header X-Amz-Content-SHA256 says of the body. Without it, only requests to S3 have that header, with the hash.
     """

@@ -65,7 +65,7 @@ class Attacked:
         return statistics.median(times)
 
     def check(self) -> None:
-        """Others are answered now, in a time that is comparable to that at rest, and the memory is bounded."""
+        """Other callers get their answers about as fast as at rest, and the memory stays bounded."""
         assert self._asked_s() < SLOWER * self.at_rest_s
         assert self.most_bytes < MOST_BYTES
 

@@ -162,7 +162,7 @@ def test_each_loss_has_its_textbook_value(loss: str, score: float, label: float,
 
 
 def brute_force(criterion: str, scores: Any, labels: Any) -> float:
-    """The best value over all cuts, by counting."""
+    """The best value over all thresholds: each is tried."""
     found = []
     for cut in [-np.inf, *sorted(set(scores))]:
         said = scores > cut

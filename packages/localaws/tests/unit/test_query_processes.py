@@ -31,7 +31,7 @@ def forks(process: psutil.Process) -> bool:
 
 
 def below(depth: int) -> list[psutil.Process]:
-    """The processes of queries: at depth 0 those that fork, at 1 their children."""
+    """The processes of queries. Depth 0: the processes that fork. Depth 1: their children, one for each query."""
     servers = [one for one in psutil.Process().children() if forks(one)]
     return servers if depth == 0 else [child for server in servers for child in server.children()]
 

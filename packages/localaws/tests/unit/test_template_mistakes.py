@@ -1,4 +1,4 @@
-"""A mistake at any place of a template is evaluated or refused as CloudFormation refuses it. It never crashes the local AWS."""
+"""A template with a mistake at any place is evaluated, or refused with CloudFormation's error. It never crashes the local AWS."""
 
 import copy
 import json

@@ -83,7 +83,7 @@ def _compose(loader: Any) -> yaml.Node | None:
 
 
 def _node(loader: Any, event: Any) -> yaml.Node:
-    """The node of an event. A collection is still empty."""
+    """The node that a parser's event begins. A list or a mapping has no items yet."""
     if isinstance(event, yaml.ScalarEvent):
         kind, value, implicit = yaml.ScalarNode, event.value, event.implicit
     else:
