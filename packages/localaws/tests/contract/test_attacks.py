@@ -1,7 +1,7 @@
 """No request takes the machine down: while one caller asks for too much, others are answered, and a restart loads everything.
 
-The local AWS of these tests has a limit of memory of its own, so that a failing test harms nobody. Latencies are compared with those of
-the same local AWS at rest.
+The local AWS of these tests has a limit of memory of its own, so that a failing test harms nobody. How long others wait is measured by
+benchmarks/local_aws_under_attack.py: a test only sees that they are answered while the attack goes on.
 """
 
 import contextlib
@@ -9,9 +9,7 @@ import io
 import json
 import select
 import socket
-import statistics
 import threading
-import time
 import zipfile
 from collections.abc import Iterator
 from urllib.parse import urlsplit
@@ -27,7 +25,6 @@ from waiting import wait_until
 from localaws import lifecycle
 
 MOST_BYTES = 1_500_000_000
-SLOWER = 25  # A quiet machine answers in 4 ms, so others may wait for 0.1 s.
 CALLS = 15
 MB = 2**20
 ENDLESS = "SELECT count(*) FROM {0} a, {0} b, {0} c, {0} d".format("(SELECT * FROM UNNEST(sequence(1, 10000)) AS t(x))")
@@ -35,7 +32,7 @@ GREEDY = "SELECT cardinality(array_agg(a.x)) FROM UNNEST(sequence(1, 10000)) AS 
 
 
 class Attacked:
-    """A local AWS, and how it does: how long others wait, and how much memory it takes."""
+    """A local AWS, how much memory it takes, and another caller of it."""
 
     def __init__(self, local_aws: LocalAws) -> None:
         self.aws, self._sts = local_aws, local_aws.client("sts")
@@ -46,8 +43,6 @@ class Attacked:
         self._watch.start()
         for service in ("athena", "s3", "cloudformation", "codebuild"):
             local_aws.client(service)
-        self._asked_s()
-        self.at_rest_s = self._asked_s()
 
     def _measure(self) -> None:
         while not self._ended.wait(0.2):
@@ -55,18 +50,10 @@ class Attacked:
                 family = [self.server, *self.server.children(recursive=True)]
                 self.most_bytes = max(self.most_bytes, sum(one.memory_full_info().pss for one in family))
 
-    def _asked_s(self) -> float:
-        """The median time of some calls of another caller."""
-        times = []
-        for _ in range(CALLS):
-            began = time.perf_counter()
-            self._sts.get_caller_identity()
-            times.append(time.perf_counter() - began)
-        return statistics.median(times)
-
     def check(self) -> None:
-        """Other callers get their answers about as fast as at rest, and the memory stays bounded."""
-        assert self._asked_s() < SLOWER * self.at_rest_s
+        """Another caller gets all its answers, and the memory stays bounded."""
+        for _ in range(CALLS):
+            self._sts.get_caller_identity()
         assert self.most_bytes < MOST_BYTES
 
     def close(self) -> None:
