@@ -5,17 +5,16 @@ the middle of a notebook as success. Here the state of the kernel's process deci
 """
 
 import logging
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import Any
 
+from nbformat import NotebookNode
 from papermill.engines import NBClientEngine, NotebookExecutionManager, papermill_engines
 
 from mlkit.evidence.run_record import Status
 from mlkit.runner.cells import is_run
 from mlkit.runner.notebook_client import StoppableClient
 from mlkit.runner.run_state import RunState
-
-if TYPE_CHECKING:
-    from nbformat import NotebookNode
 
 NAME = "mlkit"
 
@@ -25,7 +24,7 @@ logging.getLogger("papermill").addHandler(logging.NullHandler())  # otherwise Py
 class HonestManager(NotebookExecutionManager):  # type: ignore[misc]
     """papermill's stamps, with the additional states `not run`, `died`, `interrupted` and `timed out`."""
 
-    def __init__(self, nb: "NotebookNode", session: RunState) -> None:
+    def __init__(self, nb: NotebookNode, session: RunState) -> None:
         super().__init__(nb, progress_bar=False)
         self.session = session
         session.notebook = nb
@@ -43,21 +42,22 @@ class HonestManager(NotebookExecutionManager):  # type: ignore[misc]
         super().notebook_start(**kwargs)
         self.session.on_begin()
 
-    def cell_start(self, cell: "NotebookNode", cell_index: int | None = None, **kwargs: Any) -> None:
+    def cell_start(self, cell: NotebookNode, cell_index: int | None = None) -> None:
         if not is_run(cell):
             stamps = cell.metadata.papermill
             stamps["status"], stamps["exception"] = self.COMPLETED if cell.cell_type != "code" else str(Status.NOT_RUN), False
             return
         self.session.check_going()
-        super().cell_start(cell, cell_index, **kwargs)
+        super().cell_start(cell, cell_index)
         self.session.on_cell(cell, None)
 
-    def cell_ended(self, cell: "NotebookNode", status: Status) -> None:
-        """Stamp a cell that was started; again if an error arrives later."""
-        stamps = cell.metadata.papermill
+    def cell_ended(self, cell: NotebookNode, status: Status) -> None:
+        """Stamp a started cell; again if an error arrives later. papermill's method would save `completed` for a kernel's death."""
+        stamps, end = cell.metadata.papermill, self.now()
+        stamps["end_time"] = end.isoformat()
+        stamps["duration"] = (end - datetime.fromisoformat(stamps["start_time"])).total_seconds()
         stamps["status"], stamps["exception"] = str(status), status is not Status.COMPLETED
-        super().cell_complete(cell)
-        stamps["status"] = str(status)
+        self.save()
         self.session.on_cell(cell, status)
 
     def notebook_complete(self, **_: Any) -> None:
@@ -77,7 +77,7 @@ class PapermillEngine(NBClientEngine):  # type: ignore[misc]
 
     @classmethod
     def execute_notebook(
-        cls, nb: "NotebookNode", kernel_name: str, *, session: RunState, start: dict[str, Any], start_timeout: float, **_: Any
+        cls, nb: NotebookNode, kernel_name: str, *, session: RunState, start: dict[str, Any], start_timeout: float, **_: Any
     ) -> Any:
         manager = HonestManager(nb, session)
         manager.notebook_start()

@@ -59,9 +59,9 @@ MODULES = {
     "screening/rules": ("tests/unit/test_screening*.py",),
     "screening/texts": ("tests/unit/test_screening*.py",),
     "localaws/front/guard": ("packages/localaws/tests/unit/test_guard*.py",),
-    "runner/notebook_client": ("tests/unit/test_runner.py", "tests/unit/test_runner_ends.py", "tests/contract/test_references_in_runs.py"),
-    "runner/papermill_engine": ("tests/unit/test_runner.py", "tests/unit/test_runner_ends.py"),
-    "runner/iopub": ("tests/unit/test_runner.py", "tests/unit/test_runner_ends.py"),
+    "runner/notebook_client": ("tests/unit/test_notebook_client.py",),
+    "runner/papermill_engine": ("tests/unit/test_papermill_engine.py",),
+    "runner/iopub": ("tests/unit/test_iopub.py",),
     "localaws/codepipeline/scheduler": ("packages/localaws/tests/unit/test_codepipeline_[ae]*.py",),
 }
 
