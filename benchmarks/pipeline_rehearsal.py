@@ -111,7 +111,10 @@ def old_model_under_a_new_configuration(pipeline: Piped) -> Told:
         sagemaker.update_endpoint(EndpointName=NAMES.endpoint("qa"), EndpointConfigName="old")
 
     pipeline.push(epochs=35)  # equal epochs would give an equal model
-    return stopped(pipeline, meanwhile)
+    told, sagemaker = stopped(pipeline, meanwhile), pipeline.client("sagemaker")
+    sagemaker.delete_endpoint_config(EndpointConfigName="old")  # made here, by no execution
+    sagemaker.delete_model(ModelName="old")
+    return told
 
 
 def another_index(pipeline: Piped) -> Told:
@@ -287,12 +290,22 @@ def production(pipeline: Piped) -> str:
 
 
 def what_is_left(pipeline: Piped) -> tuple[str, ...]:
-    sagemaker, cloudformation = pipeline.client("sagemaker"), pipeline.client("cloudformation")
+    """Ends the rehearsal if the sweeper leaves a model or a configuration that production does not serve."""
+    sagemaker = pipeline.client("sagemaker")
+    live = describe(sagemaker, NAMES.endpoint("production"))
+    served = [live["configuration"]["EndpointConfigName"]], [live["model"]["ModelName"]]
+    wait_until(lambda: made(sagemaker), "the sweeper has deleted what was replaced", ok=lambda seen: seen == served)
+    configurations, models = served
+    cloudformation = pipeline.client("cloudformation")
     endpoints = [item["EndpointName"] for item in sagemaker.list_endpoints()["Endpoints"]]
-    configurations = [item["EndpointConfigName"] for item in sagemaker.list_endpoint_configs()["EndpointConfigs"]]
-    models = [item["ModelName"] for item in sagemaker.list_models()["Models"]]
     stacks = [item["StackName"] for item in cloudformation.describe_stacks()["Stacks"]]
     return (f"endpoints {endpoints}", f"configurations {configurations}", f"models {models}", f"stacks {stacks}", f"jobs {pipeline.left()}")
+
+
+def made(sagemaker: Any) -> tuple[list[str], list[str]]:
+    """All endpoint configurations and all models."""
+    configurations = [item["EndpointConfigName"] for item in sagemaker.list_endpoint_configs()["EndpointConfigs"]]
+    return configurations, [item["ModelName"] for item in sagemaker.list_models()["Models"]]
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ PIPELINE_TEMPLATE = Path("CloudFormation") / "codepipeline.yaml"
 PIPELINE_TEMPLATES = (FOUNDATION_TEMPLATE, ENDPOINT_ROLE_TEMPLATE, BUILDS_TEMPLATE, PIPELINE_TEMPLATE)
 CONFIGURATIONS = Path("CloudFormation") / "configuration_*.json"  # template configuration files, one per environment
 EXECUTION_TAG = "mlkit:pipeline-execution"  # on jobs and stacks of an execution: its id
+ENDPOINT_TAG = "mlkit:endpoint"  # on models and endpoint configurations: the endpoint that they were made for
 JOB_KEY_TAG = "mlkit:job-key"  # on jobs: the key by which a later run takes over their result
 EVENT_SOURCE = "mlkit"  # of the events that a build sends
 _EXECUTION_ROLE = "execution-role"

@@ -1,8 +1,11 @@
-"""Finds and ends what an execution leaves behind when it fails: running jobs, the QA endpoint, and a model that waits for a decision."""
+"""Finds and ends what an execution leaves behind: running jobs, the QA endpoint, and a model that waits for a decision.
+
+What updates of endpoints have replaced counts too, whichever execution made it.
+"""
 
 from dataclasses import dataclass
 
-from mlkit.aws import registry
+from mlkit.aws import registry, superseded
 from mlkit.aws.session import Session, aws_errors
 from mlkit.aws.stacks import delete_stack, find_stack
 from mlkit.aws.stopping import stop_job
@@ -12,14 +15,14 @@ from mlkit.naming import EXECUTION_TAG, LabNames, job_prefix
 
 @dataclass(frozen=True, kw_only=True)
 class Leftover:
-    """One resource to end. `kind` is training job, tuning job, stack, or model package, which is rejected."""
+    """One resource to end. `kind` is training job, tuning job, stack, endpoint configuration, model, or model package (it is rejected)."""
 
     kind: str
     name: str
 
 
 def find_leftovers(aws: Session, pipeline_execution_id: str, your_initials: str) -> list[Leftover]:
-    """The execution's jobs that still run, its QA stack, and its model in the registry if that is still pending."""
+    """The execution's running jobs, its QA stack, its model in the registry if that is still pending, and what endpoints no longer use."""
     sagemaker, found, prefix = aws.client("sagemaker"), [], job_prefix(pipeline_execution_id)
     names_of_lab = LabNames(initials=your_initials)
     tuning, training = sagemaker.get_paginator("list_hyper_parameter_tuning_jobs"), sagemaker.get_paginator("list_training_jobs")
@@ -34,7 +37,8 @@ def find_leftovers(aws: Session, pipeline_execution_id: str, your_initials: str)
     if stack is not None and stack.tags.get(EXECUTION_TAG) == pipeline_execution_id:
         found.append(Leftover(kind="stack", name=stack.name))
     pending = registry.pending(aws, names_of_lab.model_group, pipeline_execution_id)
-    return found + [Leftover(kind="model package", name=arn) for arn in pending]
+    found += [Leftover(kind="model package", name=arn) for arn in pending]
+    return found + [Leftover(kind=part.kind, name=part.name) for part in superseded.find_superseded(aws, names_of_lab)]
 
 
 def sweep(aws: Session, leftovers: list[Leftover]) -> None:
@@ -49,6 +53,8 @@ def sweep(aws: Session, leftovers: list[Leftover]) -> None:
                 delete_stack(aws, leftover.name)
             elif leftover.kind == "model package":
                 registry.decide(aws, leftover.name, approved=False, comment="Its execution ended before production served it.")
+            elif leftover.kind in (superseded.CONFIGURATION, superseded.MODEL):
+                superseded.delete(aws, leftover.kind, leftover.name)
             else:
                 stop_job(aws, leftover.kind.removesuffix(" job"), leftover.name)
         except MlkitError as problem:

@@ -173,7 +173,9 @@ def sweep(
     your_initials: YourInitials = INITIALS,
     yes: Yes = False,
 ) -> None:
-    """List what an execution left behind: running jobs, its QA endpoint, a model that is pending. With --yes, end them; reject the model.
+    """List what an execution left behind: running jobs, its QA endpoint, a pending model; and what endpoints no longer use.
+
+    With --yes, end them and reject the model.
 
     Example: mlkit sweep 01234567-89ab-cdef-0123-456789abcdef
     """
@@ -189,6 +191,6 @@ def sweep(
     for leftover in leftovers:
         out.print(f"{'ends' if yes else 'would end'} {leftover.kind} {leftover.name}")
     if not leftovers:
-        out.print("The execution left nothing behind.")
+        out.print("Nothing is left behind.")
     elif yes:
         end(aws, leftovers)

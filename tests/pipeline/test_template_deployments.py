@@ -1,16 +1,22 @@
 """The templates are deployed, updated and deleted cleanly, by hand or by `mlkit pipeline deploy`; what outlives them is what they say."""
 
+import json
 import os
 import re
 import uuid
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from cfnlint.decode.cfn_yaml import loads
 from project_pipeline import run_in, script
 from tiny_project import IMAGE, TEMPLATES, delete, deploy, deploy_pipeline, outputs, pipeline_resources, shard, training_job
 from waiting import wait_until
 
+from mlkit.aws.superseded import delete as delete_part
+from mlkit.aws.superseded import find_superseded
 from mlkit.errors import DeploymentFailed, NotFound, UsageError
 from mlkit.naming import BUILDS_TEMPLATE, EXPORTS, FOUNDATION_TEMPLATE, PIPELINE_TEMPLATES, LabNames
 
@@ -183,7 +189,18 @@ def test_without_the_lake_nothing_is_deployed_and_the_lake_s_command_is_told(typ
     assert "CloudFormation/datalake.yaml --stack-name nolake-ml-lab-datalake" in refused.stderr
 
 
-def test_an_endpoint_comes_changes_in_place_and_goes_and_models_that_it_had_stay(cloudformation, local_aws):
+def sweeper_rights(local_aws, initials):
+    """What the role of the pipeline's sweeper may do, as far as it needs nothing of other stacks."""
+    template = loads(text("codepipeline"))
+    values = {"AWS::Partition": "aws", "AWS::Region": local_aws.region, "AWS::AccountId": local_aws.account, "YourInitials": initials}
+    [policy] = template["Resources"]["SweeperRole"]["Properties"]["Policies"]
+    plain = re.sub(r"\$\{([\w:]+)\}", lambda found: values.get(found[1], found[0]), json.dumps(policy["PolicyDocument"]["Statement"]))
+    statements = json.loads(re.sub(r'\{"Fn::Sub": ("[^"]*")\}', r"\1", plain))
+    return [statement for statement in statements if "Fn::" not in json.dumps(statement) and "Log.Arn" not in statement["Resource"]]
+
+
+def test_an_endpoint_changes_in_place_and_goes_and_the_sweeper_deletes_what_it_had(cloudformation, local_aws, as_role):
+    names = LabNames(initials="serve")
     role = outputs(deploy(cloudformation, "serve-lake", text("datalake"), YourInitials="serve"))["ExecutionRole"]
     s3, sagemaker, lake = local_aws.client("s3"), local_aws.client("sagemaker"), "s3://serve-ml-id-lab"
     s3.put_object(Bucket="serve-ml-id-lab", Key="prepared/train", Body=shard())
@@ -196,12 +213,22 @@ def test_an_endpoint_comes_changes_in_place_and_goes_and_models_that_it_had_stay
     first, second = (f"{lake}/models/{folder}/model.tar.gz" for folder in ("fm-serve/output", "again"))
     s3.copy_object(Bucket="serve-ml-id-lab", Key="models/again/model.tar.gz", CopySource=first.removeprefix("s3://"))
     given = {"EndpointName": "serve-ml-lab-dev", "ImageUri": IMAGE, "ExecutionRoleArn": role, "BakeSeconds": "0"}
-    before = outputs(deploy(cloudformation, "serve-endpoint", text("sagemaker_prediction_endpoint"), **given, ModelDataUrl=first))
-    after = outputs(deploy(cloudformation, "serve-endpoint", text("sagemaker_prediction_endpoint"), **given, ModelDataUrl=second))
+    stack = names.endpoint_stack("dev")
+    before = outputs(deploy(cloudformation, stack, text("sagemaker_prediction_endpoint"), **given, ModelDataUrl=first))
+    after = outputs(deploy(cloudformation, stack, text("sagemaker_prediction_endpoint"), **given, ModelDataUrl=second))
     assert before["EndpointName"] == after["EndpointName"] == "serve-ml-lab-dev"
     assert before["ModelName"] != after["ModelName"]
     assert sagemaker.describe_endpoint(EndpointName="serve-ml-lab-dev")["EndpointConfigName"] == after["EndpointConfigName"]
-    assert delete(cloudformation, "serve-endpoint") == ["MlkitEndpointConfig", "MlkitModel"]  # those that were replaced
+    variant = {"VariantName": "v", "ModelName": before["ModelName"], "InstanceType": "ml.t2.medium", "InitialInstanceCount": 1}
+    sagemaker.create_endpoint_config(EndpointConfigName="somebody-else-s", ProductionVariants=[variant])
+    sweeper: Any = SimpleNamespace(client=as_role(*sweeper_rights(local_aws, "serve")))
+    superseded = find_superseded(sweeper, names)
+    assert [part.name for part in superseded] == [before["EndpointConfigName"], before["ModelName"]]
+    for part in superseded:
+        delete_part(sweeper, part.kind, part.name)
+    with pytest.raises(ClientError, match="AccessDenied"):
+        sweeper.client("sagemaker").delete_endpoint_config(EndpointConfigName="somebody-else-s")
+    assert find_superseded(sweeper, names) == []
+    assert delete(cloudformation, stack) == ["MlkitEndpointConfig", "MlkitModel"]  # those that were replaced, and are gone
     left = {model["ModelName"] for model in sagemaker.list_models()["Models"]}
-    assert before["ModelName"] in left
-    assert after["ModelName"] not in left
+    assert not {before["ModelName"], after["ModelName"]} & left

@@ -16,7 +16,7 @@ from cfnlint.decode import decode
 
 from localaws.codepipeline.artifact_store import artifact_key
 from mlkit.aws.endpoints import write_configurations
-from mlkit.naming import ENDPOINT_TEMPLATE, EXECUTION_TAG, PIPELINE_TEMPLATES
+from mlkit.naming import ENDPOINT_TAG, ENDPOINT_TEMPLATE, EXECUTION_TAG, PIPELINE_TEMPLATES
 from mlkit.settings import Project
 
 ROOT = Path(__file__).parents[2]
@@ -32,6 +32,8 @@ UNAVOIDABLE = {
     "cloudwatch:DescribeAlarms": "SageMaker looks at alarms as a list, which has no single alarm as resource",
     "sagemaker:ListTrainingJobs": "a list has no single job as resource",
     "sagemaker:ListHyperParameterTuningJobs": "a list has no single job as resource",
+    "sagemaker:ListModels": "a list has no single model as resource",
+    "sagemaker:ListEndpointConfigs": "a list has no single configuration as resource",
 }
 
 
@@ -349,6 +351,14 @@ def test_only_the_endpoint_is_named_and_what_it_may_go_back_to_stays():
     for key, member in (("MlkitModel", "ModelName"), ("MlkitEndpointConfig", "EndpointConfigName")):
         assert member not in resources[key]["Properties"]
         assert resources[key]["UpdateReplacePolicy"] == "Retain"
+
+
+def test_the_sweeper_deletes_only_what_carries_the_tag_of_the_labs_endpoints():
+    resources = TEMPLATES["sagemaker_prediction_endpoint"]["Resources"]
+    for resource in (one for one in resources.values() if one["Type"] in ("AWS::SageMaker::Model", "AWS::SageMaker::EndpointConfig")):
+        assert resource["Properties"]["Tags"] == [{"Key": ENDPOINT_TAG, "Value": {"Ref": "EndpointName"}}]
+    [right] = [one for one in statements(TEMPLATES["codepipeline"]["Resources"]["SweeperRole"]) if "sagemaker:DeleteModel" in one["Action"]]
+    assert right["Condition"] == {"StringLike": {f"aws:ResourceTag/{ENDPOINT_TAG}": {"Fn::Sub": "${YourInitials}-ml-lab-*"}}}
 
 
 @pytest.mark.parametrize("name", NAMES)

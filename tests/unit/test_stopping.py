@@ -16,6 +16,7 @@ from waiting import HANG_S
 from mlkit.aws import stopping
 from mlkit.aws.session import Session
 from mlkit.aws.stopping import stop_job, stop_started
+from mlkit.aws.superseded import MODEL, Part
 from mlkit.aws.sweeping import Leftover, find_leftovers, sweep
 from mlkit.errors import AccessDenied
 from mlkit.evidence.activity_log import ActivityLog
@@ -237,7 +238,8 @@ def test_other_refusals_of_a_stop_are_raised_as_ours(aws, sagemaker):
         stop_job(aws, "training", "fm-1")
 
 
-def test_a_job_or_model_of_another_execution_is_not_swept(aws, sagemaker):
+def test_a_job_or_model_of_another_execution_is_not_swept(aws, sagemaker, monkeypatch):
+    monkeypatch.setattr("mlkit.aws.superseded.find_superseded", lambda aws, names: [Part(MODEL, "replaced")])
     now, began = datetime(2026, 1, 1, tzinfo=UTC), {"CreationTime": datetime(2026, 1, 1, tzinfo=UTC)}
     jobs = [
         {"TrainingJobName": name, "TrainingJobArn": f"arn:aws:sagemaker:us-east-1:123456789012:training-job/{name}", **began}
@@ -260,7 +262,8 @@ def test_a_job_or_model_of_another_execution_is_not_swept(aws, sagemaker):
         {"ModelPackageGroupName": "abc-ml-lab", "ModelApprovalStatus": "PendingManualApproval"},
     )
     found = find_leftovers(aws, execution, "abc")
-    assert found == [Leftover(kind="training job", name="ml-01234567-train"), Leftover(kind="model package", name=f"{arn}1")]
+    ours = {"training job": "ml-01234567-train", "model package": f"{arn}1", "model": "replaced"}
+    assert found == [Leftover(kind=kind, name=name) for kind, name in ours.items()]
 
 
 def test_what_is_pending_of_the_execution_is_rejected(aws, sagemaker):
@@ -280,6 +283,13 @@ def test_a_sweep_ends_the_others_when_one_stop_is_refused_and_says_which_goes_on
     sagemaker.add_response("stop_hyper_parameter_tuning_job", {}, {"HyperParameterTuningJobName": "t"})
     with pytest.raises(AccessDenied, match=r"no identity-based policy allows it\. Not ended: training job fm-1\."):
         sweep(aws, [Leftover(kind="training job", name="fm-1"), Leftover(kind="tuning job", name="t")])
+    sagemaker.assert_no_pending_responses()
+
+
+def test_what_was_replaced_is_deleted(aws, sagemaker):
+    sagemaker.add_response("delete_endpoint_config", {}, {"EndpointConfigName": "c"})
+    sagemaker.add_response("delete_model", {}, {"ModelName": "m"})
+    sweep(aws, [Leftover(kind="endpoint configuration", name="c"), Leftover(kind="model", name="m")])
     sagemaker.assert_no_pending_responses()
 
 

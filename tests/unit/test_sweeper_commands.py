@@ -17,9 +17,9 @@ def resources() -> dict[str, Any]:
     return found
 
 
-def test_stop_and_wait_is_left_to_finish() -> None:
+def test_every_end_of_an_execution_starts_it_and_stop_and_wait_is_left_to_finish() -> None:
     properties = resources()["EndedExecutionRule"]["Properties"]
-    assert properties["EventPattern"]["detail"]["state"] == ["FAILED", "STOPPED", "CANCELED", "SUPERSEDED"]
+    assert properties["EventPattern"]["detail"]["state"] == ["SUCCEEDED", "FAILED", "STOPPED", "CANCELED", "SUPERSEDED"]
 
 
 def test_the_sweeper_runs_mlkit_sweep_of_the_tools_that_the_stack_pins() -> None:
