@@ -30,6 +30,7 @@ EXPORTS = {
     ENDPOINT_ROLE_TEMPLATE: ("endpoint-stack-role",),
     BUILDS_TEMPLATE: ("model-training", "test-endpoint", "seal-evidence", "verify-approval", "tools-sha256"),
 }
+ENDPOINT_STACK_SUFFIX = "-endpoint"  # of an endpoint's stack, after the endpoint's name
 _LAB = "-ml-lab-"
 _DATASET = re.compile(r"[a-z][a-z0-9-]{0,38}[a-z0-9]")
 _INITIALS = re.compile(r"[a-z][a-z0-9-]{0,18}[a-z0-9]")
@@ -129,7 +130,7 @@ class LabNames:
         return f"{self.prefix}{checked_environment(environment)}"
 
     def endpoint_stack(self, environment: str) -> str:
-        return f"{self.endpoint(environment)}-endpoint"
+        return f"{self.endpoint(environment)}{ENDPOINT_STACK_SUFFIX}"
 
 
 def is_database(name: str, dataset: str) -> bool:

@@ -1,4 +1,4 @@
-"""The functions of 03_test_endpoint for production's model, the champion, which QA's endpoint holds beside the new one."""
+"""The functions of 03_test_endpoint for production's model, the champion, which QA's endpoint takes in beside the new one."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,8 +7,9 @@ from typing import Any
 import numpy.typing as npt
 import pandas as pd
 
+from mlkit.aws.champion_variant import planned_champion, serve_champion
 from mlkit.aws.endpoint_test import Tested
-from mlkit.aws.endpoints import Served, describe_champion
+from mlkit.aws.endpoints import Served
 from mlkit.aws.session import Session
 from mlkit.errors import MlkitError
 from mlkit.gate import verdicts
@@ -24,32 +25,36 @@ from mlkit.notebook.handoff import TrainedModel
 
 @dataclass(frozen=True, kw_only=True)
 class ChampionTest:
-    """Production's model as the tested endpoint holds it: its answers for the same rows, or the problem that gave none."""
+    """Production's model beside the tested one: its answers for the same rows, or the problem that gave none."""
 
-    served: Served
+    model_s3_uri: str
     predictions: Answers | None = None
     problem: str = ""
 
 
 def ask_champion(aws: Session, environment: str, trained: TrainedModel, ask: Callable[[Served], Answers]) -> ChampionTest | None:
-    """What the champion that the environment's endpoint holds answers to `ask`; None if it holds none.
+    """What the champion that the environment's stack names answers to `ask`; None if it names none.
 
-    A champion that gives no answer, or whose encoding cannot be read, is told as the test's problem.
+    A champion that cannot be loaded, gives no answer, or whose encoding cannot be read, is told as the test's problem.
     """
-    served = describe_champion(aws, LabNames(initials=trained.your_initials).endpoint(environment))
-    if served is None:
+    names = LabNames(initials=trained.your_initials)
+    planned = planned_champion(aws, environment, names)
+    if planned is None:
         return None
+    if planned.problem:
+        return ChampionTest(model_s3_uri=planned.model_s3_uri, problem=planned.problem)
     try:
-        return ChampionTest(served=served, predictions=ask(served))
+        answers = ask(serve_champion(aws, names.endpoint(environment), planned.configuration))
     except MlkitError as error:
-        return ChampionTest(served=served, problem=str(error))
+        return ChampionTest(model_s3_uri=planned.model_s3_uri, problem=str(error))
+    return ChampionTest(model_s3_uri=planned.model_s3_uri, predictions=answers)
 
 
 def compare_with_champion(tested: Tested, champion: ChampionTest | None, policy: Policy) -> Comparison | None:
     """The paired comparison by the policy's metric, on the tested rows; None without a champion."""
     if champion is None:
         return None
-    place = champion.served.model_data_url
+    place = champion.model_s3_uri
     if champion.predictions is None:
         return Comparison(model_s3_uri=place, problem=champion.problem)
     metric, rows = metric_of(policy.metric, tested.rows.target), tested.rows

@@ -11,10 +11,11 @@ import numpy as np
 from mlkit.aws import registry
 from mlkit.aws.inputs import CHAMPION, ENDPOINT, EXECUTION, STACK, tell_input
 from mlkit.aws.manual_changes import ByHand, Change, permitted
-from mlkit.aws.s3_objects import digest_object
+from mlkit.aws.s3_objects import digest_object, written_at
 from mlkit.aws.session import Session, aws_errors
 from mlkit.aws.stacks import Stack, delete_stack, deploy_stack, find_stack
-from mlkit.errors import InvalidData, NotFound, WrongModel
+from mlkit.errors import InvalidData, MlkitError, NotFound, WrongModel
+from mlkit.evidence.foreign_text import one_line
 from mlkit.evidence.layout import is_sealed_model
 from mlkit.gate.answers import Answers
 from mlkit.gate.target import Target
@@ -45,7 +46,7 @@ def write_configurations(aws: Session, trained: TrainedModel, project: Project, 
     """Write CloudFormation/configuration_<environment>.json, a template configuration file per environment. Returns the paths.
 
     Without `instance_type`, endpoints take the default of the endpoint's template. In a pipeline, QA's endpoint also holds the champion,
-    production's registered model, if there is one. QA's and dev's hold the untuned model beside a tuned one.
+    production's registered model, if there is one, or says why it cannot. QA's and dev's hold the untuned model beside a tuned one.
 
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/continuous-delivery-codepipeline-cfn-artifacts.html
     """
@@ -75,12 +76,22 @@ def write_configurations(aws: Session, trained: TrainedModel, project: Project, 
 
 
 def _champion(aws: Session, names: LabNames) -> dict[str, str]:
-    """The template's parameters for the champion; none without one, or outside of a pipeline, which has no registry."""
+    """The template's parameters for the champion; none without one, or outside of a pipeline, which has no registry.
+
+    SageMaker creates no model whose file it cannot read, so such a champion is told as a problem and does not fail the stack.
+    """
     if not aws.pipeline_execution_id:
         return {}
     tell_input(aws, CHAMPION, names.model_group)
     found = registry.champion(aws, names.model_group)
-    return {"ChampionImageUri": found.image, "ChampionModelDataUrl": found.model_s3_uri} if found else {}
+    if found is None:
+        return {}
+    told = {"ChampionImageUri": found.image, "ChampionModelDataUrl": found.model_s3_uri}
+    try:
+        written_at(aws, found.model_s3_uri)
+    except MlkitError as error:
+        told["ChampionProblem"] = one_line(f"its file cannot be read: {error}")
+    return told
 
 
 def deploy(

@@ -82,7 +82,8 @@ def _in_use(aws: Session, names: LabNames, environment: str) -> set[tuple[str, s
     stack = find_stack(aws, names.endpoint_stack(environment))
     if stack is not None and stack.status not in _SETTLED:
         return None
-    configurations = {stack.outputs.get("EndpointConfigName", "")} if stack is not None else set()
+    outputs = stack.outputs if stack is not None else {}
+    configurations = {value for name, value in outputs.items() if name.endswith("EndpointConfigName")}
     sagemaker = aws.client("sagemaker")
     try:
         with aws_errors():
@@ -93,7 +94,7 @@ def _in_use(aws: Session, names: LabNames, environment: str) -> set[tuple[str, s
         if endpoint["EndpointStatus"] not in ("InService", "Failed"):
             return None
         configurations.add(endpoint["EndpointConfigName"])
-    return _with_models(aws, configurations - {""})
+    return _with_models(aws, configurations)
 
 
 def _with_models(aws: Session, configurations: set[str]) -> set[tuple[str, str]] | None:

@@ -3,14 +3,16 @@
 What updates of endpoints have replaced counts too, whichever execution made it.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from mlkit.aws import registry, superseded
+from mlkit.aws.endpoint_states import settled
 from mlkit.aws.session import Session, aws_errors
 from mlkit.aws.stacks import delete_stack, find_stack
 from mlkit.aws.stopping import stop_job
-from mlkit.errors import MlkitError
-from mlkit.naming import EXECUTION_TAG, LabNames, job_prefix
+from mlkit.errors import MlkitError, NotFound
+from mlkit.naming import ENDPOINT_STACK_SUFFIX, EXECUTION_TAG, LabNames, job_prefix
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +43,13 @@ def find_leftovers(aws: Session, pipeline_execution_id: str, your_initials: str)
     return found + [Leftover(kind=part.kind, name=part.name) for part in superseded.find_superseded(aws, names_of_lab)]
 
 
+def _delete_endpoint_stack(aws: Session, name: str) -> None:
+    """A test that was killed may have left the endpoint in an update, in which it cannot be deleted."""
+    with suppress(NotFound):  # the stack's creation failed, for example
+        settled(aws, name.removesuffix(ENDPOINT_STACK_SUFFIX))
+    delete_stack(aws, name)
+
+
 def sweep(aws: Session, leftovers: list[Leftover]) -> None:
     """End them all, and wait for stacks. One that has ended meanwhile is no error.
 
@@ -50,7 +59,7 @@ def sweep(aws: Session, leftovers: list[Leftover]) -> None:
     for leftover in leftovers:
         try:
             if leftover.kind == "stack":
-                delete_stack(aws, leftover.name)
+                _delete_endpoint_stack(aws, leftover.name)
             elif leftover.kind == "model package":
                 registry.decide(aws, leftover.name, approved=False, comment="Its execution ended before production served it.")
             elif leftover.kind in (superseded.CONFIGURATION, superseded.MODEL):

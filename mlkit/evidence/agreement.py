@@ -15,7 +15,8 @@ from mlkit.notebook.handoff import PreparedData, TestResult, TrainedModel
 PRODUCTION, QA = "configuration_production.json", "configuration_qa.json"
 _PARTS = {"Parameters", "Tags"}  # a StackPolicy would decide about later updates
 _FREE = "InstanceType"  # a parameter of 02_train
-_OWN = {"EndpointName", "BakeSeconds", "ChampionImageUri", "ChampionModelDataUrl", "UntunedModelDataUrl"}  # an environment's own
+# An environment's own.
+_OWN = {"EndpointName", "BakeSeconds", "ChampionImageUri", "ChampionModelDataUrl", "ChampionProblem", "UntunedModelDataUrl"}
 
 
 def check_results(prepared: PreparedData, trained: TrainedModel, tested: TestResult, endpoint: str) -> None:

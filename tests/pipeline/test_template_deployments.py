@@ -1,13 +1,16 @@
 """The templates are deployed, updated and deleted cleanly, by hand or by `mlkit pipeline deploy`; what outlives them is what they say."""
 
+import io
 import json
 import os
 import re
+import tarfile
 import uuid
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from botocore.exceptions import ClientError
 from cfnlint.decode.cfn_yaml import loads
@@ -15,9 +18,12 @@ from project_pipeline import run_in, script
 from tiny_project import IMAGE, TEMPLATES, delete, deploy, deploy_pipeline, outputs, pipeline_resources, shard, training_job
 from waiting import wait_until
 
+from mlkit.aws.champion_test import ChampionTest, ask_champion
+from mlkit.aws.endpoints import describe_endpoint
 from mlkit.aws.superseded import delete as delete_part
 from mlkit.aws.superseded import find_superseded
 from mlkit.errors import DeploymentFailed, NotFound, UsageError
+from mlkit.gate.answers import Answers
 from mlkit.naming import BUILDS_TEMPLATE, EXPORTS, FOUNDATION_TEMPLATE, PIPELINE_TEMPLATES, LabNames
 
 
@@ -124,6 +130,22 @@ def test_initials_of_the_greatest_length_fit_into_every_name(cloudformation, loc
     assert deploy_pipeline(cloudformation, initials, **given)["Pipeline"]
 
 
+def aws_of(local_aws) -> Any:
+    """The administrator's session."""
+    return SimpleNamespace(client=local_aws.client, poll_s=lambda on_aws_s: 0.1)
+
+
+def packed(files):
+    """A model's archive with these files."""
+    body = io.BytesIO()
+    with tarfile.open(fileobj=body, mode="w:gz") as archive:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    return body.getvalue()
+
+
 class Shell:
     """mlkit and the AWS CLI in the project's folder, for one lab."""
 
@@ -189,46 +211,114 @@ def test_without_the_lake_nothing_is_deployed_and_the_lake_s_command_is_told(typ
     assert "CloudFormation/datalake.yaml --stack-name nolake-ml-lab-datalake" in refused.stderr
 
 
-def sweeper_rights(local_aws, initials):
-    """What the role of the pipeline's sweeper may do, as far as it needs nothing of other stacks."""
-    template = loads(text("codepipeline"))
+def rights(local_aws, initials, template, role):
+    """What the role of a pipeline's template may do, as far as that needs nothing of other stacks."""
+    resources = loads(text(template))["Resources"]
     values = {"AWS::Partition": "aws", "AWS::Region": local_aws.region, "AWS::AccountId": local_aws.account, "YourInitials": initials}
-    [policy] = template["Resources"]["SweeperRole"]["Properties"]["Policies"]
+    [policy] = resources[role]["Properties"]["Policies"]
     plain = re.sub(r"\$\{([\w:]+)\}", lambda found: values.get(found[1], found[0]), json.dumps(policy["PolicyDocument"]["Statement"]))
     statements = json.loads(re.sub(r'\{"Fn::Sub": ("[^"]*")\}', r"\1", plain))
     return [statement for statement in statements if "Fn::" not in json.dumps(statement) and "Log.Arn" not in statement["Resource"]]
 
 
-def test_an_endpoint_changes_in_place_and_goes_and_the_sweeper_deletes_what_it_had(cloudformation, local_aws, as_role):
-    names = LabNames(initials="serve")
-    role = outputs(deploy(cloudformation, "serve-lake", text("datalake"), YourInitials="serve"))["ExecutionRole"]
-    s3, sagemaker, lake = local_aws.client("s3"), local_aws.client("sagemaker"), "s3://serve-ml-id-lab"
-    s3.put_object(Bucket="serve-ml-id-lab", Key="prepared/train", Body=shard())
-    sagemaker.create_training_job(**training_job("fm-serve", role, f"{lake}/prepared/", f"{lake}/models/"))
-    wait_until(
-        lambda: sagemaker.describe_training_job(TrainingJobName="fm-serve")["TrainingJobStatus"],
-        "the job is complete",
-        ok=lambda status: status == "Completed",
-    )
-    first, second = (f"{lake}/models/{folder}/model.tar.gz" for folder in ("fm-serve/output", "again"))
-    s3.copy_object(Bucket="serve-ml-id-lab", Key="models/again/model.tar.gz", CopySource=first.removeprefix("s3://"))
-    given = {"EndpointName": "serve-ml-lab-dev", "ImageUri": IMAGE, "ExecutionRoleArn": role, "BakeSeconds": "0"}
-    stack = names.endpoint_stack("dev")
-    before = outputs(deploy(cloudformation, stack, text("sagemaker_prediction_endpoint"), **given, ModelDataUrl=first))
-    after = outputs(deploy(cloudformation, stack, text("sagemaker_prediction_endpoint"), **given, ModelDataUrl=second))
+SERVE = LabNames(initials="serve")
+TRAINED: Any = SimpleNamespace(your_initials="serve")
+ANSWERS = Answers(scores=np.array([0.5]))
+
+
+class Models:
+    """A lake with a trained model, and copies of its file; `deploy` deploys them to the endpoint of an environment."""
+
+    def __init__(self, local_aws):
+        self.cloudformation, self.s3 = local_aws.client("cloudformation"), local_aws.client("s3")
+        self.role = outputs(deploy(self.cloudformation, "serve-lake", text("datalake"), YourInitials="serve"))["ExecutionRole"]
+        lake, sagemaker = f"s3://{SERVE.bucket}", local_aws.client("sagemaker")
+        self.s3.put_object(Bucket=SERVE.bucket, Key="prepared/train", Body=shard())
+        sagemaker.create_training_job(**training_job("fm-serve", self.role, f"{lake}/prepared/", f"{lake}/models/"))
+        wait_until(
+            lambda: sagemaker.describe_training_job(TrainingJobName="fm-serve")["TrainingJobStatus"],
+            "the job is complete",
+            ok=lambda status: status == "Completed",
+        )
+        self.trained = f"{lake}/models/fm-serve/output/model.tar.gz"
+
+    def put(self, name, content=None):
+        """The address of a model's file: of a copy, or with other content."""
+        place = {"Bucket": SERVE.bucket, "Key": f"models/{name}/model.tar.gz"}
+        if content is None:
+            self.s3.copy_object(**place, CopySource=self.trained.removeprefix("s3://"))
+        else:
+            self.s3.put_object(**place, Body=content)
+        return f"s3://{SERVE.bucket}/{place['Key']}"
+
+    def deploy(self, environment, model, **parameters):
+        given = {"ImageUri": IMAGE, "ExecutionRoleArn": self.role, "BakeSeconds": "0", "ModelDataUrl": model, **parameters}
+        stack, template = SERVE.endpoint_stack(environment), text("sagemaker_prediction_endpoint")
+        return outputs(deploy(self.cloudformation, stack, template, EndpointName=SERVE.endpoint(environment), **given))
+
+
+@pytest.fixture(scope="module")
+def models(local_aws):
+    return Models(local_aws)
+
+
+def test_an_endpoint_changes_in_place_and_goes_and_the_sweeper_deletes_what_it_had(models, cloudformation, local_aws, as_role):
+    sagemaker, stack = local_aws.client("sagemaker"), SERVE.endpoint_stack("dev")
+    before = models.deploy("dev", models.trained)
+    after = models.deploy("dev", models.put("again"))
     assert before["EndpointName"] == after["EndpointName"] == "serve-ml-lab-dev"
     assert before["ModelName"] != after["ModelName"]
     assert sagemaker.describe_endpoint(EndpointName="serve-ml-lab-dev")["EndpointConfigName"] == after["EndpointConfigName"]
     variant = {"VariantName": "v", "ModelName": before["ModelName"], "InstanceType": "ml.t2.medium", "InitialInstanceCount": 1}
     sagemaker.create_endpoint_config(EndpointConfigName="somebody-else-s", ProductionVariants=[variant])
-    sweeper: Any = SimpleNamespace(client=as_role(*sweeper_rights(local_aws, "serve")))
-    superseded = find_superseded(sweeper, names)
+    sweeper: Any = SimpleNamespace(client=as_role(*rights(local_aws, "serve", "codepipeline", "SweeperRole")))
+    superseded = find_superseded(sweeper, SERVE)
     assert [part.name for part in superseded] == [before["EndpointConfigName"], before["ModelName"]]
     for part in superseded:
         delete_part(sweeper, part.kind, part.name)
     with pytest.raises(ClientError, match="AccessDenied"):
         sweeper.client("sagemaker").delete_endpoint_config(EndpointConfigName="somebody-else-s")
-    assert find_superseded(sweeper, names) == []
+    assert find_superseded(sweeper, SERVE) == []
     assert delete(cloudformation, stack) == ["MlkitEndpointConfig", "MlkitModel"]  # those that were replaced, and are gone
     left = {model["ModelName"] for model in sagemaker.list_models()["Models"]}
     assert not {before["ModelName"], after["ModelName"]} & left
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (None, ""),
+        (b"no archive", "SageMaker could not load it: Failed to extract model data archive"),
+        (packed({"weights": b"of another algorithm"}), "SageMaker could not load it: The primary container for production variant"),
+    ],
+)
+def test_a_champion_that_cannot_be_loaded_is_told_and_the_new_model_goes_on(models, cloudformation, local_aws, as_role, content, problem):
+    told = {"ChampionImageUri": IMAGE, "ChampionModelDataUrl": models.put("champion", content)}
+    planned = models.deploy("qa", models.trained, **told)
+    aws: Any = SimpleNamespace(
+        client=as_role(*rights(local_aws, "serve", "pipeline_builds", "TestEndpointRole")), poll_s=lambda on_aws_s: 0.1
+    )
+    before = describe_endpoint(aws, SERVE.endpoint("qa"))
+    assert find_superseded(aws_of(local_aws), SERVE) == []  # not the configuration that the endpoint is going to have
+    champion = ask_champion(aws, "qa", TRAINED, lambda served: ANSWERS)
+    assert champion.model_s3_uri == told["ChampionModelDataUrl"]
+    assert champion.problem.startswith(problem), champion.problem
+    assert (champion.predictions is None) == bool(problem)
+    after = describe_endpoint(aws, SERVE.endpoint("qa"))
+    assert (after.status, after.model_name) == ("InService", before.model_name)
+    assert after.endpoint_config == (planned["EndpointConfigName"] if problem else planned["ComparisonEndpointConfigName"])
+    if not problem:
+        assert ask_champion(aws, "qa", TRAINED, lambda served: ANSWERS) == champion  # a test that runs again
+    delete(cloudformation, SERVE.endpoint_stack("qa"))
+
+
+def test_a_champion_whose_file_is_gone_fails_no_stack(models, cloudformation, local_aws):
+    told = {
+        "ChampionImageUri": IMAGE,
+        "ChampionModelDataUrl": f"s3://{SERVE.bucket}/models/gone/model.tar.gz",
+        "ChampionProblem": "it is gone",
+    }
+    assert "ComparisonEndpointConfigName" not in models.deploy("qa", models.trained, **told)
+    champion = ask_champion(aws_of(local_aws), "qa", TRAINED, lambda served: pytest.fail("it was asked"))
+    assert champion == ChampionTest(model_s3_uri=told["ChampionModelDataUrl"], problem="it is gone")
+    delete(cloudformation, SERVE.endpoint_stack("qa"))

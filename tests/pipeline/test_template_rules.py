@@ -16,7 +16,9 @@ from cfnlint.decode import decode
 
 from localaws.codepipeline.artifact_store import artifact_key
 from mlkit.aws.endpoints import write_configurations
-from mlkit.naming import ENDPOINT_TAG, ENDPOINT_TEMPLATE, EXECUTION_TAG, PIPELINE_TEMPLATES
+from mlkit.errors import AccessDenied
+from mlkit.evidence.agreement import PRODUCTION, QA, check_configurations
+from mlkit.naming import ENDPOINT_TAG, ENDPOINT_TEMPLATE, EXECUTION_TAG, PIPELINE_TEMPLATES, LabNames
 from mlkit.settings import Project
 
 ROOT = Path(__file__).parents[2]
@@ -455,20 +457,31 @@ def test_a_build_gets_every_variable_that_its_buildspec_reads():
         assert read <= given, action["Name"]
 
 
-@pytest.fixture(params=[None, SimpleNamespace(image="i", model_s3_uri="s3://e/p/x/models/a/model.tar.gz")], ids=["first", "champion"])
+CHAMPION = SimpleNamespace(image="i", model_s3_uri="s3://e/p/x/models/a/model.tar.gz")
+
+
+@pytest.fixture(params=["first", "champion", "champion that is gone"])
 def written_configurations(request, monkeypatch, tmp_path):
     """`written_configurations(instance_type="")` writes what the training does, without and with a model in production."""
-    monkeypatch.setattr("mlkit.aws.registry.champion", lambda aws, group: request.param)
+
+    def written_at(aws, s3_uri):
+        if request.param == "champion that is gone":
+            raise AccessDenied(f"HeadObject: Forbidden\n{'x' * 300}")
+
+    monkeypatch.setattr("mlkit.aws.registry.champion", lambda aws, group: None if request.param == "first" else CHAMPION)
+    monkeypatch.setattr("mlkit.aws.endpoints.written_at", written_at)
     return functools.partial(_written_configurations, tmp_path)
 
 
+def trained_model(untuned: Any) -> Any:
+    model, role = SimpleNamespace(s3_uri="s3://b/model.tar.gz"), "arn:aws:iam::123456789012:role/x"
+    return SimpleNamespace(your_initials="ab", image_uri="i", model=model, execution_role=role, untuned=untuned)
+
+
 def _written_configurations(folder: Path, instance_type: str = "", *, untuned: Any = None) -> list[str]:
-    model = SimpleNamespace(s3_uri="s3://b/model.tar.gz")
-    role = "arn:aws:iam::123456789012:role/x"
-    trained: Any = SimpleNamespace(your_initials="ab", image_uri="i", model=model, execution_role=role, untuned=untuned)
     (folder / "CloudFormation").mkdir()
     aws: Any = SimpleNamespace(pipeline_execution_id="e")
-    return write_configurations(aws, trained, Project(root=folder), instance_type)
+    return write_configurations(aws, trained_model(untuned), Project(root=folder), instance_type)
 
 
 @pytest.mark.parametrize("instance_type", ["", "ml.m5.large"])
@@ -487,17 +500,26 @@ def test_what_expires_in_a_bucket_with_versions_is_not_kept_as_an_old_version(na
 
 
 def test_only_qa_tests_production_s_model_beside_the_new_one(tmp_path, written_configurations, request):
-    has_champion = "champion" in request.node.name.partition("[")[2]
+    kind = request.node.callspec.params["written_configurations"]
+    named = {"ChampionImageUri": "i", "ChampionModelDataUrl": CHAMPION.model_s3_uri}
+    gone = {"ChampionProblem": f"its file cannot be read: HeadObject: Forbidden {'x' * 300}"[:200]}
+    expected = {"first": {}, "champion": named, "champion that is gone": named | gone}[kind]
     for path in written_configurations():
-        named = {name for name in json.loads((tmp_path / path).read_text())["Parameters"] if name.startswith("Champion")}
-        expected = {"ChampionImageUri", "ChampionModelDataUrl"} if has_champion and "_qa" in path else set()
-        assert named == expected, path
+        parameters = json.loads((tmp_path / path).read_text())["Parameters"]
+        found = {name: value for name, value in parameters.items() if name.startswith("Champion")}
+        assert found == (expected if "_qa" in path else {}), path
 
 
 def test_only_endpoints_without_callers_hold_the_untuned_model_beside_a_tuned_one(tmp_path, written_configurations):
     for path in written_configurations(untuned=SimpleNamespace(s3_uri="s3://b/untuned/model.tar.gz")):
         found = json.loads((tmp_path / path).read_text())["Parameters"].get("UntunedModelDataUrl")
         assert found == (None if "_production" in path else "s3://b/untuned/model.tar.gz"), path
+
+
+def test_sealing_accepts_the_configurations_that_training_writes(tmp_path, written_configurations):
+    untuned = SimpleNamespace(s3_uri="s3://b/untuned/model.tar.gz")
+    written = {Path(path).name: (tmp_path / path).read_bytes() for path in written_configurations("ml.m5.large", untuned=untuned)}
+    check_configurations(written[PRODUCTION], written[QA], trained_model(untuned), LabNames(initials="ab"), "e")
 
 
 def test_the_configuration_that_training_writes_is_the_endpoint_template_s(tmp_path, written_configurations):

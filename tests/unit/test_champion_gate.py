@@ -8,6 +8,7 @@ import pytest
 
 from mlkit.aws import champion_test
 from mlkit.aws.champion_test import ChampionTest, ask_champion, compare_with_champion, describe_comparison
+from mlkit.aws.champion_variant import Planned
 from mlkit.aws.endpoint_test import Tested
 from mlkit.aws.endpoints import Served
 from mlkit.errors import NotFound, UsageError
@@ -102,7 +103,7 @@ def test_a_margin_that_is_no_number_above_0_is_refused(margin):
 
 
 def test_both_models_are_compared_on_the_same_rows():
-    found = compare_with_champion(answered(600), ChampionTest(served=SERVED, predictions=answers(620)), POLICY)
+    found = compare_with_champion(answered(600), ChampionTest(model_s3_uri="s3://b/model", predictions=answers(620)), POLICY)
     assert found.model_s3_uri == "s3://b/model"
     ours, theirs = np.asarray(answers(600).labels), np.asarray(answers(620).labels)
     assert found.champion == estimate(RIGHT_ROWS, LABELS, theirs, USERS, cluster="user")
@@ -112,7 +113,7 @@ def test_both_models_are_compared_on_the_same_rows():
 
 def test_a_metric_of_scores_compares_scores_and_the_policy_s_confidence_counts():
     policy = Policy(metric="log loss", required=0.9, confidence=0.8)
-    found = compare_with_champion(answered(600), ChampionTest(served=SERVED, predictions=answers(620)), policy)
+    found = compare_with_champion(answered(600), ChampionTest(model_s3_uri="s3://b/model", predictions=answers(620)), policy)
     assert found.difference.confidence == found.champion.confidence == 0.8
     assert found.champion.value == pytest.approx(METRICS["log loss"].of(LABELS, answers(620).scores))
     assert found.difference.value < 0
@@ -123,8 +124,22 @@ def test_without_a_champion_there_is_no_comparison():
     assert "none beside this one" in describe_comparison(answered(600), None, None).to_string()
 
 
+def planned(monkeypatch: pytest.MonkeyPatch, told: Any = lambda asked: None, *, problem: str = "") -> None:
+    """QA's stack names a champion; `told` gets the endpoint and the configuration to which it is updated."""
+    found = Planned(model_s3_uri="s3://b/model", configuration="c", problem=problem)
+    monkeypatch.setattr(champion_test, "planned_champion", lambda aws, environment, names: found)
+    monkeypatch.setattr(champion_test, "serve_champion", lambda aws, endpoint, configuration: told([endpoint, configuration]) or SERVED)
+
+
+def test_a_champion_whose_file_is_gone_is_told_and_not_deployed(monkeypatch):
+    planned(monkeypatch, lambda asked: pytest.fail("it was deployed"), problem="its file cannot be read: it is gone")
+    trained: Any = SimpleNamespace(your_initials="ab")
+    found = compare_with_champion(answered(600), ask_champion(AWS, "qa", trained, lambda served: answers(0)), POLICY)
+    assert str(found) == "production's model could not be tested: its file cannot be read: it is gone"
+
+
 def test_a_champion_that_cannot_be_asked_is_told(monkeypatch):
-    monkeypatch.setattr(champion_test, "describe_champion", lambda aws, name: SERVED)
+    planned(monkeypatch)
 
     def ask(served):
         raise NotFound("s3://b/index does not exist", cure="")
@@ -137,17 +152,17 @@ def test_a_champion_that_cannot_be_asked_is_told(monkeypatch):
 
 def test_the_variant_of_the_environment_s_own_endpoint_is_asked(monkeypatch):
     asked = []
-    monkeypatch.setattr(champion_test, "describe_champion", lambda aws, name: asked.append(name) or SERVED)
+    planned(monkeypatch, asked.extend)
     trained: Any = SimpleNamespace(your_initials="ab")
     champion = ask_champion(AWS, "qa", trained, lambda served: asked.append(served.variant) or answers(0))
-    assert asked == ["ab-ml-lab-qa", "Champion"]
+    assert asked == ["ab-ml-lab-qa", "c", "Champion"]
     assert champion.predictions is not None
-    monkeypatch.setattr(champion_test, "describe_champion", lambda aws, name: None)
+    monkeypatch.setattr(champion_test, "planned_champion", lambda aws, environment, names: None)
     assert ask_champion(AWS, "qa", trained, lambda served: answers(0)) is None
 
 
 def test_mcnemar_s_table_stands_beside_the_difference():
-    champion = ChampionTest(served=SERVED, predictions=answers(620, first=100))
+    champion = ChampionTest(model_s3_uri="s3://b/model", predictions=answers(620, first=100))
     shown = describe_comparison(answered(600), champion, compare_with_champion(answered(600), champion, POLICY)).to_string()
     for words in ("only production's is right", "100", "only this one is right", "120", "McNemar"):
         assert words in shown
@@ -163,7 +178,7 @@ def test_predicted_numbers_are_compared_in_their_unit_and_are_never_just_right()
     true, policy = np.arange(ROWS) % 5 + 1.0, Policy(metric="RMSE", required=1.0)
     rows: Any = SimpleNamespace(labels=true, clusters=USERS, cluster="user", target=Target(task="regression", name="rating", unit="stars"))
     ours, theirs = Answers(scores=true + 0.5), Answers(scores=true - 0.7)
-    tested, champion = Tested(rows=rows, predictions=ours, served=SERVED), ChampionTest(served=SERVED, predictions=theirs)
+    tested, champion = Tested(rows=rows, predictions=ours, served=SERVED), ChampionTest(model_s3_uri="s3://b/model", predictions=theirs)
     found = compare_with_champion(tested, champion, policy)
     assert found.difference.value == pytest.approx(-0.2)
     assert found.difference.unit == "stars"

@@ -4,9 +4,8 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from test_tabular_answers import SERVED
+from test_champion_gate import planned
 
-from mlkit.aws import champion_test
 from mlkit.gate.answers import answers_of
 from mlkit.gate.target import Target
 from mlkit.movielens import testing
@@ -36,7 +35,7 @@ FOUR = target(positive_rating=4.0)
 )
 def test_a_model_of_other_labels_is_no_champion_to_beat(monkeypatch: pytest.MonkeyPatch, other: Target | None, problem: str) -> None:
     stored = FeatureIndex(users=pa.array(["1", "2"]), movies=pa.array(["7"]), target=other).to_parquet()
-    monkeypatch.setattr(champion_test, "describe_champion", lambda aws, name: SERVED)
+    planned(monkeypatch)
     monkeypatch.setattr(testing, "read_object", lambda aws, s3_uri: stored)
     monkeypatch.setattr(testing, "predict_rows", lambda aws, endpoint, rows, variant, target: answers_of([0.9, 0.2], target))
     rows = TestRows(users=pa.array(["1", "2"]), movies=pa.array(["7", "7"]), labels=[1, 0], target=FOUR)  # type: ignore[arg-type]

@@ -286,6 +286,24 @@ def test_a_sweep_ends_the_others_when_one_stop_is_refused_and_says_which_goes_on
     sagemaker.assert_no_pending_responses()
 
 
+@pytest.mark.parametrize("states", [[], ["Updating", "RollingBack", "InService"], ["Failed"]])
+def test_the_stack_is_deleted_once_no_update_of_its_endpoint_is_in_progress(aws, sagemaker, monkeypatch, states):
+    asked: dict[str, Any] = {"EndpointName": "abc-ml-lab-qa"}
+    deleted: list[str] = []
+    monkeypatch.setattr("mlkit.aws.endpoint_states.time.sleep", lambda seconds: None)
+    monkeypatch.setattr(
+        "mlkit.aws.sweeping.delete_stack", lambda aws, name: sagemaker.assert_no_pending_responses() or deleted.append(name)
+    )
+    if not states:
+        sagemaker.add_client_error("describe_endpoint", "ValidationException", "Could not find endpoint", expected_params=asked)
+    for state in states:
+        now = datetime(2026, 1, 1, tzinfo=UTC)
+        described = {**asked, "EndpointArn": "arn:aws:sagemaker:us-east-1:1:endpoint/e", "EndpointStatus": state}
+        sagemaker.add_response("describe_endpoint", {**described, "CreationTime": now, "LastModifiedTime": now}, asked)
+    sweep(aws, [Leftover(kind="stack", name="abc-ml-lab-qa-endpoint")])
+    assert deleted == ["abc-ml-lab-qa-endpoint"]
+
+
 def test_what_was_replaced_is_deleted(aws, sagemaker):
     sagemaker.add_response("delete_endpoint_config", {}, {"EndpointConfigName": "c"})
     sagemaker.add_response("delete_model", {}, {"ModelName": "m"})

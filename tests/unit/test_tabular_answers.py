@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from test_champion_gate import planned
 
-from mlkit.aws import champion_test
 from mlkit.aws.champion_test import compare_with_champion
 from mlkit.aws.endpoint_test import chart_answers, confusion, describe_answers
 from mlkit.aws.endpoints import Served
@@ -117,7 +117,7 @@ def test_a_model_in_production_is_compared_if_its_labels_mean_the_same(
     monkeypatch: pytest.MonkeyPatch, label: str, classes: tuple[str, str], problem: str
 ) -> None:
     encoding = Encoding(key="id", label=label, classes=classes, columns=("f",))
-    monkeypatch.setattr(champion_test, "describe_champion", lambda aws, name: SERVED)
+    planned(monkeypatch)
     monkeypatch.setattr(testing, "_encoding_beside", lambda aws, served: encoding)
     monkeypatch.setattr(testing, "_ask", lambda aws, endpoint, matrix, target, variant: answers_of(SCORES["binary"], target))
     trained: Any = type("Trained", (), {"your_initials": "ab"})
