@@ -18,6 +18,7 @@ def _operations() -> list[tuple[OperationModel, bool]]:
             lambda _: MagicMock(account="123456789012", region="us-east-1", home=lambda service: Path(home) / service),
             MagicMock(),
             MagicMock(),
+            MagicMock(),
         )
     return [
         (service_model(name).operation_model(operation), ours.pages_itself)

@@ -71,13 +71,22 @@ def reset(options: argparse.Namespace) -> None:
 
 
 def repository(options: argparse.Namespace) -> None:
-    """Use a local git repository in place of one on GitHub, for pipelines with a CodeConnections source."""
-    from localaws.codeconnections import repositories
+    """Use a local git repository in place of one on GitHub or CodeCommit: pipelines read it, and a push to it starts them."""
+    from localaws.codeconnections import push_hook, repositories
 
-    if options.name.count("/") != 1 or not all(options.name.split("/")):
-        raise LocalAwsError(f"{options.name!r} is not OWNER/REPO.", cure="Give the FullRepositoryId of the pipeline's source action.")
-    repositories.register(options.home / "codeconnections", options.name, options.folder.resolve(), worktree=options.worktree)
-    print(f"Pipelines of this local AWS that name {options.name} read {options.folder.resolve()}.")
+    if options.name.count("/") > 1 or not all(options.name.split("/")):
+        raise LocalAwsError(
+            f"{options.name!r} is neither OWNER/REPO nor a name of CodeCommit.",
+            cure="Give the FullRepositoryId or the RepositoryName of the pipeline's source action.",
+        )
+    home, folder = options.home / "codeconnections", options.folder.resolve()
+    repositories.register(home, options.name, folder, worktree=options.worktree)
+    print(f"Pipelines of this local AWS that name {options.name} read {folder}.")
+    try:
+        push_hook.install(home, options.name, folder)
+        print("A push to it, or a commit in it, starts those that detect changes.")
+    except push_hook.HookRefused as refused:
+        print(f"No push starts them: {refused}")
 
 
 def _assumptions(texts: Sequence[str] | None) -> dict[str, str] | None:
@@ -104,7 +113,9 @@ def _parser() -> argparse.ArgumentParser:
     _command(commands, logs).add_argument("--lines", type=int, default=40, help="number of lines")
     _command(commands, reset).add_argument("--yes", action="store_true", help="confirm the deletion")
     standing = _command(commands, repository)
-    standing.add_argument("name", metavar="OWNER/REPO", help="the FullRepositoryId of the pipeline's source action")
+    standing.add_argument(
+        "name", metavar="NAME", help="OWNER/REPO of the pipeline's source action, or the name of its CodeCommit repository"
+    )
     standing.add_argument("--folder", type=Path, default=Path(), help="folder of the git repository; default: the current folder")
     standing.add_argument("--worktree", action="store_true", help="use the working tree instead of the last commit")
     return parser

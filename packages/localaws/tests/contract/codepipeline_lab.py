@@ -1,7 +1,6 @@
 """A small pipeline for tests: its repository, bucket, role and declaration, and ways to wait for it."""
 
 import io
-import subprocess
 import uuid
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
@@ -9,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from git_folders import make_repository
 from waiting import wait_until
 
 from localaws.codeconnections import repositories
@@ -21,22 +21,6 @@ Resources:
     Properties: {LogGroupName: !Ref AWS::StackName, RetentionInDays: 1, Tags: [{Key: text, Value: !Ref Text}]}
 Outputs: {Text: {Value: !Ref Text}}
 """
-GIT = ["git", "-c", "user.name=A", "-c", "user.email=a@example.org", "-c", "init.defaultBranch=main", "-c", "commit.gpgsign=false"]
-
-
-def git(folder: Path, *arguments: str) -> str:
-    return subprocess.run([*GIT, "-C", str(folder), *arguments], check=True, capture_output=True, text=True).stdout.strip()
-
-
-def make_repository(folder: Path, files: Mapping[str, str]) -> str:
-    """A repository with one commit on branch main; the commit's id."""
-    folder.mkdir(parents=True)
-    git(folder, "init", "--quiet")
-    for name, text in files.items():
-        (folder / name).write_text(text)
-    git(folder, "add", ".")
-    git(folder, "commit", "--quiet", "-m", "The first commit")
-    return git(folder, "rev-parse", "HEAD")
 
 
 def action(name: str, category: str, provider: str, configuration: Mapping[str, str] | None = None, **more: Any) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from codepipeline_lab import Lab, action, git, make_lab, stage, statements
+from codepipeline_lab import Lab, action, make_lab, stage, statements
+from git_folders import git
 from started import LocalAws, allow, policy, wait_until_saved
 from waiting import wait_until
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from codepipeline_lab import TEMPLATE, Lab, action, git, make_lab, stage, statements
+from codepipeline_lab import TEMPLATE, Lab, action, make_lab, stage, statements
+from git_folders import git
 from started import LocalAws, allow
 from waiting import wait_for_stack
 

@@ -16,6 +16,7 @@ NAMED = {
     "HyperParameterTuningJobName": "j",
     "pipelineName": "p",
     "projectName": "p",
+    "repositoryName": "r",
     "reportArn": "arn:aws:codebuild:us-east-1:123456789012:report/g:r",
     "reportGroupArn": "arn:aws:codebuild:us-east-1:123456789012:report-group/g",
     "resourceArn": "arn:aws:codepipeline:us-east-1:123456789012:p",

@@ -89,9 +89,16 @@ def pipelines(account: Account, scratch: Path) -> None:
         deploy("Broken", "CREATE_UPDATE", 7, TemplatePath="Code::broken.yaml"),
     ]
     build = action("Build", "Build", "CodeBuild", {"ProjectName": project}, inputs=["Code"], outputs=["Built"])
-    lab.create(
-        lab.source(), stage("Build", build), stage("Gate", lab.approval(configuration={"NotificationArn": topic})), stage("D", *deploys)
+    client("s3").put_object(Bucket=account.bucket, Key="in/site.zip", Body=b"PK")
+    client("codecommit").create_repository(repositoryName=lab.name)
+    client("codecommit").put_file(repositoryName=lab.name, branchName="main", filePath="a", fileContent=b"a")
+    sources = stage(
+        "Source",
+        *lab.source()["actions"],
+        action("Object", "Source", "S3", {"S3Bucket": account.bucket, "S3ObjectKey": "in/site.zip"}, outputs=["Object"]),
+        action("Commit", "Source", "CodeCommit", {"RepositoryName": lab.name, "BranchName": "main"}, outputs=["Commit"]),
     )
+    lab.create(sources, stage("Build", build), stage("Gate", lab.approval(configuration={"NotificationArn": topic})), stage("D", *deploys))
     execution = lab.start()
     lab.answer("Approved")
     lab.wait(execution)

@@ -79,7 +79,15 @@ def job(client: Client, configuration: Mapping[str, str], *, work: Mapping[str, 
     }
     members: dict[str, Any] = {
         **{"pipeline": "p", "stage": "S", "action": action},
-        **{"configuration": configuration, "inputs": {"Src": "k"}, "outputs": outputs, "commits": {}, "wanted_revision": None},
+        **{
+            "configuration": configuration,
+            "inputs": {"Src": "k"},
+            "outputs": outputs,
+            "commits": {},
+            "wanted_revision": None,
+            "wanted_branch": None,
+            "account": "1",
+        },
         **{
             "artifacts": Store(),
             "client": lambda service: client,

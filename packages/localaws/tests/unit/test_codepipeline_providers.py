@@ -44,6 +44,8 @@ def job(configuration: dict[str, str], *, files: dict[str, str] | None = None, *
         "outputs": {},
         "commits": {"Code": "abc"},
         "wanted_revision": None,
+        "wanted_branch": None,
+        "account": "123456789012",
         "artifacts": Artifacts(bucket="bucket", kms_key=None, client=lambda: store),
         "client": lambda service: None,
         "check_connection": lambda arn, context: None,

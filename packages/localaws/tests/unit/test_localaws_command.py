@@ -68,10 +68,16 @@ def test_a_folder_stands_for_a_repository(tmp_path: Path) -> None:
     assert record["you/site"] == {"path": str(tmp_path), "worktree": False}
 
 
-def test_a_repository_needs_its_owner() -> None:
+@pytest.mark.parametrize("name", ["you/", "/site", "you/site/more"])
+def test_a_repository_has_a_name_of_codecommit_or_an_owner(name: str) -> None:
     with pytest.raises(SystemExit) as ended:
-        cli.main(["repository", "site"])
+        cli.main(["repository", name])
     assert ended.value.code == 1
+
+
+def test_a_folder_without_git_is_registered_and_the_missing_hook_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    cli.main(["repository", "site", "--folder", "."])
+    assert "No push starts them" in capsys.readouterr().out
 
 
 def test_the_readme_names_every_command_and_no_other() -> None:

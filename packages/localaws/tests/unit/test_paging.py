@@ -58,7 +58,12 @@ def test_a_token_that_is_none_of_ours_is_refused_with_a_code_of_the_operation(op
     with pytest.raises(AwsError, match=f"The {paging.token} is not valid") as error:
         paging.start(operation, {paging.token: token})
     declared = {shape.name for shape in operation.error_shapes}
-    token_codes = declared & {"InvalidNextTokenException", "InvalidInputException", "InvalidRequestException"}
+    token_codes = declared & {
+        "InvalidNextTokenException",
+        "InvalidContinuationTokenException",
+        "InvalidInputException",
+        "InvalidRequestException",
+    }
     assert error.value.code in (token_codes or {"ValidationException"})
 
 

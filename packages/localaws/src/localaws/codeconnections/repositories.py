@@ -44,9 +44,12 @@ def register(home: Path, full_name: str, folder: Path, *, worktree: bool = False
     """Use `folder` for "owner/repository". `home` is the folder `codeconnections` in the local AWS's home. The local AWS need not run."""
     known = {name: repository for name, repository in read(home).items() if name.lower() != full_name.lower()}
     known[full_name] = Repository(folder=folder.resolve(), worktree=worktree)
-    record = {name: {"path": str(repository.folder), "worktree": repository.worktree} for name, repository in known.items()}
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    write_whole(home / _FILE, json.dumps(record, indent=2))
+    _write(home, known)
+
+
+def forget(home: Path, full_name: str) -> None:
+    """Use no folder for the repository any more."""
+    _write(home, {name: repository for name, repository in read(home).items() if name != full_name})
 
 
 def read(home: Path) -> dict[str, Repository]:
@@ -59,6 +62,12 @@ def read(home: Path) -> dict[str, Repository]:
     return {
         name: Repository(folder=Path(str(entry["path"])), worktree=bool(entry.get("worktree", False))) for name, entry in entries.items()
     }
+
+
+def _write(home: Path, known: Mapping[str, Repository]) -> None:
+    record = {name: {"path": str(repository.folder), "worktree": repository.worktree} for name, repository in known.items()}
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    write_whole(home / _FILE, json.dumps(record, indent=2))
 
 
 class Repositories:
@@ -89,8 +98,8 @@ def _resolve(folder: Path, full_name: str, branch: str, revision: str | None) ->
     wanted = [revision] if revision else [f"refs/heads/{branch}", f"refs/remotes/origin/{branch}"]
     for name in wanted:
         try:
-            return _git(folder, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}").decode().strip()
-        except _GitFailed as error:
+            return git(folder, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}").decode().strip()
+        except GitFailed as error:
             if error.text:
                 raise RepositoryProblem(f"git cannot read {folder}: {error.text}") from error
     if revision:
@@ -100,7 +109,7 @@ def _resolve(folder: Path, full_name: str, branch: str, revision: str | None) ->
 
 def _uncommitted(folder: Path, scratch: Path) -> Commit:
     """A commit of the working tree on top of HEAD, in a separate object store. The same files give the same commit."""
-    objects = Path(_git(folder, "rev-parse", "--git-path", "objects").decode().strip())
+    objects = Path(git(folder, "rev-parse", "--git-path", "objects").decode().strip())
     environment = {
         "GIT_INDEX_FILE": str(scratch / "index"),
         "GIT_OBJECT_DIRECTORY": str(scratch / "objects"),
@@ -108,26 +117,26 @@ def _uncommitted(folder: Path, scratch: Path) -> Commit:
     }
     (scratch / "objects").mkdir()
     try:
-        head = _git(folder, "rev-parse", "--verify", "--quiet", "HEAD^{commit}").decode().strip()
-        date = _git(folder, "show", "--no-patch", "--format=%cI", head).decode().strip()
-        _git(folder, "read-tree", head, environment=environment)
-        _git(folder, "add", "--all", ".", environment=environment)
-        tree = _git(folder, "write-tree", environment=environment).decode().strip()
-        if tree == _git(folder, "rev-parse", f"{head}^{{tree}}").decode().strip():
+        head = git(folder, "rev-parse", "--verify", "--quiet", "HEAD^{commit}").decode().strip()
+        date = git(folder, "show", "--no-patch", "--format=%cI", head).decode().strip()
+        git(folder, "read-tree", head, environment=environment)
+        git(folder, "add", "--all", ".", environment=environment)
+        tree = git(folder, "write-tree", environment=environment).decode().strip()
+        if tree == git(folder, "rev-parse", f"{head}^{{tree}}").decode().strip():
             return _read_commit(folder, head)
         person = {f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER") for what, value in
                   (("NAME", "localaws"), ("EMAIL", "localaws@localhost"), ("DATE", date))}  # fmt: skip
-        commit = _git(folder, "commit-tree", tree, "-p", head, "-m", _UNCOMMITTED, environment={**environment, **person}).decode().strip()
+        commit = git(folder, "commit-tree", tree, "-p", head, "-m", _UNCOMMITTED, environment={**environment, **person}).decode().strip()
         return _read_commit(folder, commit, environment)
-    except _GitFailed as error:
+    except GitFailed as error:
         raise RepositoryProblem(f"git cannot read the working tree of {folder}: {error.text or 'it has no commit yet'}") from error
 
 
 def _read_commit(folder: Path, commit: str, environment: Mapping[str, str] | None = None) -> Commit:
     try:
-        text = _git(folder, "show", "--no-patch", "--format=%at%n%ct%n%B", commit, environment=environment).decode(errors="replace")
-        archive = _git(folder, "archive", "--format=zip", commit, environment=environment)
-    except _GitFailed as error:
+        text = git(folder, "show", "--no-patch", "--format=%at%n%ct%n%B", commit, environment=environment).decode(errors="replace")
+        archive = git(folder, "archive", "--format=zip", commit, environment=environment)
+    except GitFailed as error:
         raise RepositoryProblem(f"git cannot read the commit {commit} of {folder}: {error.text}") from error
     authored, committed, message = text.split("\n", 2)
     return Commit(
@@ -144,17 +153,19 @@ def _date(seconds: str) -> str:
     return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-class _GitFailed(Exception):
+class GitFailed(Exception):
+    """git refused. The text is git's."""
+
     def __init__(self, text: str) -> None:
         super().__init__(text)
         self.text = text
 
 
-def _git(folder: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> bytes:
-    """git's output. It runs without the caller's GIT_ variables, because a hook sets them for another repository."""
+def git(folder: Path, *arguments: str, environment: Mapping[str, str] | None = None, given: bytes = b"") -> bytes:
+    """git's output; `given` is its input. It runs without the caller's GIT_ variables, because a hook sets them for another repository."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     command = ["git", "-C", str(folder), "-c", "core.fsmonitor=false", "-c", "gc.auto=0", *arguments]
-    ran = subprocess.run(command, capture_output=True, env={**clean, **(environment or {})}, timeout=_TIMEOUT_S, stdin=subprocess.DEVNULL)
+    ran = subprocess.run(command, capture_output=True, env={**clean, **(environment or {})}, timeout=_TIMEOUT_S, input=given)
     if ran.returncode != 0:
-        raise _GitFailed(ran.stderr.decode(errors="replace").strip())
+        raise GitFailed(ran.stderr.decode(errors="replace").strip())
     return ran.stdout

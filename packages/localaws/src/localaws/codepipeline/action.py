@@ -14,6 +14,7 @@ from localaws.kit.service import AwsError
 
 JOB_FAILED, CONFIGURATION, PERMISSION = "JobFailed", "ConfigurationError", "PermissionError"
 POLL_S = 0.2
+POLLING = "PollForSourceChanges"  # the trigger of an execution whose source CodePipeline polls
 _DENIALS = ("AccessDenied", "AccessDeniedException", "AuthorizationError", "AuthorizationErrorException")
 _DENIED = "The provided role does not have permissions to perform this action. Underlying error: "
 
@@ -56,11 +57,13 @@ class Job:
     outputs: Mapping[str, str]
     commits: Mapping[str, str]
     wanted_revision: str | None
+    wanted_branch: str | None
     artifacts: Artifacts
     client: Callable[[str], Any]
     check_connection: Callable[[str, Mapping[str, str]], None]
     require: Callable[[str, str], None]
     region: str
+    account: str
     work: Mapping[str, Any]
     remember: Callable[..., None]
     ended: Event
@@ -69,6 +72,10 @@ class Job:
         """Wait between two status calls. Raises Ended."""
         if self.ended.wait(POLL_S):
             raise Ended
+
+    def arn(self, service: str, resource: str) -> str:
+        """The ARN of a resource in the pipeline's account and region."""
+        return f"arn:aws:{service}:{self.region}:{self.account}:{resource}"
 
     def read(self, reference: str) -> bytes:
         """The content of the file "Artifact::path". Raises MissingFile."""

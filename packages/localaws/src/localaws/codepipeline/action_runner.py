@@ -102,11 +102,13 @@ class Runner:
             outputs=dict(run.outputs),
             commits={revision.artifact: revision.revision_id for revision in execution.revisions},
             wanted_revision=execution.wanted_revisions.get(run.action),
+            wanted_branch=execution.wanted_branches.get(run.action),
             artifacts=artifacts,
             client=lambda service: client(service, action.get("roleArn")),
             check_connection=lambda arn, context: self._check_connection(pipeline, role, action.get("roleArn"), arn, context),
-            require=lambda line, resource: self._require(pipeline, role, line, resource),
+            require=lambda line, resource: self._require(pipeline, role, action.get("roleArn"), line, resource),
             region=self._host.region,
+            account=self._host.account,
             work=dict(run.work),
             remember=lambda **fields: self._remember(run, fields),
             ended=ended,
@@ -119,9 +121,10 @@ class Runner:
             run.updated = time.time()
         self._host.changed()
 
-    def _require(self, pipeline: Pipeline, role: str, line: str, resource: str) -> None:
-        """Check the permissions of a line of the ledger for the pipeline's role. Raises AwsError."""
-        credentials = self._sessions.credentials(pipeline=pipeline.name, pipeline_arn=pipeline.arn, role=role)
+    def _require(self, pipeline: Pipeline, role: str, action_role: str | None, line: str, resource: str) -> None:
+        """Check the permissions of a line of the ledger for the role that the line names. Raises AwsError."""
+        then = action_role if service_calls.ledger()[line].role == service_calls.ACTION_ROLE else None
+        credentials = self._sessions.credentials(pipeline=pipeline.name, pipeline_arn=pipeline.arn, role=role, action_role=then)
         for permission in service_calls.permissions(line, resource):
             self._host.authorize(credentials, permission)
 

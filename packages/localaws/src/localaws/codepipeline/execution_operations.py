@@ -8,10 +8,12 @@ from typing import Any
 
 from localaws.codepipeline import shown_states
 from localaws.codepipeline.action import ActionFailed, ActionResult
+from localaws.codepipeline.change_detection import Start
 from localaws.codepipeline.pipeline_operations import Pipelines
 from localaws.codepipeline.pipeline_records import ActionRun, Pipeline, PipelineExecution
 from localaws.codepipeline.scheduler import Scheduler
 from localaws.kit.service import AwsError, Caller, Members
+from localaws.kit.sessions import rule_of_session
 from localaws.kit.timestamps import moment
 
 _MOST_OPEN = 50
@@ -29,25 +31,32 @@ class Executions:
             token = request.get("clientRequestToken")
             if token and (known := next((execution for execution in pipeline.executions if execution.token == token), None)):
                 return {"pipelineExecutionId": known.id}
-            if len(pipeline.open_executions()) >= _MOST_OPEN:
-                raise AwsError(
-                    "ConcurrentPipelineExecutionsLimitExceededException", f"{pipeline.name} has {_MOST_OPEN} executions in progress"
-                )
-            now = time.time()
-            execution = PipelineExecution(
-                id=str(uuid.uuid4()),
-                version=pipeline.version,
-                mode=pipeline.declaration["executionMode"],
-                trigger_type="StartPipelineExecution",
-                trigger_detail=caller.arn,
-                started=now,
-                updated=now,
+            _check_room(pipeline)
+            trigger_type, trigger_detail = _trigger(caller)
+            execution = _new(
+                pipeline,
+                trigger_type=trigger_type,
+                trigger_detail=trigger_detail,
                 variables=_variables(pipeline, request.get("variables", ())),
                 wanted_revisions=_revisions(pipeline, request.get("sourceRevisions", ())),
                 token=token,
             )
             self._engine.begin(pipeline, execution)
             return {"pipelineExecutionId": execution.id}
+
+    def start_on_change(self, pipeline: Pipeline, start: Start) -> None:
+        """Start an execution because a source changed. Raises AwsError, for example if a variable has no default."""
+        with self._lock:
+            _check_room(pipeline)
+            execution = _new(
+                pipeline,
+                trigger_type=start.trigger_type,
+                trigger_detail=start.trigger_detail,
+                variables=_variables(pipeline, ()),
+                wanted_revisions={start.action: start.commit} if start.commit else {},
+                wanted_branches={start.action: start.branch} if start.branch else {},
+            )
+            self._engine.begin(pipeline, execution)
 
     def stop(self, caller: Caller, request: Members) -> Members:
         abandon = request.get("abandon", False)
@@ -168,6 +177,24 @@ class Executions:
         raise AwsError("InvalidApprovalTokenException", "The approval request already received a response or has expired.")
 
 
+def _check_room(pipeline: Pipeline) -> None:
+    if len(pipeline.open_executions()) >= _MOST_OPEN:
+        raise AwsError("ConcurrentPipelineExecutionsLimitExceededException", f"{pipeline.name} has {_MOST_OPEN} executions in progress")
+
+
+def _new(pipeline: Pipeline, **members: Any) -> PipelineExecution:
+    now, mode = time.time(), pipeline.declaration["executionMode"]
+    return PipelineExecution(id=str(uuid.uuid4()), version=pipeline.version, mode=mode, started=now, updated=now, **members)
+
+
+def _trigger(caller: Caller) -> tuple[str, str]:
+    """The trigger's type and detail: EventBridge's rule if its session called, otherwise the caller."""
+    rule = rule_of_session(caller.arn)
+    if rule is None:
+        return "StartPipelineExecution", caller.arn
+    return "CloudWatchEvent", f"arn:aws:events:{caller.region}:{caller.account}:rule/{rule}"
+
+
 def _stage(pipeline: Pipeline, name: str) -> str:
     _declared(pipeline, name)
     return name
@@ -194,10 +221,12 @@ def _variables(pipeline: Pipeline, given: Any) -> dict[str, str]:
 
 
 def _revisions(pipeline: Pipeline, given: Any) -> dict[str, str]:
-    sources = {action["name"] for action in pipeline.declaration["stages"][0]["actions"]}
+    sources = {action["name"]: action["actionTypeId"]["provider"] for action in pipeline.declaration["stages"][0]["actions"]}
     for item in given:
         if item["actionName"] not in sources:
             raise AwsError("ValidationException", f"The pipeline {pipeline.name} has no source action {item['actionName']}")
-        if item["revisionType"] != "COMMIT_ID":
-            raise AwsError("ValidationException", f"The local AWS does not honour revisionType {item['revisionType']}, only COMMIT_ID")
+        kind = "S3_OBJECT_VERSION_ID" if sources[item["actionName"]] == "S3" else "COMMIT_ID"
+        if item["revisionType"] != kind:
+            text = f"The local AWS does not honour revisionType {item['revisionType']} for {item['actionName']}, only {kind}"
+            raise AwsError("ValidationException", text)
     return {item["actionName"]: item["revisionValue"] for item in given}

@@ -73,6 +73,7 @@ class PipelineExecution:
     attempt: int = 1
     variables: dict[str, str] = field(default_factory=dict)
     wanted_revisions: dict[str, str] = field(default_factory=dict)
+    wanted_branches: dict[str, str] = field(default_factory=dict)  # by action, where a trigger chose the branch
     stages: dict[str, StageRun] = field(default_factory=dict)
     runs: list[ActionRun] = field(default_factory=list)
     artifacts: dict[str, str] = field(default_factory=dict)

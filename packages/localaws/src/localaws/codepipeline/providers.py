@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from localaws.codeconnections.repositories import Repositories
-from localaws.codepipeline import build_action, cloudformation_action, source_action
+from localaws.codepipeline import build_action, cloudformation_action, object_source, source_action
 from localaws.codepipeline.action import ActionResult, Job
 from localaws.codepipeline.pipeline_records import names
 
 _CONNECTION_VARIABLES = frozenset({"AuthorDate", "BranchName", "CommitId", "CommitMessage", "ConnectionArn", "FullRepositoryName"})
 _TOKEN_VARIABLES = frozenset({"AuthorDate", "BranchName", "CommitId", "CommitMessage", "CommitUrl", "CommitterDate", "RepositoryName"})
+_CODECOMMIT_VARIABLES = _TOKEN_VARIABLES - {"CommitUrl"}
 _STACK_MODES: Mapping[str, frozenset[str]] = {
     "CREATE_UPDATE": frozenset({"TemplatePath", "RoleArn"}),
     "REPLACE_ON_FAILURE": frozenset({"TemplatePath", "RoleArn"}),
@@ -47,10 +48,23 @@ def provider_of(action: Mapping[str, Any]) -> Provider | None:
     return PROVIDERS.get((kind["category"], kind["owner"], kind["provider"]))
 
 
+def _format_problems(action: Mapping[str, Any]) -> list[str]:
+    wanted = action.get("configuration", {}).get("OutputArtifactFormat", "CODE_ZIP")
+    return [] if wanted == "CODE_ZIP" else [f"the local AWS does not honour OutputArtifactFormat {wanted}, only CODE_ZIP"]
+
+
+def _object_problems(action: Mapping[str, Any]) -> list[str]:
+    configuration = action.get("configuration", {})
+    key, found = configuration.get("S3ObjectKey", ""), []
+    if not key.endswith(object_source.ARCHIVES) and "#{" not in key:
+        found.append(f"S3ObjectKey {key} is no archive: it must end with {', '.join(object_source.ARCHIVES)}")
+    if configuration.get("AllowOverrideForS3ObjectKey", "false").lower() != "false":
+        found.append("the local AWS does not honour AllowOverrideForS3ObjectKey")
+    return found
+
+
 def _connection_problems(action: Mapping[str, Any]) -> list[str]:
-    configuration, found = action.get("configuration", {}), []
-    if configuration.get("OutputArtifactFormat", "CODE_ZIP") != "CODE_ZIP":
-        found.append(f"the local AWS does not honour OutputArtifactFormat {configuration['OutputArtifactFormat']}, only CODE_ZIP")
+    configuration, found = action.get("configuration", {}), _format_problems(action)
     if "/" not in configuration.get("FullRepositoryId", "/"):
         found.append("A repository Id must be in the format <account>/<repository-name>")
     return found
@@ -65,6 +79,8 @@ def _build_problems(action: Mapping[str, Any]) -> list[str]:
         found.append(f"PrimarySource {primary} is not one of the input artifacts")
     if configuration.get("BatchEnabled", "false").lower() != "false":
         found.append("the local AWS does not honour BatchEnabled")
+    elif configuration.get("CombineArtifacts", "false").lower() != "false":
+        found.append("CombineArtifacts is for batch builds only, which the local AWS does not honour. Leave it out")
     if "EnvironmentVariables" in configuration:
         found += _environment_problems(configuration["EnvironmentVariables"])
     return found
@@ -111,7 +127,7 @@ _STACK = Provider(
 )
 _BUILD = Provider(
     required=frozenset({"ProjectName"}),
-    optional=frozenset({"PrimarySource", "BatchEnabled", "EnvironmentVariables"}),
+    optional=frozenset({"PrimarySource", "BatchEnabled", "CombineArtifacts", "EnvironmentVariables"}),
     inputs=(1, 5),
     outputs=(0, 5),
     variables=None,
@@ -122,7 +138,6 @@ _BUILD = Provider(
 PROVIDERS: Mapping[tuple[str, str, str], Provider] = {
     ("Source", "AWS", "CodeStarSourceConnection"): Provider(
         required=frozenset({"ConnectionArn", "FullRepositoryId", "BranchName"}),
-        # Recorded only: a local folder receives no pushes.
         optional=frozenset({"OutputArtifactFormat", "DetectChanges"}),
         inputs=(0, 0),
         outputs=(1, 1),
@@ -137,6 +152,24 @@ PROVIDERS: Mapping[tuple[str, str, str], Provider] = {
         outputs=(1, 1),
         variables=_TOKEN_VARIABLES,
         run=source_action.from_token,
+    ),
+    ("Source", "AWS", "CodeCommit"): Provider(
+        required=frozenset({"RepositoryName", "BranchName"}),
+        optional=frozenset({"PollForSourceChanges", "OutputArtifactFormat"}),
+        inputs=(0, 0),
+        outputs=(1, 1),
+        variables=_CODECOMMIT_VARIABLES,
+        run=source_action.from_codecommit,
+        problems=_format_problems,
+    ),
+    ("Source", "AWS", "S3"): Provider(
+        required=frozenset({"S3Bucket", "S3ObjectKey"}),
+        optional=frozenset({"PollForSourceChanges", "AllowOverrideForS3ObjectKey"}),
+        inputs=(0, 0),
+        outputs=(1, 1),
+        variables=frozenset({"BucketName", "ETag", "ObjectKey", "VersionId"}),
+        run=object_source.from_bucket,
+        problems=_object_problems,
     ),
     ("Build", "AWS", "CodeBuild"): _BUILD,
     ("Test", "AWS", "CodeBuild"): _BUILD,

@@ -1,15 +1,20 @@
 """The CodePipeline service: its operations with their permissions, its CloudFormation types, its state."""
 
+import logging
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from threading import RLock
 from typing import Any
 
 from localaws.codeconnections.connections import Connections
+from localaws.codeconnections.pushes import Push, Pushes
 from localaws.codepipeline.action_roles import Sessions
 from localaws.codepipeline.action_runner import Runner
+from localaws.codepipeline.change_detection import Start, starts
 from localaws.codepipeline.cloudformation import RESOURCE_TYPES
 from localaws.codepipeline.execution_operations import Executions
+from localaws.codepipeline.object_polls import ObjectPolls
 from localaws.codepipeline.permissions import anywhere, on, saving, tagging
 from localaws.codepipeline.pipeline_events import Events
 from localaws.codepipeline.pipeline_operations import Pipelines
@@ -19,22 +24,25 @@ from localaws.codepipeline.webhooks import Webhooks
 from localaws.kit.service import AwsError, Caller, Host, Members, Operation
 from localaws.kit.tags import as_list
 
+_log = logging.getLogger("localaws")
 Handler = Callable[[Caller, Members], Members]
 
 
 class CodePipeline:
-    """`name` is botocore's. `connections` are the connections that source actions may name."""
+    """`name` is botocore's. `connections` are those that source actions may name; `pushes` start pipelines."""
 
     name = "codepipeline"
 
-    def __init__(self, host: Host, connections: Connections) -> None:
+    def __init__(self, host: Host, connections: Connections, pushes: Pushes) -> None:
         self.host, self.lock = host, RLock()
-        sessions = Sessions(host)
+        pushes.listen(self._start_on_push)
+        sessions = self._sessions = Sessions(host)
         self.runner = Runner(host, sessions, connections, lock=self.lock, settle=self._settle)
         events = Events(host.publish_event, host.region)
         self.engine = Scheduler(events=events, lock=self.lock, now=time.time, start_action=self.runner.start, end_action=self.runner.end)
         self.pipelines = Pipelines(sessions, self.engine, self.lock)
         self.executions = Executions(self.pipelines, self.engine, self.lock)
+        self.polls = ObjectPolls(lambda: list(self.pipelines), self._s3_of, self._start)
         self.webhooks = Webhooks(self.lock, self._is_source)
         self.resource_types = RESOURCE_TYPES
         self.operations: Mapping[str, Operation] = {
@@ -60,12 +68,30 @@ class CodePipeline:
                 self.engine.advance(pipeline)
 
     def stop(self) -> None:
+        self.polls.stop()
         self.runner.shut_down()
 
     def _settle(self, pipeline: Pipeline, execution: PipelineExecution, run: ActionRun, result: Any) -> None:
         with self.lock:
             self.engine.settle(pipeline, execution, run, result)
         self.host.changed()
+
+    def _start_on_push(self, push: Push) -> None:
+        """Start each pipeline whose source actions detect the push."""
+        for pipeline in self.pipelines:
+            for start in starts(pipeline.declaration, push, partial(self.webhooks.arn_for, pipeline.name)):
+                self._start(pipeline, start)
+
+    def _start(self, pipeline: Pipeline, start: Start) -> None:
+        try:
+            self.executions.start_on_change(pipeline, start)
+        except AwsError as error:
+            _log.warning("a change of %s did not start %s: %s", start.action, pipeline.name, error.message)
+        self.host.changed()
+
+    def _s3_of(self, pipeline: Pipeline, action_role: str | None) -> Any:
+        role = pipeline.declaration["roleArn"]
+        return self._sessions.client("s3", pipeline=pipeline.name, pipeline_arn=pipeline.arn, role=role, action_role=action_role)
 
     def _is_source(self, pipeline: str, action: str) -> bool:
         found = self.pipelines.find(pipeline)

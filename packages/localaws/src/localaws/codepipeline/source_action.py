@@ -15,7 +15,8 @@ from localaws.kit.service import AwsError
 def from_connection(job: Job, repositories: Repositories) -> ActionResult:
     """Run CodeStarSourceConnection. The pipeline's role needs the permission to use the connection."""
     wanted = job.configuration
-    name, branch, arn = wanted["FullRepositoryId"], wanted["BranchName"], wanted["ConnectionArn"]
+    name, arn = wanted["FullRepositoryId"], wanted["ConnectionArn"]
+    branch = job.wanted_branch or wanted["BranchName"]
     job.check_connection(arn, {"FullRepositoryId": name, "BranchName": branch, "ProviderAction": "GetBranch"})
     commit = _commit(job, repositories, name, branch)
     variables = {
@@ -50,6 +51,23 @@ def from_token(job: Job, repositories: Repositories) -> ActionResult:
         "CommitterDate": commit.committer_date,
         "RepositoryName": wanted["Repo"],
     }
+    return _outcome(job, commit, variables, url, commit.message)
+
+
+def from_codecommit(job: Job, repositories: Repositories) -> ActionResult:
+    """Run CodeCommit. The action's role needs AWS's permissions on the repository."""
+    name, branch = job.configuration["RepositoryName"], job.configuration["BranchName"]
+    job.require("codepipeline-codecommit", job.arn("codecommit", name))
+    commit = _commit(job, repositories, name, branch)
+    variables = {
+        "AuthorDate": commit.author_date,
+        "BranchName": branch,
+        "CommitId": commit.id,
+        "CommitMessage": commit.message,
+        "CommitterDate": commit.committer_date,
+        "RepositoryName": name,
+    }
+    url = f"https://{job.region}.console.aws.amazon.com/codesuite/codecommit/repositories/{name}/commit/{commit.id}"
     return _outcome(job, commit, variables, url, commit.message)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from localaws.codepipeline.action_variables import EXECUTION, EXECUTION_KEYS, PIPELINE, Reference, references
 from localaws.codepipeline.pipeline_records import names, run_order
-from localaws.codepipeline.providers import Provider, provider_of
+from localaws.codepipeline.providers import PROVIDERS, Provider, provider_of
 from localaws.kit.members import ANY, Honoured, only, refuse_unhonoured
 from localaws.kit.service import AwsError
 
@@ -32,7 +32,6 @@ _PIPELINE: Mapping[str, Honoured] = {
     "executionMode": only("QUEUED", "SUPERSEDED"),
     "pipelineType": only("V1", "V2"),
     "variables": ANY,
-    # Recorded only: a local folder receives no pushes.
     "triggers": ANY,
 }
 _FORMAT = (
@@ -96,7 +95,7 @@ def _check_action(stage: str, action: Mapping[str, Any], region: str) -> None:
     provider, kind, name = provider_of(action), action["actionTypeId"], action["name"]
     if provider is None:
         wanted = ", ".join(f"{part}: '{kind[part.lower()]}'" for part in ("Category", "Provider", "Owner", "Version"))
-        raise _action(f"ActionType ({wanted}) in action '{name}' is not honoured by the local AWS")
+        raise _action(f"ActionType ({wanted}) in action '{name}' is not honoured by the local AWS. It has: {_honoured()}")
     configuration = action.get("configuration", {})
     for key in configuration:
         if key not in provider.required | provider.optional:
@@ -112,6 +111,10 @@ def _check_action(stage: str, action: Mapping[str, Any], region: str) -> None:
         raise _action(f"timeoutInMinutes is for manual approvals only, not for action '{name}'")
     if action.get("namespace") in (EXECUTION, PIPELINE):
         raise _action(f"The namespace {action['namespace']} of action '{name}' is reserved")
+
+
+def _honoured() -> str:
+    return ", ".join(sorted({f"{category} {provider}" for category, _, provider in PROVIDERS}))
 
 
 def _check_counts(action: Mapping[str, Any], provider: Provider) -> None:

@@ -1,4 +1,4 @@
-"""Webhooks. They are recorded only, because nothing outside of this machine can call one."""
+"""Webhooks. Nothing outside of this machine can call one; a push to the registered folder starts the pipeline instead."""
 
 from collections.abc import Callable, Mapping
 from threading import RLock
@@ -36,6 +36,14 @@ class Webhooks:
         """The webhook's tags, as a dictionary to change in place; None if the webhook does not exist."""
         with self._lock:
             return next((webhook["tags"] for webhook in self._webhooks.values() if webhook["arn"] == arn), None)
+
+    def arn_for(self, pipeline: str, action: str) -> str | None:
+        """The ARN of the webhook of a source action; None if it has none."""
+        with self._lock:
+            for webhook in self._webhooks.values():
+                if (webhook["definition"]["targetPipeline"], webhook["definition"]["targetAction"]) == (pipeline, action):
+                    return str(webhook["arn"])
+        return None
 
     def to_json(self) -> list[Members]:
         with self._lock:

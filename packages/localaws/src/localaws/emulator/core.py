@@ -32,7 +32,7 @@ class Emulator:
 
         self.settings, self.record = settings, record
         self._ms, self._ev, self._ia = repairs.apply(settings.emulator_dir)
-        self._start_build: deliveries.StartBuild = lambda *_: None
+        self._start_target: deliveries.StartTarget = lambda *_: None
         self._record_mail: deliveries.RecordMail = lambda _: None
 
     # --- life ---------------------------------------------------------------------------------------------------------
@@ -47,7 +47,7 @@ class Emulator:
 
     def start_schedules(self) -> None:
         """Let rules fire from now on and reach their targets. Calling it again has no effect."""
-        deliveries.install(self.module("eventbridge"), self._start_build, self._note_publish, self.count_delivery)
+        deliveries.install(self.module("eventbridge"), self._start_target, self._note_publish, self.count_delivery)
         deliveries.install_mail(self.module("sns"), self._record_mail)
         self.module("eventbridge").start_scheduler()
 
@@ -136,9 +136,9 @@ class Emulator:
         """One of the emulator's service modules, imported on first use."""
         return self._ms._get_module(name)
 
-    def deliver_by(self, *, start_build: deliveries.StartBuild, record_mail: deliveries.RecordMail) -> None:
-        """Set the functions that start a rule's build and that record an e-mail."""
-        self._start_build, self._record_mail = start_build, record_mail
+    def deliver_by(self, *, start_target: deliveries.StartTarget, record_mail: deliveries.RecordMail) -> None:
+        """Set the functions that start a rule's build or pipeline and that record an e-mail."""
+        self._start_target, self._record_mail = start_target, record_mail
 
     def publish(self, *, source: str, detail_type: str, detail: Mapping[str, Any], resources: Sequence[str]) -> None:
         """Put an event of an AWS service on the default bus. Any thread may call it; the event loop puts the event."""

@@ -1,6 +1,6 @@
 """Delivers events from the default bus to their targets as AWS does, and records e-mail.
 
-The emulator ignores a topic's policy when it delivers an event to SNS, cannot start builds, and does not keep messages.
+The emulator ignores a topic's policy when it delivers an event to SNS, cannot start builds and pipelines, and does not keep messages.
 """
 
 import json
@@ -13,7 +13,7 @@ from localaws.kit import service_calls
 from localaws.kit.open_questions import assumed
 
 PRINCIPAL = "events.amazonaws.com"
-StartBuild = Callable[[str, str, str, Mapping[str, Any]], None]
+StartTarget = Callable[[str, str, str, Mapping[str, Any]], None]
 FAILED = "FailedInvocations"
 Count = Callable[[str, str], None]
 NotePublish = Callable[[str, bool], None]
@@ -27,10 +27,10 @@ class _NotDelivered(Exception):
 _log = logging.getLogger("localaws")
 
 
-def install(eventbridge: Any, start_build: StartBuild, note_publish: NotePublish, count: Count) -> None:
-    """Deliver events through our code. It calls `start_build(project_arn, role_arn, rule_arn, overrides)` on the event loop.
+def install(eventbridge: Any, start_target: StartTarget, note_publish: NotePublish, count: Count) -> None:
+    """Deliver events through our code. It calls `start_target(arn, role_arn, rule_arn, overrides)` on the event loop.
 
-    So `start_build` must not block. `note_publish(topic_arn, is_allowed)` records that EventBridge asks to publish, and
+    So `start_target` must not block. `note_publish(topic_arn, is_allowed)` records that EventBridge asks to publish, and
     `count(rule_name, metric)` counts a delivery.
     """
     invoke = eventbridge._invoke_target
@@ -46,8 +46,8 @@ def install(eventbridge: Any, start_build: StartBuild, note_publish: NotePublish
             note_publish(target["Arn"], is_allowed)
             if not is_allowed:
                 raise _NotDelivered(f"its policy does not let {PRINCIPAL} publish")
-        if service == ["codebuild"]:
-            start_build(target["Arn"], target["RoleArn"], rule["Arn"], _overrides(target, text))
+        if service in (["codebuild"], ["codepipeline"]):
+            start_target(target["Arn"], target["RoleArn"], rule["Arn"], _overrides(target, text) if service == ["codebuild"] else {})
         else:
             invoke(target, event, rule, view)
 

@@ -16,7 +16,7 @@ _STACK_PARAMETERS = re.compile(
     r"(NotificationARNs\.|StackPolicy|RollbackConfiguration\.|ResourceTypes\.|TimeoutInMinutes|ResourcesToImport|ImportExistingResources"
     r"|IncludeNestedStacks|DisableValidation|RetentionPolicy).*"
 )
-_EVENT_TARGETS = ("sns", "codebuild")
+_EVENT_TARGETS = ("sns", "codebuild", "codepipeline")
 _SUBSCRIBERS = ("email", "email-json")
 _OBJECT_HEADERS = ("x-amz-acl", "x-amz-grant-read", "x-amz-grant-full-control", "x-amz-website-redirect-location")
 
@@ -75,7 +75,7 @@ def check_honoured(action: str, request: Request, body: bytes) -> None:
         for target in _members(body).get("Targets", ()):
             if target.get("Arn", "").split(":")[2:3] not in ([name] for name in _EVENT_TARGETS):
                 raise AwsError("ValidationException", f"The local AWS delivers no events to {target.get('Arn')}.")
-            if ":codebuild:" in target["Arn"] and "RoleArn" not in target:
+            if ":sns:" not in target["Arn"] and "RoleArn" not in target:
                 raise AwsError("ValidationException", f"RoleArn is required for target {target['Id']}.")
     elif action == "cloudwatch:PutMetricAlarm":
         names = _members(body) if "x-amz-target" in request.headers else form_of(body)

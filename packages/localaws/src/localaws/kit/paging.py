@@ -19,7 +19,13 @@ _PAGE = 100
 # SageMaker documents a default for MaxResults. If the model's minimum is larger, as for ListTags, the minimum applies.
 _PAGES = {"sagemaker": 10}
 # Error codes for a wrong token, the most specific first. ValidationException exists in all services, declared or not.
-_CODES = ("InvalidNextTokenException", "InvalidInputException", "InvalidRequestException", "ValidationException")
+_CODES = (
+    "InvalidNextTokenException",
+    "InvalidContinuationTokenException",
+    "InvalidInputException",
+    "InvalidRequestException",
+    "ValidationException",
+)
 
 
 @dataclass(frozen=True, kw_only=True)

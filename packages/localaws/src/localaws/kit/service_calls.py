@@ -14,6 +14,7 @@ from typing import Any
 from localaws.kit.open_questions import NOT_ASKED, assumed
 from localaws.kit.service import Permission
 
+ACTION_ROLE = "the action's role"
 ASSUMED = "assumed"  # the source of a line that no page of AWS confirms
 
 

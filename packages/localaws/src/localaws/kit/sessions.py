@@ -1,5 +1,6 @@
 """Sessions of the roles that a service acts under. IAM checks each call of a session, so a changed policy takes effect at once."""
 
+import re
 import time
 from collections.abc import Callable
 from threading import Lock
@@ -7,7 +8,20 @@ from typing import Any
 
 from localaws.kit.service import Credentials, Host
 
+_RULE = "rule-"  # how the sessions of EventBridge's rules are called
 _SESSION_S = 900  # reuse a session for this long, because each new session needs new clients
+
+
+def rule_session(rule_name: str) -> str:
+    """The name of the session in which EventBridge calls a rule's target."""
+    return re.sub(r"[^\w+=,.@-]", "-", f"{_RULE}{rule_name}")[:64]
+
+
+def rule_of_session(caller_arn: str) -> str | None:
+    """The rule in whose session somebody called; None for any other caller."""
+    name = caller_arn.rpartition("/")[2]
+    is_rule = ":assumed-role/" in caller_arn and name.startswith(_RULE)
+    return name.removeprefix(_RULE) if is_rule else None
 
 
 class RoleSessions:

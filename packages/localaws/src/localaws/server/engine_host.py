@@ -3,7 +3,6 @@
 import json
 import logging
 import os
-import re
 import secrets
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +14,7 @@ from localaws.emulator import Emulator
 from localaws.emulator.deliveries import FAILED
 from localaws.home import Home
 from localaws.kit.service import Credentials, Permission
+from localaws.kit.sessions import rule_session
 
 _SESSION_SECONDS = 12 * 3600
 _EVENTS = "events.amazonaws.com"
@@ -83,19 +83,22 @@ class LocalHost:
         self.emulator.publish(source=source, detail_type=detail_type, detail=detail, resources=resources)
         self.changed("events", "sns")
 
-    def start_build(self, project_arn: str, role_arn: str, rule_arn: str, overrides: Mapping[str, Any]) -> None:
-        """Start the build that a rule has as its target, in a new thread, under the target's role."""
+    def start_target(self, target_arn: str, role_arn: str, rule_arn: str, overrides: Mapping[str, Any]) -> None:
+        """Start the build or the pipeline that a rule has as its target, in a new thread, under the target's role."""
 
         def start() -> None:
-            name = rule_arn.rpartition("/")[2]
+            name, service = rule_arn.rpartition("/")[2], target_arn.split(":")[2]
             try:
-                session = re.sub(r"[^\w+=,.@-]", "-", f"rule-{name}")[:64]
+                session = rule_session(name)
                 role = self.assume_role(role_arn, service_principal=_EVENTS, source_arn=rule_arn, session_name=session)
-                codebuild = self.client("codebuild", role, principal=_EVENTS)
-                codebuild.start_build(**{**overrides, "projectName": project_arn.rpartition("/")[2]})
+                client = self.client(service, role, principal=_EVENTS)
+                if service == "codebuild":
+                    client.start_build(**{**overrides, "projectName": target_arn.rpartition("/")[2]})
+                else:
+                    client.start_pipeline_execution(name=target_arn.rpartition(":")[2])
             except Exception as error:
                 self.emulator.count_delivery(name, FAILED)
-                _log.warning("events: the build of %s was not started: %s", rule_arn, error)
+                _log.warning("events: %s did not start %s: %s", rule_arn, target_arn, error)
 
         threading.Thread(target=start, name="event-target", daemon=True).start()
 

@@ -17,6 +17,7 @@ from localaws import cloudformation, ports
 from localaws.cloudformation.deployments import SERVICE as CLOUDFORMATION
 from localaws.cloudformation.deployments import Deployments
 from localaws.cloudtrail.trails import PRINCIPAL as CLOUDTRAIL
+from localaws.codeconnections.pushes import Pushes
 from localaws.emulator import Emulator, Settings
 from localaws.errors import LocalAwsFailed
 from localaws.front.application import Front
@@ -39,8 +40,9 @@ class LocalAws:
     def __init__(self, *, home: Home, settings: Settings) -> None:
         self.home, self.emulator = home, Emulator(settings, ApiRecord(home.folder("calls")))
         self.host = LocalHost(emulator=self.emulator, home=home, changed=lambda *names: self.checkpoint.changed(*names))
-        self.emulator.deliver_by(start_build=self.host.start_build, record_mail=self.host.record_mail)
-        self.engines = make_engines(self.host.of, self.emulator.record, self.host.deliver_log)
+        self.emulator.deliver_by(start_target=self.host.start_target, record_mail=self.host.record_mail)
+        self.pushes = Pushes(home.folder("codeconnections"))
+        self.engines = make_engines(self.host.of, self.emulator.record, self.host.deliver_log, self.pushes)
         types = dict(cloudformation.RESOURCE_TYPES)
         for engine in self.engines.values():
             types.update(engine.resource_types)
@@ -65,9 +67,11 @@ class LocalAws:
         self.checkpoint.start()
         await self._make_administrator()
         self.deployments.recover()
+        self.pushes.start()
         try:
             yield
         finally:
+            self.pushes.stop()
             for engine in self.engines.values():
                 await asyncio.to_thread(engine.stop)
             self.checkpoint.save(everything=True)
@@ -86,15 +90,16 @@ class LocalAws:
 
 
 def make_engines(
-    host_of: Callable[[str], Host], record: ApiRecord, deliver: Callable[[str, str, str, bytes], None]
+    host_of: Callable[[str], Host], record: ApiRecord, deliver: Callable[[str, str, str, bytes], None], pushes: Pushes
 ) -> Mapping[str, Service]:
     """Our services, by botocore's names. `host_of` gives the host of the service with a principal.
 
-    CloudTrail reads `record`, and writes its log files by `deliver`.
+    CloudTrail reads `record`, and writes its log files by `deliver`. CodePipeline and CodeCommit listen to `pushes`.
     """
     from localaws.athena import Athena
     from localaws.cloudtrail import CloudTrail
     from localaws.codebuild import CodeBuild
+    from localaws.codecommit import CodeCommit
     from localaws.codeconnections import CodeConnections
     from localaws.codepipeline import CodePipeline
     from localaws.factorization_machines import FactorizationMachines
@@ -107,8 +112,9 @@ def make_engines(
     connections = CodeConnections(connecting)
     engines: list[Service] = [
         # The process stops the engines in this order. Pipelines come first: otherwise they would take the end of a build for its failure.
-        CodePipeline(host_of("codepipeline.amazonaws.com"), connections.connections),
+        CodePipeline(host_of("codepipeline.amazonaws.com"), connections.connections, pushes),
         CodeBuild(host_of("codebuild.amazonaws.com")),
+        CodeCommit(host_of("codecommit.amazonaws.com"), pushes),
         connections,
         CodeConnections(connecting, name="codestar-connections", connections=connections.connections),
         Athena(host_of("athena.amazonaws.com")),
