@@ -6,7 +6,7 @@ from typing import Any
 
 from localaws.emulator import SERVICES, Emulator
 from localaws.front import call_recording, guard
-from localaws.front.asgi_messages import Receive, Send, Uploads, read, send_answer
+from localaws.front.asgi_messages import Receive, Send, Uploads, closing_if_unread, read, send_answer
 from localaws.front.emulated_calls import EmulatedCalls
 from localaws.front.engine_calls import EngineCalls
 from localaws.front.guard import Request, Signature
@@ -32,6 +32,7 @@ class Front:
             await send({"type": "websocket.close", "code": 1008})
             return
         request = Request.from_scope(scope)
+        receive, send = closing_if_unread(scope, receive, send)
         try:
             signature = self._admit(request)
             with self._uploads.counted(receive) as counted:

@@ -97,6 +97,27 @@ class Uploads:
             self._bytes -= own
 
 
+def closing_if_unread(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> tuple[Receive, Send]:
+    """`receive` and `send` that close the connection after an answer for which the caller did not send its body.
+
+    A caller that sends `Expect: 100-continue` keeps the body back when it is refused. The server would take the begin of the caller's next
+    request for that body.
+    """
+    waits = any(name.lower() == b"expect" for name, _ in scope["headers"])
+
+    async def receiving() -> MutableMapping[str, Any]:
+        nonlocal waits
+        waits = False
+        return await receive()
+
+    async def sending(message: MutableMapping[str, Any]) -> None:
+        if waits and message["type"] == "http.response.start":
+            message = {**message, "headers": [*message["headers"], (b"connection", b"close")]}
+        await send(message)
+
+    return receiving, sending
+
+
 async def send_answer(send: Send, answer: Answer, *, head: bool = False) -> None:
     """Send the whole answer; for a HEAD request only the headers."""
     headers = [(name.encode(), value.encode("latin-1", "replace")) for name, value in answer.headers.items()]
