@@ -3,6 +3,7 @@
 The permissions are AWS's. The objects themselves are not encrypted: encryption at rest is recorded only.
 """
 
+import uuid
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
@@ -83,6 +84,48 @@ def _copy_source(header: str) -> tuple[str, str, str | None]:
     path, _, version = unquote(header).lstrip("/").partition("?versionId=")
     bucket, _, key = path.partition("/")
     return bucket, key, version or None
+
+
+def encrypt_by_default() -> None:
+    """Let a write that names no key use AWS's own: `aws/s3` for aws:kms, and S3's own where nothing is asked. A named key must exist.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html
+    """
+    from ministack.services import s3
+
+    resolve, default = s3._resolve_sse_write_headers, s3._bucket_default_sse_headers
+
+    def resolved(headers: Mapping[str, str], bucket: str) -> Any:
+        asked = headers.get(_ALGORITHM, "")
+        if asked == "aws:kms:dsse":
+            return None, s3._error("NotImplemented", "The local AWS does not honour aws:kms:dsse.", 501)
+        key = headers.get(_KEY_ID) or "alias/aws/s3"
+        if asked == "aws:kms" and (arn := _s3_key_arn(key)) is None:
+            return None, s3._error("KMS.NotFoundException", f"Key '{key}' does not exist", 400)
+        found, error = resolve({**headers, _KEY_ID: arn} if asked == "aws:kms" else headers, bucket)
+        return (found or {_ALGORITHM: "AES256"}, error) if error is None else (found, error)
+
+    def default_of(bucket: str) -> dict[str, str]:
+        found: dict[str, str] = default(bucket)
+        if found.get(_ALGORITHM) == "aws:kms":
+            key = found.get(_KEY_ID, "alias/aws/s3")
+            found[_KEY_ID] = _s3_key_arn(key) or key
+        return found
+
+    s3._resolve_sse_write_headers, s3._bucket_default_sse_headers = resolved, default_of
+
+
+def _s3_key_arn(name: str) -> str | None:
+    """The ARN of the key that an object is encrypted with, None for a key that does not exist.
+
+    AWS's own key `aws/s3` serves every caller of the account and is no key of the emulator's KMS, so no permission is asked for it.
+    """
+    from ministack.core.responses import get_account_id, get_region
+
+    own = f"arn:aws:kms:{get_region()}:{get_account_id()}:key/{uuid.uuid5(uuid.NAMESPACE_URL, f'aws/s3/{get_account_id()}')}"
+    if name in ("alias/aws/s3", own) or name.endswith(":alias/aws/s3"):
+        return own
+    return key_arn(name)
 
 
 def rotate_symmetric_keys_only() -> None:

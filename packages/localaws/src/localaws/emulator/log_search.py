@@ -1,14 +1,19 @@
-"""FilterLogEvents with stream prefixes and pages. The emulator ignores `logStreamNamePrefix` and drops what exceeds one page."""
+"""FilterLogEvents with patterns, stream prefixes and pages.
+
+The emulator ignores `logStreamNamePrefix`, drops what exceeds one page, and finds everything by a JSON pattern.
+"""
 
 import base64
 import binascii
 from collections.abc import Mapping
 from typing import Any
 
+from localaws.emulator.log_patterns import InvalidPatternError, Matches, PatternNotHonouredError, compile_pattern
+
 _PAGE = 10_000  # events of one answer, as in CloudWatch Logs' API reference
 
 
-def search_by_prefix_and_page() -> None:
+def search_by_pattern_and_page() -> None:
     """Let FilterLogEvents search the streams that the request names, and answer page by page."""
     from ministack.services import cloudwatch_logs as logs
 
@@ -26,7 +31,13 @@ def search_by_prefix_and_page() -> None:
             return find(request)  # which tells that there is no such group
         wanted = set(names or (name for name in group["streams"] if name.startswith(prefix or "")))
         limit = min(request.get("limit", _PAGE), _PAGE)
-        found = _events(logs, request, {name: stream for name, stream in group["streams"].items() if name in wanted})
+        try:
+            matches = compile_pattern(request.get("filterPattern", ""))
+            found = _events(logs, request, {name: stream for name, stream in group["streams"].items() if name in wanted}, matches)
+        except InvalidPatternError:
+            return _refused(logs, "Invalid filter pattern")
+        except PatternNotHonouredError as error:
+            return _refused(logs, f"The local AWS does not honour in a filter pattern: {error}.")
         answer: dict[str, Any] = {"events": found[start : start + limit], "searchedLogStreams": []}
         if start + limit < len(found):
             answer["nextToken"] = base64.b64encode(f"events/{start + limit}".encode()).decode()
@@ -35,9 +46,8 @@ def search_by_prefix_and_page() -> None:
     logs._filter_log_events = search
 
 
-def _events(logs: Any, request: Mapping[str, Any], streams: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _events(logs: Any, request: Mapping[str, Any], streams: Mapping[str, Any], matches: Matches) -> list[dict[str, Any]]:
     """The matching events of the streams, the oldest first. `startTime` and `endTime` are milliseconds and inclusive."""
-    matches = logs._compile_filter_pattern(request.get("filterPattern", ""))
     first, last = request.get("startTime", 0), request.get("endTime", float("inf"))
     with logs._log_events_lock:
         inside = [

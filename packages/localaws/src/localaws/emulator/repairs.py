@@ -6,7 +6,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from localaws.emulator import alarms, encryption, log_events, log_search, object_bodies, stored_secrets
+from localaws.emulator import (
+    alarms,
+    bucket_rules,
+    callers,
+    catalog,
+    encryption,
+    event_rules,
+    log_batches,
+    log_events,
+    log_search,
+    object_bodies,
+    parameters,
+    policy_checks,
+    secret_versions,
+    stored_secrets,
+)
 from localaws.emulator.emulator_settings import SERVICES, STATE_KEYS
 from localaws.kit.api_record import Check, note_check
 
@@ -38,7 +53,17 @@ def apply(state_folder: Path) -> tuple[Any, Any, Any]:
     tell_checksums_of_what_was_put()
     object_bodies.send_from_files()
     alarms.evaluate_by_period()
-    log_search.search_by_prefix_and_page()
+    log_search.search_by_pattern_and_page()
+    catalog.follow_the_rules_of_glue()
+    event_rules.follow_the_rules_of_eventbridge()
+    parameters.keep_tiers_and_secrets()
+    secret_versions.name_versions_by_token()
+    policy_checks.refuse_wrong_policies()
+    callers.name_the_caller()
+    encryption.encrypt_by_default()
+    bucket_rules.refuse_reserved_names_and_other_regions()
+    answer_whole_lists_of_keys()
+    log_batches.refuse_wrong_batches()
     log_events.keep_in_files(state_folder)
     keep_sessions()
     keep_only_our_services(ms)
@@ -233,6 +258,14 @@ def tell_checksums_of_what_was_put() -> None:
         return status, answered, content
 
     s3._put_object = put
+
+
+def answer_whole_lists_of_keys() -> None:
+    """Leave the pages of ListKeys to the front: the emulator cuts the list and gives no marker for the rest."""
+    from ministack.services import kms
+
+    original = kms._list_keys
+    kms._list_keys = lambda request: original({name: value for name, value in request.items() if name not in ("Limit", "Marker")})
 
 
 def keep_sessions() -> None:

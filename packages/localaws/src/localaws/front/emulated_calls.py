@@ -10,6 +10,7 @@ from localaws.front.call_recording import operation_name
 from localaws.front.disk_space import check_room
 from localaws.front.emulated_operations import check_honoured, check_unambiguous, passed_roles
 from localaws.front.guard import Request, Signature, check_content
+from localaws.front.modelled_calls import ModelledCall, modelled, read_call
 from localaws.front.wire_protocol import error_answer
 from localaws.kit.api_record import during, name_call
 from localaws.kit.operation_names import reads_only
@@ -39,15 +40,26 @@ class EmulatedCalls:
             raise AwsError("UnknownOperationException", f"The local AWS knows no operation of {signature.service} in this request.")
         name_call(operation_name(action, request))
         check_honoured(action, request, body)
+        call = self._read(request, signature, action, body)
         check_room(self._emulator.settings.state_dir, action.partition(":")[2], int(request.headers.get("content-length", 0)))
         if service in ("events", "sns"):
             self._emulator.start_schedules()
         accepted = self._admit(request, signature, action, body)
         try:
-            await self._emulator.answer(scope, receive, self._filtered(request, signature, action, accepted, send))
+            await self._emulator.answer(
+                scope, receive, self._filtered(request, signature, action, accepted, send if call is None else modelled(call, send))
+            )
         finally:
             if not reads_only(action.partition(":")[2]):
                 self._changed(signature.service)
+
+    def _read(self, request: Request, signature: Signature, action: str, body: bytes) -> ModelledCall | None:
+        """The call by its model, None for S3, whose requests have their own checks. Raises AwsError also for a wrong signature."""
+        service, _, name = action.partition(":")
+        if service == "s3":
+            return None
+        self._emulator.pin(request, signature, body)
+        return read_call(service, name, request, body)
 
     def _admit(self, request: Request, signature: Signature, action: str, body: bytes) -> Callable[[], None]:
         """Check iam:PassRole and note who deploys a stack. Call the result once the emulator has accepted the request."""

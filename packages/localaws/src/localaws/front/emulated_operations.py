@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, unquote
 
 from localaws.front.guard import Request
 from localaws.front.honoured_operations import HONOURED, S3_PARAMETERS, S3_SUBRESOURCES
@@ -17,6 +17,18 @@ _STACK_PARAMETERS = re.compile(
     r"|IncludeNestedStacks|DisableValidation|RetentionPolicy).*"
 )
 _EVENT_TARGETS = ("sns", "codebuild", "codepipeline")
+_COPY_CHANGES = (
+    "x-amz-metadata-directive",
+    "x-amz-storage-class",
+    "x-amz-server-side-encryption",
+    "x-amz-website-redirect-location",
+    "x-amz-checksum-algorithm",
+)
+_UNCHANGED = (
+    "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, "
+    "website redirect location or encryption attributes."
+)
+_LONGEST_KEY = 1024  # bytes
 _SUBSCRIBERS = ("email", "email-json")
 _OBJECT_HEADERS = ("x-amz-acl", "x-amz-grant-read", "x-amz-grant-full-control", "x-amz-website-redirect-location")
 
@@ -96,6 +108,9 @@ def _check_object_request(operation: str, request: Request) -> None:
             raise AwsError("NotImplemented", f"The local AWS does not honour the parameter {name} of Amazon S3.", status=501)
     if len(subresources) > 1:
         raise AwsError("InvalidArgument", f"Conflicting query string parameters: {', '.join(subresources)}")
+    if len(request.path.encode()) > len(f"/{request.path.split('/')[1]}/") + _LONGEST_KEY:
+        raise AwsError("KeyTooLongError", "Your key is too long")
+    _check_copy(request)
     is_bucket = len([part for part in request.path.split("/") if part]) == 1
     if is_bucket and request.method == "POST" and "delete" not in request.query:
         raise AwsError("NotImplemented", "The local AWS does not honour form uploads.", status=501)
@@ -103,6 +118,14 @@ def _check_object_request(operation: str, request: Request) -> None:
         for name in _OBJECT_HEADERS:
             if request.headers.get(name, "private") not in ("private", "bucket-owner-full-control"):
                 raise AwsError("NotImplemented", f"The local AWS does not honour the header {name}.", status=501)
+
+
+def _check_copy(request: Request) -> None:
+    """S3 copies no object onto itself without a change."""
+    source = unquote(request.headers.get("x-amz-copy-source", "")).lstrip("/")
+    changes = any(name.startswith(_COPY_CHANGES) for name in request.headers) or "uploadId" in request.query
+    if source and f"/{source}" == request.path and not changes:
+        raise AwsError("InvalidRequest", _UNCHANGED)
 
 
 def passed_roles(action: str, body: bytes) -> list[Permission]:

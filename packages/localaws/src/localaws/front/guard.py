@@ -79,10 +79,9 @@ def check_path(request: Request, signature: Signature) -> None:
     """Refuse every path that does not belong to the signed service, so that the emulator's admin paths stay closed."""
     first = request.path.split("/", 2)[1] if request.path.startswith("/") else None
     if signature.service == "s3":
-        allowed = request.path == "/" or bool(first and _BUCKET.fullmatch(first))
-    else:
-        allowed = request.path == "/" or (signature.service == "sagemaker" and first == "endpoints")
-    if not allowed:
+        if request.path != "/" and not (first and _BUCKET.fullmatch(first)):
+            raise AwsError("InvalidBucketName", "The specified bucket is not valid.")
+    elif request.path != "/" and not (signature.service == "sagemaker" and first == "endpoints"):
         raise AwsError("AccessDenied", f"The local AWS has nothing at {request.path}.", status=403)
 
 

@@ -25,7 +25,11 @@ def _first_problem(value: Any, honoured: "Honoured", path: str) -> str | None:
     if honoured is ANY or value in ({}, []):
         return None
     if isinstance(honoured, frozenset):
-        return None if value in honoured else f"{path} {value!r} is not honoured by the local AWS; it honours {_either(honoured)}."
+        if any(value == item for item in honoured):
+            return None
+        if not honoured:
+            return f"{path} is not honoured by the local AWS."
+        return f"{path} {value!r} is not honoured by the local AWS; it honours {_either(honoured)}."
     if isinstance(value, list):
         return next((p for item in value if (p := _first_problem(item, honoured, path))), None)
     for name, item in value.items():

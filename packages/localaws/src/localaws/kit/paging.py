@@ -73,7 +73,8 @@ def paging_of(operation: OperationModel) -> Paging | None:
     token = described.get("input_token") or _named(given, "nexttoken")
     next_token = described.get("output_token") or _named(answered, "nexttoken")
     lists = [name for name, shape in answered.items() if isinstance(shape, ListShape)]
-    items = described.get("result_key") or (lists[0] if len(lists) == 1 else None)
+    keys = described.get("result_key") or (lists[0] if len(lists) == 1 else None)
+    items = keys[0] if isinstance(keys, list) else keys
     if token is None or next_token is None or items is None:
         return None
     limit = described.get("limit_key") or _named(given, "maxresults")
