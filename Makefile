@@ -3,7 +3,7 @@
 # make run EXAMPLE=breast_cancer                          the same for an example, as a project of its own
 # make setup  only the installation                       make lint   style, types, architecture, templates, notebooks' parameters
 .DELETE_ON_ERROR:
-.PHONY: setup build-environment run test live lint lock secret-rules reference mutants clean
+.PHONY: setup build-environment run test live lint lock secret-rules conformance reference mutants clean
 
 include mlkit/project/skeleton/uv.mk
 SDK_V2 := .tools/sdk-v2
@@ -91,6 +91,10 @@ secret-rules: $(INSTALLED)
 
 clean:
 	rm -rf .venv .tools build *.egg-info packages/*/build packages/*/src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+
+# The page that lists what AWS answers and what the local AWS answers, from the tests' table.
+conformance: $(INSTALLED)
+	MLKIT_WRITE_REFERENCE=1 $(BIN)/pytest -n 0 packages/localaws/tests/conformance/test_conformance.py::test_the_page_lists_the_cases
 
 reference: $(INSTALLED)
 	MLKIT_WRITE_REFERENCE=1 $(BIN)/pytest -n 0 tests/notebooks/test_reference.py tests/pipeline/test_bad_input.py tests/pipeline/test_bad_input_of_runs.py
