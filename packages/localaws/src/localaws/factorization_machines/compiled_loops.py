@@ -69,35 +69,50 @@ class Workspace(NamedTuple):
 
 
 @compiled()
+def set_products(factors: Floats, x: np.float32, sums: Floats, pairs: Floats) -> None:
+    for f in range(sums.size):
+        product = factors[f] * x
+        sums[f] = product
+        pairs[f] = -product * product
+
+
+@compiled()
+def add_products(factors: Floats, x: np.float32, sums: Floats, pairs: Floats) -> None:
+    for f in range(sums.size):
+        product = factors[f] * x
+        sums[f] += product
+        pairs[f] -= product * product
+
+
+@compiled(any_order=True)
+def sum_of_pairs(sums: Floats, pairs: Floats) -> np.float32:
+    total = np.float32(0)
+    for f in range(sums.size):
+        total += sums[f] * sums[f] + pairs[f]
+    return total
+
+
+@compiled()
 def score_range(
     indptr: Offsets, keys: Keys, values: Floats, first: int, last: int, weights: Weights, sums: Floats, pairs: Floats, out: Floats
 ) -> None:  # fmt: skip
     """Fill `out` with the scores of the rows first..last. Leaves sum_i v_if x_i in row r of `sums`, r counted from `first` and modulo
     the rows that it has; `pairs` is scratch, (num_factors,)."""
     bias, linear, factors = weights.bias, weights.linear, weights.factors
-    n_factors = factors.shape[1]
     for row in range(first, last):
-        slot = (row - first) % sums.shape[0]
-        for f in range(n_factors):
-            sums[slot, f] = np.float32(0)
-            pairs[f] = np.float32(0)
+        begin, end, row_sums = indptr[row], indptr[row + 1], sums[(row - first) % sums.shape[0]]
         score = bias[0]
-        for i in range(indptr[row], indptr[row + 1]):
+        if begin == end:
+            row_sums[:] = np.float32(0)
+            pairs[:] = np.float32(0)
+        for i in range(begin, end):
             key, x = keys[i], values[i]
             score += linear[key] * x
-            for f in range(n_factors):
-                product = factors[key, f] * x
-                sums[slot, f] += product
-                pairs[f] -= product * product
-        for f in range(n_factors):
-            pairs[f] += sums[slot, f] * sums[slot, f]
-        size = n_factors  # a tree of halves: a fixed order, and yet vectorised
-        while size > 1:
-            half = (size + 1) // 2
-            for f in range(size - half):
-                pairs[f] += pairs[f + half]
-            size = half
-        out[row - first] = score + np.float32(0.5) * pairs[0]
+            if i == begin:
+                set_products(factors[key], x, row_sums, pairs)
+            else:
+                add_products(factors[key], x, row_sums, pairs)
+        out[row - first] = score + np.float32(0.5) * sum_of_pairs(row_sums, pairs)
 
 
 @compiled()
@@ -116,7 +131,8 @@ def loss_and_gradient(score: np.float32, label: np.float32, is_classifier: bool)
         error = score - label
         return np.float32(0.5) * error * error, error
     power = np.exp(-abs(score))
-    loss = max(score, np.float32(0)) - score * label + np.log1p(power)
+    # log() of float64 is as exact here as log1p() of float32, and faster
+    loss = max(score, np.float32(0)) - score * label + np.float32(np.log(np.float64(1) + np.float64(power)))
     probability = (np.float32(1) if score >= 0 else power) / (np.float32(1) + power)
     return loss, probability - label
 
@@ -190,29 +206,35 @@ def adam(
 
 
 @compiled()
-def update_factors(
-    key: int, begin: int, end: int, entry_rows: Keys, entry_values: Floats, gradient: Floats, sums: Floats,
-    factors: Floats, mean: Floats, variance: Floats, step: Step, g: Floats,
-) -> np.float32:  # fmt: skip
-    """One optimiser step of a feature's factors, from the batch's entries begin..end; the gradient of its linear weight. `g` is scratch."""
-    n_factors = g.size
-    for f in range(n_factors):
-        g[f] = np.float32(0)
+def sum_gradients(
+    begin: int, end: int, entry_rows: Keys, entry_values: Floats, gradient: Floats, sums: Floats, g: Floats
+) -> tuple[np.float32, np.float32]:  # fmt: skip
+    """Fill `g` with sum_r gradient_r x_r sums_rf over the batch's entries begin..end of a feature, which are at least one.
+
+    Returns the gradient of its linear weight, and sum_r gradient_r x_r^2: `g` minus this times v_f is the gradient of factor v_f.
+    """
     first_order, diagonal = np.float32(0), np.float32(0)
     for e in range(begin, end):
         row, x = entry_rows[e], entry_values[e]
-        c = gradient[row] * x
+        c, row_sums = gradient[row] * x, sums[row]
         first_order += c
         diagonal += c * x
-        for f in range(n_factors):
-            g[f] += c * sums[row, f]
-    for f in range(n_factors):
-        v = factors[key, f]
-        factors[key, f], mean[key, f], variance[key, f] = adam(
-            v, g[f] - diagonal * v, mean[key, f], variance[key, f],
-            step.factors_lr, step.factors_wd, step.rescale_grad, step.clip_gradient, step.eps,
-        )  # fmt: skip
-    return first_order
+        if e == begin:
+            for f in range(g.size):
+                g[f] = c * row_sums[f]
+        else:
+            for f in range(g.size):
+                g[f] += c * row_sums[f]
+    return first_order, diagonal
+
+
+@compiled()
+def update_factors(factors: Floats, mean: Floats, variance: Floats, g: Floats, diagonal: np.float32, step: Step) -> None:
+    """One optimiser step of a feature's factors; all arrays (num_factors,). sum_gradients() makes `g` and `diagonal`."""
+    rate, decay, rescale, clip, eps = step.factors_lr, step.factors_wd, step.rescale_grad, step.clip_gradient, step.eps
+    for f in range(g.size):
+        v = factors[f]
+        factors[f], mean[f], variance[f] = adam(v, g[f] - diagonal * v, mean[f], variance[f], rate, decay, rescale, clip, eps)
 
 
 @compiled()
@@ -224,9 +246,9 @@ def update_task(task: int, n_touched: int, weights: Weights, means: Weights, var
     gradient, sums, g = work.gradient, work.sums, np.empty(factors.shape[1], np.float32)
     for t in range(task * FEATURES_PER_TASK, min(n_touched, (task + 1) * FEATURES_PER_TASK)):
         key = touched[t]
-        first_order = update_factors(
-            key, starts[t], starts[t + 1], entry_rows, entry_values, gradient, sums, factors, factors_mean, factors_variance, step, g
-        )  # fmt: skip
+        first_order, diagonal = sum_gradients(starts[t], starts[t + 1], entry_rows, entry_values, gradient, sums, g)
+        # numba vectorises loops over a row's view, but not over row and column
+        update_factors(factors[key], factors_mean[key], factors_variance[key], g, diagonal, step)
         linear[key], linear_mean[key], linear_variance[key] = adam(
             linear[key], first_order, linear_mean[key], linear_variance[key],
             step.linear_lr, step.linear_wd, step.rescale_grad, step.clip_gradient, step.eps,
