@@ -20,6 +20,7 @@ import numpy.typing as npt
 from localaws.algorithm_kit.channel_rows import Dataset
 from localaws.factorization_machines import trainer
 from localaws.factorization_machines.hyperparameters import Hyperparameters
+from localaws.factorization_machines.row_store import RowStore
 from mlkit.gate.bootstrap import paired_difference
 from mlkit.gate.metrics import RIGHT_ROWS
 from mlkit.gate.verdicts import decide_champion
@@ -57,7 +58,8 @@ def dataset(rows: npt.NDArray[np.int64]) -> Dataset:
 
 def predictions(train: Dataset, test: Dataset, params: Hyperparameters, seed: int) -> Labels:
     weights = trainer.initial_weights(params, seed=seed)
-    for _ in trainer.train(params, train, weights, threads=1):
+    rows = RowStore([train], batch_rows=params.mini_batch_size)
+    for _ in trainer.train(params, rows, trainer.begin(weights), threads=1):
         pass
     return (trainer.raw_scores(test, weights) >= 0).astype(np.int64)
 

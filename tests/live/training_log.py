@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from live.lab import Lab
-from localaws.algorithm_kit.channel_rows import read_channel
+from localaws.algorithm_kit.channel_rows import read_blocks
 from localaws.factorization_machines import hyperparameters, metrics, trainer
+from localaws.factorization_machines.row_store import RowStore
 from mlkit.aws.s3_objects import list_objects, read_object, split_uri
 from mlkit.errors import MlkitError, NotFound
 
@@ -84,8 +85,9 @@ def _trained_here(lab: Lab, job: Mapping[str, Any]) -> dict[int, dict[str, float
     channel = next(item for item in job["InputDataConfig"] if item["ChannelName"] == "train")
     with tempfile.TemporaryDirectory() as folder:
         _download(lab, channel["DataSource"]["S3DataSource"]["S3Uri"], Path(folder))
-        rows = read_channel(Path(folder), feature_dim=params.feature_dim, is_classifier=params.is_classifier)
-    reports = trainer.train(params, rows, trainer.initial_weights(params))
+        blocks = read_blocks(Path(folder), feature_dim=params.feature_dim, is_classifier=params.is_classifier)
+        rows = RowStore(blocks, batch_rows=params.mini_batch_size)
+    reports = trainer.train(params, rows, trainer.begin(trainer.initial_weights(params)))
     return {one.epoch: metrics.values(one.so_far, is_classifier=params.is_classifier) for one in reports if one.is_last}
 
 

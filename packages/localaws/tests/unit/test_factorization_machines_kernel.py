@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import fm_numpy
 import fm_reference
 import numba
 import numpy as np
@@ -13,6 +14,7 @@ from localaws.algorithm_kit.channel_rows import Dataset
 from localaws.factorization_machines import trainer
 from localaws.factorization_machines.compiled_loops import Weights
 from localaws.factorization_machines.hyperparameters import Hyperparameters
+from localaws.factorization_machines.row_store import RowStore
 
 THREADS = vars(numba.config)["NUMBA_NUM_THREADS"]
 FEATURES = 7
@@ -44,7 +46,8 @@ def params(**changes: Any) -> Hyperparameters:
 
 
 def run(hyperparameters: Hyperparameters, data: Dataset, weights: Weights, **options: Any) -> list[trainer.Report]:
-    return list(trainer.train(hyperparameters, data, weights, **options))
+    rows = RowStore([data], batch_rows=hyperparameters.mini_batch_size)
+    return list(trainer.train(hyperparameters, rows, trainer.begin(weights), **options))
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 9))
@@ -109,6 +112,25 @@ def test_training_is_lazy_adam_with_every_setting_honoured(changes: dict[str, An
     run(hyperparameters, dataset(rows, labels), weights)
     for got, wanted in zip(weights, expected, strict=True):
         np.testing.assert_allclose(got, np.reshape(wanted, got.shape), atol=2e-4)
+
+
+@pytest.mark.parametrize("predictor_type", ["binary_classifier", "regressor"])
+def test_many_batches_are_learned_as_plain_numpy_learns_them(predictor_type: str) -> None:
+    draw = np.random.default_rng(19)
+    rows = random_rows(19, 3000, features=200, longest=6)
+    labels = draw.integers(0, 2, 3000) if predictor_type == "binary_classifier" else draw.normal(3, 1, 3000)
+    hyperparameters = params(
+        predictor_type=predictor_type, feature_dim=200, num_factors=8, epochs=3, mini_batch_size=70, linear_lr=0.02, factors_lr=0.01,
+        factors_init_sigma=0.1,
+    )  # fmt: skip
+    weights = trainer.initial_weights(hyperparameters)
+    plain = [array.astype(np.float64) for array in weights]
+    losses = list(fm_numpy.train(hyperparameters, dataset(rows, labels), plain))
+    reports = run(hyperparameters, dataset(rows, labels), weights)
+    np.testing.assert_allclose([one.so_far[1] / one.so_far[0] for one in reports if one.is_last], losses, rtol=1e-5)
+    # the rounding errors of 129 steps in float32
+    for got, wanted in zip(weights, plain, strict=True):
+        np.testing.assert_allclose(got, wanted, atol=2e-4)
 
 
 def test_features_outside_the_batch_stay_untouched() -> None:

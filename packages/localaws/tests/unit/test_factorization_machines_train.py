@@ -7,10 +7,10 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from fm_jobs import make_job, make_rows
 from waiting import HANG_S, wait_until
 
 from localaws.algorithm_kit.channel_rows import check_unique_keys
@@ -19,7 +19,6 @@ from sagemaker_formats.recordio import Rows, encode
 
 ALGORITHM = FactorizationMachines()
 METRICS = {definition.name: definition.regex for definition in ALGORITHM.metric_definitions}
-BASE = {"feature_dim": "30", "num_factors": "4", "predictor_type": "binary_classifier", "mini_batch_size": "50", "epochs": "3"}
 
 
 @pytest.fixture(autouse=True)
@@ -28,39 +27,6 @@ def sigterm_as_before() -> Iterator[None]:
     before = signal.getsignal(signal.SIGTERM)
     yield
     signal.signal(signal.SIGTERM, before)
-
-
-def make_rows(n_rows: int, *, seed: int = 0, feature_dim: int = 30, labels: Any = None) -> Rows:
-    draw = np.random.default_rng(seed)
-    keys = np.stack([draw.integers(0, 10, n_rows), draw.integers(10, 30, n_rows)], axis=1)
-    default = (keys[:, 0] < 5).astype(np.float32)
-    return Rows(
-        indptr=np.arange(0, 2 * n_rows + 1, 2),
-        keys=keys.ravel(),
-        values=np.ones(2 * n_rows, np.float32),
-        labels=default if labels is None else np.asarray(labels, np.float32),
-        feature_dim=feature_dim,
-    )
-
-
-def make_job(root: Path, hyperparameters: dict[str, str], files: dict[str, bytes], **channel: Any) -> Path:
-    for folder in ("input/config", "input/data", "model", "output"):
-        (root / folder).mkdir(parents=True)
-    channels = sorted({name.split("/")[0] for name in files})
-    for name, content in files.items():
-        path = root / "input/data" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-    configuration = {
-        "hyperparameters": {**BASE, **hyperparameters},
-        "inputdataconfig": {
-            name: {"TrainingInputMode": "File", "ContentType": "application/x-recordio-protobuf", **channel} for name in channels
-        },
-        "resourceconfig": {"current_host": "algo-1", "hosts": ["algo-1"]},
-    }
-    for name, settings in configuration.items():
-        (root / f"input/config/{name}.json").write_text(json.dumps(settings))
-    return root
 
 
 def run(root: Path, **environment: str) -> tuple[int, str]:

@@ -1,7 +1,7 @@
-"""Reads the rows of a training channel into memory, from RecordIO-protobuf or CSV. CSV has the label in its first column."""
+"""Reads the rows of a training channel, from RecordIO-protobuf or CSV. CSV has the label in its first column."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -15,6 +15,8 @@ from sagemaker_formats.errors import InvalidData
 from sagemaker_formats.recordio import Rows, from_csr, read
 
 Block = TypeVar("Block")
+# of a file's bytes, decoded at a time
+BLOCK_BYTES = 1 << 22
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -29,6 +31,15 @@ class Dataset:
     def __len__(self) -> int:
         return self.indptr.size - 1
 
+    def __getitem__(self, rows: slice) -> "Dataset":
+        """The rows of a slice with step 1. Keys, values and labels are not copied."""
+        start, stop, _ = rows.indices(len(self))
+        first, last = self.indptr[start], self.indptr[stop]
+        return Dataset(
+            indptr=self.indptr[start : stop + 1] - first, keys=self.keys[first:last], values=self.values[first:last],
+            labels=self.labels[start:stop],
+        )  # fmt: skip
+
 
 def read_channel(folder: Path, *, feature_dim: int, is_classifier: bool, is_csv: bool = False) -> Dataset:
     """The rows of all files below `folder`, in the order of their paths; empty files are skipped.
@@ -37,12 +48,31 @@ def read_channel(folder: Path, *, feature_dim: int, is_classifier: bool, is_csv:
     RecordIO (or CSV), another dimension than `feature_dim`, no labels, labels that are not 0 or 1 for a classifier, no rows at all.
     """
 
+    return join(list(read_blocks(folder, feature_dim=feature_dim, is_classifier=is_classifier, is_csv=is_csv)))
+
+
+def read_blocks(folder: Path, *, feature_dim: int, is_classifier: bool, is_csv: bool = False) -> Iterator[Dataset]:
+    """The rows of read_channel() in blocks, so that memory does not grow with the channel (of CSV, with the number of files).
+
+    Raises ValueError as read_channel() does, as soon as a block is wrong.
+    """
+
     def checked(path: Path) -> Iterator[Dataset]:
         return (_check(rows, feature_dim, is_classifier) for rows in (_read_csv(path) if is_csv else _read_recordio(path)))
 
-    blocks = [block for path in _files(folder) for block in _told(folder, path, checked(path))]
-    if not blocks:
+    is_empty = True
+    for path in _files(folder):
+        for block in _told(folder, path, checked(path)):
+            is_empty = False
+            yield block
+    if is_empty:
         raise ValueError(f"ClientError: No data was found in the channel '{folder.name}'.")
+
+
+def join(blocks: Sequence[Dataset]) -> Dataset:
+    """The rows of some blocks, in order."""
+    if len(blocks) == 1:
+        return blocks[0]
     lengths = np.concatenate([np.diff(block.indptr) for block in blocks])
     indptr = np.zeros(lengths.size + 1, np.int64)
     np.cumsum(lengths, out=indptr[1:])
@@ -68,7 +98,7 @@ def _files(folder: Path) -> list[Path]:
 
 def _read_recordio(path: Path) -> Iterator[Rows]:
     with path.open("rb") as file:
-        yield from read(file)
+        yield from read(file, block_bytes=BLOCK_BYTES)
 
 
 def _read_csv(path: Path, *, first_line: bool = False) -> Iterator[Rows]:

@@ -3,6 +3,8 @@
     algorithm.py        FactorizationMachines, the interface for SageMaker
     hyperparameters.py  names, valid values, defaults
     train.py            the training container's process; trainer.py trains, metrics.py writes its log
+    row_store.py        the rows of a channel, in memory or in a file
+    checkpoint.py       the state of a job, from which a later one trains on
     compiled_loops.py   the arithmetic, compiled
     model.py            the model artifact
     serve.py            the endpoint's answers

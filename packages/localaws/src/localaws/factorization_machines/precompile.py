@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from localaws.algorithm_kit.channel_rows import read_channel
+from localaws.algorithm_kit.channel_rows import read_blocks
 from localaws.factorization_machines import model, trainer
 from localaws.factorization_machines.hyperparameters import Hyperparameters
+from localaws.factorization_machines.row_store import RowStore
 from localaws.factorization_machines.serve import FactorizationMachinesPredictor
 from sagemaker_formats.inference import RECORDIO, encode_request
 from sagemaker_formats.recordio import Rows, encode
@@ -26,9 +27,9 @@ def main() -> None:
         folder = Path(name)
         (folder / "train").mkdir()
         (folder / "train/part").write_bytes(encode(rows))
-        data = read_channel(folder / "train", feature_dim=2, is_classifier=True)
+        data = RowStore(read_blocks(folder / "train", feature_dim=2, is_classifier=True), batch_rows=2)
         weights = trainer.initial_weights(params)
-        list(trainer.train(params, data, weights))
+        list(trainer.train(params, data, trainer.begin(weights)))
         model.save(model.Model(predictor_type=params.predictor_type, weights=weights), folder / "model")
         FactorizationMachinesPredictor(folder / "model").predict(encode_request(rows), RECORDIO, RECORDIO)
 

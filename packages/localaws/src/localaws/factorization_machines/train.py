@@ -13,10 +13,13 @@ from localaws.algorithm_kit.first_party import check_channels, check_environment
 from localaws.sagemaker import container
 
 if TYPE_CHECKING:
+    from localaws.factorization_machines.compiled_loops import Weights
     from localaws.factorization_machines.hyperparameters import Hyperparameters
+    from localaws.factorization_machines.row_store import RowStore
     from localaws.factorization_machines.trainer import Report
 
 NAME = "factorization-machines"
+CHECKPOINT_S = 30.0
 
 
 def main(arguments: list[str]) -> int:
@@ -40,31 +43,52 @@ def run(root: Path) -> None:
 
 
 def train_and_test(root: Path, params: "Hyperparameters", *, has_test: bool, stopping: container.Stopping) -> None:
-    from localaws.algorithm_kit.channel_rows import read_channel
     from localaws.factorization_machines import metrics, model, trainer
 
     if params.feature_dim >= 2**31:
         raise ValueError("AlgorithmError: Factorization Machines of the local AWS takes a feature_dim below 2147483648 only")
     started = time.perf_counter()
-    channels = {
-        name: read_channel(root / "input/data" / name, feature_dim=params.feature_dim, is_classifier=params.is_classifier)
-        for name in (("train", "test") if has_test else ("train",))
-    }
-    log(*(f"Read {len(data)} rows of the channel '{name}'" for name, data in channels.items()))
-    weights = trainer.initial_weights(params)
+    channels = {name: store_channel(root, name, params) for name in (("train", "test") if has_test else ("train",))}
+    log(*(f"Read {len(rows)} rows of the channel '{name}'" for name, rows in channels.items()))
     try:
-        for report in trainer.train(params, channels["train"], weights, should_stop=stopping.requested):
-            log(*report_lines(report, params))
+        weights = train(root, params, channels["train"], stopping)
     except trainer.Diverged as error:
         raise ValueError(f"AlgorithmError: {error}") from error
     if stopping.requested():
         log("Stopped by SIGTERM; the model is what was learned so far")
     if has_test:
-        test = channels["test"]
-        tally = trainer.tally_scores(trainer.raw_scores(test, weights), test.labels, is_classifier=params.is_classifier)
+        tally = trainer.test(channels["test"], weights, is_classifier=params.is_classifier)
         log(*metrics.quality_lines(tally, "test", is_classifier=params.is_classifier))
     model.save(model.Model(predictor_type=params.predictor_type, weights=weights), root / "model")
     log(duration_line(NAME, "totaltime", time.perf_counter() - started))
+
+
+def store_channel(root: Path, name: str, params: "Hyperparameters") -> "RowStore":
+    from localaws.algorithm_kit.channel_rows import read_blocks
+    from localaws.factorization_machines.row_store import RowStore
+
+    blocks = read_blocks(root / "input/data" / name, feature_dim=params.feature_dim, is_classifier=params.is_classifier)
+    return RowStore(blocks, batch_rows=params.mini_batch_size, folder=root)
+
+
+def train(root: Path, params: "Hyperparameters", rows: "RowStore", stopping: container.Stopping) -> "Weights":
+    """Train, from the checkpoint if the job has a folder for one and it holds one. Raises Diverged."""
+    from localaws.factorization_machines import checkpoint, trainer
+
+    folder = root / "checkpoints"
+    has_folder = folder.is_dir()
+    state = (checkpoint.load(folder, params, rows) if has_folder else None) or trainer.begin(trainer.initial_weights(params))
+    if state.steps:
+        log(f"Resumed from the checkpoint after {state.steps} mini-batches, in epoch {state.epoch}")
+    saved = time.monotonic()
+    for report in trainer.train(params, rows, state, should_stop=stopping.requested):
+        log(*report_lines(report, params))
+        if has_folder and time.monotonic() - saved >= CHECKPOINT_S:
+            checkpoint.save(folder, state, params, rows)
+            saved = time.monotonic()
+    if has_folder:
+        checkpoint.save(folder, state, params, rows)
+    return state.weights
 
 
 def report_lines(report: "Report", params: "Hyperparameters") -> list[str]:

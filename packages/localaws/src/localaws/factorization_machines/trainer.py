@@ -13,6 +13,7 @@ from localaws.factorization_machines import compiled_loops
 from localaws.factorization_machines.compiled_loops import Step, Weights, Workspace
 from localaws.factorization_machines.hyperparameters import Hyperparameters
 from localaws.factorization_machines.metrics import Tally
+from localaws.factorization_machines.row_store import RowStore
 
 # The container has no seed, so its jobs differ from run to run. Ours are reproducible: all jobs use this seed.
 SEED = 2010
@@ -26,6 +27,20 @@ class Diverged(Exception):
     """The loss is not a finite number any more."""
 
 
+@dataclass(kw_only=True, eq=False)
+class State:
+    """Everything that the next mini-batch depends on. train() changes it in place; checkpoint.py stores it."""
+
+    weights: Weights
+    means: Weights  # Adam's moments
+    variances: Weights
+    steps: int = 0  # of the optimiser
+    epoch: int = 0
+    batch: int = 0  # of the epoch, the next one
+    so_far: Tally  # of the epoch
+    seconds: float = 0.0  # of the epoch
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Report:
     """A part of an epoch: its last batch (counted from 0), the tally of its rows, and the tally of the epoch so far."""
@@ -35,7 +50,13 @@ class Report:
     is_last: bool
     part: Tally
     so_far: Tally
-    seconds: float  # since the epoch began
+    seconds: float  # of the epoch
+
+
+def begin(weights: Weights) -> State:
+    """The state before the first mini-batch."""
+    means, variances = (Weights(*(np.zeros_like(array) for array in weights)) for _ in range(2))
+    return State(weights=weights, means=means, variances=variances, so_far=np.zeros(TALLY_SIZE))
 
 
 def initial_weights(params: Hyperparameters, *, seed: int = SEED) -> Weights:
@@ -54,47 +75,54 @@ def _initial(draw: np.random.Generator, params: Hyperparameters, name: str, shap
     if method == "constant":
         return np.full(shape, getattr(params, f"{name}_init_value"), np.float32)
     if method == "uniform":
-        scale = np.float32(getattr(params, f"{name}_init_scale"))
-        return (draw.random(shape, dtype=np.float32) * 2 - 1) * scale
-    return draw.standard_normal(shape, dtype=np.float32) * np.float32(getattr(params, f"{name}_init_sigma"))
+        values = draw.random(shape, dtype=np.float32)
+        values *= 2
+        values -= 1
+        values *= np.float32(getattr(params, f"{name}_init_scale"))
+    else:
+        values = draw.standard_normal(shape, dtype=np.float32)
+        values *= np.float32(getattr(params, f"{name}_init_sigma"))
+    return values
 
 
 def train(
     params: Hyperparameters,
-    data: Dataset,
-    weights: Weights,
+    rows: RowStore,
+    state: State,
     *,
     should_stop: Callable[[], bool] = lambda: False,
     threads: int | None = None,
 ) -> Iterator[Report]:
-    """Train `weights` in place on the rows in their order. Yields a report after an epoch's first batch, every 500 batches and its end.
+    """Train the state in place on the rows in their order, to the end of the last epoch.
 
-    Without `threads`, choose_threads() decides. Raises Diverged.
+    Yields a report after an epoch's first batch, every 500 batches and its end. From the state at a report, training goes on to the same
+    weights. Without `threads`, choose_threads() decides. Raises Diverged.
     """
     numba.set_num_threads(threads or choose_threads(params))
-    means, variances = (Weights(*(np.zeros_like(array) for array in weights)) for _ in range(2))
-    batch_rows = min(params.mini_batch_size, len(data))
-    work = _workspace(params, data, batch_rows)
-    settings = _settings(params)
-    n_batches = -(-len(data) // batch_rows)
+    work, settings, n_batches = _workspace(params, rows), _settings(params), rows.n_batches
     ends = sorted({1, n_batches, *range(BATCHES_PER_REPORT + 1, n_batches, BATCHES_PER_REPORT)})
-    steps = 0
-    for epoch in range(params.epochs):
-        started, begin, so_far = time.perf_counter(), 0, np.zeros(TALLY_SIZE)
-        for end in ends:
+    while state.epoch < params.epochs:
+        for end in (end for end in ends if end > state.batch):
             if should_stop():
                 return
-            part = np.zeros(TALLY_SIZE)
-            steps = compiled_loops.train_batches(
-                data.indptr, data.keys, data.values, data.labels, begin * batch_rows, min(len(data), end * batch_rows), batch_rows,
-                steps, params.is_classifier, weights, means, variances, settings, work, part,
-            )  # fmt: skip
-            if not np.isfinite(part).all():
-                raise Diverged(f"the loss is no longer finite in epoch {epoch}; lower the learning rates")
-            begin, so_far = end, so_far + part
-            yield Report(
-                epoch=epoch, batch=end - 1, is_last=end == n_batches, part=part, so_far=so_far, seconds=time.perf_counter() - started
-            )
+            yield _train_part(params, rows, state, end, settings, work)
+        state.epoch, state.batch, state.so_far, state.seconds = state.epoch + 1, 0, np.zeros(TALLY_SIZE), 0.0
+
+
+def _train_part(params: Hyperparameters, rows: RowStore, state: State, end: int, settings: Step, work: Workspace) -> Report:
+    """Train to the epoch's batch before `end`."""
+    started, part = time.perf_counter(), np.zeros(TALLY_SIZE)
+    for block, first, last in rows.batches(state.batch, end):
+        state.steps = compiled_loops.train_batches(
+            block.indptr, block.keys, block.values, block.labels, first, last, rows.batch_rows, state.steps,
+            params.is_classifier, state.weights, state.means, state.variances, settings, work, part,
+        )  # fmt: skip
+    if not np.isfinite(part).all():
+        raise Diverged(f"the loss is no longer finite in epoch {state.epoch}; lower the learning rates")
+    state.batch, state.so_far, state.seconds = end, state.so_far + part, state.seconds + time.perf_counter() - started
+    return Report(
+        epoch=state.epoch, batch=end - 1, is_last=end == rows.n_batches, part=part, so_far=state.so_far, seconds=state.seconds
+    )  # fmt: skip
 
 
 def choose_threads(params: Hyperparameters) -> int:
@@ -108,9 +136,8 @@ def choose_threads(params: Hyperparameters) -> int:
     return int(numba.config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]  # numba sets it dynamically
 
 
-def _workspace(params: Hyperparameters, data: Dataset, batch_rows: int) -> Workspace:
-    starts = data.indptr[np.append(np.arange(0, len(data), batch_rows), len(data))]
-    entries = int(np.diff(starts).max())
+def _workspace(params: Hyperparameters, rows: RowStore) -> Workspace:
+    batch_rows, entries = min(rows.batch_rows, len(rows)), rows.largest_batch
     return Workspace(
         sums=np.empty((batch_rows, params.num_factors), np.float32),
         gradient=np.empty(batch_rows, np.float32),
@@ -147,6 +174,14 @@ def raw_scores(data: Dataset, weights: Weights) -> NDArray[np.float32]:
     out = np.empty(len(data), np.float32)
     compiled_loops.score_rows(data.indptr, data.keys, data.values, weights, out)
     return out
+
+
+def test(rows: RowStore, weights: Weights, *, is_classifier: bool) -> Tally:
+    """The tally of a model's scores on all rows."""
+    tally = np.zeros(TALLY_SIZE)
+    for block in rows.blocks():
+        tally += tally_scores(raw_scores(block, weights), block.labels, is_classifier=is_classifier)
+    return tally
 
 
 def tally_scores(scores: NDArray[np.float32], labels: NDArray[np.float32], *, is_classifier: bool) -> Tally:
