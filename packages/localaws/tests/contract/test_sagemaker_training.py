@@ -273,7 +273,8 @@ REFUSED: dict[str, dict[str, Any]] = {
     "ResourceConfig.InstanceCount 2": {"ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 1}},
     "VpcConfig": {"VpcConfig": {"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1"]}},
     "EnableManagedSpotTraining True": {"EnableManagedSpotTraining": True},
-    "CheckpointConfig": {"CheckpointConfig": {"S3Uri": "s3://b/c"}},
+    "CheckpointConfig.LocalPath '/opt/ml/other'": {"CheckpointConfig": {"S3Uri": "s3://b/c", "LocalPath": "/opt/ml/other"}},
+    "CheckpointConfig.S3Uri: 'https://b/c' is not": {"CheckpointConfig": {"S3Uri": "https://b/c"}},
     "DebugHookConfig": {"DebugHookConfig": {"S3OutputPath": "s3://b/c"}},
     "RetryStrategy": {"RetryStrategy": {"MaximumRetryAttempts": 3}},
     "StoppingCondition.MaxWaitTimeInSeconds": {"StoppingCondition": {"MaxRuntimeInSeconds": 60, "MaxWaitTimeInSeconds": 90}},
@@ -290,6 +291,48 @@ def test_a_request_that_is_not_honoured_is_refused_by_name(sagemaker, bucket, ro
     assert error.value.message.startswith(named)
     with pytest.raises(AwsError, match="Requested resource not found"):
         call(sagemaker, "DescribeTrainingJob", TrainingJobName=request["TrainingJobName"])
+
+
+def test_checkpoints_of_an_algorithm_that_writes_none_are_refused(sagemaker, bucket, role, monkeypatch):
+    monkeypatch.setattr(TinyAlgorithm, "keeps_checkpoints", False)
+    request = training_request(bucket, role, CheckpointConfig={"S3Uri": f"s3://{bucket}/checkpoints"})
+    with pytest.raises(AwsError, match="CheckpointConfig is not honoured by the local AWS for tiny"):
+        call(sagemaker, "CreateTrainingJob", **request)
+
+
+def count_in(aws, bucket):
+    """The checkpoint's number of jobs, None where there is no checkpoint."""
+    found = aws("s3").list_objects_v2(Bucket=bucket, Prefix="checkpoints/").get("Contents", [])
+    assert [item["Key"] for item in found] in ([], ["checkpoints/deep/jobs"])
+    return aws("s3").get_object(Bucket=bucket, Key="checkpoints/deep/jobs")["Body"].read() if found else None
+
+
+@pytest.mark.parametrize("slash", ["", "/"])
+def test_a_job_goes_on_from_the_checkpoint_of_an_earlier_job(sagemaker, aws, bucket, role, slash):
+    config = {"S3Uri": f"s3://{bucket}/checkpoints{slash}", "LocalPath": "/opt/ml/checkpoints"}
+    for jobs in (1, 2):
+        answer = train(sagemaker, training_request(bucket, role, CheckpointConfig=config))
+        assert (answer["TrainingJobStatus"], answer["CheckpointConfig"]) == ("Completed", config)
+        assert count_in(aws, bucket) == str(jobs).encode()
+
+
+def test_a_checkpoint_is_in_s3_while_the_job_runs_and_outlives_a_killed_server(sagemaker, aws, bucket, role):
+    config = {"S3Uri": f"s3://{bucket}/checkpoints"}
+    request = training_request(bucket, role, CheckpointConfig=config, HyperParameters={"sleep": "100000"})
+    call(sagemaker, "CreateTrainingJob", **request)
+    assert wait_until(lambda: count_in(aws, bucket), "the checkpoint is in S3") == b"1"
+    sagemaker.stop()
+    assert ended(sagemaker, request["TrainingJobName"])["FailureReason"].startswith("InternalServerError")
+    assert count_in(aws, bucket) == b"1"
+
+
+def test_a_role_that_may_not_use_the_checkpoints_ends_the_job_with_the_reason(sagemaker, aws, bucket, make_role):
+    data = allow("s3:*", [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/data/*", f"arn:aws:s3:::{bucket}/models/*"])
+    read_only = allow("s3:GetObject", f"arn:aws:s3:::{bucket}/checkpoints/*")
+    aws("s3").put_object(Bucket=bucket, Key="checkpoints/deep/jobs", Body=b"1")
+    for statements, reason in (((data,), "Data download failed"), ((data, read_only), "Checkpoint upload failed")):
+        request = training_request(bucket, make_role(*statements), CheckpointConfig={"S3Uri": f"s3://{bucket}/checkpoints"})
+        assert train(sagemaker, request)["FailureReason"].startswith(f"ClientError: {reason}:AccessDenied (403)")
 
 
 def test_a_name_is_taken_for_ever_and_without_case(sagemaker, bucket, role):

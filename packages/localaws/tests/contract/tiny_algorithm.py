@@ -22,6 +22,7 @@ class TinyAlgorithm:
 
     repository = "tiny"
     versions = ()
+    keeps_checkpoints = True
     metric_definitions = (
         MetricDefinition(name="train:mean", regex=r"train mean <score>=(\S+)"),
         MetricDefinition(name="test:loss", regex=r"test loss <score>=(\S+)"),

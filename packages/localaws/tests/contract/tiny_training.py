@@ -19,6 +19,8 @@ def main(root: Path) -> int:
     if settings.get("grandchild") == "1":
         child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(100_000)"])
         print(f"grandchild {child.pid}")
+    if (root / "checkpoints").is_dir():
+        count(root / "checkpoints/deep/jobs")
     numbers = [float(line) for file in sorted((root / "input/data/train").rglob("*")) if file.is_file() for line in file.open()]
     if settings.get("failure"):
         print("giving up")
@@ -33,6 +35,14 @@ def main(root: Path) -> int:
     save(root, mean)
     print("the last line has no end", end="")
     return 0
+
+
+def count(file: Path) -> None:
+    """Add this job to the checkpoint's number of jobs."""
+    file.parent.mkdir(exist_ok=True)
+    jobs = int(file.read_text()) + 1 if file.exists() else 1
+    file.write_text(str(jobs))
+    print(f"job {jobs} of this checkpoint", flush=True)
 
 
 def save(root: Path, mean: float) -> None:

@@ -33,7 +33,7 @@ UNREACHABLE = EndpointConnectionError(endpoint_url="http://x")
 class Algorithm:
     """Trains by a few lines of Python; `wrong` is what it says of the hyperparameters."""
 
-    repository, versions = "a", ()
+    repository, versions, keeps_checkpoints = "a", (), False
     metric_definitions: Sequence[MetricDefinition] = (MetricDefinition(name="m", regex="m=([0-9.]+)"),)
 
     def __init__(self, code: str, wrong: str = "") -> None:

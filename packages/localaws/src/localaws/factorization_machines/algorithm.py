@@ -17,6 +17,7 @@ class FactorizationMachines:
 
     repository = "factorization-machines"
     versions: Sequence[str] = ()
+    keeps_checkpoints = True
 
     @property
     def metric_definitions(self) -> Sequence[MetricDefinition]:

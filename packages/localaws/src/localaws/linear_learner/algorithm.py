@@ -17,6 +17,7 @@ class LinearLearner:
 
     repository = "linear-learner"
     versions: Sequence[str] = ()
+    keeps_checkpoints = False
 
     @property
     def metric_definitions(self) -> Sequence[MetricDefinition]:

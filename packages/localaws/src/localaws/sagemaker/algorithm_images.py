@@ -51,6 +51,11 @@ class Algorithm(Protocol):
         ...
 
     @property
+    def keeps_checkpoints(self) -> bool:
+        """Whether a job trains on from files that an earlier one left in `checkpoints/`, and leaves such files."""
+        ...
+
+    @property
     def metric_definitions(self) -> Sequence[MetricDefinition]: ...
 
     def training_command(self, ml_root: Path) -> list[str]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from localaws.kit.members import ANY, Honoured, only
+from localaws.sagemaker.checkpoints import LOCAL_PATHS
 
 _TAGS: Mapping[str, Honoured] = {"Key": ANY, "Value": ANY}
 
@@ -45,6 +46,7 @@ TRAINING_JOB: Mapping[str, Honoured] = {
     **_JOB,
     "TrainingJobName": ANY,
     "HyperParameters": ANY,
+    "CheckpointConfig": {"S3Uri": ANY, "LocalPath": only(*LOCAL_PATHS)},
     "AlgorithmSpecification": {
         "TrainingImage": ANY,
         "TrainingInputMode": only("File"),

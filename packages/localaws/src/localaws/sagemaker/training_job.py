@@ -45,6 +45,7 @@ _ECHOED = (
     "OutputDataConfig",
     "ResourceConfig",
     "StoppingCondition",
+    "CheckpointConfig",
     "Environment",
     "ProfilerConfig",
     "RemoteDebugConfig",

@@ -62,11 +62,18 @@ class TrainingJobs:
         if "StoppingCondition" not in request:
             raise AwsError("ValidationException", "StoppingCondition is required.")
         algorithm = request["AlgorithmSpecification"]
-        require_algorithm(algorithm.get("TrainingImage"), self._algorithms)
+        implementation = require_algorithm(algorithm.get("TrainingImage"), self._algorithms)
         if algorithm.get("MetricDefinitions"):
             raise AwsError("ValidationException", _OWN_METRICS)
         self._roles.check(role_arn=request["RoleArn"], source_arn=arn)
         self._check_uri("OutputDataConfig.S3OutputPath", request["OutputDataConfig"]["S3OutputPath"])
+        if "CheckpointConfig" in request:
+            self._check_uri("CheckpointConfig.S3Uri", request["CheckpointConfig"]["S3Uri"])
+            if not implementation.keeps_checkpoints:
+                text = (
+                    f"CheckpointConfig is not honoured by the local AWS for {implementation.repository}, which writes no checkpoint here."
+                )
+                raise AwsError("ValidationException", text)
         s3 = self._roles.client("s3", role_arn=request["RoleArn"], source_arn=arn)
         for channel in request.get("InputDataConfig", []):
             self._check_channel(s3, channel, request["RoleArn"])

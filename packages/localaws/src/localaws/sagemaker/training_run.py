@@ -16,6 +16,7 @@ from localaws.kit.job_log import Delivery, LogStream, OutputFile
 from localaws.kit.s3 import encrypted_with, parse_uri, upload
 from localaws.kit.service import AwsError
 from localaws.sagemaker.algorithm_images import Algorithm
+from localaws.sagemaker.checkpoints import Checkpoints
 from localaws.sagemaker.input_data import DataUnavailable, describe, download_channel
 from localaws.sagemaker.log_metrics import MetricReader
 from localaws.sagemaker.model_archive import pack
@@ -45,6 +46,7 @@ class TrainingRun:
     shutdown: Event
     stop: Event = field(default_factory=Event)
     _delivery: Delivery | None = field(default=None, init=False)
+    _checkpoints: Checkpoints | None = field(default=None, init=False)
 
     def run(self) -> None:
         """Run the job. Never raises: an error becomes the job's failure reason."""
@@ -59,6 +61,8 @@ class TrainingRun:
         except Exception as error:
             self._fail(f"{INTERNAL_ERROR} ({type(error).__name__}: {error})")
         finally:
+            if self._checkpoints is not None:
+                self._checkpoints.stop()
             shutil.rmtree(self.folder, ignore_errors=True)
             if self._delivery is not None:
                 self._settle(self._delivery)
@@ -85,6 +89,9 @@ class TrainingRun:
                 download_channel(s3, channel["DataSource"]["S3DataSource"], self.folder / "input/data" / channel["ChannelName"])
             except DataUnavailable as error:
                 raise DataUnavailable(f"ClientError: Data download failed:{error}") from error
+        if (config := request.get("CheckpointConfig")) is not None:
+            self._checkpoints = Checkpoints(config["S3Uri"], self.folder / "checkpoints", lambda: self.client("s3"))
+            self._checkpoints.download()
 
     def _train(self) -> None:
         self._enter("Training")
@@ -99,12 +106,16 @@ class TrainingRun:
         )
         self._delivery = Delivery(OutputFile(self.output_file), logs, position_file=self.position_file, shutdown=self.shutdown)
         self._delivery.start()
+        if self._checkpoints is not None:
+            self._checkpoints.start()
         try:
             code, ending = self._follow(child)
         finally:
             child.kill()
         self._read_metrics()
         self._delivery.finish(_LOG_DELAY_S)
+        if self._checkpoints is not None:
+            self._checkpoints.finish()
         self._finish(code, ending)
 
     def _read_metrics(self) -> None:

@@ -16,6 +16,7 @@ class XGBoost:
 
     repository = "sagemaker-xgboost"
     versions: Sequence[str] = ("3.2-0",)
+    keeps_checkpoints = False
 
     @property
     def metric_definitions(self) -> Sequence[MetricDefinition]:
