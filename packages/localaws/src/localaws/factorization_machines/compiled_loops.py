@@ -68,7 +68,7 @@ class Workspace(NamedTuple):
     entry_values: Floats
 
 
-@compiled()
+@compiled(inlined=True)
 def set_products(factors: Floats, x: np.float32, sums: Floats, pairs: Floats) -> None:
     for f in range(sums.size):
         product = factors[f] * x
@@ -76,7 +76,7 @@ def set_products(factors: Floats, x: np.float32, sums: Floats, pairs: Floats) ->
         pairs[f] = -product * product
 
 
-@compiled()
+@compiled(inlined=True)
 def add_products(factors: Floats, x: np.float32, sums: Floats, pairs: Floats) -> None:
     for f in range(sums.size):
         product = factors[f] * x
@@ -84,11 +84,22 @@ def add_products(factors: Floats, x: np.float32, sums: Floats, pairs: Floats) ->
         pairs[f] -= product * product
 
 
-@compiled(any_order=True)
+@compiled(inlined=True, any_order=True)
 def sum_of_pairs(sums: Floats, pairs: Floats) -> np.float32:
     total = np.float32(0)
     for f in range(sums.size):
         total += sums[f] * sums[f] + pairs[f]
+    return total
+
+
+@compiled(inlined=True, any_order=True)
+def sum_of_one_pair(one: Floats, x: np.float32, two: Floats, y: np.float32, sums: Floats) -> np.float32:
+    """The sum over the factors of the only pair of a row with two features. Fills `sums` as add_products() does."""
+    total = np.float32(0)
+    for f in range(sums.size):
+        first, second = one[f] * x, two[f] * y
+        sums[f] = first + second
+        total += first * second
     return total
 
 
@@ -102,17 +113,19 @@ def score_range(
     for row in range(first, last):
         begin, end, row_sums = indptr[row], indptr[row + 1], sums[(row - first) % sums.shape[0]]
         score = bias[0]
-        if begin == end:
-            row_sums[:] = np.float32(0)
-            pairs[:] = np.float32(0)
         for i in range(begin, end):
-            key, x = keys[i], values[i]
-            score += linear[key] * x
-            if i == begin:
-                set_products(factors[key], x, row_sums, pairs)
-            else:
-                add_products(factors[key], x, row_sums, pairs)
-        out[row - first] = score + np.float32(0.5) * sum_of_pairs(row_sums, pairs)
+            score += linear[keys[i]] * values[i]
+        if end - begin == 2:
+            one, two = keys[begin], keys[begin + 1]
+            score += sum_of_one_pair(factors[one], values[begin], factors[two], values[begin + 1], row_sums)
+        elif begin == end:
+            row_sums[:] = np.float32(0)
+        else:
+            set_products(factors[keys[begin]], values[begin], row_sums, pairs)
+            for i in range(begin + 1, end):
+                add_products(factors[keys[i]], values[i], row_sums, pairs)
+            score += np.float32(0.5) * sum_of_pairs(row_sums, pairs)
+        out[row - first] = score
 
 
 @compiled()
@@ -124,7 +137,7 @@ def score_rows(indptr: Offsets, keys: Keys, values: Floats, weights: Weights, ou
     )
 
 
-@compiled()
+@compiled(inlined=True)
 def loss_and_gradient(score: np.float32, label: np.float32, is_classifier: bool) -> tuple[np.float32, np.float32]:
     """Cross entropy, or half the squared error, of a row, and its derivative by the raw score."""
     if not is_classifier:
@@ -186,7 +199,7 @@ def group_entries(indptr: Offsets, keys: Keys, values: Floats, first: int, last:
     return n_touched
 
 
-@compiled()
+@compiled(inlined=True)
 def adam(
     weight: np.float32,
     gradient: np.float32,
@@ -205,7 +218,19 @@ def adam(
     return weight - rate * mean / (np.sqrt(variance) + eps), mean, variance
 
 
-@compiled()
+@compiled(inlined=True)
+def set_multiple(out: Floats, c: np.float32, row: Floats) -> None:
+    for f in range(out.size):
+        out[f] = c * row[f]
+
+
+@compiled(inlined=True)
+def add_multiple(out: Floats, c: np.float32, row: Floats) -> None:
+    for f in range(out.size):
+        out[f] += c * row[f]
+
+
+@compiled(inlined=True)
 def sum_gradients(
     begin: int, end: int, entry_rows: Keys, entry_values: Floats, gradient: Floats, sums: Floats, g: Floats
 ) -> tuple[np.float32, np.float32]:  # fmt: skip
@@ -216,19 +241,17 @@ def sum_gradients(
     first_order, diagonal = np.float32(0), np.float32(0)
     for e in range(begin, end):
         row, x = entry_rows[e], entry_values[e]
-        c, row_sums = gradient[row] * x, sums[row]
+        c = gradient[row] * x
         first_order += c
         diagonal += c * x
         if e == begin:
-            for f in range(g.size):
-                g[f] = c * row_sums[f]
+            set_multiple(g, c, sums[row])
         else:
-            for f in range(g.size):
-                g[f] += c * row_sums[f]
+            add_multiple(g, c, sums[row])
     return first_order, diagonal
 
 
-@compiled()
+@compiled(inlined=True)
 def update_factors(factors: Floats, mean: Floats, variance: Floats, g: Floats, diagonal: np.float32, step: Step) -> None:
     """One optimiser step of a feature's factors; all arrays (num_factors,). sum_gradients() makes `g` and `diagonal`."""
     rate, decay, rescale, clip, eps = step.factors_lr, step.factors_wd, step.rescale_grad, step.clip_gradient, step.eps
