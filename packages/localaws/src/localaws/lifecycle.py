@@ -20,6 +20,8 @@ from localaws.kit import open_questions
 _START_TIMEOUT_S = 300.0
 _STOP_TIMEOUT_S = 300.0
 _ANSWER_TIMEOUT_S = 60.0
+# glibc would keep memory of large requests that it has freed. Blocks above this size go back to the system at once.
+_LARGE_BLOCKS = {"MALLOC_MMAP_THRESHOLD_": str(1 << 20)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +106,7 @@ def _spawn(place: Home, options: list[str]) -> int:
     nothing = os.open(os.devnull, os.O_RDONLY)
     try:
         streams = [(os.POSIX_SPAWN_DUP2, nothing, 0), (os.POSIX_SPAWN_DUP2, log, 1), (os.POSIX_SPAWN_DUP2, log, 2)]
-        return os.posix_spawn(sys.executable, command, os.environ, file_actions=streams)
+        return os.posix_spawn(sys.executable, command, {**os.environ, **_LARGE_BLOCKS}, file_actions=streams)
     finally:
         os.close(log)
         os.close(nothing)

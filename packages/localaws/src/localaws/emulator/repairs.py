@@ -16,6 +16,7 @@ from localaws.emulator import (
     log_batches,
     log_events,
     log_search,
+    multipart_uploads,
     object_bodies,
     parameters,
     policy_checks,
@@ -52,6 +53,8 @@ def apply(state_folder: Path) -> tuple[Any, Any, Any]:
     tell_the_roles_arn(ev)
     tell_checksums_of_what_was_put()
     object_bodies.send_from_files()
+    object_bodies.keep_versions_in_files()
+    multipart_uploads.keep_parts_on_disk(state_folder / "uploads")
     alarms.evaluate_by_period()
     log_search.search_by_pattern_and_page()
     catalog.follow_the_rules_of_glue()
