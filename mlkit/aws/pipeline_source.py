@@ -28,11 +28,11 @@ def local_parameters(aws: "Session") -> dict[str, str]:
     return {"GitHubUser": owner, "Repo": repository, "Branch": "main", "ConnectionArn": arn}
 
 
-def connection_state(aws: "Session", parameters: Mapping[str, str]) -> tuple[str, bool] | None:
-    """What the connection is, and whether a push can start the pipeline; None if the stack uses none."""
+def connection_state(aws: "Session", parameters: Mapping[str, str]) -> tuple[str, bool]:
+    """What the connection is, and whether a push can start the pipeline."""
     arn = parameters.get("ConnectionArn", "")
     if not arn:
-        return None
+        return "none is needed: the pipeline reads its source with a token of GitHub", True
     service = arn.split(":")[2]  # codeconnections, or its former name codestar-connections
     found = aws.client(service).get_connection(ConnectionArn=arn)["Connection"]
     told = f"{found['ConnectionName']} to {found['ProviderType']} is {found['ConnectionStatus']}"

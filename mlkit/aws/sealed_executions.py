@@ -6,11 +6,9 @@ from mlkit.aws.evidence_download import sealed_bytes
 from mlkit.aws.s3_objects import list_objects, read_object, split_uri
 from mlkit.aws.session import Session
 from mlkit.errors import NotFound
-from mlkit.evidence.layout import MANIFEST, Sealed
+from mlkit.evidence.layout import MANIFEST, Sealed, is_bundled_model
 from mlkit.evidence.manifest import Manifest, sha256_of
 from mlkit.review import Evidence
-
-_MODELS = "models/"  # large, and not compared line by line
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +59,7 @@ def read_evidence(aws: Session, execution: SealedExecution) -> Evidence:
     """The sealed files without the models. Raises SealBroken if one differs from its seal."""
     place = Sealed.of_manifest(execution.manifest_uri, execution.manifest.pipeline_execution_id)
     names = {place.name_of(file.s3_uri): file for file in execution.manifest.files}
-    files = {name: sealed_bytes(aws, file) for name, file in names.items() if not name.startswith(_MODELS)}
+    files = {name: sealed_bytes(aws, file) for name, file in names.items() if not is_bundled_model(name)}
     return Evidence(manifest=execution.manifest, sha256=execution.sha256, files=files)
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlkit.errors import NotFound
-from mlkit.evidence.layout import MANIFEST, PAGE
+from mlkit.evidence.layout import MANIFEST, PAGE, is_bundled_model
 from mlkit.evidence.manifest import Approval, Manifest, sha256_of
 from mlkit.review import Evidence
 
@@ -37,4 +37,4 @@ def read_bundle(folder: Path) -> BundleInFolder:
 def _files(folder: Path) -> dict[str, bytes]:
     """The files by path, without links, which may lead out of the folder, and without models."""
     found = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file() and not path.is_symlink()}
-    return {name: path.read_bytes() for name, path in found.items() if not name.startswith("models/")}
+    return {name: path.read_bytes() for name, path in found.items() if not is_bundled_model(name)}

@@ -34,10 +34,7 @@ def production(account: Account) -> Finding:
 
 
 def connection(account: Account) -> Finding:
-    state = pipeline_source.connection_state(account.aws, _parameters(account))
-    if state is None:
-        return ok("none: the pipeline reads its source with a GitHub token")
-    told, is_available = state
+    told, is_available = pipeline_source.connection_state(account.aws, _parameters(account))
     return ok(told) if is_available else fail(f"{told}: no push starts the pipeline", pipeline_source.FINISH_THE_HANDSHAKE)
 
 

@@ -1,4 +1,4 @@
-"""The keys of evidence in the staging bucket and in the evidence bucket. Only this module composes them.
+"""The keys of evidence in the staging bucket, the evidence bucket and a bundle. Only this module composes them and takes them apart.
 
 staging bucket     <execution>/<stage>.<action>/<build>/<notebook>.ipynb and <notebook>.record.json
                    steps/<execution>/...                 finished runs for a retried stage
@@ -14,6 +14,7 @@ A bundle is a local copy: the keys below <pipeline>/<execution>/, with models/ a
 public key that its seals are signed with.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,6 +43,21 @@ def notebook_path(record: Path) -> Path:
 def notebook_name(record_name: str) -> str:
     """The name of the executed notebook, from its record's."""
     return f"{record_name.removesuffix(RECORD_SUFFIX)}.ipynb"
+
+
+def bundled_model(model_sha256: str, name: str) -> str:
+    """The path in a bundle of a file of the model."""
+    return f"{MODELS}/{model_sha256}/{name}"
+
+
+def bundled_source(archive_sha256: str) -> str:
+    """The path in a bundle of the source archive."""
+    return f"{SOURCES}/{archive_sha256}.zip"
+
+
+def is_bundled_model(path: str) -> bool:
+    """Whether the path in a bundle is that of a model's file. These are large."""
+    return path.startswith(f"{MODELS}/")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,15 +120,21 @@ class Sealed:
         address, _, pipeline = base.rpartition("/")
         return cls(address=address, pipeline=pipeline, execution=execution)
 
+    @classmethod
+    def of_files(cls, addresses: Iterable[str], pipeline: str, execution: str) -> "Sealed | None":
+        """The place of the execution, from the first address that lies in it."""
+        found = (address.partition(f"/{pipeline}/{execution}/") for address in addresses)
+        return next((cls(address=bucket, pipeline=pipeline, execution=execution) for bucket, inside, _ in found if inside), None)
+
     def copy_of(self, staging: Staging, s3_uri: str) -> str:
         """The sealed copy's address of a staged object."""
         return f"{self._base}/{s3_uri.removeprefix(staging.address.rstrip('/')).lstrip('/')}"
 
     def model_file(self, model_sha256: str, name: str) -> str:
-        return f"{self._base}/{MODELS}/{model_sha256}/{name}"
+        return f"{self._base}/{bundled_model(model_sha256, name)}"
 
     def source_archive(self, sha256: str) -> str:
-        return f"{self._base}/{SOURCES}/{sha256}.zip"
+        return f"{self._base}/{bundled_source(sha256)}"
 
     def of_seal(self, action: str, build: str, name: str) -> str:
         """A file that one build of the sealing action writes: MANIFEST, ENVELOPE, PAGE, or one below HANDOFF or DEPLOYS."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from mlkit.errors import EvidenceRefused, SealBroken
 from mlkit.evidence.bundle import Bundle
 from mlkit.evidence.foreign_text import shown
-from mlkit.evidence.layout import DEPLOYS, HANDOFF, MODELS, RECORD_SUFFIX, SOURCES
+from mlkit.evidence.layout import DEPLOYS, HANDOFF, MODELS, RECORD_SUFFIX, SOURCES, bundled_model, bundled_source
 from mlkit.evidence.manifest import Attempt
 from mlkit.evidence.run_record import RunRecord
 from mlkit.evidence.seals import SealInBundle
@@ -52,8 +52,8 @@ def _place(attempt: Attempt) -> str:
 def _check_shared(seal: SealInBundle) -> None:
     """The manifest's model and source must be among its files."""
     manifest = seal.manifest
-    model = f"{MODELS}/{manifest.model_sha256}/{manifest.model_s3_uri.rpartition('/')[2]}"
-    source = f"{SOURCES}/{manifest.source.archive_sha256}.zip"
+    model = bundled_model(manifest.model_sha256, manifest.model_s3_uri.rpartition("/")[2])
+    source = bundled_source(manifest.source.archive_sha256)
     for name, sha256 in ((model, manifest.model_sha256), (source, manifest.source.archive_sha256)):
         if name not in seal.files or seal.files[name].sha256 != sha256:
             raise SealBroken(f"{shown(name)} is not what the manifest of {shown(manifest.action)} names")

@@ -9,7 +9,7 @@ from mlkit.errors import EvidenceRefused, SealBroken
 from mlkit.evidence.archives import commit_of, unpack
 from mlkit.evidence.bundle import Bundle
 from mlkit.evidence.foreign_text import shown
-from mlkit.evidence.layout import SOURCES
+from mlkit.evidence.layout import bundled_source
 from mlkit.evidence.manifest import sha256_of
 from mlkit.evidence.sealed_records import read_records
 from mlkit.evidence.seals import SealInBundle
@@ -25,7 +25,7 @@ def check_source(files: Bundle, seal: SealInBundle) -> Iterator[str]:
 
     Raises SealBroken with the first file that differs.
     """
-    name = f"{SOURCES}/{seal.manifest.source.archive_sha256}.zip"
+    name = bundled_source(seal.manifest.source.archive_sha256)
     if files.size(name) > MOST_ARCHIVE:
         yield f"{shown(name)} is larger than {MOST_ARCHIVE >> 20} MB: it was not unpacked and compared with the manifest's code."
         return

@@ -112,12 +112,10 @@ def _check_page(files: Bundle, name: str, sha256: str | None) -> None:
 
 def place_of(manifest: Manifest, name: str = MANIFEST) -> Sealed:
     """The execution's place in the evidence bucket, from the addresses of its files."""
-    inside = f"/{manifest.pipeline}/{manifest.pipeline_execution_id}/"
-    for file in manifest.files:
-        if inside in file.s3_uri:
-            address = file.s3_uri.partition(inside)[0]
-            return Sealed(address=address, pipeline=manifest.pipeline, execution=manifest.pipeline_execution_id)
-    raise SealBroken(f"{shown(name)} lists no file of its own execution")
+    place = Sealed.of_files((file.s3_uri for file in manifest.files), manifest.pipeline, manifest.pipeline_execution_id)
+    if place is None:
+        raise SealBroken(f"{shown(name)} lists no file of its own execution")
+    return place
 
 
 def _files_of(manifest: Manifest, place: Sealed, name: str) -> dict[str, SealedFile]:

@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from mlkit.errors import InvalidData
-from mlkit.evidence.layout import HANDOFF, RECORD_SUFFIX, Sealed
+from mlkit.evidence.layout import HANDOFF, RECORD_SUFFIX, Sealed, bundled_source, is_bundled_model
 from mlkit.evidence.manifest import Attempt
 from mlkit.evidence.run_record import Activity, RunRecord
 from mlkit.gate.comparison import Comparison
@@ -122,7 +122,7 @@ class Contents:
     @cached_property
     def source(self) -> dict[str, bytes | None]:
         """The code files of the source archive, by path; None for one that is too large, missing, or not the sealed one."""
-        archive = self.evidence.files.get(f"sources/{self.manifest.source.archive_sha256}.zip")
+        archive = self.evidence.files.get(bundled_source(self.manifest.source.archive_sha256))
         return _code_of(archive, self.manifest.code) if archive else {}
 
     @cached_property
@@ -134,16 +134,15 @@ class Contents:
     def differing(self) -> list[str]:
         """The files whose bytes are not the sealed ones. Models, which are large, are left to `mlkit verify`."""
         files = self.evidence.files
-        small = [(name, sha256) for name, sha256, _size in self.digests if name in files and not name.startswith("models/")]
+        small = [(name, sha256) for name, sha256, _size in self.digests if name in files and not is_bundled_model(name)]
         return [name for name, sha256 in small if hashlib.sha256(files[name]).hexdigest() != sha256]
 
     def _named(self) -> Iterable[tuple[str, Any]]:
         manifest = self.manifest
+        place = Sealed.of_files((file.s3_uri for file in manifest.files), manifest.pipeline, manifest.pipeline_execution_id)
         for file in manifest.files:
-            base = file.s3_uri.partition(f"/{manifest.pipeline}/")[0]
-            place = Sealed(address=base, pipeline=manifest.pipeline, execution=manifest.pipeline_execution_id)
             try:
-                yield place.name_of(file.s3_uri), file
+                yield place.name_of(file.s3_uri) if place else file.s3_uri, file
             except InvalidData:
                 yield file.s3_uri, file
 

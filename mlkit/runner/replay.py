@@ -11,7 +11,7 @@ from mlkit.errors import InvalidData, NotFound, SealBroken, UsageError
 from mlkit.evidence.archives import unpack
 from mlkit.evidence.bundle import Bundle
 from mlkit.evidence.foreign_text import one_line
-from mlkit.evidence.layout import HANDOFF, SOURCES
+from mlkit.evidence.layout import HANDOFF, bundled_source
 from mlkit.evidence.manifest import Manifest, sha256_of
 from mlkit.evidence.replay_report import Value, figures_of
 from mlkit.evidence.run_record import Activity, RunRecord
@@ -72,7 +72,7 @@ class ReplayStep:
 def unpack_source(files: Bundle, manifest: Manifest, folder: Path) -> None:
     """Write the sealed source into the new folder. Raises SealBroken if its code is not what the manifest lists."""
     folder.mkdir(parents=True)
-    code = unpack(files[f"{SOURCES}/{manifest.source.archive_sha256}.zip"], folder)
+    code = unpack(files[bundled_source(manifest.source.archive_sha256)], folder)
     for name in sorted(code.keys() | manifest.code.keys()):
         if code.get(name) != manifest.code.get(name):
             raise SealBroken(one_line(f"{name} in the source archive is not the code that the manifest lists"))
