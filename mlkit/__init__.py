@@ -26,6 +26,7 @@ _PUBLIC = {
     "mlkit.aws.job_results": ["training_history"],
     "mlkit.data.bad_rows": ["check_bad_rows"],
     "mlkit.training.budget": ["check_budget"],
+    "mlkit.training.machines": ["training_network"],
     "mlkit.aws.billing": ["describe_costs"],
     "mlkit.aws.endpoints": ["deploy", "load_trained_model", "prove_endpoint", "undeploy", "write_configurations"],
     "mlkit.aws.champion_test": ["compare_with_champion", "describe_comparison"],

@@ -19,6 +19,7 @@ from mlkit.notebook import handoff, journal, shown_tables
 from mlkit.notebook.handoff import PreparedData, StoredObject, TrainedModel
 from mlkit.settings import Project
 from mlkit.training.algorithm_type import Algorithm, Hyperparameters
+from mlkit.training.machines import SPOT_WAIT_S, Machines, Network
 
 _POLL_S = 10.0  # on AWS
 _INSTANCES = 1
@@ -54,15 +55,24 @@ def describe_prepared_data(prepared: PreparedData) -> shown_tables.Table:
 
 
 def run_training_job(
-    aws: Session, prepared: PreparedData, hyperparameters: Hyperparameters, *, role: str, instance_type: str, max_runtime_s: int = 3600
+    aws: Session,
+    prepared: PreparedData,
+    hyperparameters: Hyperparameters,
+    *,
+    role: str,
+    instance_type: str,
+    max_runtime_s: int = 3600,
+    spot: bool = False,
+    network: Network | None = None,
 ) -> Trained:
     """Run one training job to its end, or take over a finished one with the same key. Raises TrainingJobFailed with SageMaker's reason."""
     algorithm = hyperparameters.algorithm
-    key = job_key("training", prepared, _request(aws, hyperparameters, role, instance_type, max_runtime_s))
+    machines = Machines(instance_type=instance_type, max_runtime_s=max_runtime_s, spot=spot, network=network)
+    key = job_key("training", prepared, _request(aws, hyperparameters, role, machines))
     if is_reusing() and (job := find_training_job(aws, key)):
         tell_reused("training", job["TrainingJobName"], job)
         return trained_by(job, algorithm, tuning_job=None, jobs=shown_tables.Table([job_row(job, algorithm)]), reused=True)
-    trainer = _trainer(aws, prepared, hyperparameters, role, instance_type, max_runtime_s, key)
+    trainer = _trainer(aws, prepared, hyperparameters, role, machines, key)
     with aws_errors():
         trainer.train(input_data_config=_channels(prepared, algorithm), wait=False, logs=False)
     name = str(trainer._latest_training_job.training_job_name)
@@ -82,6 +92,8 @@ def run_tuning_job(
     max_parallel_jobs: int,
     objective: str = "",
     max_runtime_s: int = 3600,
+    spot: bool = False,
+    network: Network | None = None,
 ) -> Trained:
     """Search the ranges and return the best job by the objective on the validation split.
 
@@ -91,17 +103,18 @@ def run_tuning_job(
     same key is taken over instead.
     """
     algorithm = hyperparameters.algorithm
+    machines = Machines(instance_type=instance_type, max_runtime_s=max_runtime_s, spot=spot, network=network)
     objective = objective or algorithm.objective
     kept = Hyperparameters(
         algorithm=algorithm, values={name: value for name, value in hyperparameters.values.items() if name not in ranges}
     )
     search = {"objective": objective, "ranges": dict(ranges), "max_jobs": max_jobs, "max_parallel_jobs": max_parallel_jobs}
-    key = job_key("tuning", prepared, {**_request(aws, kept, role, instance_type, max_runtime_s), **search})
+    key = job_key("tuning", prepared, {**_request(aws, kept, role, machines), **search})
     client = aws.client("sagemaker")
     tuning = find_tuning_job(aws, key) if is_reusing() else None
     reused = tuning is not None
     if tuning is None:
-        trainer = _trainer(aws, prepared, kept, role, instance_type, max_runtime_s, key)
+        trainer = _trainer(aws, prepared, kept, role, machines, key)
         name = _start_tuning(aws, trainer, prepared, algorithm, ranges, max_jobs, max_parallel_jobs, objective, key)
         tuning = _wait(
             aws, lambda: client.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name), "HyperParameterTuningJobStatus", name
@@ -150,11 +163,11 @@ def encoding_uri(model_data_url: str, name: str) -> str:
     return f"{model_data_url.rpartition('/')[0]}/{name}"
 
 
-def _request(aws: Session, hyperparameters: Hyperparameters, role: str, instance_type: str, max_runtime_s: int) -> dict[str, Any]:
-    """The request of `_trainer` without names and addresses."""
-    instances = {"instance_type": instance_type, "instance_count": _INSTANCES}
+def _request(aws: Session, hyperparameters: Hyperparameters, role: str, machines: Machines) -> dict[str, Any]:
+    """The request of `_trainer` without names and addresses, spot instances and network: these change nothing of the model."""
+    instances = {"instance_type": machines.instance_type, "instance_count": _INSTANCES}
     image, values = image_uri(aws, hyperparameters.algorithm), dict(hyperparameters.values)
-    return {"image": image, "role": role, "hyperparameters": values, "max_runtime_s": max_runtime_s, **instances}
+    return {"image": image, "role": role, "hyperparameters": values, "max_runtime_s": machines.max_runtime_s, **instances}
 
 
 def _trainer(
@@ -162,16 +175,16 @@ def _trainer(
     prepared: PreparedData,
     hyperparameters: Hyperparameters,
     role: str,
-    instance_type: str,
-    max_runtime_s: int,
+    machines: Machines,
     key: str,
 ) -> Any:
     logging.getLogger("sagemaker").setLevel(logging.WARNING)
     from sagemaker.core.helper.session_helper import Session as SdkSession
     from sagemaker.core.shapes import Tag
     from sagemaker.train import ModelTrainer
-    from sagemaker.train.configs import Compute, OutputDataConfig, StoppingCondition
+    from sagemaker.train.configs import Compute, Networking, OutputDataConfig, StoppingCondition
 
+    limits, network = {"max_runtime_in_seconds": machines.max_runtime_s}, machines.network
     with aws_errors():
         return ModelTrainer(
             sagemaker_session=SdkSession(
@@ -185,8 +198,14 @@ def _trainer(
             hyperparameters=dict(hyperparameters.values),
             base_job_name=_job_prefix(aws, key),
             tags=[Tag(key=JOB_KEY_TAG, value=key)],
-            compute=Compute(instance_type=instance_type, instance_count=_INSTANCES, volume_size_in_gb=10),
-            stopping_condition=StoppingCondition(max_runtime_in_seconds=max_runtime_s),
+            compute=Compute(
+                instance_type=machines.instance_type,
+                instance_count=_INSTANCES,
+                volume_size_in_gb=10,
+                enable_managed_spot_training=True if machines.spot else None,
+            ),
+            networking=Networking(subnets=list(network.subnets), security_group_ids=list(network.security_groups)) if network else None,
+            stopping_condition=StoppingCondition(**limits, **({"max_wait_time_in_seconds": SPOT_WAIT_S} if machines.spot else {})),
             output_data_config=OutputDataConfig(s3_output_path=f"s3://{prepared.bucket}/models/"),
         )
 

@@ -11,6 +11,7 @@ import boto3
 import numpy as np
 import pytest
 import requests
+from botocore.client import BaseClient
 from finished_runs import FILES, make_project
 from started import allow
 
@@ -18,7 +19,7 @@ from mlkit.aws.finished_jobs import find_training_job, in_name, is_intact, job_k
 from mlkit.aws.s3_objects import write_object
 from mlkit.aws.session import Session
 from mlkit.aws.training_jobs import run_training_job, run_tuning_job
-from mlkit.errors import TrainingJobFailed
+from mlkit.errors import MlkitError, TrainingJobFailed
 from mlkit.evidence.activity_log import ActivityLog
 from mlkit.movielens.algorithm import ALGORITHMS
 from mlkit.naming import JOB_KEY_TAG, job_prefix
@@ -26,6 +27,7 @@ from mlkit.notebook import journal
 from mlkit.notebook.handoff import Channel, PreparedData
 from mlkit.reuse.finished_steps import REUSE
 from mlkit.training.algorithm_type import Hyperparameters
+from mlkit.training.machines import Network
 from sagemaker_formats import recordio
 from sagemaker_formats.inference import RECORDIO
 
@@ -238,6 +240,39 @@ def test_the_key_is_of_the_request_the_data_the_index_the_code_and_the_lock(trai
     assert len(set(changed)) == len(changed)
     assert key(prepared=training.prepare()) == key()
     assert in_name(key()) == key()[:8]
+
+
+NETWORK = Network(subnets=("subnet-0a1b2c3d",), security_groups=("sg-0a1b2c3d",))
+
+
+@pytest.mark.parametrize(
+    ("given", "refused", "sent"),
+    [
+        (
+            {"spot": True},
+            "EnableManagedSpotTraining|MaxWaitTimeInSeconds",
+            {"EnableManagedSpotTraining": True, "StoppingCondition": {"MaxRuntimeInSeconds": 600, "MaxWaitTimeInSeconds": 3600}},
+        ),
+        ({"network": NETWORK}, "VpcConfig", {"VpcConfig": {"Subnets": ["subnet-0a1b2c3d"], "SecurityGroupIds": ["sg-0a1b2c3d"]}}),
+    ],
+)
+def test_spot_and_network_are_in_the_requests_and_the_local_aws_refuses_them_by_name(training, monkeypatch, given, refused, sent):
+    base: Any = BaseClient
+    sent_requests, call = [], base._make_api_call
+
+    def keep(client, operation, params):
+        if operation in ("CreateTrainingJob", "CreateHyperParameterTuningJob"):
+            sent_requests.append(params.get("TrainingJobDefinition", params))
+        return call(client, operation, params)
+
+    monkeypatch.setattr(base, "_make_api_call", keep)  # the SDK makes clients of its own
+    common: dict[str, Any] = {"role": training.role, "instance_type": INSTANCE, "max_runtime_s": 600, **given}
+    with pytest.raises(MlkitError, match=refused):
+        run_training_job(training.session, training.prepared, hyperparameters_of(), **common)
+    search: dict[str, Any] = {"ranges": {"epochs": [1, 3]}, "max_jobs": 2, "max_parallel_jobs": 2}
+    with pytest.raises(MlkitError, match=refused):
+        run_tuning_job(training.session, training.prepared, hyperparameters_of(), **search, **common)
+    assert [{name: request.get(name) for name in sent} for request in sent_requests] == [sent, sent]
 
 
 def test_several_preparations_at_once_share_one_key(training):

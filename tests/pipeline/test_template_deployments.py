@@ -312,6 +312,21 @@ def test_a_champion_that_cannot_be_loaded_is_told_and_the_new_model_goes_on(mode
     delete(cloudformation, SERVE.endpoint_stack("qa"))
 
 
+@pytest.mark.parametrize(
+    ("given", "refused"),
+    [
+        ({"SubnetIds": "subnet-0a1b2c3d", "SecurityGroupIds": "sg-0a1b2c3d"}, "VpcConfig"),
+        ({"DataCapturePercent": "10", "DataCaptureUri": "s3://serve-ml-id-lab/captured"}, "DataCaptureConfig"),
+        ({"MaxInstanceCount": "3"}, "AWS::ApplicationAutoScaling::ScalableTarget"),
+        ({"SubnetIds": "subnet-0a1b2c3d"}, "Give SubnetIds and SecurityGroupIds together"),
+        ({"DataCapturePercent": "10"}, "Give DataCaptureUri with DataCapturePercent"),
+    ],
+)
+def test_what_the_local_aws_does_not_do_is_refused_by_name(models, given, refused):
+    with pytest.raises((ClientError, AssertionError), match=refused):
+        models.deploy("dev", models.trained, **given)
+
+
 def test_a_champion_whose_file_is_gone_fails_no_stack(models, cloudformation, local_aws):
     told = {
         "ChampionImageUri": IMAGE,

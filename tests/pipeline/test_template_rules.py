@@ -34,6 +34,22 @@ UNAVOIDABLE = {
     "cloudwatch:DescribeAlarms": "SageMaker looks at alarms as a list, which has no single alarm as resource",
     "sagemaker:ListTrainingJobs": "a list has no single job as resource",
     "sagemaker:ListHyperParameterTuningJobs": "a list has no single job as resource",
+    "application-autoscaling:DescribeScalableTargets": "a list has no single target as resource",
+    "application-autoscaling:DescribeScalingPolicies": "a list has no single policy as resource",
+    **dict.fromkeys(
+        (
+            "ec2:CreateNetworkInterface",
+            "ec2:CreateNetworkInterfacePermission",
+            "ec2:DeleteNetworkInterface",
+            "ec2:DeleteNetworkInterfacePermission",
+            "ec2:DescribeDhcpOptions",
+            "ec2:DescribeNetworkInterfaces",
+            "ec2:DescribeSecurityGroups",
+            "ec2:DescribeSubnets",
+            "ec2:DescribeVpcs",
+        ),
+        "SageMaker makes network interfaces in the VPC, whose ids nobody knows beforehand; only with the lake's parameter Vpc",
+    ),
     "sagemaker:ListModels": "a list has no single model as resource",
     "sagemaker:ListEndpointConfigs": "a list has no single configuration as resource",
 }
@@ -263,6 +279,38 @@ def test_qa_and_production_deploy_the_template_of_the_source():
         "QA.RemoveEndpoint": None,
         "Production.LaunchEndpoint": f"Approved::{ENDPOINT_TEMPLATE.name}",
     }
+
+
+def overrides(label: str) -> dict[str, str]:
+    """The parameters that the action gives beside its template configuration."""
+    [action] = [action for name, action in labelled() if name == label]
+    found: dict[str, str] = json.loads(action["Configuration"]["ParameterOverrides"]["Fn::Sub"])
+    return found
+
+
+def test_the_pipeline_s_parameters_reach_the_endpoints():
+    production, qa = overrides("Production.LaunchEndpoint"), overrides("QA.LaunchEndpoint")
+    own, endpoint = TEMPLATES["codepipeline"]["Parameters"], TEMPLATES["sagemaker_prediction_endpoint"]["Parameters"]
+    assert production.keys() <= endpoint.keys()
+    assert qa == {name: production[name] for name in ("SubnetIds", "SecurityGroupIds")}  # QA's endpoint has no callers
+    for name, value in production.items():
+        if name == "DataCaptureUri":
+            assert value.startswith("s3://${YourInitials}-ml-id-lab/")
+            continue
+        parameter = own[value[2:-1]]
+        for limit in ("Default", "AllowedPattern", "MinValue", "MaxValue"):
+            assert parameter.get(limit) == endpoint[name].get(limit), (name, limit)
+    off = {name: own[name]["Default"] for name in ("MaxInstanceCount", "DataCapturePercent", "SubnetIds", "SecurityGroupIds")}
+    assert off == {"MaxInstanceCount": 0, "DataCapturePercent": 0, "SubnetIds": "none", "SecurityGroupIds": "none"}
+
+
+def test_the_parameters_of_an_action_are_below_codepipeline_s_limit():
+    """ParameterOverrides holds 1 kilobyte; 16 subnets and 5 security groups are what SageMaker takes."""
+    longest = {"SubnetIds": ",".join(["subnet-" + "0" * 17] * 16), "SecurityGroupIds": ",".join(["sg-" + "0" * 17] * 5)}
+    text = json.dumps(overrides("Production.LaunchEndpoint"))
+    for name, value in {**longest, "YourInitials": "x" * 20}.items():
+        text = text.replace(f"${{{name}}}", value)
+    assert len(re.sub(r"\$\{\w+\}", "1000000", text)) < 1000
 
 
 def labelled() -> Iterator[tuple[str, dict[str, Any]]]:

@@ -92,7 +92,7 @@ BREAKS = [
         "mlkit.yml",
         "buildspec: test_endpoint",
         "buildspec: test_endpoints",
-        "mlkit.yml:22: step test: nothing runs `mlkit run --buildspec test_endpoints`. Did you mean test_endpoint?",
+        "mlkit.yml:25: step test: nothing runs `mlkit run --buildspec test_endpoints`. Did you mean test_endpoint?",
     ),
     ("CloudFormation/pipeline_builds.yaml", 'notebook, "true", "false"', 'notebook, "true", maybe', "not 'maybe'"),
     ("CloudFormation/pipeline_builds.yaml", "{Name: TUNE,", "{Name: TUNED,", "TUNE is set by neither"),
