@@ -12,8 +12,10 @@ from typing import Any
 
 import jmespath
 from botocore.exceptions import ClientError
+from waiting import wait_until
 
 AWS = "https://docs.aws.amazon.com"
+QUERY = "athena.query"  # starts a query, waits for its end, and answers State, Reason and Rows
 _WORD = re.compile(r"<(\w+)>")
 Words = dict[str, str]
 
@@ -64,10 +66,24 @@ def play(calls: Iterable[Call], client: Any, words: Words) -> Any:
     answer = None
     for one in calls:
         service, _, operation = one.operation.partition(".")
-        answer = getattr(client(service), operation)(**filled(one.arguments, words))
+        given = filled(one.arguments, words)
+        answer = _query(client(service), given) if one.operation == QUERY else getattr(client(service), operation)(**given)
         for word, path in one.keep.items():
             words[word] = jmespath.search(path, answer)
     return answer
+
+
+def _query(athena: Any, given: Mapping[str, Any]) -> dict[str, Any]:
+    execution = athena.start_query_execution(**given)["QueryExecutionId"]
+
+    def status() -> Any:
+        return athena.get_query_execution(QueryExecutionId=execution)["QueryExecution"]["Status"]
+
+    ended = wait_until(status, "the query has ended", ok=lambda one: one["State"] not in ("QUEUED", "RUNNING"), every_s=0.02)
+    if ended["State"] != "SUCCEEDED":
+        return {"State": ended["State"], "Reason": ended.get("StateChangeReason", "")}
+    rows = athena.get_query_results(QueryExecutionId=execution)["ResultSet"]["Rows"]
+    return {"State": ended["State"], "Rows": [[datum.get("VarCharValue") for datum in row["Data"]] for row in rows]}
 
 
 def new_words(account: str, words: Words) -> Words:
@@ -96,6 +112,8 @@ def judged(one: Case, client: Any, words: Words) -> tuple[Any, Any]:
     expected = filled(one.error or one.refused, words)
     try:
         answer = play(one.calls[-1:], client, words)
+        if one.calls[-1].operation == QUERY and expected in (reason := answer.get("Reason", "")):  # a query is refused when it runs
+            return expected if reason else answer, expected
     except ClientError as error:
         text = f"{error.response['Error']['Code']}: {error.response['Error']['Message']}"
         return (expected if expected in text else text), expected

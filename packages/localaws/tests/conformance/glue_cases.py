@@ -137,9 +137,10 @@ CASES = [
     case(
         "an update replaces a table's definition",
         f"{_API}/API_UpdateTable.html",
-        call("glue.create_table", DatabaseName="<scene>", TableInput={"Name": "<name>", "Description": "old", "Owner": "me"}),
-        call("glue.update_table", DatabaseName="<scene>", TableInput={"Name": "<name>", "Retention": 3}),
-        call("glue.get_table", DatabaseName="<scene>", Name="<name>"),
+        call("glue.create_database", DatabaseInput={"Name": "<name>"}),
+        call("glue.create_table", DatabaseName="<name>", TableInput={"Name": "t", "Description": "old", "Owner": "me"}),
+        call("glue.update_table", DatabaseName="<name>", TableInput={"Name": "t", "Retention": 3}),
+        call("glue.get_table", DatabaseName="<name>", Name="t"),
         gives={"Table.Description": None, "Table.Owner": None, "Table.Retention": 3, "Table.VersionId": "2"},
     ),
     case(

@@ -36,7 +36,9 @@ def _metadata_errors() -> Iterator[None]:
         yield
     except ClientError as error:
         code, text = error.response["Error"].get("Code", ""), error.response["Error"].get("Message", "")
-        raise AwsError("MetadataException", f"{text} (Service: AWSGlue; Error Code: {code})") from error
+        request = error.response["ResponseMetadata"].get("RequestId", "")
+        told = f"(Service: AmazonDataCatalog; Status Code: 400; Error Code: {code}; Request ID: {request}; Proxy: null)"
+        raise AwsError("MetadataException", f"{text} {told}") from error
 
 
 def database(glue: Any, name: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from localaws.athena import statements as kinds
 from localaws.athena.browsing import matches
 from localaws.athena.caller_s3 import Lake, folder_uri, split_uri
 from localaws.athena.glue_catalog import GlueCatalog, glue_errors
+from localaws.athena.shown_tables import create_statement
 from localaws.athena.statements import Statement
 from localaws.athena.table_descriptions import JSON, PARQUET, TEXT, read_storage, serde_of
 from localaws.athena.trino.query_errors import QueryError, unsupported
@@ -206,6 +207,8 @@ def _show(statement: kinds.Show, catalog: GlueCatalog, glue: Any) -> Answer:
         glue_table = catalog.get_table(database, statement.name.table)
         columns = [*glue_table["StorageDescriptor"]["Columns"], *(glue_table.get("PartitionKeys") or [])]
         return [f"{column['Name']:<20}" for column in columns], _text_column("field")
+    if statement.what == "create":
+        return create_statement(catalog.get_table(database, statement.name.table)), _text_column("createtab_stmt")
     table = catalog.describe(database, statement.name.table)
     keys = [name for name, _ in table.partition_keys]
     rows = ["/".join(f"{key}={value}" for key, value in zip(keys, one.values, strict=True)) for one in catalog.partitions(table)]

@@ -147,6 +147,8 @@ def translate_error(error: duckdb.Error, names: Mapping[str, str]) -> QueryError
         return QueryError("DIVISION_BY_ZERO", "Division by zero")
     if "More than one row returned by a subquery" in text:
         return QueryError("SUBQUERY_MULTIPLE_ROWS", "Scalar sub-query has returned multiple rows")
+    if "Invalid unicode" in text and (place := re.search(r"on Line: (\d+)", text)) and (file := re.search(r"file = (\S+)", text)):
+        return QueryError("HIVE_BAD_DATA", f"The local Athena reads text as UTF-8: line {place[1]} of {file[1]} is not UTF-8.")
     ungrouped = re.search(r'column "?(?:t\d+\.)?"?([ck]\d+)"? must appear in the GROUP BY clause', text)
     if ungrouped:
         name = names.get(ungrouped[1], ungrouped[1])

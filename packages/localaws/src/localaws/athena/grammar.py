@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
+from localaws.athena import reserved_words
 from localaws.athena.hive import create_database, create_table, table_name
-from localaws.athena.lexer import Reader
+from localaws.athena.lexer import Reader, tokens
 from localaws.athena.statements import (
     AddPartitions,
     CreateTableAs,
@@ -23,18 +24,28 @@ from localaws.athena.trino.query_errors import InvalidStatement
 
 def parse(sql: str) -> Statement:
     """The statement. Raises InvalidStatement for text that is no statement, and for statements that the local Athena does not run."""
-    reader = Reader(sql)
+    reader = Reader(sql, reserved=_reserved(sql))
     first = reader.peek()
     if first is None:
         raise InvalidStatement("line 1:1: mismatched input '<EOF>'")
     word = first.value.upper()
     if word in ("SELECT", "WITH", "VALUES", "TABLE", "("):
         return Select(sql=reader.only(first.start, _end(sql)))
+    if word in _NOT_RUN:
+        raise InvalidStatement(f"The local Athena does not run {word} statements.")
     if word not in _PARSERS:
-        raise InvalidStatement(f"Queries of this type are not supported: {word}")
+        raise InvalidStatement(
+            f"line 1:1: mismatched input '{first.value}'. Expecting: {', '.join(sorted(_PARSERS))}, SELECT, VALUES, WITH"
+        )
     statement = _PARSERS[word](reader)
     reader.end()
     return statement
+
+
+def _reserved(sql: str) -> frozenset[str]:
+    """The words that need quotes: Trino reads SELECT, UNLOAD, INSERT and CREATE TABLE AS, Hive the rest."""
+    start = [token.value.upper() for token in tokens(sql)[:2]]
+    return reserved_words.SELECT if start[:1] in (["INSERT"], ["UNLOAD"]) or start == ["CREATE", "TABLE"] else reserved_words.DDL
 
 
 def _end(sql: str) -> int:
@@ -56,7 +67,7 @@ def _properties(reader: Reader) -> Mapping[str, str | Sequence[str]]:
     found: dict[str, str | Sequence[str]] = {}
     reader.expect("(")
     while True:
-        name = reader.name().lower()
+        name = reader.word().lower()
         reader.expect("=")
         if reader.take("ARRAY", "["):
             items = [reader.text()]
@@ -77,6 +88,8 @@ def _create(reader: Reader) -> Statement:
         return create_database(reader)
     if reader.is_next("CREATE", "EXTERNAL", "TABLE"):
         return create_table(reader)
+    if reader.is_next("CREATE", "VIEW") or reader.is_next("CREATE", "OR"):
+        raise InvalidStatement("The local Athena does not run CREATE VIEW statements.")
     reader.expect("CREATE", "TABLE")
     if_not_exists = reader.take("IF", "NOT", "EXISTS")
     name = table_name(reader)
@@ -132,6 +145,11 @@ def _show(reader: Reader) -> Show:
         token = reader.peek()
         reader.take("LIKE")
         return Show(what="tables", database=database, pattern=reader.text() if token is not None else None)
+    if reader.take("CREATE", "TABLE"):
+        return Show(what="create", name=table_name(reader))
+    for words in (("CREATE", "VIEW"), ("TBLPROPERTIES",), ("VIEWS",)):
+        if reader.is_next(*words):
+            raise InvalidStatement(f"The local Athena does not run SHOW {' '.join(words)} statements.")
     if reader.take("PARTITIONS"):
         return Show(what="partitions", name=table_name(reader))
     reader.expect("COLUMNS")
@@ -156,6 +174,9 @@ def _repair(reader: Reader) -> RepairTable:
 def _alter(reader: Reader) -> AddPartitions:
     reader.expect("ALTER", "TABLE")
     name = table_name(reader)
+    if not reader.is_next("ADD", "IF") and not reader.is_next("ADD", "PARTITION"):
+        token = reader.peek()
+        raise InvalidStatement(f"The local Athena does not run ALTER TABLE {token.value.upper() if token else ''}: only ADD PARTITION.")
     reader.expect("ADD")
     if_not_exists, partitions = reader.take("IF", "NOT", "EXISTS"), []
     while reader.take("PARTITION"):
@@ -174,6 +195,7 @@ def _alter(reader: Reader) -> AddPartitions:
     return AddPartitions(name=name, if_not_exists=if_not_exists, partitions=partitions)
 
 
+_NOT_RUN = ("DEALLOCATE", "DELETE", "EXECUTE", "EXPLAIN", "MERGE", "OPTIMIZE", "PREPARE", "UPDATE", "VACUUM")  # which Athena runs
 _PARSERS: Mapping[str, Callable[[Reader], Statement]] = {
     "UNLOAD": _unload,
     "CREATE": _create,

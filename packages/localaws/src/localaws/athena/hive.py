@@ -114,7 +114,7 @@ def _stored_as(reader: Reader) -> str:
     if not reader.take("STORED", "AS"):
         return "TEXTFILE"
     if not reader.take("INPUTFORMAT"):
-        return reader.name().upper()
+        return reader.word().upper()
     input_format = reader.text()
     reader.expect("OUTPUTFORMAT")
     reader.text()

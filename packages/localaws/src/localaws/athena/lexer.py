@@ -44,8 +44,9 @@ def tokens(sql: str) -> list[Token]:
 class Reader:
     """Reads a statement from left to right. If the expected token is missing, a method raises InvalidStatement with the position."""
 
-    def __init__(self, sql: str) -> None:
-        self.sql = sql
+    def __init__(self, sql: str, *, reserved: frozenset[str] = frozenset()) -> None:
+        """`reserved` are the words that are names in quotes alone."""
+        self.sql, self._reserved = sql, reserved
         self._tokens, self._at = tokens(sql), 0
         while self._tokens and self._tokens[-1].value == ";" and self._tokens[-1].kind == "sign":
             self._tokens.pop()
@@ -96,6 +97,13 @@ class Reader:
         return self.next().value
 
     def name(self) -> str:
+        token = self.peek()
+        if token is not None and token.kind == "word" and token.value.upper() in self._reserved:
+            raise self.mismatch(f"<identifier>. {token.value.upper()} is a reserved word: enclose it in quotes")
+        return self.word()
+
+    def word(self) -> str:
+        """A name or a word of the language."""
         token = self.peek()
         if token is None or token.kind not in ("word", "name"):
             raise self.mismatch("<identifier>")

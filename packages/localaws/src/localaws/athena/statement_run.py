@@ -63,6 +63,7 @@ class StatementRun:
         self._clients, self._cache, self._processes, self._scratch = clients, cache, processes, scratch
         self._stopped = threading.Event()
         self._process: QueryProcess | None = None
+        self._uris: dict[Path, str] = {}
         self._now = datetime.now(UTC)
 
     def stop(self) -> None:
@@ -119,10 +120,18 @@ class StatementRun:
             self._make_views(process, lake, catalog)
             self.check()
             yield process, relation
+        except QueryError as error:
+            raise self._naming_objects(error) from error
         finally:
             self._process = None
             process.close()
             self._processes.prepare()
+
+    def _naming_objects(self, error: QueryError) -> QueryError:
+        """The error with the objects' addresses in place of the names of their files."""
+        for path, uri in self._uris.items():
+            error = QueryError(error.code, error.message.replace(str(path), uri))
+        return error
 
     def _compile(self, sql: str, catalog: GlueCatalog) -> Relation:
         started = time.monotonic()
@@ -147,7 +156,9 @@ class StatementRun:
             selects = []
             columns = scan.relation.columns[: len(scan.table.columns)]
             for storage, objects, values in found:
-                select = scans.scan_sql(process, storage, lake.fetch(objects), columns)
+                files = lake.fetch(objects)
+                self._uris |= dict(zip(files, (item.uri for item in objects), strict=True))
+                select = scans.scan_sql(process, storage, files, columns)
                 selects.append(f"SELECT *{values} FROM ({select})" if values else select)
             if not selects:  # a partitioned table without partitions
                 selects = [scans.scan_sql(process, scan.table.storage, [], scan.relation.columns)]

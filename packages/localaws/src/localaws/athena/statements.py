@@ -93,7 +93,7 @@ class RepairTable:
 
 @dataclass(frozen=True, kw_only=True)
 class Show:
-    """`what` is databases, tables, columns or partitions; `pattern` is Hive's, with * and |."""
+    """`what` is databases, tables, columns, partitions or create; `pattern` is Hive's, with * and |."""
 
     what: str
     name: TableName | None = None

@@ -13,6 +13,7 @@ Members = Mapping[str, Any]
 _RATE = re.compile(r"rate\(([1-9]\d*) (minute|hour|day)(s?)\)")
 _PARAMETER = re.compile(r"/?[a-zA-Z0-9_.-]+(/[a-zA-Z0-9_.-]+)*|arn:.+")
 _LEVELS = 15
+_LONGEST_MESSAGE = 256 * 1024  # bytes
 _LONGEST_MATCH_S = 0.4  # others wait meanwhile
 _EMPTY = "1 validation error detected: Value '' at 'value' failed to satisfy constraint: Member must have length greater than or equal to 1"
 
@@ -84,9 +85,35 @@ def _parameter_path(members: Members) -> None:
         )
 
 
+def _topic_name(members: Members) -> None:
+    """https://docs.aws.amazon.com/sns/latest/api/API_CreateTopic.html"""
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,256}|[A-Za-z0-9_-]{1,251}\.fifo", members["Name"]):
+        raise AwsError("InvalidParameter", "Invalid parameter: Topic Name")
+
+
+def _message(members: Members) -> None:
+    """https://docs.aws.amazon.com/sns/latest/api/API_Publish.html"""
+    if not members["Message"]:
+        raise AwsError("InvalidParameter", "Invalid parameter: Empty message")
+    if len(members["Message"].encode()) > _LONGEST_MESSAGE:
+        raise AwsError("InvalidParameter", "Invalid parameter: Message too long")
+    subject = members.get("Subject", "x")
+    if not 1 <= len(subject) <= 100 or not subject.isprintable():
+        raise AwsError("InvalidParameter", "Invalid parameter: Subject")
+
+
+def _alias_name(members: Members) -> None:
+    """https://docs.aws.amazon.com/kms/latest/APIReference/API_CreateAlias.html"""
+    if members["AliasName"].startswith("alias/aws/"):
+        raise AwsError("NotAuthorizedException", "The prefix alias/aws/ is reserved for keys of AWS's own.")
+
+
 _RULES: Mapping[str, tuple[Callable[[Members], None], ...]] = {
     "events:PutRule": (_schedule,),
     "events:TestEventPattern": (_tested_event,),
     "ssm:PutParameter": (_parameter_name, _parameter_value),
     "ssm:GetParametersByPath": (_parameter_path,),
+    "sns:CreateTopic": (_topic_name,),
+    "sns:Publish": (_message,),
+    "kms:CreateAlias": (_alias_name,),
 }

@@ -9,6 +9,7 @@ from sqlglot.errors import ParseError, TokenError
 from sqlglot.parsers.trino import TrinoParser
 from sqlglot.tokenizer_core import TokenType
 
+from localaws.athena import reserved_words
 from localaws.athena.trino.query_errors import InvalidStatement, QueryError
 
 _SYNTAX = ("CAST", "TRY_CAST", "EXTRACT", "TRIM", "POSITION", "SUBSTRING")
@@ -41,6 +42,9 @@ def parse_query(sql: str) -> exp.Expression:
         raise InvalidStatement("Queries of this type are not supported")
     if isinstance(tree, exp.Select) and not tree.expressions:
         raise InvalidStatement("line 1:1: mismatched input. Expecting: <expression>")
+    for name in tree.find_all(exp.Identifier):
+        if not name.quoted and name.name.upper() in reserved_words.SELECT:
+            raise InvalidStatement(f"{position(name, sql)}: mismatched input '{name.name}'. Expecting: <identifier>")
     return cast(exp.Expression, tree)
 
 

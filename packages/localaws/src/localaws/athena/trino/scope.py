@@ -62,6 +62,8 @@ class Scope:
             return _only(found, name, where)
         if self.outer is not None:
             return self.outer.resolve(name, qualifier, where=where)
+        if wanted in _HIDDEN_COLUMNS:
+            raise unsupported(f"{where}: Column '{name}'")
         shown_name = ".".join((*qualifier, name))
         text = f"{where}: Column '{shown_name}' cannot be resolved or requester is not authorized to access requested resources"
         raise QueryError("COLUMN_NOT_FOUND", text)
@@ -91,6 +93,9 @@ def _only(columns: Iterable[Column], name: str, where: str) -> Column:
     if len(found) > 1:
         raise QueryError("AMBIGUOUS_NAME", f"{where}: Column '{name}' is ambiguous")
     return check_readable(found[0])
+
+
+_HIDDEN_COLUMNS = ("$path", "$bucket", "$file_size", "$file_modified_time", "$partition")  # of every table, on Athena
 
 
 class Catalog(Protocol):
