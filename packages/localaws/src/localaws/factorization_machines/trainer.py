@@ -116,6 +116,7 @@ def _train_part(params: Hyperparameters, rows: RowStore, state: State, end: int,
         state.steps = compiled_loops.train_batches(
             block.indptr, block.keys, block.values, block.labels, first, last, rows.batch_rows, state.steps,
             params.is_classifier, state.weights, state.means, state.variances, settings, work, part,
+            numba.get_num_threads() > 1,
         )  # fmt: skip
     if not np.isfinite(part).all():
         raise Diverged(f"the loss is no longer finite in epoch {state.epoch}; lower the learning rates")
