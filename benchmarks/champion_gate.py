@@ -23,6 +23,7 @@ from localaws.factorization_machines.hyperparameters import Hyperparameters
 from localaws.factorization_machines.row_store import RowStore
 from mlkit.gate.bootstrap import paired_difference
 from mlkit.gate.metrics import RIGHT_ROWS
+from mlkit.gate.policy import Policy
 from mlkit.gate.verdicts import decide_champion
 from mlkit.movielens.downloads import load
 from mlkit.settings import Project
@@ -76,7 +77,7 @@ def worse(predicted: Labels, labels: Labels, points: float, draw: np.random.Gene
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=64)
-    parser.add_argument("--margin", type=float, default=0.02)
+    parser.add_argument("--margin", type=float, default=Policy.margin)
     parser.add_argument("--epochs", type=int, default=100)
     options = parser.parse_args()
     rows, held_out = split_ratings()

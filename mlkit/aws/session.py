@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _SIGN_IN = 'Sign in and choose a region (`aws configure`), or use the local AWS: `mlkit local up`, then `eval "$(mlkit local env)"`.'
 
-_PATIENT = Config(retries={"mode": "standard", "max_attempts": 5}, connect_timeout=10, user_agent_extra="mlkit")
+_PATIENT = Config(retries={"mode": "standard", "total_max_attempts": 6}, connect_timeout=10, user_agent_extra="mlkit")
 _HURRIED = Config(retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=1, read_timeout=2, user_agent_extra="mlkit")
 
 

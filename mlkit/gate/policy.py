@@ -47,11 +47,11 @@ def gate_policy(
     min_match_rate: float,
     required: float | None = None,
     *,
-    margin: float = 0.02,
-    confidence: float = 0.95,
-    rule: Rule = "interval",
-    on_inconclusive: OnInconclusive = "stop",
-    slices: OnSlices = "show",
+    margin: float = Policy.margin,
+    confidence: float = Policy.confidence,
+    rule: Rule = Policy.rule,
+    on_inconclusive: OnInconclusive = Policy.on_inconclusive,
+    slices: OnSlices = Policy.slices,
     target: Target | None = None,
 ) -> Policy:
     """The policy in the notebook's parameters. A share of right rows must reach `min_match_rate`, every other metric `required`.

@@ -97,7 +97,7 @@ def decide_by_value(estimate: Estimate, required: float) -> Verdict:
     return Verdict(outcome=Outcome.FAIL, reason=figures, advice=_MISSES_THE_GATE)
 
 
-def decide_champion(difference: Difference, margin: float = 0.02) -> Verdict:
+def decide_champion(difference: Difference, margin: float) -> Verdict:
     """PASS when the whole interval of the difference is better than -margin: the challenger is less than `margin` worse."""
     if not (margin > 0 and math.isfinite(margin)):
         raise ValueError(f"margin is a number above 0, not {margin}")

@@ -9,7 +9,7 @@ PAUSE_S = 0.1  # minimum between two saves
 SHARE = 4  # the pause after a save, as a multiple of its duration; saving takes at most a fifth of one core
 AGE_SHARE = 0.02  # pauses grow with the run's age, up to 5 s, because a versioned bucket keeps each save
 LONGEST_AGE_PAUSE_S = 5.0
-TRIES = 5
+READS = 5
 
 
 class Saver:
@@ -44,7 +44,7 @@ class Saver:
 
     def _save_whole(self) -> None:
         """Save, and read again if the notebook changed meanwhile."""
-        for left in reversed(range(TRIES)):
+        for left in reversed(range(READS)):
             try:
                 return self._save()
             except RuntimeError:

@@ -48,7 +48,7 @@ class HonestManager(NotebookExecutionManager):  # type: ignore[misc]
             stamps["status"], stamps["exception"] = self.COMPLETED if cell.cell_type != "code" else str(Status.NOT_RUN), False
             return
         self.session.check_going()
-        super().cell_start(cell, cell_index)
+        super().cell_start(cell)
         self.session.on_cell(cell, None)
 
     def cell_ended(self, cell: NotebookNode, status: Status) -> None:

@@ -187,7 +187,7 @@ def difference_between(low: float, high: float) -> Difference:
     ],
 )
 def test_the_champion_is_beaten_by_what_is_proved_to_lose_less_than_the_margin(low, high, outcome, advice):
-    verdict = decide_champion(difference_between(low, high))
+    verdict = decide_champion(difference_between(low, high), 0.02)
     told = f"{(low + high) / 2:+.4f} (95% interval {low:+.4f} to {high:+.4f}, 1,000 rows)"
     assert str(verdict) == f"{outcome}: challenger less champion {told}; more than -0.0200 is required"
     assert verdict.advice.startswith(advice)

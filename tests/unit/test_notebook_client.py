@@ -12,6 +12,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 from test_papermill_engine import Heard, loaded, started
 
+from mlkit.errors import NEXT
 from mlkit.evidence.run_record import Status
 from mlkit.runner.iopub import QUIET_S
 from mlkit.runner.notebook_client import SHUTDOWN_WAIT_S, End, StoppableClient
@@ -170,6 +171,20 @@ def test_an_error_that_the_reply_hides_fails_its_cell_with_the_first_of_them(mon
     assert at.client._end_without_exception(at.cells[0]) == End(Status.FAILED, "ValueError", "why", kernel_is_free=True)
 
 
+def test_an_error_that_the_reply_hides_ends_its_cell(monkeypatch):
+    at = At(monkeypatch, new_code_cell("1"), new_code_cell("2"))
+    at.hears("error", "a", 0, **ERROR)
+    at.runs(monkeypatch, {"status": "ok"})
+    assert failure_of(at) == (Status.FAILED, at.cells[0], "ValueError", "why")
+    assert at.told[-1] == ("1", Status.FAILED)
+
+
+def test_the_cure_of_an_error_is_read_from_its_traceback(monkeypatch):
+    at = At(monkeypatch, new_code_cell("1"))
+    at.runs(monkeypatch, cell_error(traceback=f"Traceback ...\n{NEXT}Give a smaller number."))
+    assert at.cure == "Give a smaller number."
+
+
 @pytest.mark.parametrize(("ename", "told"), [("NoneType", "Shown"), ("ValueError", "ValueError")])
 def test_a_reply_that_has_no_name_for_its_error_takes_that_of_the_last_message(monkeypatch, ename, told):
     at = At(monkeypatch, new_code_cell("1"), new_code_cell("2"))
@@ -235,6 +250,13 @@ def test_a_message_that_violates_the_protocol_is_an_error_of_its_cell(monkeypatc
     assert at.client._cell_of(error) is at.cells[0]
 
 
+def test_a_message_reaches_nbclient_with_its_cells_number(monkeypatch):
+    at, numbers = At(monkeypatch, new_code_cell("1")), []
+    monkeypatch.setattr(at.client, "output", lambda outs, msg, display_id, cell_index: numbers.append(cell_index))
+    at.client.process_message(message("stream", name="stdout", text="a"), at.cells[0], 3)
+    assert numbers == [3]
+
+
 def test_the_end_of_a_cell_is_no_violation(monkeypatch):
     at = At(monkeypatch, new_code_cell("1"))
     with pytest.raises(CellExecutionComplete):
@@ -242,8 +264,9 @@ def test_the_end_of_a_cell_is_no_violation(monkeypatch):
     assert at.client._errors == []
 
 
-def test_plain_text_is_taken_as_it_is(monkeypatch):
+def test_plain_text_is_taken_as_it_is_and_not_held_against_the_schema(monkeypatch):
     at = At(monkeypatch, new_code_cell("1"))
+    monkeypatch.setattr("nbclient.client.NotebookClient.output", None)
     outputs: list[Any] = []
     for text in ("a", "b"):
         made = at.client.output(outputs, message("stream", name="stdout", text=text), "", 0)
@@ -412,6 +435,17 @@ def test_the_cells_run_in_order_until_one_fails(monkeypatch):
     assert ran == ["0", "1", "rest", "late errors"]
     run_all(Status.COMPLETED, Status.FAILED, Status.COMPLETED)
     assert ran == ["0", "1"]
+
+
+def test_a_stop_after_the_last_cell_still_ends_the_run(monkeypatch):
+    at = At(monkeypatch)
+    reply = {"content": {"language_info": {"version": "3.11.7"}}}
+    at.client.kc = SimpleNamespace(kernel_info=lambda: "info", listen=lambda *called: None)
+    monkeypatch.setattr(at.client, "wait_for_reply", lambda request: reply)
+    monkeypatch.setattr(at.client, "read_the_rest", lambda: setattr(at.state, "stop_status", Status.INTERRUPTED))
+    with pytest.raises(RunStopped):
+        at.client.papermill_execute_cells()
+    assert at.state.status is Status.INTERRUPTED
 
 
 def test_every_request_begins_before_its_reply(monkeypatch):
