@@ -98,16 +98,21 @@ def metric_by_epoch(history: pd.DataFrame, metric: str = "log loss (nats)", *, e
     return chart
 
 
-def tuning_jobs(jobs: pd.DataFrame, objective: str, *, maximize: bool = True, untuned: float | None = None) -> Chart:
+def tuning_jobs(jobs: pd.DataFrame, objective: str, *, maximize: bool = True, untuned: float | None = None, unit: str = "") -> Chart:
     """The objective of each tuning job. `jobs` has the columns `job` and `objective` (empty if the job failed), in order of running.
 
-    `untuned` is the objective of the job without tuning.
+    `untuned` is the objective of the job without tuning, `unit` the objective's, such as "stars".
     """
     values = jobs["objective"].astype(float)
     best = values.idxmax() if maximize else values.idxmin()
     alt = f"{objective} of {len(jobs)} tuning jobs; the best is {jobs['job'][best]} with {values[best]:.4f}."
     alt += "" if untuned is None else f" Untuned: {untuned:.4f}."
-    chart = Chart("Which tuning job is best on validation?", x="job, in the order of running", y=objective, alt=alt)
+    chart = Chart(
+        "Which tuning job is best on validation?",
+        x="job, in the order of running",
+        y=f"{objective} ({unit})" if unit else objective,
+        alt=alt,
+    )
     numbers = pd.Series(range(1, len(jobs) + 1), index=jobs.index)
     chart.plot_area.plot(numbers, values, "o", color=BLUE, markersize=7, label="job")
     chart.plot_area.plot(

@@ -287,12 +287,28 @@ def _job_prefix(aws: Session, key: str) -> str:
     return f"{job_prefix(aws.pipeline_execution_id)}{in_name(key)}-{secrets.token_hex(2)}"
 
 
-def check_tuning(tune: bool, max_jobs: int, max_parallel_jobs: int, ranges: Mapping[str, Sequence[Any]] | None = None) -> None:
-    """Raises UsageError for impossible numbers of jobs, and for a range that is none."""
-    if tune and not 1 <= max_parallel_jobs <= max_jobs:
+def check_tuning(
+    tune: bool,
+    max_jobs: int,
+    max_parallel_jobs: int,
+    ranges: Mapping[str, Sequence[Any]],
+    hyperparameters: Hyperparameters,
+    objective: str = "",
+) -> None:
+    """Refuse, before any job starts, a search that SageMaker would refuse after the untuned job, or whose jobs would all fail.
+
+    Raises UsageError for impossible numbers of jobs, a range that is none, a hyperparameter or an objective that the algorithm does not
+    have. Without `tune` nothing is checked.
+    """
+    if not tune:
+        return
+    if not 1 <= max_parallel_jobs <= max_jobs:
         raise UsageError(
             f"max_jobs is {max_jobs}, max_parallel_jobs is {max_parallel_jobs}",
             cure="Set both to at least 1, and max_parallel_jobs to at most max_jobs.",
         )
-    for name, given in (ranges or {}).items() if tune else ():
+    algorithm = hyperparameters.algorithm
+    algorithm.check_tunable(ranges)
+    algorithm.direction(objective or algorithm.objective)
+    for name, given in ranges.items():
         _range(name, given)

@@ -1,4 +1,4 @@
-"""The metrics that a gate can decide on, by name. To add one, write its two functions and its entry here, and its test.
+"""The metrics that a gate can decide on. To add one, name it in `mlkit.gate.metric_directions`, and write its entry and its test.
 
 A metric is a function of sums over rows: `statistics` gives each row's k figures, and `value` makes the metric from their totals. A
 bootstrap therefore adds the figures of a cluster once and draws totals, whatever the metric (`mlkit.gate.bootstrap`).
@@ -15,7 +15,8 @@ import numpy.typing as npt
 
 from mlkit.errors import InvalidData, UsageError
 from mlkit.gate.estimate import SHARE
-from mlkit.gate.target import Target, Task
+from mlkit.gate.metric_directions import HIGHER_IS_BETTER
+from mlkit.gate.target import UNITS_OF_THE_LABEL, Target, Task
 
 Array = npt.NDArray[Any]
 _SMALLEST_PROBABILITY = 1e-15  # a sure and wrong score costs 34.5 nats
@@ -33,7 +34,6 @@ class Metric:
 
     name: str
     unit: str
-    higher_is_better: bool
     needs: Literal["labels", "scores"]
     tasks: frozenset[Task]
     statistics: Callable[[Array, Array], Array]
@@ -41,6 +41,10 @@ class Metric:
     highest: float = math.inf
     counts_right_rows: bool = False
     undefined: str = "There are no rows to test on."
+
+    @property
+    def higher_is_better(self) -> bool:
+        return HIGHER_IS_BETTER[self.name]
 
     def of(self, labels: npt.ArrayLike, predictions: npt.ArrayLike) -> float:
         """The metric of these rows, NaN where it is undefined. Raises ValueError or InvalidData for rows that it cannot take."""
@@ -195,17 +199,16 @@ BINARY: frozenset[Task] = frozenset({"binary"})
 _CLASSES: frozenset[Task] = frozenset({"multi-class"})
 _EITHER: frozenset[Task] = frozenset({"binary", "multi-class"})
 _REGRESSION: frozenset[Task] = frozenset({"regression"})
-_OF_LABELS: dict[str, Any] = {"unit": SHARE, "highest": 1.0, "higher_is_better": True, "needs": "labels"}
-_OF_ERRORS: dict[str, Any] = {"unit": "units of the label", "higher_is_better": False, "needs": "scores", "tasks": _REGRESSION}
+_OF_LABELS: dict[str, Any] = {"unit": SHARE, "highest": 1.0, "needs": "labels"}
+_OF_ERRORS: dict[str, Any] = {"unit": UNITS_OF_THE_LABEL, "needs": "scores", "tasks": _REGRESSION}
 
 _ALL = (
     Metric(name="match rate", **_OF_LABELS, tasks=BINARY, statistics=_matches, value=_mean, counts_right_rows=True),
-    Metric(name="log loss", unit="nats", higher_is_better=False, needs="scores", tasks=_EITHER, statistics=_log_losses, value=_mean),
+    Metric(name="log loss", unit="nats", needs="scores", tasks=_EITHER, statistics=_log_losses, value=_mean),
     Metric(
         name="AUC",
         unit=SHARE,
         highest=1.0,
-        higher_is_better=True,
         needs="scores",
         tasks=BINARY,
         statistics=_placements,
@@ -225,7 +228,7 @@ _ALL = (
     Metric(name="RMSE", **_OF_ERRORS, statistics=_squared_errors, value=_root_of_mean),
     Metric(name="MAE", **_OF_ERRORS, statistics=_absolute_errors, value=_mean),
 )
-METRICS = {metric.name: metric for metric in _ALL}
+METRICS = {name: next(metric for metric in _ALL if metric.name == name) for name in HIGHER_IS_BETTER}
 RIGHT_ROWS = METRICS["match rate"]
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Task = Literal["binary", "multi-class", "regression"]
+UNITS_OF_THE_LABEL = "units of the label"  # of a number without a unit of its own
 _UNIT = re.compile("[A-Za-z0-9][A-Za-z0-9 -]{0,39}|")  # an estimate's unit has these letters only
 
 

@@ -6,6 +6,12 @@ from mlkit.gate.target import Task
 from mlkit.notebook.handoff import PreparedData
 from mlkit.training.algorithm_type import MAXIMIZE, MINIMIZE, Algorithm, Hyperparameters, algorithm_for
 
+# https://docs.aws.amazon.com/sagemaker/latest/dg/fm-tuning.html, linear-learner-tuning.html
+_TUNABLE_FACTORS = frozenset(
+    {"epochs", "mini_batch_size"}
+    | {f"{part}_{what}" for part in ("bias", "linear", "factors") for what in ("init_scale", "init_sigma", "init_value", "lr", "wd")}
+)
+
 
 def _factorization_machines(
     task: Task, predictor_type: str, objectives: dict[str, str], validation_metrics: dict[str, str], loss: str, curve: str
@@ -13,6 +19,8 @@ def _factorization_machines(
     return Algorithm(
         name="factorization-machines",
         version="1",
+        title="factorization machine",
+        tunable=_TUNABLE_FACTORS,
         task=task,
         fixed={"predictor_type": predictor_type},
         validation_channel="test",
@@ -29,6 +37,8 @@ def _linear_learner(
     return Algorithm(
         name="linear-learner",
         version="1",
+        title="linear learner",
+        tunable=frozenset({"wd", "l1", "learning_rate", "mini_batch_size", "use_bias", "positive_example_weight_mult"}),
         task=task,
         fixed={
             "predictor_type": predictor_type,
@@ -59,7 +69,9 @@ ALGORITHMS = (
         _LOG_LOSS,
         "log loss (nats)",
     ),
-    _factorization_machines("regression", "regressor", {"rmse": MINIMIZE}, {"RMSE": "rmse", "MAE": "absolute_loss"}, "rmse", "RMSE"),
+    _factorization_machines(
+        "regression", "regressor", {"rmse": MINIMIZE}, {"RMSE": "rmse", "MAE": "absolute_loss"}, "rmse", "RMSE ({unit})"
+    ),
     _linear_learner(
         "binary",
         "binary_classifier",
@@ -67,16 +79,18 @@ ALGORITHMS = (
         {"log loss": "objective_loss:final", "match rate": _ACCURACY},
         "log loss (nats)",
     ),
-    _linear_learner("regression", "regressor", {"objective_loss": MINIMIZE}, {"MAE": "absolute_loss"}, "mean squared error"),
+    _linear_learner(
+        "regression", "regressor", {"objective_loss": MINIMIZE}, {"MAE": "absolute_loss"}, "mean squared error ({unit}, squared)"
+    ),
 )
 
 
-def rating_hyperparameters(prepared: PreparedData, algorithm: str = "factorization-machines", **given: Any) -> Hyperparameters:
+def rating_hyperparameters(prepared: PreparedData, algorithm: str = ALGORITHMS[0].name, **given: Any) -> Hyperparameters:
     """Hyperparameters of a classifier that returns the probability of label 1, or of a regressor that returns a number, by the target.
 
     `given` are the algorithm's own, by name; those that it does not have, of `Algorithm.without`, are left out.
     https://docs.aws.amazon.com/sagemaker/latest/dg/fact-machines-hyperparameters.html, ll_hyperparameters.html
     """
-    entry = algorithm_for(algorithm, prepared.target.task, ALGORITHMS)
+    entry = algorithm_for(algorithm, prepared.target, ALGORITHMS)
     values = {"feature_dim": prepared.feature_dim, **entry.fixed, **given}
     return Hyperparameters(algorithm=entry, values={name: str(value) for name, value in values.items() if name not in entry.without})

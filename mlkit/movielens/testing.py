@@ -25,6 +25,7 @@ from mlkit.gate.metrics import RIGHT_ROWS, metric_of
 from mlkit.gate.policy import Policy
 from mlkit.gate.slices import by_quantiles
 from mlkit.gate.target import Target
+from mlkit.movielens.algorithm import ALGORITHMS
 from mlkit.movielens.features import INDEX_FILE, Encoded, FeatureIndex
 from mlkit.movielens.shard_rows import read_rows
 from mlkit.notebook import shown_tables
@@ -32,7 +33,6 @@ from mlkit.notebook.handoff import TrainedModel
 from sagemaker_formats.inference import RECORDIO, decode_recordio_predictions, encode_request
 from sagemaker_formats.recordio import Rows
 
-MODELS = {"factorization-machines": "factorization machine", "linear-learner": "linear learner"}  # by the image's repository
 UNTUNED = "the same, untuned"
 CODEC = Codec(content_type=RECORDIO, accept=RECORDIO, decode=decode_recordio_predictions)
 BATCH_ROWS = 20_000  # about 1.2 MB of RecordIO: well under InvokeEndpoint's limit
@@ -129,7 +129,8 @@ def compare_with_baselines(
 ) -> pd.DataFrame:
     """The model beside the untuned one, a linear model and the majority class or mean, on the same rows, by all metrics."""
     train, labels = read_rows(aws, trained.prepared_data.train)
-    algorithm = trained.image_uri.rpartition("/")[2].partition(":")[0]
+    repository = trained.image_uri.rpartition("/")[2].partition(":")[0]
+    title = next(one.title for one in ALGORITHMS if one.name == repository)
     return baseline_table(
         train,
         labels,
@@ -138,7 +139,7 @@ def compare_with_baselines(
         tested.rows.clusters,
         metric_of(policy.metric, trained.target),
         trained.target,
-        model_scores={MODELS[algorithm]: tested.predictions.scores} | ({UNTUNED: untuned.scores} if untuned else {}),
+        model_scores={title: tested.predictions.scores} | ({UNTUNED: untuned.scores} if untuned else {}),
         linear="linear, no factors",
         confidence=policy.confidence,
     )

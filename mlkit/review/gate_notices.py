@@ -9,7 +9,6 @@ from mlkit.review.headline import Standing, is_model_of, standing_of
 from mlkit.review.metrics import undecided_metrics
 from mlkit.review.notice import Notice
 
-_ALGORITHMS = {"factorization-machines": "Factorization Machines add", "xgboost": "XGBoost adds"}
 _MOST_SLICES = 3  # on the first screen
 
 
@@ -29,7 +28,7 @@ def gate_notices(contents: Contents, champion: Contents | None) -> Iterable[Noti
     if champion:
         yield from _of_metrics(contents, champion)
     yield from _of_slices(gate)
-    yield from _of_baseline(contents, gate)
+    yield from _of_baseline(gate)
 
 
 def _of_comparison(contents: Contents, gate: GateFigures, champion: Contents | None) -> Iterable[Notice]:
@@ -65,12 +64,10 @@ def _of_slices(gate: GateFigures) -> Iterable[Notice]:
         yield Notice(text=f"The model is far worse on {len(flagged) - _MOST_SLICES} parts more; the table of slices shows them.")
 
 
-def _of_baseline(contents: Contents, gate: GateFigures) -> Iterable[Notice]:
+def _of_baseline(gate: GateFigures) -> Iterable[Notice]:
     found = gate.estimate
     if gate.linear and found.reaches(gate.linear[1], found.worst):
-        image = str(contents.trained.get("image_uri", ""))
-        subject = next((words for name, words in _ALGORITHMS.items() if name in image), "This model adds")
         where = "inside" if found.low <= gate.linear[1] <= found.high else "on the better side of"
         yield Notice(
-            text=f"{subject} nothing over the linear model: its {found.metric} {number(gate.linear[1])} lies {where} the interval."
+            text=f"This model adds nothing over the linear model: its {found.metric} {number(gate.linear[1])} lies {where} the interval."
         )

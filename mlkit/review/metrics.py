@@ -4,12 +4,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from mlkit.gate.estimate import number
+from mlkit.gate.metric_directions import HIGHER_IS_BETTER
 from mlkit.review.bundle_contents import Contents, GateFigures
 from mlkit.review.headline import standing_of
 
-# By name, because the build that seals has no numpy and so no `mlkit.gate.metrics`. A test compares them.
-HIGHER = frozenset({"match rate", "AUC", "F1", "accuracy", "macro F1"})
-LOWER = frozenset({"log loss", "RMSE", "MAE"})
 _HIGHER_WORDS = ("accuracy", "auc", "precision", "recall", "f_1", "f1")
 _LOWER_WORDS = ("cross_entropy", "loss", "error", "rmse", "mae", "mse")
 _OF_THE_MACHINE = ("throughput", "billable_seconds", "progress")  # metrics that tell nothing about the model
@@ -91,7 +89,7 @@ def _rows(before: Mapping[str, float], after: Mapping[str, float], group: str, g
 
 def _higher_is_better(name: str, group: str) -> bool | None:
     if group == TEST:
-        return True if name in HIGHER else False if name in LOWER else None
+        return HIGHER_IS_BETTER.get(name)
     measured = name.rpartition(":")[2].lower()
     if any(word in measured for word in _LOWER_WORDS):
         return False

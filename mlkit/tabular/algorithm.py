@@ -8,6 +8,13 @@ from mlkit.notebook.handoff import PreparedData
 from mlkit.training.algorithm_type import MAXIMIZE, MINIMIZE, Algorithm, Hyperparameters, algorithm_for
 
 _NUMBER = r"(?P<value>[-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)"
+# https://docs.aws.amazon.com/sagemaker/latest/dg/xgboost-tuning.html
+_TUNABLE = frozenset(
+    {
+        *("alpha", "colsample_bylevel", "colsample_bynode", "colsample_bytree", "eta", "gamma", "lambda", "max_delta_step"),
+        *("max_depth", "min_child_weight", "num_round", "subsample"),
+    }
+)
 _BETTER_WHEN_SMALL = {"logloss", "error", "mlogloss", "merror", "rmse", "mae", "mse"}
 
 
@@ -16,6 +23,8 @@ def _xgboost(task: Task, objective: str, metrics: Sequence[str], *, shown: str, 
     return Algorithm(
         name="xgboost",
         version="3.2-0",
+        title="XGBoost",
+        tunable=_TUNABLE,
         task=task,
         fixed={"objective": objective, "eval_metric": shown},
         validation_channel="validation",
@@ -31,7 +40,7 @@ _OF_NUMBERS = ("rmse", "mae", "mse", "r2")
 ALGORITHMS = (
     _xgboost("binary", "binary:logistic", _OF_TWO, shown="error,logloss", curve="log loss (nats)"),
     _xgboost("multi-class", "multi:softprob", _OF_SEVERAL, shown="merror,mlogloss", curve="log loss (nats)"),
-    _xgboost("regression", "reg:squarederror", _OF_NUMBERS, shown="mae,rmse", curve="RMSE"),
+    _xgboost("regression", "reg:squarederror", _OF_NUMBERS, shown="mae,rmse", curve="RMSE ({unit})"),
 )
 
 
@@ -40,7 +49,7 @@ def xgboost_hyperparameters(prepared: PreparedData, *, num_round: int, max_depth
 
     `others` are passed on by name. https://docs.aws.amazon.com/sagemaker/latest/dg/xgboost_hyperparameters.html
     """
-    algorithm = algorithm_for("xgboost", prepared.target.task, ALGORITHMS)
+    algorithm = algorithm_for(ALGORITHMS[0].name, prepared.target, ALGORITHMS)
     values = {
         **algorithm.fixed,
         **({"num_class": len(prepared.target.classes)} if algorithm.task == "multi-class" else {}),

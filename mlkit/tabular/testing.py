@@ -25,10 +25,10 @@ from mlkit.gate.slices import MOST_CATEGORIES, Part, by_category, by_quantiles
 from mlkit.gate.target import Target
 from mlkit.notebook import shown_tables
 from mlkit.notebook.handoff import TrainedModel
+from mlkit.tabular.algorithm import ALGORITHMS
 from mlkit.tabular.encoding import CSV, FILE, Encoding, Matrix, batches, from_csv
 from sagemaker_formats.inference import Predictions
 
-MODEL = "XGBoost"
 _SEPARATORS = str.maketrans(",[]", "   ")
 
 
@@ -127,7 +127,7 @@ def compare_with_baselines(aws: Session, trained: TrainedModel, tested: TestedTa
         tested.rows.clusters,
         metric_of(policy.metric, trained.target),
         trained.target,
-        model_scores={MODEL: tested.predictions.scores},
+        model_scores={ALGORITHMS[0].title: tested.predictions.scores},
         confidence=policy.confidence,
     )
 

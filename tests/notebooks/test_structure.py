@@ -105,11 +105,15 @@ def accepts_bad_rows(rule: str) -> None:
     check_bad_rows(SimpleNamespace(table_rows=0, bad_rows=0, complaint="", what_stays=""), rule)
 
 
+def of_task(task: str) -> Any:
+    return SimpleNamespace(task=task, is_number=False)
+
+
 # What the library itself takes; each raises for anything else. The notebooks' choices must be neither more nor less, but for metrics.
 ACCEPTS: dict[str, Callable[[str], object]] = {
     "split": lambda value: SplitRule(salt="any", split=value),
     "target": lambda value: SplitRule(salt="any", predict=value),
-    "task": lambda value: algorithm_for("xgboost", value, tabular.algorithm.ALGORITHMS),  # type: ignore[arg-type]
+    "task": lambda value: algorithm_for("xgboost", of_task(value), tabular.algorithm.ALGORITHMS),
     "missing": reads_missing_values,
     "bad_rows": accepts_bad_rows,
     "environment": checked_environment,
@@ -150,6 +154,32 @@ def test_a_search_s_objectives_are_the_algorithms_and_the_task_chooses_unless_on
     objective = next(one for one in read_parameters(folder / "02_train.ipynb") if one.name == "objective")
     assert objective.type.choices == ("", *dict.fromkeys(name for one in algorithms for name in one.objectives))
     assert objective.default == ""
+
+
+def defaults(folder: Path) -> dict[str, Any]:
+    """Those of 02_train."""
+    return {one.name: one.default for one in read_parameters(folder / "02_train.ipynb")}
+
+
+def test_the_algorithms_to_choose_from_are_those_of_the_registry_and_each_has_a_search() -> None:
+    choices = next(one.type.choices for one in read_parameters(FOLDERS[0] / "02_train.ipynb") if one.name == "algorithm")
+    assert choices == tuple(dict.fromkeys(one.name for one in movielens.algorithm.ALGORITHMS))
+    given = defaults(FOLDERS[0])
+    lab = dict.fromkeys(("epochs", "mini_batch_size", "factors_wd"))
+    searches = {"rates": given["tune_rates"], "penalties": given["tune_penalties"], "lab": lab}
+    fits = {
+        name: {search for search, ranges in searches.items() if set(ranges) <= one.tunable}
+        for one in movielens.algorithm.ALGORITHMS
+        for name in [one.name]
+    }
+    assert fits == {"factorization-machines": {"rates", "lab"}, "linear-learner": {"penalties"}}
+    assert given["search"] in fits[given["algorithm"]]
+
+
+@pytest.mark.parametrize(("folder", "untuned"), [(FOLDERS[0], 1), (FOLDERS[1], 0)])
+def test_the_allowed_instance_hours_are_what_the_default_search_may_take(folder: Path, untuned: int) -> None:
+    given = defaults(folder)
+    assert given["max_instance_hours"] == (given["max_jobs"] + untuned) * given["max_runtime_s"] / 3600
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: f"{path.parts[-3]}-{path.name}")

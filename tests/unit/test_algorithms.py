@@ -1,6 +1,7 @@
 """What is said of the built-in algorithms, against the local AWS's own lists of their metrics and what their containers print."""
 
 import re
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,7 +21,9 @@ from mlkit.tabular.algorithm import ALGORITHMS as OF_TABLES
 from mlkit.tabular.algorithm import xgboost_hyperparameters
 from mlkit.training.algorithm_type import algorithm_for
 
-LOCAL = {"factorization-machines": FactorizationMachines(), "linear-learner": LinearLearner(), "xgboost": XGBoost()}
+LOCAL: dict[str, Any] = {"factorization-machines": FactorizationMachines(), "linear-learner": LinearLearner(), "xgboost": XGBoost()}
+LAKES = {"CloudFormation": OF_RATINGS, "examples/breast_cancer/CloudFormation": OF_TABLES}
+ROOT = Path(__file__).parents[2]
 ALL = [(one, LOCAL[one.name]) for one in (*OF_RATINGS, *OF_TABLES)]
 FACTORIZATION_MACHINES, REGRESSOR, LINEAR, LINEAR_REGRESSOR = OF_RATINGS
 XGBOOST, OF_SEVERAL, OF_NUMBERS = OF_TABLES
@@ -108,7 +111,7 @@ def test_a_task_that_an_algorithm_does_not_learn_is_refused_with_those_that_it_l
         rating_hyperparameters(prepared("multi-class"), num_factors=4, epochs=1, mini_batch_size=10)
     assert caught.value.cure == "It learns: binary, regression. Choose another target in 01_prep."
     with pytest.raises(UsageError, match="image-classification learns no binary task"):
-        algorithm_for("image-classification", "binary", OF_RATINGS)
+        algorithm_for("image-classification", TARGETS["binary"], OF_RATINGS)
 
 
 @pytest.mark.parametrize(("algorithm", "name"), [(OF_SEVERAL, "mlogloss"), (OF_NUMBERS, "rmse")])
@@ -145,3 +148,42 @@ def test_linear_learners_learning_curve_is_found_in_its_log():
     assert (found["step"], found["value"]) == ("4", "0.5082")
     assert not re.search(LINEAR.history["train"], line)
     assert not re.search(LINEAR.history["validation"], line.replace("epoch=4, ", ""))  # the finished model's
+
+
+@pytest.mark.parametrize("folder", LAKES)
+def test_the_lake_s_role_may_pull_the_images_of_its_algorithms_and_no_others(folder):
+    template = (ROOT / folder / "datalake.yaml").read_text()
+    assert set(re.findall(r"repository/([a-z-]+)", template)) == {LOCAL[one.name].repository for one in LAKES[folder]}
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "unit", "curve"),
+    [
+        (("factorization-machines", OF_RATINGS), "stars", "RMSE (stars)"),
+        (("linear-learner", OF_RATINGS), "stars", "mean squared error (stars, squared)"),
+        (("xgboost", OF_TABLES), "", "RMSE (units of the label)"),
+    ],
+)
+def test_the_learning_curve_of_a_number_has_its_unit(algorithm, unit, curve):
+    name, known = algorithm
+    found = algorithm_for(name, Target(task="regression", unit=unit), known)
+    assert found.curve == curve
+    errors = {objective: found.unit_of(objective) for objective in (*found.objectives, *found.validation_metrics.values())}
+    in_unit = {objective for objective, own in errors.items() if own}
+    assert in_unit == {one for one in errors if one.rpartition(":")[2] in ("rmse", "mae", "absolute_loss")}
+    assert {errors[one] for one in in_unit} == {unit or "units of the label"}
+    assert algorithm_for(name, TARGETS["binary"], known).curve == "log loss (nats)"
+
+
+@pytest.mark.parametrize(("algorithm", "local"), ALL)
+def test_what_can_be_tuned_are_hyperparameters_of_the_container(algorithm, local):
+    needed = {name: str(value) for name, value in {"feature_dim": 9, "num_factors": 4, "num_round": 3, **algorithm.fixed}.items()}
+    known = {name: value for name, value in needed.items() if name not in algorithm.without}
+    if algorithm.name == "xgboost":
+        known = {name: value for name, value in known.items() if name not in ("feature_dim", "num_factors")}
+        known |= {"num_class": "3"} if algorithm.task == "multi-class" else {}
+    else:
+        known.pop("num_round")
+    for name in sorted(algorithm.tunable):
+        value = "true" if name == "use_bias" else "1"
+        local.check({**known, name: value}, ["train", algorithm.validation_channel])

@@ -92,6 +92,11 @@ def test_a_loss_is_best_where_it_is_least():
     assert "the best is a with 0.6000" in charts.tuning_jobs(JOBS, "cross entropy", maximize=False).alt
 
 
+def test_an_objective_has_its_unit_on_the_axis():
+    drawn = [charts.tuning_jobs(JOBS, "test:rmse", unit=unit).plot_area.get_ylabel() for unit in ("stars", "")]
+    assert drawn == ["test:rmse (stars)", "test:rmse"]
+
+
 def test_the_untuned_job_is_drawn_beside_the_tuning_jobs():
     chart = charts.tuning_jobs(JOBS, "accuracy", untuned=0.65)
     assert chart.alt.endswith("Untuned: 0.6500.")

@@ -151,7 +151,7 @@ def test_a_parameter_that_somebody_set_is_shown_with_the_setter_although_it_did_
 )
 def test_a_linear_model_that_is_as_good_is_told_on_the_first_screen(rate: float, where: str) -> None:
     sealed = evidence(tested=outcome(baselines={"linear, no factors": rate}))
-    notice = f"Factorization Machines add nothing over the linear model: its match rate {rate:.4f} lies {where} the interval."
+    notice = f"This model adds nothing over the linear model: its match rate {rate:.4f} lies {where} the interval."
     assert notice in first_screen(reviewed(sealed))
 
 
@@ -415,6 +415,7 @@ def test_the_review_imports_a_small_set_of_packages_and_light_modules_of_mlkit()
         "mlkit.evidence",
         "mlkit.gate.comparison",
         "mlkit.gate.estimate",
+        "mlkit.gate.metric_directions",
         "mlkit.gate.outcome",
         "mlkit.gate.policy",
         "mlkit.notebook.handoff",
@@ -503,7 +504,7 @@ def test_a_loss_is_shown_in_its_own_unit_and_direction() -> None:
     assert "The 95% interval, 0.5600 to 0.6000 from 9,430 held-out rows, lies below the required 0.62 nats; lower is better." in text
     assert "log loss (nats) of this model, and what it is compared with; lower is better" in text
     assert "Linear model: 0.5900. At most 0.6200 nats is required." in text
-    assert "Factorization Machines add nothing over the linear model: its log loss 0.5900 lies inside the interval." in text
+    assert "This model adds nothing over the linear model: its log loss 0.5900 lies inside the interval." in text
     assert "The interval reaches past the gate" not in text
 
 

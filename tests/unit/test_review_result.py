@@ -26,10 +26,9 @@ from sealed_evidence import (
 
 from mlkit.evidence.manifest import Approval, Seal
 from mlkit.evidence.run_record import Activity, Origin, ParameterRecord, QueryRecord
-from mlkit.gate.metrics import METRICS
 from mlkit.review import ActionTime, Decision, Evidence, Reviewed, notes_in_words, render, result_in_words
 from mlkit.review.bundle_contents import Contents
-from mlkit.review.metrics import HIGHER, LOWER, TEST, VALIDATION, Metric, metrics_of
+from mlkit.review.metrics import TEST, VALIDATION, Metric, metrics_of
 from mlkit.review.shown_text import breakable
 
 APPROVED = Approval(
@@ -202,11 +201,6 @@ def test_a_metric_that_hardly_changed_is_not(loss: float) -> None:
 def test_each_metric_is_judged_by_its_direction(old: Any, new: float, higher: Any, verdict: str, clearly: bool) -> None:
     metric = Metric(name="m", old=old, new=new, higher_is_better=higher)
     assert (metric.verdict, metric.is_worth_a_note) == (verdict, clearly)
-
-
-def test_the_page_knows_the_direction_of_every_metric_of_the_gate() -> None:
-    assert {name for name, metric in METRICS.items() if metric.higher_is_better} == HIGHER
-    assert {name for name, metric in METRICS.items() if not metric.higher_is_better} == LOWER
 
 
 def test_the_test_s_figures_come_first_and_the_job_s_have_a_heading_of_their_own() -> None:

@@ -22,6 +22,7 @@ from mlkit.gate.target import TWO_LABELS
 from mlkit.movielens import tuning
 from mlkit.movielens.algorithm import ALGORITHMS
 from mlkit.movielens.tuning import compare_tuning, did_tuning_help
+from mlkit.training.algorithm_type import Hyperparameters
 
 AWS: Any = None
 ALGORITHM = ALGORITHMS[0]
@@ -123,13 +124,34 @@ def test_both_jobs_stand_beside_both_baselines_on_the_validation_rows(monkeypatc
     assert table.loc["untuned job", "95% interval of match rate"] == "see 03_test_endpoint"
 
 
+FACTORS = Hyperparameters(algorithm=ALGORITHM, values={})
+LINEAR = Hyperparameters(algorithm=next(one for one in ALGORITHMS if one.name == "linear-learner"), values={})
+
+
 @pytest.mark.parametrize("given", [[1, 5], [0.1, 2], [0.001, 1.0, "Logarithmic"], [1, 500, "Linear"]])
 def test_a_range_has_two_ends_and_perhaps_a_scaling_type(given):
-    check_tuning(True, 4, 2, {"epochs": given})
+    check_tuning(True, 4, 2, {"epochs": given}, FACTORS)
 
 
 @pytest.mark.parametrize("given", [[], [1], [5, 1], [1, 1], [1, 5, "log"], [1, 5, 9], ["1", "5"], [1, 5, "Linear", "Linear"]])
 def test_another_range_is_refused_by_name_before_anything_starts(given):
     with pytest.raises(UsageError, match="The range of factors_wd is"):
-        check_tuning(True, 4, 2, {"epochs": [1, 5], "factors_wd": given})
-    check_tuning(False, 4, 2, {"factors_wd": given})
+        check_tuning(True, 4, 2, {"epochs": [1, 5], "factors_wd": given}, FACTORS)
+    check_tuning(False, 4, 2, {"factors_wd": given}, FACTORS)
+
+
+@pytest.mark.parametrize(
+    ("hyperparameters", "ranges", "objective", "told"),
+    [
+        (LINEAR, {"wd": [0.1, 1], "linear_lr": [0.1, 1]}, "", "linear-learner has no hyperparameter linear_lr that can be tuned"),
+        (LINEAR, {"epochs": [1, 5]}, "", "linear-learner has no hyperparameter epochs that can be tuned"),
+        (FACTORS, {"wd": [0.1, 1]}, "", "factorization-machines has no hyperparameter wd that can be tuned"),
+        (FACTORS, {"num_factors": [2, 64]}, "", "factorization-machines has no hyperparameter num_factors that can be tuned"),
+        (LINEAR, {"wd": [0.1, 1]}, "test:rmse", "linear-learner cannot be tuned for 'test:rmse'"),
+        (FACTORS, {"epochs": [1, 5]}, "validation:objective_loss", "factorization-machines cannot be tuned for"),
+    ],
+)
+def test_what_the_algorithm_does_not_have_is_refused_before_anything_starts(hyperparameters, ranges, objective, told):
+    with pytest.raises(UsageError, match=told):
+        check_tuning(True, 4, 2, ranges, hyperparameters, objective)
+    check_tuning(False, 4, 2, ranges, hyperparameters, objective)
