@@ -116,6 +116,18 @@ def versioned(aws: Callable[[str], Any], bucket: str) -> str:
     return bucket
 
 
+@pytest.fixture(scope="session")
+def sdk_v2() -> Path:
+    """The folder of the SageMaker SDK 2, for PYTHONPATH: `.tools/sdk-v2` or MLKIT_SDK_V2. On CI its absence is a failure."""
+    folder = Path(os.environ.get("MLKIT_SDK_V2", Path(__file__).parent / ".tools/sdk-v2"))
+    if not (folder / "sagemaker/serializer_utils.py").exists():
+        reason = f"no SageMaker SDK v2 in {folder}: run `make .tools/sdk-v2`, or set MLKIT_SDK_V2"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return folder
+
+
 @pytest.fixture
 def make_role(local_aws: LocalAws) -> Callable[..., str]:
     """`make_role(allow(...), service="sagemaker.amazonaws.com")` is the ARN of a new role for the service, or for the account's users."""

@@ -1,23 +1,18 @@
 """SageMaker's SDK v2 is the last public reader of RecordIO-protobuf: it must understand what we write, and we what it writes.
 
 Its package is heavy and pins old dependencies, so only its reader runs, in a process of its own: a stub package `sagemaker` whose path is
-the unpacked wheel, so that `sagemaker/__init__.py` is never executed. MLKIT_SDK_V2 names the folder that holds `sagemaker/`; the default
-is `.tools/sdk-v2` below the repository. On CI its absence is a failure.
+the unpacked wheel, so that `sagemaker/__init__.py` is never executed.
 """
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
-import pytest
 from waiting import HANG_S
 
 from sagemaker_formats.recordio import Rows, decode, write_shard
-
-ROOT = Path(__file__).parents[2]
 
 PROGRAM = """
 import importlib.util, json, sys, types
@@ -47,17 +42,6 @@ for record in records:
     rows.append([list(features.keys), list(features.values), list(features.shape), list(label.values)])
 print(json.dumps(rows))
 """
-
-
-@pytest.fixture
-def sdk_v2() -> Path:
-    folder = Path(os.environ.get("MLKIT_SDK_V2", ROOT / ".tools/sdk-v2"))
-    if not (folder / "sagemaker/serializer_utils.py").exists():
-        reason = f"no SageMaker SDK v2 in {folder}: unpack the wheel sagemaker==2.254.1 there, or set MLKIT_SDK_V2"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return folder
 
 
 def test_sdk_v2_reads_our_shards_and_we_read_its_records(sdk_v2: Path, tmp_path: Path) -> None:

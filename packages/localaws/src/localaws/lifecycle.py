@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from localaws import ports
+from localaws import client_files, ports
 from localaws.errors import DiskFull, LocalAwsFailed
 from localaws.front.disk_space import RESERVE_BYTES
 from localaws.home import ASSUMPTIONS, Home
@@ -171,8 +171,7 @@ def environment(home: Path) -> dict[str, str]:
         "AWS_REGION": running.region,
         "AWS_DEFAULT_REGION": running.region,
         "AWS_PROFILE": "default",
-        "AWS_CONFIG_FILE": str(place.path / "aws-config"),
-        "AWS_SHARED_CREDENTIALS_FILE": str(place.path / "aws-credentials"),
+        **client_files.variables(place),
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_USE_FIPS_ENDPOINT": "false",
         "AWS_USE_DUALSTACK_ENDPOINT": "false",

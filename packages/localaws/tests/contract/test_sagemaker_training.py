@@ -275,7 +275,11 @@ REFUSED: dict[str, dict[str, Any]] = {
     "EnableManagedSpotTraining True": {"EnableManagedSpotTraining": True},
     "CheckpointConfig.LocalPath '/opt/ml/other'": {"CheckpointConfig": {"S3Uri": "s3://b/c", "LocalPath": "/opt/ml/other"}},
     "CheckpointConfig.S3Uri: 'https://b/c' is not": {"CheckpointConfig": {"S3Uri": "https://b/c"}},
-    "DebugHookConfig": {"DebugHookConfig": {"S3OutputPath": "s3://b/c"}},
+    "DebugHookConfig.CollectionConfigurations": {
+        "DebugHookConfig": {"S3OutputPath": "s3://b/c", "CollectionConfigurations": [{"CollectionName": "losses"}]}
+    },
+    "DebugRuleConfigurations": {"DebugRuleConfigurations": [{"RuleConfigurationName": "a", "RuleEvaluatorImage": "b"}]},
+    "ProfilerRuleConfigurations": {"ProfilerRuleConfigurations": [{"RuleConfigurationName": "a", "RuleEvaluatorImage": "b"}]},
     "RetryStrategy": {"RetryStrategy": {"MaximumRetryAttempts": 3}},
     "StoppingCondition.MaxWaitTimeInSeconds": {"StoppingCondition": {"MaxRuntimeInSeconds": 60, "MaxWaitTimeInSeconds": 90}},
     "OutputDataConfig.CompressionType 'NONE'": {"OutputDataConfig": {"S3OutputPath": "s3://b/c", "CompressionType": "NONE"}},

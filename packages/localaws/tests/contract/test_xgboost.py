@@ -212,10 +212,10 @@ def test_data_that_cannot_be_read_fails_the_job_with_the_containers_text(aws, bu
     assert job["FailureReason"].endswith(", exit code: 1")
 
 
-@pytest.mark.parametrize("version", [":1.7-1", ":3.0-5", ":latest", "", "@sha256:ab12"])
+@pytest.mark.parametrize("version", [":1.2-2", ":latest", "", "@sha256:ab12"])
 def test_other_versions_of_the_image_are_refused_by_name(aws, bucket, role, version):
     image = IMAGE.removesuffix(":3.2-0") + version
-    with pytest.raises(ClientError, match=r"of sagemaker-xgboost it has sagemaker-xgboost:3\.2-0 only") as caught:
+    with pytest.raises(ClientError, match=r"of sagemaker-xgboost it has version 3\.2-0 and runs it for 1\.3-1, .* 3\.0-5\.") as caught:
         train(aws("sagemaker"), bucket, role, HYPERPARAMETERS, image=image)
     assert caught.value.response["Error"]["Code"] == "ValidationException"
 

@@ -22,6 +22,7 @@ class TinyAlgorithm:
 
     repository = "tiny"
     versions = ()
+    similar_versions = ()
     keeps_checkpoints = True
     metric_definitions = (
         MetricDefinition(name="train:mean", regex=r"train mean <score>=(\S+)"),

@@ -33,7 +33,7 @@ UNREACHABLE = EndpointConnectionError(endpoint_url="http://x")
 class Algorithm:
     """Trains by a few lines of Python; `wrong` is what it says of the hyperparameters."""
 
-    repository, versions, keeps_checkpoints = "a", (), False
+    repository, versions, similar_versions, keeps_checkpoints = "a", (), (), False
     metric_definitions: Sequence[MetricDefinition] = (MetricDefinition(name="m", regex="m=([0-9.]+)"),)
 
     def __init__(self, code: str, wrong: str = "") -> None:
@@ -105,6 +105,7 @@ class World:
             return {"ChannelName": name, "DataSource": {"S3DataSource": source}}
 
         request = {
+            "AlgorithmSpecification": {"TrainingImage": "a"},
             "HyperParameters": {},
             "InputDataConfig": [channel("train"), channel("test")],
             "OutputDataConfig": {"S3OutputPath": "s3://bucket/out"},
@@ -121,6 +122,7 @@ class World:
             client=client,
             lock=RLock(),
             changed=lambda: None,
+            report=lambda metric: None,
             grace_s=60.0,
             shutdown=self.shutdown,
             stop=self.stop,
@@ -255,7 +257,9 @@ class Rollout:
         self.endpoint = Endpoint(name="e", arn="arn", created=1.0, modified=1.0, config_name="config-old", deployment=old)
         self.discarded: list[str] = []
         self.alarms, self._faults = alarms, faults
-        serving: Any = SimpleNamespace(predictor=self._predictor, discard=lambda one: self.discarded.append(one.id))
+        serving: Any = SimpleNamespace(
+            predictor=self._predictor, note=lambda variant: "", discard=lambda one: self.discarded.append(one.id)
+        )
         roles: Any = SimpleNamespace(client=self._client)
         host: Any = SimpleNamespace(changed=lambda: None)
         self.rollouts = Rollouts(host, roles, serving, lock=RLock())

@@ -12,8 +12,6 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-# SageMaker's tuning jobs add it to the hyperparameters of their training jobs
-TUNING_OBJECTIVE = "_tuning_objective_metric"
 RECORDIO_CHANNEL = ("", "application/x-recordio-protobuf")
 
 

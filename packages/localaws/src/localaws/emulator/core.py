@@ -242,6 +242,9 @@ class Emulator:
     def knows_user(self, name: str) -> bool:
         return self.module("iam")._users.get_scoped(self.settings.account, None, name) is not None
 
+    def knows_role(self, name: str) -> bool:
+        return self.module("iam")._roles.get_scoped(self.settings.account, None, name) is not None
+
     def is_root(self, access_key_id: str) -> bool:
         return bool(self._ev.is_root_access_key(access_key_id))
 

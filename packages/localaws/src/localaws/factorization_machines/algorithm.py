@@ -17,6 +17,7 @@ class FactorizationMachines:
 
     repository = "factorization-machines"
     versions: Sequence[str] = ()
+    similar_versions: Sequence[str] = ()
     keeps_checkpoints = True
 
     @property

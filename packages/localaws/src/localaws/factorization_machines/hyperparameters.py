@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from localaws.algorithm_kit.first_party import TUNING_OBJECTIVE, check_names, parse_choice, parse_integer, parse_number
+from localaws.algorithm_kit.first_party import check_names, parse_choice, parse_integer, parse_number
+from localaws.sagemaker.algorithm_images import TUNING_OBJECTIVE
 
 REQUIRED = ("feature_dim", "num_factors", "predictor_type")
 METHODS = ("normal", "uniform", "constant")

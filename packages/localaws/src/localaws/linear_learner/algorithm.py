@@ -17,6 +17,7 @@ class LinearLearner:
 
     repository = "linear-learner"
     versions: Sequence[str] = ()
+    similar_versions: Sequence[str] = ()
     keeps_checkpoints = False
 
     @property

@@ -8,13 +8,13 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from localaws.algorithm_kit.first_party import (
-    TUNING_OBJECTIVE,
     check_names,
     client_error,
     parse_choice,
     parse_integer,
     parse_number,
 )
+from localaws.sagemaker.algorithm_images import TUNING_OBJECTIVE
 
 REQUIRED = ("predictor_type",)
 BINARY, REGRESSOR, MULTICLASS = "binary_classifier", "regressor", "multiclass_classifier"

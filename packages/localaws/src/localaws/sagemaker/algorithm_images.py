@@ -11,6 +11,9 @@ IMAGE_URI = re.compile(
     r"^\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?/(?P<repository>[a-z0-9._/-]+?)(?:[:@](?P<version>[\w.:-]+))?$"
 )
 
+# The hyperparameter by which a tuning job tells an algorithm its objective.
+TUNING_OBJECTIVE = "_tuning_objective_metric"
+
 
 class InvalidPayload(Exception):
     """The container refuses a request. InvokeEndpoint answers ModelError with this status and text."""
@@ -51,6 +54,11 @@ class Algorithm(Protocol):
         ...
 
     @property
+    def similar_versions(self) -> Sequence[str]:
+        """Other tags that the algorithm runs as its own version. The log of a job or an endpoint says so."""
+        ...
+
+    @property
     def keeps_checkpoints(self) -> bool:
         """Whether a job trains on from files that an earlier one left in `checkpoints/`, and leaves such files."""
         ...
@@ -85,9 +93,18 @@ def find_algorithm(image: str, algorithms: Iterable[Algorithm]) -> Algorithm | N
 
 
 def has_version(algorithm: Algorithm, image: str) -> bool:
-    """Whether the algorithm implements the image's tag. A digest does not show the version."""
+    """Whether the algorithm runs images with this tag. A digest does not show the version."""
     match = IMAGE_URI.match(image)
-    return not algorithm.versions or (match is not None and match["version"] in algorithm.versions)
+    return not algorithm.versions or (match is not None and match["version"] in (*algorithm.versions, *algorithm.similar_versions))
+
+
+def version_note(algorithm: Algorithm, image: str) -> str:
+    """A line for the log if the image's version is not the one that runs; empty if it is."""
+    match = IMAGE_URI.match(image)
+    if match is None or match["version"] not in algorithm.similar_versions:
+        return ""
+    named, own = match["version"], algorithm.versions[0]
+    return f"The image names version {named} of {algorithm.repository}. The local AWS runs version {own}, whose results can differ."
 
 
 def answer_type(accept: str, types: Sequence[str]) -> str:

@@ -40,7 +40,8 @@ def require_algorithm(image: str | None, algorithms: Sequence[Algorithm]) -> Alg
         text = f"The image {image!r} is not honoured by the local AWS, which runs no containers; algorithms it has: {known}."
         raise AwsError("ValidationException", text)
     if not has_version(algorithm, image or ""):
-        versions = " or ".join(f"{algorithm.repository}:{version}" for version in algorithm.versions)
-        text = f"The image {image!r} is not honoured by the local AWS: of {algorithm.repository} it has {versions} only."
+        similar = f" and runs it for {', '.join(algorithm.similar_versions)}" if algorithm.similar_versions else ""
+        versions = ", ".join(algorithm.versions)
+        text = f"The image {image!r} is not honoured by the local AWS: of {algorithm.repository} it has version {versions}{similar}."
         raise AwsError("ValidationException", text)
     return algorithm

@@ -18,11 +18,17 @@ class Metric(TypedDict):
 
 
 class MetricReader:
-    """The last value of each metric, with the time at which its line was read (seconds since the epoch)."""
+    """The last value of each metric, with the time at which its line was read (seconds since the epoch). `report` gets each value."""
 
-    def __init__(self, definitions: Sequence[MetricDefinition], *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        definitions: Sequence[MetricDefinition],
+        *,
+        clock: Callable[[], float] = time.time,
+        report: Callable[[Metric], None] = lambda metric: None,
+    ) -> None:
         self._patterns = [(definition.name, re.compile(definition.regex)) for definition in definitions]
-        self._clock = clock
+        self._clock, self._report = clock, report
         self._last: dict[str, Metric] = {}
 
     def read(self, lines: Sequence[str]) -> None:
@@ -43,3 +49,4 @@ class MetricReader:
         if not math.isfinite(value):  # CloudWatch refuses such values too
             return
         self._last[name] = {"MetricName": name, "Value": value, "Timestamp": self._clock()}
+        self._report(self._last[name])

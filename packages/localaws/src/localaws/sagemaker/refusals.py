@@ -54,7 +54,9 @@ TRAINING_JOB: Mapping[str, Honoured] = {
         "EnableSageMakerMetricsTimeSeries": only(False),
     },
     "Tags": _TAGS,
-    "ProfilerConfig": {"DisableProfiler": only(True)},
+    # Recorded only: nothing is profiled, and the debugger saves no tensors. What would need their data is refused: collections, rules.
+    "ProfilerConfig": {"DisableProfiler": ANY, "S3OutputPath": ANY, "ProfilingIntervalInMilliseconds": ANY},
+    "DebugHookConfig": {"S3OutputPath": ANY, "LocalPath": ANY},
     "RemoteDebugConfig": {"EnableRemoteDebug": only(False)},
     "InfraCheckConfig": {"EnableInfraCheck": only(False)},
     "SessionChainingConfig": {"EnableSessionTagChaining": only(False)},
@@ -80,6 +82,12 @@ TUNING_JOB: Mapping[str, Honoured] = {
         **_JOB,
         "StaticHyperParameters": ANY,
         "AlgorithmSpecification": {"TrainingImage": ANY, "TrainingInputMode": only("File"), "MetricDefinitions": ANY},
+        "HyperParameterTuningResourceConfig": {
+            "InstanceType": ANY,
+            "InstanceCount": only(1),
+            "VolumeSizeInGB": ANY,
+            "VolumeKmsKeyId": ANY,
+        },
     },
     "Tags": _TAGS,
 }

@@ -75,7 +75,7 @@ class Rollouts:
         try:
             for variant in pending.variants:
                 self._serving.predictor(pending, variant, endpoint.arn)
-                self._say(endpoint, pending, variant.name, f"Model {variant.model_data_url} is loaded.")
+                self._say(endpoint, pending, variant.name, f"Model {variant.model_data_url} is loaded.", self._serving.note(variant))
             self._check_alarms(endpoint, pending, policy)
             with self._lock:
                 endpoint.shift_traffic()
@@ -129,8 +129,8 @@ class Rollouts:
         if dropped is not None:
             self._serving.discard(dropped)
 
-    def _say(self, endpoint: Endpoint, deployment: EndpointDeployment, variant_name: str, line: str) -> None:
-        endpoint_log(self._roles, endpoint, deployment, variant_name).put([line])
+    def _say(self, endpoint: Endpoint, deployment: EndpointDeployment, variant_name: str, *lines: str) -> None:
+        endpoint_log(self._roles, endpoint, deployment, variant_name).put([line for line in lines if line])
 
 
 def endpoint_log(roles: Roles, endpoint: Endpoint, deployment: EndpointDeployment, variant_name: str) -> LogStream:

@@ -16,6 +16,7 @@ from localaws.sagemaker.permissions import anywhere, creating, on, tagging
 from localaws.sagemaker.resource_tables import Table
 from localaws.sagemaker.serving import Serving
 from localaws.sagemaker.tagging import Tagging
+from localaws.sagemaker.training_defaults import resources
 from localaws.sagemaker.training_operations import TrainingJobs
 from localaws.sagemaker.tuning_operations import TuningJobs
 
@@ -87,7 +88,7 @@ class SageMaker:
             "CreateHyperParameterTuningJob",
             _TUNING,
             role=lambda r: r.get("TrainingJobDefinition", {}).get("RoleArn"),
-            instances=lambda r: _types(r.get("TrainingJobDefinition", {}).get("ResourceConfig"), "InstanceType"),
+            instances=lambda r: _types(resources(r.get("TrainingJobDefinition", {})), "InstanceType"),
         )
         return {
             "CreateTrainingJob": Operation(handler=training.create, permissions=create_job),

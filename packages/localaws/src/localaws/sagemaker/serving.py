@@ -9,7 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from localaws.kit.s3 import download, parse_uri
 from localaws.kit.service import AwsError
-from localaws.sagemaker.algorithm_images import Algorithm, Predictor
+from localaws.sagemaker.algorithm_images import Algorithm, Predictor, version_note
 from localaws.sagemaker.endpoint_record import EndpointDeployment, Variant
 from localaws.sagemaker.execution_roles import Roles, require_algorithm
 from localaws.sagemaker.model_archive import unpack
@@ -53,6 +53,10 @@ class Serving:
             if key not in self._predictors:
                 self._predictors[key] = self._load(deployment, variant, endpoint_arn)
             return self._predictors[key]
+
+    def note(self, variant: Variant) -> str:
+        """A line for the log about the version of the variant's algorithm, or nothing."""
+        return version_note(require_algorithm(variant.image, self._algorithms), variant.image)
 
     def discard(self, deployment: EndpointDeployment) -> None:
         """Drop a deployment. Requests in progress finish with their model."""

@@ -48,6 +48,7 @@ _ECHOED = (
     "CheckpointConfig",
     "Environment",
     "ProfilerConfig",
+    "DebugHookConfig",
     "RemoteDebugConfig",
     "InfraCheckConfig",
 )
@@ -127,6 +128,8 @@ class TrainingJob(Resource):
             **{name: self.request.get(name, False) for name in _FLAGS},
             **{name: self.request[name] for name in _ECHOED if self.request.get(name)},
         }
+        if "ProfilerConfig" in self.request:
+            answer["ProfilingStatus"] = "Disabled"
         if self.metrics:
             answer["FinalMetricDataList"] = [{**metric, "Timestamp": moment(metric["Timestamp"])} for metric in self.metrics]
         if self.tuning_job_arn:

@@ -15,15 +15,17 @@ from localaws.sagemaker.algorithm_images import Algorithm
 from localaws.sagemaker.execution_roles import Roles, require_algorithm
 from localaws.sagemaker.input_data import has_objects
 from localaws.sagemaker.listing import select
+from localaws.sagemaker.log_metrics import Metric
 from localaws.sagemaker.resource_tables import TRAINING_JOB, Table
+from localaws.sagemaker.training_defaults import with_defaults
 from localaws.sagemaker.training_job import TrainingJob
 from localaws.sagemaker.training_run import INTERNAL_ERROR, TrainingRun
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
+_NAMESPACE = "/aws/sagemaker/TrainingJobs"
 _AT_A_TIME = 2  # a job takes a core; more would only slow one another down
-_DAY_S = 86_400  # AWS's default for MaxRuntimeInSeconds
 
 _OWN_METRICS = (
     "You can't override the metric definitions for Amazon SageMaker algorithms. "
@@ -169,6 +171,7 @@ class TrainingJobs:
             client=client,
             lock=self.table.lock,
             changed=self._changed,
+            report=lambda metric: self._put_metric(job, metric),
             grace_s=self._grace_s,
             shutdown=self._shutdown,
         )
@@ -178,18 +181,15 @@ class TrainingJobs:
             self.moved.notify_all()
         self._host.changed()
 
+    def _put_metric(self, job: TrainingJob, metric: Metric) -> None:
+        dimensions = [{"TrainingJobName": job.name}]
+        self._host.put_metric(_NAMESPACE, metric["MetricName"], metric["Value"], dimensions, unit="None", time_s=metric["Timestamp"])
+
     def _with_defaults(self, request: Mapping[str, Any]) -> Members:
-        """The request with the defaults of DescribeTrainingJob: the algorithm's metrics, no hyperparameters, a limit of one day."""
-        algorithm = dict(request["AlgorithmSpecification"])
-        definitions = self.algorithm(algorithm["TrainingImage"]).metric_definitions
-        algorithm["MetricDefinitions"] = [{"Name": definition.name, "Regex": definition.regex} for definition in definitions]
-        algorithm.setdefault("EnableSageMakerMetricsTimeSeries", False)
-        return {
-            **{name: value for name, value in request.items() if name != "Tags"},
-            "AlgorithmSpecification": algorithm,
-            "HyperParameters": dict(request.get("HyperParameters", {})),
-            "StoppingCondition": {"MaxRuntimeInSeconds": _DAY_S, **request["StoppingCondition"]},
-        }
+        found = with_defaults(request, self.algorithm(request["AlgorithmSpecification"]["TrainingImage"]))
+        found["AlgorithmSpecification"].setdefault("EnableSageMakerMetricsTimeSeries", False)
+        found["HyperParameters"] = dict(request.get("HyperParameters", {}))
+        return {name: value for name, value in found.items() if name != "Tags"}
 
     def _check_channel(self, s3: "S3Client", channel: Mapping[str, Any], role_arn: str) -> None:
         source = channel["DataSource"].get("S3DataSource")

@@ -15,10 +15,10 @@ from localaws.kit.child_process import Child
 from localaws.kit.job_log import Delivery, LogStream, OutputFile
 from localaws.kit.s3 import encrypted_with, parse_uri, upload
 from localaws.kit.service import AwsError
-from localaws.sagemaker.algorithm_images import Algorithm
+from localaws.sagemaker.algorithm_images import Algorithm, version_note
 from localaws.sagemaker.checkpoints import Checkpoints
 from localaws.sagemaker.input_data import DataUnavailable, describe, download_channel
-from localaws.sagemaker.log_metrics import MetricReader
+from localaws.sagemaker.log_metrics import Metric, MetricReader
 from localaws.sagemaker.model_archive import pack
 from localaws.sagemaker.training_job import TrainingJob, failure_reason
 
@@ -32,6 +32,7 @@ INTERNAL_ERROR = "InternalServerError: We encountered an internal error. Please 
 class TrainingRun:
     """Runs one job. `client` creates clients with new credentials of the job's role. `stop` and `shutdown` may be set at any time.
 
+    `report` gets each value of a metric that the job logs.
     `stop` asks the algorithm to end within `grace_s`; `shutdown` (of the server) kills it.
     """
 
@@ -42,6 +43,7 @@ class TrainingRun:
     client: Callable[[str], Any]
     lock: RLock
     changed: Callable[[], None]
+    report: Callable[[Metric], None]
     grace_s: float
     shutdown: Event
     stop: Event = field(default_factory=Event)
@@ -97,40 +99,44 @@ class TrainingRun:
         self._enter("Training")
         logs = LogStream(lambda: self.client("logs"), group=LOG_GROUP, stream=f"{self.job.name}/algo-1-{int(time.time())}")
         self.stream_file.write_text(logs.stream)
-        child = Child(
+        child = self._start()
+        self._delivery = Delivery(OutputFile(self.output_file), logs, position_file=self.position_file, shutdown=self.shutdown)
+        self._delivery.start()
+        output, metrics = OutputFile(self.output_file), MetricReader(self.algorithm.metric_definitions, report=self.report)
+        if self._checkpoints is not None:
+            self._checkpoints.start()
+        try:
+            code, ending = self._follow(child, each_poll=lambda: metrics.read(output.new_lines()))
+        finally:
+            child.kill()
+        for lines in output.rest():
+            metrics.read(lines)
+        with self.lock:
+            self.job.metrics = metrics.final()
+        self._delivery.finish(_LOG_DELAY_S)
+        if self._checkpoints is not None:
+            self._checkpoints.finish()
+        self._finish(code, ending)
+
+    def _start(self) -> Child:
+        """Start the algorithm. The log begins with a note if the image names another version."""
+        if note := version_note(self.algorithm, self.job.request["AlgorithmSpecification"]["TrainingImage"]):
+            self.output_file.write_text(f"{note}\n")
+        return Child(
             self.algorithm.training_command(self.folder),
             cwd=self.folder,
             output=self.output_file,
             pidfile=self.folder / "pid",
             environment=self._environment(),
         )
-        self._delivery = Delivery(OutputFile(self.output_file), logs, position_file=self.position_file, shutdown=self.shutdown)
-        self._delivery.start()
-        if self._checkpoints is not None:
-            self._checkpoints.start()
-        try:
-            code, ending = self._follow(child)
-        finally:
-            child.kill()
-        self._read_metrics()
-        self._delivery.finish(_LOG_DELAY_S)
-        if self._checkpoints is not None:
-            self._checkpoints.finish()
-        self._finish(code, ending)
 
-    def _read_metrics(self) -> None:
-        metrics = MetricReader(self.algorithm.metric_definitions)
-        for lines in OutputFile(self.output_file).rest():
-            metrics.read(lines)
-        with self.lock:
-            self.job.metrics = metrics.final()
-
-    def _follow(self, child: Child) -> tuple[int, str]:
+    def _follow(self, child: Child, *, each_poll: Callable[[], None]) -> tuple[int, str]:
         """Follow the process. Returns its exit code, and the status in which the job ends if no later step fails."""
         started = time.monotonic()
         limit_s, ending = self.job.request["StoppingCondition"]["MaxRuntimeInSeconds"], "Completed"
         kill_at: float | None = None
         while (code := child.wait(_POLL_S)) is None:
+            each_poll()
             now = time.monotonic()
             if self.shutdown.is_set() or (kill_at is not None and now >= kill_at):
                 child.kill()

@@ -10,10 +10,12 @@ from localaws.kit.members import refuse_unhonoured
 from localaws.kit.service import AwsError, Caller, Host, Members
 from localaws.kit.tags import tags_of_request
 from localaws.sagemaker import refusals
+from localaws.sagemaker.algorithm_images import TUNING_OBJECTIVE
 from localaws.sagemaker.hyperparameter_search import Search
 from localaws.sagemaker.listing import select
 from localaws.sagemaker.ranges import dimensions
 from localaws.sagemaker.resource_tables import TUNING_JOB, Table
+from localaws.sagemaker.training_defaults import resources, with_defaults
 from localaws.sagemaker.training_job import TrainingJob
 from localaws.sagemaker.training_operations import TrainingJobs
 from localaws.sagemaker.tuning_job import TuningJob
@@ -41,6 +43,7 @@ class TuningJobs:
         name = request["HyperParameterTuningJobName"]
         self.table.check_free(name)
         self._check(request)
+        request = self._with_defaults(request)
         now = time.time()
         tags = tags_of_request(request)
         job = TuningJob(name=name, arn=self.table.arn(name), created=now, modified=now, tags=tags, request=request)
@@ -127,6 +130,18 @@ class TuningJobs:
         if both := {dimension.name for dimension in found} & set(definition.get("StaticHyperParameters", {})):
             raise AwsError("ValidationException", f"The hyperparameters {sorted(both)} are static and have a range.")
 
+    def _with_defaults(self, request: Members) -> Members:
+        config, definition = request["HyperParameterTuningJobConfig"], request["TrainingJobDefinition"]
+        described = with_defaults(definition, self._training.algorithm(definition["AlgorithmSpecification"]["TrainingImage"]))
+        objective = {TUNING_OBJECTIVE: config["HyperParameterTuningJobObjective"]["MetricName"]}
+        described["ResourceConfig"] = resources(definition)  # the SDK's attach reads it, also when it sent the other form
+        described["StaticHyperParameters"] = {**objective, **definition.get("StaticHyperParameters", {})}
+        return {
+            **request,
+            "HyperParameterTuningJobConfig": {"TrainingJobEarlyStoppingType": "Off", **config},
+            "TrainingJobDefinition": described,
+        }
+
     def _jobs(self, tuning: TuningJob) -> list[TrainingJob]:
         return [job for name in tuning.tuned if (job := self._training.table.find(name)) is not None]
 
@@ -195,6 +210,7 @@ def _search(tuning: TuningJob) -> Search:
 def _training_request(request: Mapping[str, Any], name: str, tuned: Mapping[str, str]) -> Members:
     """CreateTrainingJob's members for a training job of a tuning job."""
     definition = dict(request["TrainingJobDefinition"])
-    objective = {"_tuning_objective_metric": request["HyperParameterTuningJobConfig"]["HyperParameterTuningJobObjective"]["MetricName"]}
-    hyperparameters = {**objective, **definition.pop("StaticHyperParameters", {}), **tuned}
+    definition["ResourceConfig"] = resources(definition)
+    definition.pop("HyperParameterTuningResourceConfig", None)
+    hyperparameters = {**definition.pop("StaticHyperParameters", {}), **tuned}
     return {**definition, "TrainingJobName": name, "HyperParameters": hyperparameters, "Tags": request.get("Tags", [])}

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import uvicorn
 
-from localaws import cloudformation, ports
+from localaws import client_files, cloudformation, ports
 from localaws.cloudformation.deployments import SERVICE as CLOUDFORMATION
 from localaws.cloudformation.deployments import Deployments
 from localaws.cloudtrail.trails import PRINCIPAL as CLOUDTRAIL
@@ -32,6 +32,11 @@ from localaws.server.engine_host import LocalHost
 
 ADMINISTRATOR = "administrator"
 _ADMINISTRATOR_POLICY = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}'
+
+_SAGEMAKER_TRUST = (
+    '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"sagemaker.amazonaws.com"},"Action":"sts:AssumeRole"}]}'
+)
+_JOBS_POLICY = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:*","logs:*","cloudwatch:*"],"Resource":"*"}]}'
 
 
 class LocalAws:
@@ -66,6 +71,7 @@ class LocalAws:
         """Load the state, serve, save the state."""
         self.checkpoint.start()
         await self._make_administrator()
+        await self._make_execution_role()
         self.deployments.recover()
         self.pushes.start()
         try:
@@ -87,6 +93,17 @@ class LocalAws:
         key = Credentials(access_key_id=_element(answer, "AccessKeyId"), secret_access_key=_element(answer, "SecretAccessKey"))
         self.checkpoint.save(everything=True)
         self.home.write("credentials.json", {"access_key_id": key.access_key_id, "secret_access_key": key.secret_access_key})
+
+    async def _make_execution_role(self) -> None:
+        """Create a role of the administrator's name for SageMaker's jobs, unless there is one.
+
+        The SageMaker SDK's `get_execution_role()` asks IAM for a role of the caller's name. In a notebook on AWS, the caller is a role.
+        """
+        if self.emulator.knows_role(ADMINISTRATOR):
+            return
+        await self.emulator.iam("CreateRole", RoleName=ADMINISTRATOR, AssumeRolePolicyDocument=_SAGEMAKER_TRUST)
+        await self.emulator.iam("PutRolePolicy", RoleName=ADMINISTRATOR, PolicyName="jobs", PolicyDocument=_JOBS_POLICY)
+        self.checkpoint.save(everything=True)
 
 
 def make_engines(
@@ -161,8 +178,7 @@ async def _serve(home: Home, listener: socket.socket, account: str, region: str)
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, server.handle_exit, number, None)
     async with local.running():
-        home.write_text("aws-config", f"[default]\nregion = {region}\n")
-        home.write_text("aws-credentials", "")
+        client_files.write(home, endpoint_url=f"http://127.0.0.1:{port}", region=region)
         home.write("server.json", {"pid": os.getpid(), "port": port, "account": account, "region": region})
         await server.serve(sockets=[listener])
 
@@ -183,6 +199,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--background", action="store_true", help="detach from the terminal's session")
     options = parser.parse_args(arguments)
     os.umask(0o077)
+    os.environ.pop("AWS_DATA_PATH", None)  # in a shell of another local AWS, it would send our own calls of STS there
     if options.background:
         os.setsid()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")

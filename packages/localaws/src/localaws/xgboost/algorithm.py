@@ -12,10 +12,11 @@ CHANNELS = ("train", "validation")
 
 
 class XGBoost:
-    """The Algorithm of the image `sagemaker-xgboost:3.2-0`."""
+    """The Algorithm of the image `sagemaker-xgboost:3.2-0`. It also runs for images whose hyperparameters and answers are the same."""
 
     repository = "sagemaker-xgboost"
     versions: Sequence[str] = ("3.2-0",)
+    similar_versions: Sequence[str] = ("1.3-1", "1.5-1", "1.7-1", "3.0-5")
     keeps_checkpoints = False
 
     @property
