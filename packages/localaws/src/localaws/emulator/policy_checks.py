@@ -1,4 +1,4 @@
-"""Lets IAM and S3 refuse policies as AWS does, and IAM attach only policies that exist."""
+"""Lets IAM and S3 refuse policies as AWS does."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -11,7 +11,6 @@ from localaws.kit.policy_documents import PolicyError, check_bucket_policy, chec
 
 _IDENTITY_POLICIES = ("PutRolePolicy", "PutUserPolicy", "PutGroupPolicy", "CreatePolicy", "CreatePolicyVersion")
 _TRUST_POLICIES = {"CreateRole": "AssumeRolePolicyDocument", "UpdateAssumeRolePolicy": "PolicyDocument"}
-_ATTACHING = ("AttachRolePolicy", "AttachUserPolicy", "AttachGroupPolicy")
 Handler = Callable[[Mapping[str, Any]], Any]
 
 
@@ -21,8 +20,6 @@ def refuse_wrong_policies() -> None:
 
     for name in (*_IDENTITY_POLICIES, *_TRUST_POLICIES):
         iam._IAM_HANDLERS[name] = _checked(iam, name, iam._IAM_HANDLERS[name])
-    for name in _ATTACHING:
-        iam._IAM_HANDLERS[name] = _attaching(iam, iam._IAM_HANDLERS[name])
     put = s3._put_bucket_policy
 
     def put_bucket_policy(name: str, body: bytes) -> Any:
@@ -48,16 +45,6 @@ def _checked(iam: Any, name: str, original: Handler) -> Handler:
         return original(given)
 
     return put
-
-
-def _attaching(iam: Any, original: Handler) -> Handler:
-    def attach(given: Mapping[str, Any]) -> Any:
-        arn = iam._p(given, "PolicyArn")
-        if ":aws:policy/" not in arn and not iam._policy_exists(arn):
-            return iam._error(404, "NoSuchEntity", f"Policy {arn} does not exist or is not attachable.", ns="iam")
-        return original(given)
-
-    return attach
 
 
 def _exists(arn: str) -> bool:

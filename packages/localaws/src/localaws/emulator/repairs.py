@@ -16,6 +16,7 @@ from localaws.emulator import (
     log_batches,
     log_events,
     log_search,
+    managed_policies,
     multipart_uploads,
     object_bodies,
     parameters,
@@ -56,6 +57,7 @@ def apply(state_folder: Path) -> tuple[Any, Any, Any]:
     object_bodies.keep_versions_in_files()
     multipart_uploads.keep_parts_on_disk(state_folder / "uploads")
     alarms.evaluate_by_period()
+    managed_policies.serve_documents()
     log_search.search_by_pattern_and_page()
     catalog.follow_the_rules_of_glue()
     event_rules.follow_the_rules_of_eventbridge()
