@@ -325,16 +325,16 @@ def test_a_model_whose_data_the_role_cannot_read_is_refused(sagemaker, bucket, r
         call(sagemaker, "CreateModel", ModelName="m", PrimaryContainer=missing, ExecutionRoleArn=role)
 
 
-CAPTURE = {"InitialSamplingPercentage": 1, "DestinationS3Uri": "s3://b", "CaptureOptions": [{"CaptureMode": "Input"}]}
-SERVERLESS = [{"VariantName": "v", "ServerlessConfig": {"MemorySizeInMB": 1024, "MaxConcurrency": 1}}]
+SHADOW = [{"VariantName": "s", "ModelName": "m", "InitialInstanceCount": 1, "InstanceType": "ml.t2.medium"}]
+TOPICS = {"OutputConfig": {"S3OutputPath": "s3://b/o", "NotificationConfig": {"SuccessTopic": "arn:aws:sns:us-east-1:123456789012:t"}}}
 ROLLING = {"RollingUpdatePolicy": {"MaximumBatchSize": {"Type": "INSTANCE_COUNT", "Value": 1}, "WaitIntervalInSeconds": 1}}
 LINEAR = {"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": {"Type": "LINEAR", "WaitIntervalInSeconds": 0}}}
 REFUSED = [
     ("CreateModel", "VpcConfig", {"VpcConfig": {"SecurityGroupIds": ["sg-1"], "Subnets": ["s-1"]}}),
     ("CreateModel", "PrimaryContainer.Mode 'MultiModel'", {"PrimaryContainer": {"Image": IMAGE, "Mode": "MultiModel"}}),
     ("CreateModel", "The image 'x'", {"PrimaryContainer": {"Image": "x", "ModelDataUrl": "s3://b/k"}}),
-    ("CreateEndpointConfig", "DataCaptureConfig", {"DataCaptureConfig": CAPTURE}),
-    ("CreateEndpointConfig", "ProductionVariants.ServerlessConfig", {"ProductionVariants": SERVERLESS}),
+    ("CreateEndpointConfig", "ShadowProductionVariants", {"ShadowProductionVariants": SHADOW}),
+    ("CreateEndpointConfig", "AsyncInferenceConfig.OutputConfig.NotificationConfig", {"AsyncInferenceConfig": TOPICS}),
     ("CreateEndpoint", "DeploymentConfig.RollingUpdatePolicy", {"DeploymentConfig": ROLLING}),
     ("CreateEndpoint", "DeploymentConfig.BlueGreenUpdatePolicy.TrafficRoutingConfiguration.Type", {"DeploymentConfig": LINEAR}),
 ]

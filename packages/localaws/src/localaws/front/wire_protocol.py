@@ -132,6 +132,8 @@ def _parse_rest(operation: OperationModel, shape: StructureShape, request: Reque
     in_body = json.loads(body or b"{}") if payload is None else {}
     for name, member in shape.members.items():
         location, wire_name = member.serialization.get("location"), member.serialization.get("name", name)
+        if name == payload and not body and name not in shape.required_members:
+            continue  # an empty body is no member
         if name == payload:
             members[name] = body if member.type_name == "blob" else _read(member, json.loads(body))
         elif location == "uri":

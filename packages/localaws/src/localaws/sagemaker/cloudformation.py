@@ -135,7 +135,7 @@ def _settled(client: Any, name: str) -> dict[str, Any]:
 
 _GROUP = words("ModelPackageGroupName ModelPackageGroupDescription")
 _MODEL = words("ModelName PrimaryContainer Containers ExecutionRoleArn EnableNetworkIsolation")
-_CONFIG = words("EndpointConfigName ProductionVariants KmsKeyId")
+_CONFIG = words("EndpointConfigName ProductionVariants KmsKeyId DataCaptureConfig AsyncInferenceConfig")
 _ENDPOINT = words("EndpointConfigName DeploymentConfig RetainAllVariantProperties ExcludeRetainedVariantProperties RetainDeploymentConfig")
 
 RESOURCE_TYPES: Mapping[str, ResourceType] = {

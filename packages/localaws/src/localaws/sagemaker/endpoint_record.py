@@ -19,6 +19,7 @@ class Variant:
     role_arn: str
     weight: float
     instance_count: int
+    serverless: dict[str, Any] | None = None
 
     def summary(self) -> dict[str, Any]:
         return {
@@ -26,9 +27,13 @@ class Variant:
             "DeployedImages": [{"SpecifiedImage": self.image}],
             "CurrentWeight": self.weight,
             "DesiredWeight": self.weight,
-            "CurrentInstanceCount": self.instance_count,
-            "DesiredInstanceCount": self.instance_count,
+            **self._resources(),
         }
+
+    def _resources(self) -> dict[str, Any]:
+        if self.serverless is not None:
+            return {"CurrentServerlessConfig": self.serverless, "DesiredServerlessConfig": self.serverless}
+        return {"CurrentInstanceCount": self.instance_count, "DesiredInstanceCount": self.instance_count}
 
 
 @dataclass(kw_only=True)
@@ -39,6 +44,23 @@ class EndpointDeployment:
     config_name: str
     started: float
     variants: list[Variant]
+    capture: dict[str, Any] | None = None  # DataCaptureConfig
+    asynchronous: dict[str, Any] | None = None  # AsyncInferenceConfig
+
+    def describe(self) -> dict[str, Any]:
+        """The members of DescribeEndpoint that follow from the configuration."""
+        answer: dict[str, Any] = {"ProductionVariants": [variant.summary() for variant in self.variants]}
+        if self.capture is not None:
+            answer["DataCaptureConfig"] = {
+                "EnableCapture": self.capture.get("EnableCapture", False),
+                "CaptureStatus": "Started" if self.capture.get("EnableCapture") else "Stopped",
+                "CurrentSamplingPercentage": self.capture["InitialSamplingPercentage"],
+                "DestinationS3Uri": self.capture["DestinationS3Uri"],
+                "KmsKeyId": self.capture.get("KmsKeyId", ""),
+            }
+        if self.asynchronous is not None:
+            answer["AsyncInferenceConfig"] = self.asynchronous
+        return answer
 
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> "EndpointDeployment":
@@ -54,11 +76,19 @@ def deployment_of(config: EndpointConfig, models: Mapping[str, Model], *, id: st
             model_data_url=models[variant["ModelName"]].container["ModelDataUrl"],
             role_arn=models[variant["ModelName"]].request["ExecutionRoleArn"],
             weight=variant["InitialVariantWeight"],
-            instance_count=variant["InitialInstanceCount"],
+            instance_count=variant.get("InitialInstanceCount", 1),
+            serverless=variant.get("ServerlessConfig"),
         )
         for variant in config.request["ProductionVariants"]
     ]
-    return EndpointDeployment(id=id, config_name=config.name, started=now, variants=variants)
+    return EndpointDeployment(
+        id=id,
+        config_name=config.name,
+        started=now,
+        variants=variants,
+        capture=config.request.get("DataCaptureConfig"),
+        asynchronous=config.request.get("AsyncInferenceConfig"),
+    )
 
 
 @dataclass(kw_only=True)
@@ -131,7 +161,7 @@ class Endpoint(Resource):
             "LastModifiedTime": moment(self.modified),
         }
         if self.deployment:
-            answer["ProductionVariants"] = [variant.summary() for variant in self.deployment.variants]
+            answer |= self.deployment.describe()
         if self.pending:
             answer["PendingDeploymentSummary"] = {
                 "EndpointConfigName": self.pending.config_name,

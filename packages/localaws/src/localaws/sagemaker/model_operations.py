@@ -15,6 +15,7 @@ from localaws.kit.timestamps import moment
 from localaws.sagemaker import refusals
 from localaws.sagemaker.algorithm_images import Algorithm
 from localaws.sagemaker.execution_roles import Roles, require_algorithm
+from localaws.sagemaker.hosting_checks import check_serving
 from localaws.sagemaker.listing import select
 from localaws.sagemaker.model_package_operations import ModelPackages
 from localaws.sagemaker.resource_tables import ENDPOINT_CONFIG, MODEL, Resource, Table
@@ -127,6 +128,7 @@ class EndpointConfigs:
         names = [variant["VariantName"] for variant in variants]
         if len(set(names)) != len(names):
             raise AwsError("ValidationException", f"Variant names must be unique within an endpoint configuration: {', '.join(names)}.")
+        check_serving(request)
         now, arn = time.time(), self.table.arn(name)
         kept = {**_without_tags(request), "ProductionVariants": variants}
         self.table.add(EndpointConfig(name=name, arn=arn, created=now, modified=now, tags=tags_of_request(request), request=kept))
@@ -139,7 +141,7 @@ class EndpointConfigs:
             "EndpointConfigArn": config.arn,
             "CreationTime": moment(config.created),
             "ProductionVariants": config.request["ProductionVariants"],
-            **({"KmsKeyId": config.request["KmsKeyId"]} if "KmsKeyId" in config.request else {}),
+            **{name: config.request[name] for name in ("KmsKeyId", "DataCaptureConfig", "AsyncInferenceConfig") if name in config.request},
             "EnableNetworkIsolation": False,
         }
 
@@ -154,9 +156,8 @@ class EndpointConfigs:
         return {}
 
     def _variant(self, variant: Members) -> Members:
-        for member in ("ModelName", "InstanceType", "InitialInstanceCount"):
-            if member not in variant:
-                raise AwsError("ValidationException", f"ProductionVariants.{member} is required for a variant on instances.")
+        if "ModelName" not in variant:
+            raise AwsError("ValidationException", "ProductionVariants.ModelName is required: inference components are not honoured.")
         self._models.table.get(variant["ModelName"])
         return {"InitialVariantWeight": 1.0, **variant}
 

@@ -122,6 +122,19 @@ ENDPOINT_CONFIG: Mapping[str, Honoured] = {
         "InitialVariantWeight": ANY,
         "ModelDataDownloadTimeoutInSeconds": ANY,
         "ContainerStartupHealthCheckTimeoutInSeconds": ANY,
+        "ServerlessConfig": {"MemorySizeInMB": ANY, "MaxConcurrency": ANY, "ProvisionedConcurrency": ANY},
+    },
+    "DataCaptureConfig": {
+        "EnableCapture": ANY,
+        "InitialSamplingPercentage": ANY,
+        "DestinationS3Uri": ANY,
+        "KmsKeyId": ANY,
+        "CaptureOptions": {"CaptureMode": ANY},
+        "CaptureContentTypeHeader": {"CsvContentTypes": ANY, "JsonContentTypes": ANY},
+    },
+    "AsyncInferenceConfig": {
+        "ClientConfig": {"MaxConcurrentInvocationsPerInstance": ANY},  # recorded only: two requests run at a time
+        "OutputConfig": {"S3OutputPath": ANY, "S3FailurePath": ANY},
     },
     "KmsKeyId": ANY,
     "Tags": _TAGS,
@@ -207,5 +220,16 @@ INVOCATION: Mapping[str, Honoured] = {
     "Accept": ANY,
     "CustomAttributes": ANY,
     "TargetVariant": ANY,
-    "InferenceId": ANY,  # it only marks captured data, and data capture is refused
+    "InferenceId": ANY,  # it marks captured data
+}
+
+ASYNC_INVOCATION: Mapping[str, Honoured] = {
+    "EndpointName": ANY,
+    "ContentType": ANY,
+    "Accept": ANY,
+    "CustomAttributes": ANY,
+    "InferenceId": ANY,
+    "InputLocation": ANY,
+    "RequestTTLSeconds": ANY,
+    "InvocationTimeoutSeconds": ANY,  # recorded only
 }

@@ -1,14 +1,16 @@
-"""InvokeEndpoint: passes a request to one variant's model, in the algorithm's own formats."""
+"""InvokeEndpoint and InvokeEndpointAsync: pass a request to one variant's model, in the algorithm's own formats."""
 
 import random
 import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
 
 from localaws.kit.members import refuse_unhonoured
 from localaws.kit.service import AwsError, Caller, Members, Operation, ResourceType
 from localaws.sagemaker import endpoint_metrics, refusals
 from localaws.sagemaker.algorithm_images import InvalidPayload, Predictor
+from localaws.sagemaker.async_inference import AsyncInvocations
+from localaws.sagemaker.data_capture import Exchange, Source
 from localaws.sagemaker.endpoint_record import Endpoint, EndpointDeployment, Variant
 from localaws.sagemaker.permissions import on
 from localaws.sagemaker.rollout import endpoint_log
@@ -18,26 +20,73 @@ from localaws.sagemaker.serving import DeploymentGone, ServingFailed
 # The limit of botocore's model, and for years of AWS's API reference. AWS now documents 25 MB for some endpoints.
 MAX_BODY_BYTES = 6_291_456
 
+Target: TypeAlias = tuple[Endpoint, EndpointDeployment, Variant, Predictor]
+
 
 class SageMakerRuntime:
-    """The runtime of a `SageMaker`, without its own state. `chance` draws a variant by the weights."""
+    """The runtime of a `SageMaker`. Its state is the asynchronous invocations that wait. `chance` draws a variant by the weights."""
 
     name = "sagemaker-runtime"
 
     def __init__(self, sagemaker: SageMaker, *, chance: random.Random | None = None) -> None:
         self._sagemaker, self._chance = sagemaker, chance or random.Random()
-        permissions = on("InvokeEndpoint", ("endpoint", "EndpointName"), tags_of=sagemaker.tagging.of)
-        self.operations: Mapping[str, Operation] = {"InvokeEndpoint": Operation(handler=self.invoke, permissions=permissions)}
+        self._waiting = AsyncInvocations(answer=self._answer_waiting, changed=sagemaker.host.changed)
+
+        def operation(name: str, handler: Callable[[Caller, Members], Members]) -> Operation:
+            return Operation(handler=handler, permissions=on(name, ("endpoint", "EndpointName"), tags_of=sagemaker.tagging.of))
+
+        self.operations: Mapping[str, Operation] = {
+            "InvokeEndpoint": operation("InvokeEndpoint", self.invoke),
+            "InvokeEndpointAsync": operation("InvokeEndpointAsync", self.invoke_async),
+        }
         self.resource_types: Mapping[str, ResourceType] = {}
 
     def invoke(self, caller: Caller, request: Members) -> Members:
         refuse_unhonoured(request, refusals.INVOCATION, code="ValidationError")
         if len(request["Body"]) > MAX_BODY_BYTES:
             raise AwsError("ValidationError", f"The request's body is larger than {MAX_BODY_BYTES} bytes.")
-        endpoint, deployment, variant, predictor = self._target(caller, request)
+        target = self._target(request)
+        endpoint, deployment, variant, _ = target
+        if deployment.asynchronous is not None:
+            raise AwsError("ValidationError", f"Endpoint {endpoint.name} answers asynchronously: use InvokeEndpointAsync.")
+        body, content_type = self._predict(target, request, request["Body"])
+        if deployment.capture is not None:
+            self._capture(endpoint, deployment, variant, request, body, content_type)
+        return {"Body": body, "ContentType": content_type, "InvokedProductionVariant": variant.name}
+
+    def invoke_async(self, caller: Caller, request: Members) -> Members:
+        refuse_unhonoured(request, refusals.ASYNC_INVOCATION, code="ValidationError")
+        if "InputLocation" not in request:
+            raise AwsError("ValidationError", "InputLocation is required.")
+        endpoint, deployment, variant, _ = self._target(request)
+        if deployment.asynchronous is None:
+            raise AwsError("ValidationError", f"Endpoint {endpoint.name} answers at once: use InvokeEndpoint.")
+        queued = {**request, "RoleArn": variant.role_arn, "EndpointArn": endpoint.arn}
+        answer = self._waiting.add(queued, deployment.asynchronous, self._client)
+        self._sagemaker.host.changed()
+        return answer
+
+    def get_state(self) -> dict[str, Any]:
+        return {"waiting": self._waiting.to_json()}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        self._waiting.load(state.get("waiting", []), self._client)
+
+    def stop(self) -> None:
+        self._waiting.shut_down()
+
+    def _client(self, invocation: Members) -> Any:
+        return self._sagemaker.roles.client("s3", role_arn=invocation["RoleArn"], source_arn=invocation["EndpointArn"])
+
+    def _answer_waiting(self, invocation: Members, body: bytes) -> tuple[bytes, str]:
+        return self._predict(self._target(invocation), invocation, body)
+
+    def _predict(self, target: Target, request: Members, content: bytes) -> tuple[bytes, str]:
+        """The model's answer and its content type. Each answer and each failure is counted."""
+        endpoint, deployment, variant, predictor = target
         status, started = 200, time.monotonic()
         try:
-            body, content_type = predictor.predict(request["Body"], request.get("ContentType", ""), request.get("Accept", ""))
+            return predictor.predict(content, request.get("ContentType", ""), request.get("Accept", ""))
         except InvalidPayload as error:
             status = error.status
             raise self._model_error(endpoint, deployment, variant, error.status, error.message) from error
@@ -47,25 +96,36 @@ class SageMakerRuntime:
         finally:
             latency_s = time.monotonic() - started
             endpoint_metrics.count(self._sagemaker.host, endpoint, deployment, variant, status=status, latency_s=latency_s)
-        return {"Body": body, "ContentType": content_type, "InvokedProductionVariant": variant.name}
 
-    def get_state(self) -> dict[str, Any]:
-        return {}
+    def _capture(
+        self, endpoint: Endpoint, deployment: EndpointDeployment, variant: Variant, request: Members, answer: bytes, answer_type: str
+    ) -> None:
+        log = endpoint_log(self._sagemaker.roles, endpoint, deployment, variant.name)
+        source = Source(
+            prefix=f"{endpoint.name}/{variant.name}", role_arn=variant.role_arn, endpoint_arn=endpoint.arn, log=(log.group, log.stream)
+        )
+        exchange = Exchange(
+            body=request["Body"],
+            content_type=request.get("ContentType", ""),
+            answer=answer,
+            answer_type=answer_type,
+            time_s=time.time(),
+            inference_id=request.get("InferenceId", ""),
+            custom_attributes=request.get("CustomAttributes", ""),
+        )
+        if self._sagemaker.capture.take(deployment.capture or {}, source, exchange):
+            self._sagemaker.host.changed()
 
-    def load_state(self, state: dict[str, Any]) -> None:
-        pass
-
-    def stop(self) -> None:
-        pass
-
-    def _target(self, caller: Caller, request: Members) -> tuple[Endpoint, EndpointDeployment, Variant, Predictor]:
+    def _target(self, request: Members) -> Target:
         """The deployment and variant that answer. An update may replace the deployment at any moment, also during this call."""
         while True:
             with self._sagemaker.lock:
                 endpoint = self._sagemaker.endpoints.table.find(request["EndpointName"])
                 deployment = endpoint.live if endpoint is not None else None
             if endpoint is None or deployment is None:
-                raise AwsError("ValidationError", f"Endpoint {request['EndpointName']} of account {caller.account} not found.")
+                raise AwsError(
+                    "ValidationError", f"Endpoint {request['EndpointName']} of account {self._sagemaker.host.account} not found."
+                )
             variant = self._variant(deployment, request.get("TargetVariant"))
             try:
                 return endpoint, deployment, variant, self._sagemaker.endpoints.serving.predictor(deployment, variant, endpoint.arn)

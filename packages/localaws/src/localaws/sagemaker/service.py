@@ -7,6 +7,7 @@ from typing import Any
 from localaws.kit.service import Host, Operation
 from localaws.sagemaker.algorithm_images import Algorithm
 from localaws.sagemaker.cloudformation import RESOURCE_TYPES
+from localaws.sagemaker.data_capture import DataCapture
 from localaws.sagemaker.endpoint_operations import Endpoints
 from localaws.sagemaker.execution_roles import Roles
 from localaws.sagemaker.model_operations import EndpointConfigs, Models
@@ -51,6 +52,7 @@ class SageMaker:
             "endpoint_configs": self.configs.table,
             "endpoints": self.endpoints.table,
         }
+        self.capture = DataCapture(self.roles, lock=lock)
         self.tagging = Tagging(list(self._tables.values()), self.packages.tagged)
         self.resource_types = RESOURCE_TYPES
         self.operations: Mapping[str, Operation] = {
@@ -64,12 +66,13 @@ class SageMaker:
 
     def get_state(self) -> dict[str, Any]:
         with self.lock:
-            return {name: table.to_json() for name, table in self._tables.items()}
+            return {**{name: table.to_json() for name, table in self._tables.items()}, "captured": self.capture.to_json()}
 
     def load_state(self, state: dict[str, Any]) -> None:
         with self.lock:
             for name, table in self._tables.items():
                 table.load_json(state.get(name, []))
+        self.capture.load(state.get("captured", []))
         self.endpoints.resume()
         self.training.resume()
         self.tuning.resume()
@@ -77,6 +80,7 @@ class SageMaker:
     def stop(self) -> None:
         self.tuning.shut_down()
         self.endpoints.shut_down()
+        self.capture.shut_down()
         self.training.shut_down()
 
     def _job_operations(self) -> dict[str, Operation]:
