@@ -165,7 +165,7 @@ CASES = [
         "metric math in an alarm",
         f"{_METRICS}/API_PutMetricAlarm.html",
         _alarm(MetricName=None, Namespace=None, Statistic=None, Period=None, Metrics=[{"Id": "m", "Expression": "1"}]),
-        refused="The local AWS does not honour Metrics",
+        refused="Metrics is not honoured by the local AWS",
     ),
     case(
         "a dashboard",

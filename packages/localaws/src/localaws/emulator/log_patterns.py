@@ -35,11 +35,14 @@ class PatternNotHonouredError(ValueError):
 def compile_pattern(pattern: str) -> Matches:
     """Whether a message fits the pattern. Raises InvalidPatternError or PatternNotHonouredError."""
     pattern = pattern.strip()
-    if pattern.startswith("{"):
-        return _json_pattern(_Tokens(pattern))
-    if pattern.startswith("["):
-        return _fields_pattern(_Tokens(pattern))
-    return _terms_pattern(pattern)
+    try:
+        if pattern.startswith("{"):
+            return _json_pattern(_Tokens(pattern))
+        if pattern.startswith("["):
+            return _fields_pattern(_Tokens(pattern))
+        return _terms_pattern(pattern)
+    except RecursionError as error:  # hundreds of brackets
+        raise InvalidPatternError(pattern) from error
 
 
 # --- terms ------------------------------------------------------------------------------------------------------------

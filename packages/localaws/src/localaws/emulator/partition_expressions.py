@@ -61,7 +61,10 @@ class _Parser:
         self._found.append(("end", ""))
 
     def whole(self) -> Test:
-        test = self._either()
+        try:
+            test = self._either()
+        except RecursionError as error:
+            raise ExpressionError("it is nested too deeply") from error
         if self._found[0][0] != "end":
             raise ExpressionError(f"unexpected {self._found[0][1]}")
         return test

@@ -8,7 +8,6 @@ from urllib.parse import parse_qs, unquote
 
 from localaws.front.guard import Request
 from localaws.front.honoured_operations import HONOURED, S3_PARAMETERS, S3_SUBRESOURCES
-from localaws.front.key_requests import check_key_request
 from localaws.kit.service import AwsError, Permission, pass_role
 
 # Parameters of CloudFormation that the emulator stores without effect.
@@ -16,7 +15,6 @@ _STACK_PARAMETERS = re.compile(
     r"(NotificationARNs\.|StackPolicy|RollbackConfiguration\.|ResourceTypes\.|TimeoutInMinutes|ResourcesToImport|ImportExistingResources"
     r"|IncludeNestedStacks|DisableValidation|RetentionPolicy).*"
 )
-_EVENT_TARGETS = ("sns", "codebuild", "codepipeline")
 _COPY_CHANGES = (
     "x-amz-metadata-directive",
     "x-amz-storage-class",
@@ -29,7 +27,6 @@ _UNCHANGED = (
     "website redirect location or encryption attributes."
 )
 _LONGEST_KEY = 1024  # bytes
-_SUBSCRIBERS = ("email", "email-json")
 _OBJECT_HEADERS = ("x-amz-acl", "x-amz-grant-read", "x-amz-grant-full-control", "x-amz-website-redirect-location")
 
 # operation -> the members that hold a role's ARN, and the service that will act under it
@@ -79,22 +76,6 @@ def check_honoured(action: str, request: Request, body: bytes) -> None:
         for name, value in form_of(body).items():
             if _STACK_PARAMETERS.fullmatch(name) and value not in ("", "false"):
                 raise AwsError("ValidationError", f"The local AWS does not honour the parameter {name.split('.')[0]} of {operation}.")
-    elif action == "sns:Subscribe":
-        protocol = form_of(body).get("Protocol", "")
-        if protocol not in _SUBSCRIBERS:
-            raise AwsError("InvalidParameter", f"The local AWS delivers nothing to {protocol or 'this protocol'}: only e-mail is recorded.")
-    elif action == "events:PutTargets":
-        for target in _members(body).get("Targets", ()):
-            if target.get("Arn", "").split(":")[2:3] not in ([name] for name in _EVENT_TARGETS):
-                raise AwsError("ValidationException", f"The local AWS delivers no events to {target.get('Arn')}.")
-            if ":sns:" not in target["Arn"] and "RoleArn" not in target:
-                raise AwsError("ValidationException", f"RoleArn is required for target {target['Id']}.")
-    elif action == "cloudwatch:PutMetricAlarm":
-        names = _members(body) if "x-amz-target" in request.headers else form_of(body)
-        if any(name.startswith(("Metrics", "ThresholdMetricId")) for name in names):
-            raise AwsError("ValidationError", "The local AWS does not honour Metrics and ThresholdMetricId of PutMetricAlarm.")
-    elif service == "kms":
-        check_key_request(operation, request, body)
     elif service == "s3":
         _check_object_request(operation, request)
 

@@ -1,4 +1,7 @@
-"""What AWS refuses in a request beyond its model: each rule is a sentence of an API's reference that needs no state."""
+"""What is refused in a request beyond its model, without knowing any state.
+
+Most rules are sentences of an API's reference. The others name what the local AWS does not honour.
+"""
 
 import json
 import re
@@ -7,11 +10,14 @@ from typing import Any
 
 import regex
 
+from localaws.front.key_requests import check_key_request
 from localaws.kit.service import AwsError
 
 Members = Mapping[str, Any]
 _RATE = re.compile(r"rate\(([1-9]\d*) (minute|hour|day)(s?)\)")
 _PARAMETER = re.compile(r"/?[a-zA-Z0-9_.-]+(/[a-zA-Z0-9_.-]+)*|arn:.+")
+_EVENT_TARGETS = ("sns", "codebuild", "codepipeline")
+_SUBSCRIBERS = ("email", "email-json")
 _LEVELS = 15
 _LONGEST_MESSAGE = 256 * 1024  # bytes
 _LONGEST_MATCH_S = 0.4  # others wait meanwhile
@@ -22,6 +28,8 @@ def check_rules(service: str, operation: str, members: Members) -> None:
     """Raises AwsError for the first rule that the request breaks."""
     for rule in _RULES.get(f"{service}:{operation}", ()):
         rule(members)
+    if service == "kms":
+        check_key_request(operation, members)
 
 
 def _schedule(members: Members) -> None:
@@ -33,6 +41,19 @@ def _schedule(members: Members) -> None:
     is_rate = rate is not None and (rate[1] == "1") == (rate[3] == "")
     if expression and not is_rate and not expression.startswith("cron("):
         raise AwsError("ValidationException", "Parameter ScheduleExpression is not valid.")
+
+
+def _targets(members: Members) -> None:
+    for target in members["Targets"]:
+        if target["Arn"].split(":")[2:3] not in ([name] for name in _EVENT_TARGETS):
+            raise AwsError("ValidationException", f"The local AWS delivers no events to {target['Arn']}.")
+        if ":sns:" not in target["Arn"] and "RoleArn" not in target:
+            raise AwsError("ValidationException", f"RoleArn is required for target {target['Id']}.")
+
+
+def _subscription(members: Members) -> None:
+    if members["Protocol"] not in _SUBSCRIBERS:
+        raise AwsError("InvalidParameter", f"The local AWS delivers nothing to {members['Protocol']}: only e-mail is recorded.")
 
 
 def _tested_event(members: Members) -> None:
@@ -110,6 +131,8 @@ def _alias_name(members: Members) -> None:
 
 _RULES: Mapping[str, tuple[Callable[[Members], None], ...]] = {
     "events:PutRule": (_schedule,),
+    "events:PutTargets": (_targets,),
+    "sns:Subscribe": (_subscription,),
     "events:TestEventPattern": (_tested_event,),
     "ssm:PutParameter": (_parameter_name, _parameter_value),
     "ssm:GetParametersByPath": (_parameter_path,),
