@@ -7,17 +7,36 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.model import OperationModel
 from conformance_cases import Case, Words, judged, new_words, play
 from conformance_tables import CASES, SCENES, page, rows
 from started import LocalAws
+
+from localaws.front.shape_checks import answer_problems
 
 PAGE = Path(__file__).parents[2] / "docs/conformance.md"
 
 
 @pytest.fixture(scope="module")
 def client(local_aws: LocalAws) -> Callable[[str], Any]:
-    """A client that sends also what botocore would refuse."""
-    return functools.cache(lambda service: local_aws.client(service, parameter_validation=False))
+    """A client that sends also what botocore would refuse, and compares each answer with the operation's model."""
+
+    @functools.cache
+    def made(service: str) -> Any:
+        one = local_aws.client(service, parameter_validation=False)
+        one.meta.events.register("after-call", _answer_fits_its_model)
+        return one
+
+    return made
+
+
+def _answer_fits_its_model(model: OperationModel, parsed: dict[str, Any], **_: Any) -> None:
+    if "Error" in parsed or model.output_shape is None or model.has_streaming_output:
+        return
+    answer = {name: value for name, value in parsed.items() if name != "ResponseMetadata"}
+    problems = answer_problems(model.output_shape, answer)
+    # botocore reads policies into objects; AWS answers empty lists where its models demand an item.
+    assert [one for one in problems if "PolicyDocument" not in one and "Value '[]'" not in one] == [], model.name
 
 
 @pytest.fixture(scope="module")

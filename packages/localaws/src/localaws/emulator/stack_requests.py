@@ -31,7 +31,7 @@ def install(role_of: Callable[[str], str | None]) -> None:
     for name in ("DescribeStacks", "DescribeStackEvents", "DescribeStackResource", "DescribeStackResources", "ListStackResources"):
         actions[name] = _reworded(actions[name], lambda text: _EMPTY.sub("", text))
     for name in ("ValidateTemplate", "GetTemplateSummary"):
-        actions[name] = _reworded(actions[name], _without_defaults)
+        actions[name] = _reworded(actions[name], lambda text: _EMPTY.sub("", _without_defaults(text)))
 
 
 def _reworded(original: Handler, change: Callable[[str], str]) -> Handler:

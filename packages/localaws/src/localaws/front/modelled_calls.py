@@ -122,15 +122,19 @@ def _check(operation: OperationModel, members: Mapping[str, Any], code: str) -> 
 
 
 def _modelled(shape: Shape, value: Any) -> Any:
-    """The value without members that are null or that the model does not have."""
+    """The value without members that the model does not have or that are empty: null, or a text that the model does not allow."""
     if isinstance(shape, StructureShape) and isinstance(value, dict):
         names = {member.serialization.get("name", name): member for name, member in shape.members.items()}
-        return {name: _modelled(names[name], item) for name, item in value.items() if name in names and item is not None}
+        return {name: _modelled(names[name], item) for name, item in value.items() if name in names and not _is_empty(names[name], item)}
     if isinstance(shape, ListShape) and isinstance(value, list):
         return [_modelled(shape.member, item) for item in value]
     if isinstance(shape, MapShape) and isinstance(value, dict):
         return {key: _modelled(shape.value, item) for key, item in value.items() if item is not None}
     return value
+
+
+def _is_empty(shape: Shape, value: Any) -> bool:
+    return value is None or (value == "" and shape.metadata.get("min", 0) > 0)
 
 
 def _cut_xml(body: bytes, call: ModelledCall, paging: Paging) -> bytes:
