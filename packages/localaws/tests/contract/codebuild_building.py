@@ -99,7 +99,7 @@ class Builder:
     def log(self, build: Mapping[str, Any]) -> list[str]:
         where = build["logs"]
         events = self.logs.get_log_events(logGroupName=where["groupName"], logStreamName=where["streamName"], startFromHead=True)["events"]
-        return [event["message"] for event in events]
+        return [event["message"].removesuffix("\n") for event in events]
 
     def put(self, key: str, files: Mapping[str, str]) -> str:
         """The location of a zip archive in the bucket."""

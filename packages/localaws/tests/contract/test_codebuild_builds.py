@@ -54,7 +54,10 @@ def test_a_build_knows_itself_and_nothing_of_the_servers_environment(builder):
     assert found["CODEBUILD_START_TIME"] == str(round(build["startTime"].timestamp() * 1000))
     assert found["AWS_REGION"] == found["AWS_DEFAULT_REGION"] == "us-east-1"
     assert found["GIVEN"] == "x"
-    assert {found[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")} == {"***"}
+    assert found["AWS_CONTAINER_AUTHORIZATION_TOKEN"] == "***"
+    assert not {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"} & found.keys()
+    assert found["CODEBUILD_PROJECT_ARN"].endswith(f":project/{build['projectName']}")
+    assert build["id"].partition(":")[2] in found["CODEBUILD_BUILD_URL"]
     assert "CI" not in found
     assert not {"PYTHONPATH", "VIRTUAL_ENV", "SHELL", "PYTEST_CURRENT_TEST"} & found.keys()
 
@@ -176,7 +179,7 @@ def test_a_failed_phase_may_let_the_next_one_run_but_the_build_has_failed(builde
     ("text", "named"),
     [
         ("version: 0.2\nphases: {build: {commands: [echo ran], run-as: me}}\n", "phases.build.run-as"),
-        ("version: 0.2\nsteps: [x]\n", "steps"),
+        ("version: 0.2\nbatch: {}\nphases: {build: {commands: [echo ran]}}\n", "batch"),
     ],
 )
 def test_a_key_that_is_not_honoured_is_refused_by_name_before_anything_runs(builder, text, named):

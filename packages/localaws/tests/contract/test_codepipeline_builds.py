@@ -67,7 +67,7 @@ def project(lab: Lab, buildspec: str, *, kind: str = "CODEPIPELINE") -> str:
     name = f"p-{uuid.uuid4().hex[:12]}"
     lab.client("codebuild").create_project(
         name=name,
-        source={"type": kind, "buildspec": buildspec},
+        source={"type": kind, "buildspec": buildspec, **({"location": "own/source.zip"} if kind == "S3" else {})},
         artifacts={"type": "CODEPIPELINE" if kind == "CODEPIPELINE" else "NO_ARTIFACTS"},
         environment={"type": "LINUX_CONTAINER", "image": "aws/codebuild/standard:7.0", "computeType": "BUILD_GENERAL1_SMALL"},
         serviceRole=f"arn:aws:iam::123456789012:role/{lab.bucket}-project",
@@ -82,7 +82,9 @@ def build(name: str, project_name: str, **more: Any) -> dict[str, Any]:
 
 def test_builds_hand_on_artifacts_and_variables(lab: Lab) -> None:
     variables = json.dumps([{"name": "GREETING", "value": "hello #{Src.BranchName}", "type": "PLAINTEXT"}])
-    first = build("First", project(lab, BUILDSPEC), outputs=["Said"], namespace="Built", settings={"EnvironmentVariables": variables})
+    first = build(
+        "First", project(lab, BUILDSPEC, kind="S3"), outputs=["Said"], namespace="Built", settings={"EnvironmentVariables": variables}
+    )
     both = {"inputs": ["Code", "Said"], "outputs": ["One", "Two"], "runOrder": 2, "settings": {"PrimarySource": "Code"}}
     ask = lab.approval(configuration={"CustomData": "size #{Built.SIZE}"}, runOrder=3)
     lab.create(lab.source(), stage("Gate", first, build("Second", project(lab, TWO), **both), ask))

@@ -113,6 +113,8 @@ def builds(account: Account, scratch: Path) -> None:
     client("s3").put_object(Bucket=builder.bucket, Key="folder/a.txt", Body=b"a")
     builder.put("source.zip", {"report.xml": CASE})
     version = client("s3").head_object(Bucket=builder.bucket, Key="source.zip")["VersionId"]
+    clone_url = client("codecommit").create_repository(repositoryName=builder.bucket)["repositoryMetadata"]["cloneUrlHttp"]
+    client("codecommit").put_file(repositoryName=builder.bucket, branchName="main", filePath="a", fileContent=b"a")
     text = spec(
         "true",
         env={"parameter-store": {"P": f"/{builder.bucket}"}, "secrets-manager": {"S": builder.bucket}},
@@ -125,7 +127,10 @@ def builds(account: Account, scratch: Path) -> None:
         account.service_role("codebuild"),
         start={"sourceVersion": version},
         source={"type": "S3", "location": f"{builder.bucket}/source.zip", "buildspec": text},
-        secondarySources=[{"type": "S3", "location": f"{builder.bucket}/folder/", "sourceIdentifier": "Folder"}],
+        secondarySources=[
+            {"type": "S3", "location": f"{builder.bucket}/folder/", "sourceIdentifier": "Folder"},
+            {"type": "CODECOMMIT", "location": clone_url, "sourceIdentifier": "Site"},
+        ],
         artifacts={"type": "S3", "location": builder.bucket, "name": "out.zip", "packaging": "ZIP"},
         encryptionKey=account.key,
         cache={"type": "S3", "location": f"{builder.bucket}/cache"},

@@ -92,33 +92,28 @@ def test_a_variable_is_the_text_as_it_is_written(written):
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        ("version: 0.1\nphases: {build: {commands: [x]}}", "version 0.1"),
-        ("version: 0.3\nphases: {build: {commands: [x]}}", "'0.3'"),
+        ("version: 0.3\nbatch: {}\nphases: {build: {commands: [x]}}", "'0.3'"),
         ("phases: {build: {commands: [x]}}", "version"),
         ("version: 0.2", "no phases"),
+        ("version: 0.2\nphases: {deploy: {commands: [x]}}", "no phases"),
+        ("version: 0.2\nphases:\n  build:\n  commands: [x]\n", "phases.build to be a mapping"),
         (MINIMAL + "batch: {fast-fail: true}", "batch"),
         (MINIMAL + "proxy: {logs: no}", "proxy"),
         (MINIMAL + "run-as: builder", "run-as"),
-        (MINIMAL + "artefacts: {files: [x]}", "Unknown key artefacts at line 3"),
-        (MINIMAL + "env: {secrets: {A: b}}", "Unknown key env.secrets"),
         (MINIMAL + "env: {shell: zsh}", "env.shell 'zsh'"),
         (MINIMAL + "env: {git-credential-helper: yes}", "env.git-credential-helper"),
         (MINIMAL + "env: {variables: {A-B: x}}", "'A-B'"),
         (MINIMAL + "env: {exported-variables: [AWS_REGION]}", "AWS_REGION"),
-        (MINIMAL + "reports: {unit: {files: [a.xml], file-format: COBERTURAXML}}", "COBERTURAXML"),
+        (MINIMAL + "reports: {unit: {files: [a.xml], file-format: TAP}}", "TAP is none of JUNITXML"),
         (MINIMAL + "reports: {unit: {file-format: JUNITXML}}", "reports.unit has no files"),
-        (MINIMAL + "artifacts: {type: zip, files: [x]}", "artifacts.type"),
         (MINIMAL + "artifacts: {base-directory: x}", "artifacts has no files"),
         (MINIMAL + "artifacts: {files: [x], discard-paths: maybe}", "artifacts.discard-paths"),
         (MINIMAL + "cache: {key: x, paths: [y]}", "cache.key"),
         ("version: 0.2\nphases: {build: {commands: [x], run-as: me}}", "phases.build.run-as"),
         ("version: 0.2\nphases: {build: {commands: [x], on-failure: RETRY-2}}", "phases.build.on-failure RETRY"),
         ("version: 0.2\nphases: {build: {commands: [x], on-failure: IGNORE}}", "'IGNORE'"),
-        ("version: 0.2\nphases: {build: {commands: [x], runtime-versions: {python: 3.11}}}", "phases.build.runtime-versions"),
-        ("version: 0.2\nphases: {install: {runtime-versions: {nodejs: 18}}}", "runtime-versions.nodejs"),
+        ("version: 0.2\nphases: {install: {runtime-versions: {cobol: 85}}}", "Unknown runtime named cobol"),
         ("version: 0.2\nphases: {build: {finally: [x]}}", "phases.build has no commands"),
-        ("version: 0.2\nphases: {deploy: {commands: [x]}}", "phases.deploy"),
-        ("version: 0.2\nphases:\n  build:\n  commands: [x]\n", "phases.commands"),
         ("version: 0.2\nphases: {build: {commands: make}}", "phases.build.commands to be a sequence"),
         ("version: 0.2\nphases:\n  build:\n    commands:\n      - echo a: b\n", "phases.build.commands[0] to be of string type"),
         (MINIMAL + MINIMAL.replace("version: 0.2\n", ""), "phases is given twice"),
@@ -250,7 +245,7 @@ artifacts:
 """
 
 
-@pytest.mark.parametrize("text", [CONTAINER_IMAGE, TESTS_WITH_REPORT, MODEL_PIPELINE, SITE])
+@pytest.mark.parametrize("text", [CONTAINER_IMAGE, TESTS_WITH_REPORT, MODEL_PIPELINE, SITE, SERVERLESS])
 def test_shapes_that_people_write_are_understood(text):
     assert buildspec.parse(text).phases["build"].commands
 
@@ -265,8 +260,38 @@ def test_one_file_needs_no_list():
     assert buildspec.parse(CONTAINER_IMAGE).artifacts == Artifact(files=("imagedefinitions.json",))
 
 
-def test_a_form_of_the_old_version_is_refused_by_its_name():
-    assert "artifacts.type is not honoured" in refusal(SERVERLESS)
+@pytest.mark.parametrize(
+    ("text", "warnings"),
+    [
+        (SERVERLESS, ["In the section artifacts", "type"]),
+        (MINIMAL + "x-common: &c {a: b}\nartefacts: {files: [x]}", ["In the section buildspec", "x-common", "artefacts"]),
+        ("version: 0.2\nphases: {pre_build: {commands: [x], env: {}}}", ["In the section PRE_BUILD", "env"]),
+        (MINIMAL + "env: {secrets: {A: b}, variables: {anything: x}}", ["In the section env", "secrets"]),
+        (MINIMAL + "reports: {mine: {files: [x], format: y}}", ["In the section reports/mine", "format"]),
+        ("version: 0.2\nphases: {build: {commands: [x], runtime-versions: {python: 3}}}", ["In the section BUILD", "runtime-versions"]),
+        ("version: 0.2\nphases: {build: {commands: [x]}, deploy: {commands: [y]}}", ["In the section phases", "deploy"]),
+        (FULL, []),
+    ],
+)
+def test_an_unknown_key_is_a_warning(text, warnings):
+    found = [line.strip() for line in buildspec.parse(text).warnings]
+    assert [line for line in found if line != "The following keys cannot be identified:"] == warnings
+
+
+def test_version_0_1_has_isolated_commands_variables_of_its_own_and_a_type_of_artifacts():
+    spec = buildspec.parse("""
+version: 0.1
+environment_variables: {plaintext: {STAGE: dev}}
+phases: {build: {commands: [make]}}
+artifacts: {type: zip, files: [x]}
+""")
+    assert (spec.is_isolated, dict(spec.variables), spec.warnings) == (True, {"STAGE": "dev"}, ())
+    assert not buildspec.parse(MINIMAL).is_isolated
+
+
+def test_a_report_of_another_format_is_read_with_its_format():
+    (report,) = buildspec.parse(MINIMAL + "reports: {unit: {files: [a.xml], file-format: CoberturaXml}}").reports
+    assert report.file_format == "COBERTURAXML"
 
 
 def test_merge_keys_do_not_multiply_without_limit():

@@ -12,10 +12,12 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
+from git_folders import make_repository
 
 from localaws.codebuild.build_record import Build
 from localaws.codebuild.build_run import BuildRun
 from localaws.codebuild.reports import Reports
+from localaws.codeconnections import repositories
 from localaws.kit.open_questions import assuming
 from localaws.kit.service import AwsError, Credentials
 
@@ -41,6 +43,8 @@ class Aws:
 
     account, region = "123456789012", "us-east-1"
 
+    registry = Path("/nowhere")
+
     def __init__(self, faults: Mapping[Fault, Exception]) -> None:
         self.faults = dict(faults)
         self.objects: dict[str, bytes] = {}
@@ -61,7 +65,7 @@ class Aws:
             "get_secret_value": lambda SecretId: {"SecretBinary": b"x"} if SecretId == "bytes" else {"SecretString": json.dumps({"a": 1})},
             "create_log_group": lambda logGroupName: None,
             "create_log_stream": lambda logGroupName, logStreamName: None,
-            "put_log_events": lambda logEvents, **_: self.lines.extend(event["message"] for event in logEvents),
+            "put_log_events": lambda logEvents, **_: self.lines.extend(event["message"].removesuffix("\n") for event in logEvents),
         }
 
         def call(operation: str) -> Any:
@@ -85,6 +89,9 @@ class Aws:
     def authorize(self, credentials: Credentials, permission: Any) -> None:
         self._may("iam", permission.action)
 
+    def home(self, service: str) -> Path:
+        return self.registry
+
     def publish_event(self, *_: Any) -> None:
         """Nobody listens."""
 
@@ -103,7 +110,7 @@ class World:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def run(self, aws: Aws, spec: Mapping[str, Any] | str, *, watch: Any = None, **settings: Any) -> Build:
+    def run(self, aws: Aws, spec: Mapping[str, Any] | str, *, watch: Any = None, version: str | None = None, **settings: Any) -> Build:
         made = {
             "source": {"type": "NO_SOURCE", "buildspec": spec if isinstance(spec, str) else json.dumps({"version": 0.2, **spec})},
             "artifacts": {"type": "NO_ARTIFACTS"},
@@ -113,7 +120,17 @@ class World:
             "encryptionKey": "alias/aws/s3",
             **settings,
         }
-        build = Build(uuid="b", project="p", number=1, arn="arn:build", request={}, settings=made, initiator="me", started=time.time())
+        build = Build(
+            uuid="b",
+            project="p",
+            number=1,
+            arn="arn:aws:codebuild:us-east-1:1:build/p:b",
+            request={},
+            settings=made,
+            initiator="me",
+            started=time.time(),
+            source_version=version,
+        )
         host: Any = aws
         execution = BuildRun(
             build=build,
@@ -406,10 +423,75 @@ def test_a_build_that_is_stopped_has_not_succeeded(world: World, event: str, sta
     assert aws.said == []
 
 
-UNSOUND = ["version: 0.2", "phases: {build: {commands: [true]}}", "version: 0.2\nphases: {build: {commands: [a], x: 1}}"]
+UNSOUND = ["version: 0.2", "phases: {build: {commands: [true]}}"]
 
 
 @pytest.mark.parametrize("text", UNSOUND)
 def test_a_buildspec_that_would_not_be_executed_as_written_fails_the_build(world: World, text: str) -> None:
     build = world.run(Aws({}), text, source={"type": "NO_SOURCE", "buildspec": f"{text}\n"})
     assert (build.status, phase(build, "DOWNLOAD_SOURCE")[1]) == ("FAILED", "YAML_FILE_ERROR")
+
+
+# --- what is not as on AWS, or was not in version 0.2
+
+
+def test_what_is_skipped_or_unknown_is_told_and_the_build_succeeds(world: World) -> None:
+    aws, reports = Aws({}), {"coverage": {"files": ["c.xml"], "file-format": "COBERTURAXML"}}
+    build = world.run(aws, {**commands("true"), "reports": reports, "x-common": {}})
+    told = "report coverage was skipped: the local AWS reads JUNITXML, not COBERTURAXML"
+    assert (build.status, phase(build, "INSTALL")) == ("SUCCEEDED", ("SUCCEEDED", "LOCAL_DIFFERENCE", told))
+    warned = ["In the section buildspec", "\tThe following keys cannot be identified:", "\t\tx-common"]
+    assert [line for line in aws.lines if line in warned] == warned
+
+
+def test_a_language_that_the_machine_lacks_fails_the_installation(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("localaws.codebuild.runtimes._which", lambda program: None)
+    aws = Aws({})
+    build = world.run(aws, commands("echo ran", install={"runtime-versions": {"golang": "1.x"}}))
+    status, code, message = phase(build, "INSTALL")
+    assert (status, code, aws.said) == ("FAILED", "YAML_FILE_ERROR", [])
+    assert "this machine has no go" in message
+
+
+def test_commands_of_version_0_1_share_nothing(world: World) -> None:
+    aws, lines = Aws({}), ["A=1; export B=2; cd /", 'echo "$A$B$C $(basename $PWD)"', "exit 0", "echo end"]
+    spec = json.dumps({"version": "0.1", "environment_variables": {"plaintext": {"C": "3"}}, **commands(*lines)})
+    assert world.run(aws, spec).status == "SUCCEEDED"
+    assert aws.said == ["3 00", "end"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "location", "version"),
+    [
+        ("GITHUB", "https://github.com/a/B.git", None),
+        ("GITHUB", "https://github.com/a/b", "refs/heads/main"),
+        ("CODECOMMIT", "https://git-codecommit.us-east-1.amazonaws.com/v1/repos/site", "main"),
+        ("CODECOMMIT", "file:///anywhere/site.git", None),
+    ],
+)
+def test_a_source_in_git_is_a_clone_of_the_registered_folder(
+    world: World, tmp_path: Path, kind: str, location: str, version: str | None
+) -> None:
+    commit = make_repository(tmp_path / "folder", {"a.txt": "a"})
+    aws = Aws({})
+    aws.registry = tmp_path / "registry"
+    for name in ("a/b", "site"):
+        repositories.register(aws.registry, name, tmp_path / "folder")
+    lines = ["cat a.txt; echo", "git rev-parse HEAD", "echo $CODEBUILD_RESOLVED_SOURCE_VERSION $CODEBUILD_SOURCE_REPO_URL"]
+    text = json.dumps({"version": 0.2, **commands(*lines)})
+    build = world.run(aws, "", source={"type": kind, "location": location, "buildspec": text}, version=version)
+    assert build.status == "SUCCEEDED", build.phases
+    assert aws.said == ["a", commit, f"{commit} {location}"]
+    assert build.resolved_source_version == commit
+
+
+def test_a_repository_that_nobody_registered_and_a_version_that_is_not_there_fail_the_build(world: World, tmp_path: Path) -> None:
+    make_repository(tmp_path / "folder", {"a.txt": "a"})
+    aws = Aws({})
+    aws.registry = tmp_path / "registry"
+    repositories.register(aws.registry, "a/b", tmp_path / "folder")
+    for name, version, told in (("a/c", None, "localaws repository a/c"), ("a/b", "nowhere", "git clone of")):
+        source = {"type": "GITHUB", "location": f"https://github.com/{name}", "buildspec": json.dumps({"version": 0.2, **commands("true")})}
+        build = world.run(aws, "", source=source, version=version)
+        assert (build.status, phase(build, "DOWNLOAD_SOURCE")[1]) == ("FAILED", "CLIENT_ERROR")
+        assert told in phase(build, "DOWNLOAD_SOURCE")[2]

@@ -50,7 +50,15 @@ def test_a_pipelines_build_takes_its_artifacts_and_keeps_the_projects_buildspec(
     )
     assert settings["source"] == {"type": "S3", "location": "artifacts/p/Source/xyz", "buildspec": "buildspecs/train.yml"}
     assert settings["artifacts"] == target
-    assert overrides.is_from_pipeline(pipelines)
+    assert overrides.is_from_pipeline(pipelines, "administrator")
+    assert overrides.is_from_pipeline(project(), "codepipeline/p")
+    assert not overrides.is_from_pipeline(project(), "administrator")
+
+
+def test_a_pipelines_build_forgets_the_versions_of_the_projects_own_sources():
+    own = project(secondarySourceVersions=[{"sourceIdentifier": "A", "sourceVersion": "v"}])
+    assert "secondarySourceVersions" not in overrides.settings_of(own, {}, from_pipeline=True)
+    assert "secondarySourceVersions" in overrides.settings_of(own, {})
 
 
 @pytest.mark.parametrize(
@@ -64,6 +72,10 @@ def test_a_pipelines_build_takes_its_artifacts_and_keeps_the_projects_buildspec(
         ({}, {"environmentVariablesOverride": [{"name": "CODEBUILD_INITIATOR", "value": "x"}]}, "CODEBUILD_INITIATOR"),
         ({}, {"environmentVariablesOverride": [{"name": "A B", "value": "x"}]}, "'A B'"),
         ({}, {"artifactsOverride": {"type": "S3"}}, "location"),
+        ({}, {"artifactsOverride": {"type": "S3", "location": "bucket/folder"}}, "'bucket/folder'"),
+        ({}, {"artifactsOverride": {"type": "NO_ARTIFACTS", "name": "x"}}, "'x'"),
+        ({}, {"sourceTypeOverride": "GITHUB", "sourceLocationOverride": "https://gitlab.com/a/b"}, "gitlab"),
+        ({}, {"sourceTypeOverride": "CODECOMMIT", "sourceLocationOverride": "https://github.com/a/b"}, "CODECOMMIT"),
         ({}, {"cacheOverride": {"type": "LOCAL", "modes": ["LOCAL_DOCKER_LAYER_CACHE"]}}, "LOCAL_DOCKER_LAYER_CACHE"),
     ],
 )

@@ -59,6 +59,31 @@ def test_a_command_that_ends_the_shell_is_one_that_fails_and_the_next_finds_ever
     assert output(tmp_path) == "it's\n two lines|x|sub\nit's\n two lines\n"
 
 
+@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize(
+    ("ending", "code"),
+    [
+        ('trap "rm -f x" EXIT; exit 0', 0),
+        ('trap "rm -f x" EXIT; sub() { return 3; }; sub; exit', 3),
+        ("trap - EXIT; exit 4", 4),
+        ("exec sh -c 'exit 5'", 5),
+        ("exec true", 0),
+        ("kill -9 $$", 137),
+        ("set -C; exit 6", 6),
+    ],
+)
+def test_what_was_before_a_command_that_replaces_or_kills_the_shell_is_there_after_it(tmp_path, start, program, ending, code):
+    run, _ = start(program)
+    assert run("export TAG=v1; OWN=x; mkdir sub; cd sub; touch x") == 0
+    assert run(ending) == code
+    assert run('echo "$TAG $OWN $(basename $PWD)"') == 0
+    assert run("cd ..; TAG=v2") == 0
+    assert run(ending) == code
+    assert run('echo "$TAG $(basename $PWD)"') == 0
+    lines = [line for line in output(tmp_path).splitlines() if "Killed" not in line]
+    assert lines == ["v1 x sub", "v2 src"]
+
+
 def test_only_the_last_exit_code_of_several_lines_counts(start):
     run, _ = start()
     assert run("false\ntrue") == 0

@@ -44,5 +44,5 @@ class BuildLog:
 
     def flush(self) -> None:
         if self.stream is not None:
-            self.stream.put(self._lines)
+            self.stream.put([f"{line}\n" for line in self._lines])  # CodeBuild's events end with a line end
         self._lines, self._flushed = [], time.monotonic()

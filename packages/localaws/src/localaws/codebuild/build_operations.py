@@ -119,23 +119,23 @@ class Builds:
 
     def _start(self, caller: Caller, request: Members) -> Build:
         project = self._projects.get(request["projectName"])
-        settings = overrides.settings_of(project, request)
+        from_pipeline = overrides.is_from_pipeline(project, overrides.initiator_of(caller.arn))
+        settings = overrides.settings_of(project, request, from_pipeline=from_pipeline)
         with self._lock:
             if (known := self._of_token(request)) is not None:
                 return known
             running = sum(not build.is_complete for build in self._builds.values() if build.project == project["name"])
             if running >= project.get("concurrentBuildLimit", running + 1):
                 raise AwsError("AccountLimitExceededException", f"Cannot have more than {running} builds in queue for the project")
-            build = self._new(caller, project, request, settings)
+            build = self._new(caller, project, request, settings, from_pipeline)
             self._builds[build.id] = build
             self._forget_oldest()
             self._submit(build)
         build_events.publish_state(self._host, build)
         return build
 
-    def _new(self, caller: Caller, project: Members, request: Members, settings: Members) -> Build:
+    def _new(self, caller: Caller, project: Members, request: Members, settings: Members, from_pipeline: bool) -> Build:
         now, identifier, name = time.time(), str(uuid.uuid4()), project["name"]
-        from_pipeline = overrides.is_from_pipeline(project)
         version = request.get("sourceVersion", None if from_pipeline else project.get("sourceVersion"))
         build = Build(
             uuid=identifier,

@@ -111,6 +111,7 @@ class Projects:
     def _completed(self, project: Members) -> Members:
         """The project with AWS's defaults, after the checks. Raises AwsError, also if CodeBuild may not assume the role."""
         project = {name: value for name, value in project.items() if name not in ("badgeEnabled", "autoRetryLimit")}
+        refusals.check_pipeline_types(project)
         refusals.check_project(project)
         if project.get("concurrentBuildLimit", 1) < 1:
             raise invalid("Invalid concurrentBuildLimit: it must be at least 1")

@@ -69,6 +69,9 @@ class Results:
         )
 
     def _store_report(self, item: ReportFiles) -> str | None:
+        if item.file_format != "JUNITXML":
+            self.say(f"Report {item.group} was skipped: the local AWS reads JUNITXML, not {item.file_format}")
+            return None
         name = item.group if item.group.startswith("arn:") else f"{self.build.project}-{item.group}"
         group = self.reports.group_arn(name)
         try:

@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from localaws.codebuild import build_events, build_machine, build_results, build_sources, buildspec, environment_variables, globs, phases
+from localaws.codebuild import (
+    build_events,
+    build_machine,
+    build_results,
+    build_sources,
+    buildspec,
+    environment_variables,
+    git_sources,
+    globs,
+    phases,
+    runtimes,
+)
 from localaws.codebuild.build_cache import Cache
 from localaws.codebuild.build_log import BuildLog
 from localaws.codebuild.build_objects import encryption_of
@@ -18,6 +29,7 @@ from localaws.codebuild.build_record import Build
 from localaws.codebuild.buildspec import Buildspec, Phase
 from localaws.codebuild.buildspec_yaml import BuildspecError
 from localaws.codebuild.commands import Commands
+from localaws.codebuild.credential_endpoint import CredentialEndpoint
 from localaws.codebuild.phase_failures import Halted, PhaseFailed, described
 from localaws.codebuild.phases import FAILED, FAULT, STOPPED, SUCCEEDED, TIMED_OUT
 from localaws.codebuild.reports import Reports
@@ -52,6 +64,7 @@ class BuildRun:
         self._deadline = time.monotonic() + self.build.settings["timeoutInMinutes"] * self.minute_s
         self._space = Workspace(self.folder)
         self._commands: Commands | None = None
+        self._endpoint: CredentialEndpoint | None = None
         self._log = BuildLog(OutputFile(self._space.output), None)
         self._spec = Buildspec()
         phase = "PROVISIONING"
@@ -133,6 +146,9 @@ class BuildRun:
         fetched = [self._fetch(s3, settings["source"], 0)]
         fetched += [self._fetch(s3, source, index) for index, source in enumerate(settings.get("secondarySources", []), start=1)]
         self._source = fetched[0].folder
+        if fetched[0].commit is not None:
+            with self.lock:
+                build.resolved_source_version = fetched[0].commit
         for source in fetched:
             self._log.container(f"CODEBUILD_SRC_DIR{f'_{source.identifier}' if source.identifier else ''}={source.folder}")
         place, text = build_sources.buildspec_text(s3, settings["source"].get("buildspec"), self._source, space.scratch)
@@ -141,6 +157,8 @@ class BuildRun:
             self._spec = buildspec.parse(text)
         except BuildspecError as error:
             raise PhaseFailed("YAML_FILE_ERROR", str(error)) from error
+        if self._spec.warnings:
+            self._log.container("\n".join(("Found possible syntax errors in buildspec:", *self._spec.warnings)))
         self._environment = self._resolved_environment(fetched)
         self._cache = Cache(
             settings.get("cache", {}),
@@ -159,9 +177,10 @@ class BuildRun:
         declared = environment_variables.declared(self._spec, self.build.settings["environment"]["environmentVariables"])
         given = environment_variables.resolve(declared, self._client)
         self._secret_names = {item.name for item in declared if item.kind != environment_variables.PLAINTEXT}
-        keys = (self._credentials.secret_access_key, self._credentials.session_token or "")
+        self._endpoint = CredentialEndpoint(self._credentials, self.build.settings["serviceRole"])
+        keys = (self._credentials.secret_access_key, self._credentials.session_token or "", self._endpoint.token)
         self._log.hide((*keys, *(given[name] for name in self._secret_names)))
-        aws = aws_variables(self._client("s3").meta.endpoint_url, self.host.region, self._credentials)
+        aws = aws_variables(self._client("s3").meta.endpoint_url, self.host.region, self._endpoint)
         return self._space.environment(self.build, fetched, given, aws=aws)
 
     def _install(self) -> list[tuple[str, str]]:
@@ -174,7 +193,10 @@ class BuildRun:
             check=self._check,
             grace_s=lambda: 0.0 if self.shutdown.is_set() else self.grace_s,
         )
-        differences = self._differences()
+        try:
+            differences = self._differences()
+        except BuildspecError as error:
+            raise PhaseFailed("YAML_FILE_ERROR", str(error)) from error
         self._run_commands("install")
         return differences
 
@@ -219,6 +241,8 @@ class BuildRun:
     def _finalise(self) -> list[tuple[str, str]]:
         if self._commands is not None:
             self._commands.end()
+        if self._endpoint is not None:
+            self._endpoint.close()
         self._log.read(ended=True)
         self._log.flush()
         refused = self._log.stream.refused if self._log.stream is not None else None
@@ -270,18 +294,28 @@ class BuildRun:
         build, identifier = self.build, source.get("sourceIdentifier")
         versions = {item["sourceIdentifier"]: item["sourceVersion"] for item in build.settings.get("secondarySourceVersions", [])}
         version = None if build.from_pipeline else (versions.get(identifier) if identifier else build.source_version)
-        return build_sources.fetch_source(s3, source, self._space.source_folder(index), version_id=version)
+        if source["type"] == "CODECOMMIT":
+            arn = f"arn:aws:codecommit:{self.host.region}:{self.host.account}:{git_sources.name_of(source)}"
+            self._require("codebuild-codecommit", arn)
+        folder, registry = self._space.source_folder(index), self.host.home("codeconnections")
+        return build_sources.fetch_source(s3, source, folder, version_id=version, registry=registry)
 
     def _differences(self) -> list[tuple[str, str]]:
         """Differences from the buildspec's settings, as contexts of the phase. They do not stop the build."""
-        wanted = self._spec.runtimes.get("python")
-        if wanted is None:
-            return []
-        difference = build_machine.runtime_difference(globs.expand(wanted, self._environment))
-        if difference is None:
-            return []
-        self._log.container(difference)
-        return [("LOCAL_DIFFERENCE", difference)]
+        wanted = {name: globs.expand(version, self._environment) for name, version in self._spec.runtimes.items()}
+        notes = [
+            build_machine.runtime_difference(version) if name == "python" else runtimes.add(name, version, self._space.folder / "bin")
+            for name, version in wanted.items()
+        ]
+        notes += [
+            f"report {report.group} was skipped: the local AWS reads JUNITXML, not {report.file_format}"
+            for report in self._spec.reports
+            if report.file_format != "JUNITXML"
+        ]
+        found = [note for note in notes if note is not None]
+        for note in found:
+            self._log.container(note)
+        return [("LOCAL_DIFFERENCE", note) for note in found]
 
     def _open_log(self) -> None:
         """Create the log stream as the role. Raises PhaseFailed with AWS's text if the role may not."""

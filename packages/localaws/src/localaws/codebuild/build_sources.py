@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from localaws.codebuild import zips
+from localaws.codebuild import git_sources, zips
 from localaws.codebuild.build_objects import CLIENT_ERROR, fetch, fetch_folder, parse_location
 from localaws.codebuild.buildspec import DEFAULT_NAME, is_inline
 from localaws.codebuild.phase_failures import PhaseFailed
@@ -18,20 +18,32 @@ _YAML_FILE_ERROR = "YAML_FILE_ERROR"
 
 @dataclass(frozen=True, kw_only=True)
 class Fetched:
-    """`version_id` is the archive's version in S3, None if the bucket keeps no versions. `identifier` is "" for the primary source."""
+    """`version_id` is the archive's version in S3, None if the bucket keeps no versions. `identifier` is "" for the primary source.
+
+    `commit` is that of a source in git, whose `version_id` is the version that was asked for.
+    """
 
     identifier: str
     folder: Path
     location: str
     version_id: str | None
+    commit: str | None = None
 
 
-def fetch_source(s3: "S3Client", source: Mapping[str, Any], folder: Path, *, version_id: str | None = None) -> Fetched:
-    """Download one S3 source, a zip archive or a folder of objects, to `folder`. Raises PhaseFailed."""
+def fetch_source(
+    s3: "S3Client", source: Mapping[str, Any], folder: Path, *, version_id: str | None = None, registry: Path | None = None
+) -> Fetched:
+    """Download one source to `folder`: a zip archive or a folder of objects in S3, or a clone of a folder in `registry`.
+
+    Raises PhaseFailed.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     identifier = source.get("sourceIdentifier", "")
     if source["type"] == "NO_SOURCE":
         return Fetched(identifier=identifier, folder=folder, location="", version_id=None)
+    if source["type"] in git_sources.TYPES and registry is not None:
+        commit = git_sources.clone(registry, source, folder, version_id)
+        return Fetched(identifier=identifier, folder=folder, location=source["location"], version_id=version_id, commit=commit)
     what = f"secondary source {identifier}" if identifier else "primary source"
     place = parse_location(source["location"])
     if place.key.endswith("/"):

@@ -1,4 +1,4 @@
-"""Parses a buildspec of version 0.2. Every key is checked before a command runs.
+"""Parses a buildspec of version 0.2 or 0.1. What is not honoured is found before a command runs.
 
 Source of the keys: AWS CodeBuild User Guide, "Build specification reference".
 """
@@ -9,21 +9,24 @@ from dataclasses import dataclass, field
 
 import yaml
 
-from localaws.codebuild import buildspec_yaml
+from localaws.codebuild import buildspec_yaml, runtimes
+from localaws.codebuild.buildspec_keys import unknown_keys
 from localaws.codebuild.buildspec_yaml import BuildspecError
 
 PHASES = ("install", "pre_build", "build", "post_build")
 DEFAULT_NAME = "buildspec.yml"
 
-_TOP = ("version", "env", "phases", "reports", "artifacts", "cache")
 _NO_USERS = "commands run as the user who runs the local AWS"
 _TOP_REASONS = {
     "run-as": _NO_USERS,
     "batch": "it runs single builds only",
     "proxy": "builds use the machine's proxy settings",
 }
-_ENV = ("shell", "variables", "parameter-store", "secrets-manager", "exported-variables", "git-credential-helper")
-_ARTIFACT = ("files", "name", "discard-paths", "base-directory", "exclude-paths", "enable-symlinks", "s3-prefix")
+_VERSIONS = ("0.2", "0.1")
+_REPORT_FORMATS = (
+    *("JUNITXML", "CUCUMBERJSON", "NUNITXML", "NUNIT3XML", "TESTNGXML", "VISUALSTUDIOTRX"),
+    *("CLOVERXML", "COBERTURAXML", "JACOCOXML", "SIMPLECOV"),
+)
 _CACHE_REASONS = {
     "key": "a project has one cache",
     "fallback-keys": "a project has one cache",
@@ -61,12 +64,18 @@ class ReportFiles:
     group: str
     files: tuple[str, ...]
     base_directory: str = "."
+    file_format: str = "JUNITXML"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Buildspec:
-    """`runtimes` are the versions in phases.install.runtime-versions, by language."""
+    """`runtimes` are the versions in phases.install.runtime-versions, by language.
 
+    `is_isolated` is true for version 0.1, in which each command has a shell of its own. `warnings` are lines about unknown keys.
+    """
+
+    is_isolated: bool = False
+    warnings: tuple[str, ...] = ()
     shell: str = "/bin/sh"
     variables: Mapping[str, str] = field(default_factory=dict)
     parameter_store: Mapping[str, str] = field(default_factory=dict)
@@ -92,19 +101,22 @@ def is_inline(buildspec: str) -> bool:
 
 def parse(text: str) -> Buildspec:
     """The buildspec. Raises BuildspecError for anything that the local AWS would not run as it is written."""
-    top = buildspec_yaml.mapping(buildspec_yaml.compose(text), "", _TOP, _TOP_REASONS)
-    _check_version(top.get("version"))
-    env = _section(top, "env", _ENV)
+    root = buildspec_yaml.compose(text)
+    version = _version(root)
+    top = buildspec_yaml.mapping(root, "", _TOP_REASONS)
+    env = _section(top, "env")
     if buildspec_yaml.flag(env.get("git-credential-helper"), "env.git-credential-helper"):
         raise BuildspecError("env.git-credential-helper is not honoured by the local AWS: sources come from S3, not from git")
-    phases = _section(top, "phases", PHASES)
+    phases = _phases(top)
     if not phases:
         raise BuildspecError("the buildspec has no phases")
     artifacts, secondary = _artifacts(top)
-    cache = _section(top, "cache", ("paths",), _CACHE_REASONS)
+    cache = _section(top, "cache", _CACHE_REASONS)
     return Buildspec(
         shell=buildspec_yaml.choice(env.get("shell"), "env.shell", ("bash", "/bin/sh"), "/bin/sh"),
-        variables=_variables(env, "variables"),
+        is_isolated=version == "0.1",
+        warnings=unknown_keys(root, version),
+        variables={**_old_variables(top, version), **_variables(env, "variables")},
         parameter_store=_variables(env, "parameter-store"),
         secrets_manager=_variables(env, "secrets-manager"),
         exported_variables=_exported(env),
@@ -117,19 +129,28 @@ def parse(text: str) -> Buildspec:
     )
 
 
-def _section(
-    parent: Mapping[str, yaml.Node], name: str, known: tuple[str, ...], reasons: Mapping[str, str] | None = None
-) -> dict[str, yaml.Node]:
+def _section(parent: Mapping[str, yaml.Node], name: str, reasons: Mapping[str, str] | None = None) -> dict[str, yaml.Node]:
     node = parent.get(name)
-    return {} if node is None or buildspec_yaml.is_empty(node) else buildspec_yaml.mapping(node, name, known, reasons)
+    return {} if node is None or buildspec_yaml.is_empty(node) else buildspec_yaml.mapping(node, name, reasons)
 
 
-def _check_version(node: yaml.Node | None) -> None:
+def _version(root: yaml.Node) -> str:
+    """The version. It is judged before any other key, because it decides which keys there are."""
+    node = buildspec_yaml.mapping(root, "").get("version")
     version = "" if node is None else buildspec_yaml.text(node, "version")
-    if version == "0.1":
-        raise BuildspecError("version 0.1 is not honoured by the local AWS: in it, each command has its own shell. Write version: 0.2")
-    if version != "0.2":
-        raise BuildspecError(f"Invalid buildspec version {version!r}: the local AWS honours 0.2")
+    if version not in _VERSIONS:
+        raise BuildspecError(f"Invalid buildspec version {version!r}: CodeBuild has {' and '.join(_VERSIONS)}")
+    return version
+
+
+def _phases(top: Mapping[str, yaml.Node]) -> dict[str, yaml.Node]:
+    """The phases that exist. Others are unknown keys, with a warning."""
+    return {name: node for name, node in _section(top, "phases").items() if name in PHASES}
+
+
+def _old_variables(top: Mapping[str, yaml.Node], version: str) -> dict[str, str]:
+    """The variables of version 0.1, `environment_variables.plaintext`."""
+    return _variables(_section(top, "environment_variables"), "plaintext") if version == "0.1" else {}
 
 
 def _variables(env: Mapping[str, yaml.Node], name: str) -> dict[str, str]:
@@ -157,8 +178,7 @@ def _check_names(names: Mapping[str, str] | tuple[str, ...], where: str) -> None
 
 def _phase(node: yaml.Node, name: str) -> Phase:
     where = f"phases.{name}"
-    known = ("commands", "finally", "on-failure", *(("runtime-versions",) if name == "install" else ()))
-    entries = buildspec_yaml.mapping(node, where, known, {"run-as": _NO_USERS})
+    entries = buildspec_yaml.mapping(node, where, {"run-as": _NO_USERS})
     commands = buildspec_yaml.texts(entries.get("commands"), f"{where}.commands")
     if not commands and name != "install":
         raise BuildspecError(f"{where} has no commands")
@@ -180,8 +200,8 @@ def _runtimes(phases: Mapping[str, yaml.Node]) -> dict[str, str]:
         return {}
     where = "phases.install.runtime-versions"
     found = {key: buildspec_yaml.text(value, f"{where}.{key}") for key, value in buildspec_yaml.mapping(node, where).items()}
-    if others := [name for name in found if name != "python"]:
-        raise BuildspecError(f"{where}.{others[0]} is not honoured by the local AWS: it has Python only")
+    if others := [name for name in found if name not in runtimes.NAMES]:
+        raise BuildspecError(f"Unknown runtime named {others[0]} in {where}; CodeBuild has {', '.join(runtimes.NAMES)}")
     return found
 
 
@@ -189,13 +209,13 @@ def _artifacts(top: Mapping[str, yaml.Node]) -> tuple[Artifact | None, dict[str,
     node = top.get("artifacts")
     if node is None or buildspec_yaml.is_empty(node):
         return None, {}
-    entries = buildspec_yaml.mapping(node, "artifacts", (*_ARTIFACT, "secondary-artifacts"), {"type": "it belongs to version 0.1"})
+    entries = buildspec_yaml.mapping(node, "artifacts")
     secondary = entries.pop("secondary-artifacts", None)
     found: dict[str, Artifact] = {}
     if secondary is not None and not buildspec_yaml.is_empty(secondary):
         for identifier, item in buildspec_yaml.mapping(secondary, "artifacts.secondary-artifacts").items():
             where = f"artifacts.secondary-artifacts.{identifier}"
-            found[identifier] = _artifact(buildspec_yaml.mapping(item, where, _ARTIFACT), where)
+            found[identifier] = _artifact(buildspec_yaml.mapping(item, where), where)
     if not entries and found:  # a common form, although AWS's documentation requires `files`
         return None, found
     return _artifact(entries, "artifacts"), found
@@ -223,17 +243,21 @@ def _reports(top: Mapping[str, yaml.Node]) -> tuple[ReportFiles, ...]:
     found = []
     for group, item in buildspec_yaml.mapping(node, "reports").items():
         where = f"reports.{group}"
-        entries = buildspec_yaml.mapping(item, where, ("files", "file-format", "base-directory", "discard-paths"))
+        entries = buildspec_yaml.mapping(item, where)
         files = buildspec_yaml.texts(entries.get("files"), f"{where}.files")
         if not files:
             raise BuildspecError(f"{where} has no files")
-        file_format = _optional(entries, "file-format", where) or "JUNITXML"
-        if file_format.upper() != "JUNITXML":
-            raise BuildspecError(f"{where}.file-format {file_format} is not honoured by the local AWS: it reads JUNITXML")
+        file_format = (_optional(entries, "file-format", where) or "JUNITXML").upper()
+        if file_format not in _REPORT_FORMATS:
+            raise BuildspecError(f"{where}.file-format {file_format} is none of {', '.join(_REPORT_FORMATS)}")
         buildspec_yaml.flag(
             entries.get("discard-paths"), f"{where}.discard-paths"
         )  # it has no effect here: it names the place for raw data
-        found.append(ReportFiles(group=group, files=files, base_directory=_optional(entries, "base-directory", where) or "."))
+        found.append(
+            ReportFiles(
+                group=group, files=files, base_directory=_optional(entries, "base-directory", where) or ".", file_format=file_format
+            )
+        )
     return tuple(found)
 
 

@@ -57,10 +57,8 @@ def is_empty(node: yaml.Node | None) -> bool:
     return node is None or node.tag == "tag:yaml.org,2002:null"
 
 
-def mapping(
-    node: yaml.Node, where: str, known: Collection[str] | None = None, reasons: Mapping[str, str] | None = None
-) -> dict[str, yaml.Node]:
-    """The node's entries. Raises BuildspecError for a key that is not in `known`, with the reason from `reasons` if there is one."""
+def mapping(node: yaml.Node, where: str, reasons: Mapping[str, str] | None = None) -> dict[str, yaml.Node]:
+    """The node's entries. Raises BuildspecError for a key that has a reason in `reasons` for which it is not honoured."""
     if not isinstance(node, yaml.MappingNode):
         raise BuildspecError(f"Expected {where or 'the buildspec'} to be a mapping at line {_line(node)}")
     found: dict[str, yaml.Node] = {}
@@ -70,8 +68,6 @@ def mapping(
             raise BuildspecError(f"Expected the keys of {where or 'the buildspec'} to be text at line {_line(key)}")
         if reasons and name in reasons:
             raise BuildspecError(f"{path} is not honoured by the local AWS: {reasons[name]} (line {_line(key)})")
-        if known is not None and name not in known:
-            raise BuildspecError(f"Unknown key {path} at line {_line(key)}; known here: {', '.join(known)}")
         if name in found and not _merged(node, name, value):
             raise BuildspecError(f"The key {path} is given twice, again at line {_line(key)}")
         found[name] = value

@@ -68,7 +68,7 @@ class Commands:
         """Run one command. Returns its failure, or None if it succeeds. Raises Halted if the build ends while it runs."""
         self._log.container(f"Running command {command}")
         try:
-            code = self._shell.run(command, self._watch)
+            code = self._shell.run(f"(\n{command}\n)" if self._spec.is_isolated else command, self._watch)
         except ShellEnded:
             code = _KILLED
         if code == 0:

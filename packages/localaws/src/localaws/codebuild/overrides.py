@@ -1,6 +1,6 @@
 """A build's settings: the project's, with StartBuild's overrides.
 
-CodePipeline passes its artifacts to a project of source type CODEPIPELINE by overrides, because AWS does not document its own way:
+CodePipeline passes its artifacts to a project, whatever its source is, by overrides, because AWS does not document its own way:
 `sourceTypeOverride` S3 with `sourceLocationOverride` bucket/key, `secondarySourcesOverride`, `artifactsOverride` of type S3 (location,
 path, name, packaging ZIP) or NO_ARTIFACTS, `secondaryArtifactsOverride`, `encryptionKeyOverride`, and `sourceVersion` for the revision.
 The build's initiator comes from the name of the role session: `codepipeline-<pipeline>`, or `rule-<rule>` if an event started the build.
@@ -34,16 +34,19 @@ _COPIED = (
 )
 
 
-def is_from_pipeline(project: Mapping[str, Any]) -> bool:
-    return bool(project["source"]["type"] == "CODEPIPELINE")
+def is_from_pipeline(project: Mapping[str, Any], initiator: str) -> bool:
+    """Whether the source is an artifact of a pipeline: the project says so, or a pipeline started the build."""
+    return bool(project["source"]["type"] == "CODEPIPELINE") or initiator.startswith("codepipeline/")
 
 
-def settings_of(project: Mapping[str, Any], request: Mapping[str, Any]) -> dict[str, Any]:
+def settings_of(project: Mapping[str, Any], request: Mapping[str, Any], *, from_pipeline: bool = False) -> dict[str, Any]:
     """All settings of the build. Raises AwsError for a combination that cannot run."""
     settings = {name: project[name] for name in _COPIED if name in project}
     settings |= {name: request[member] for member, name in _REPLACED.items() if member in request}
-    if is_from_pipeline(project) and request.get("secondarySourcesVersionOverride"):
-        raise invalid("secondarySourcesVersionOverride is not honoured for a project with source type CODEPIPELINE")
+    if from_pipeline:
+        settings.pop("secondarySourceVersions", None)
+    if from_pipeline and request.get("secondarySourcesVersionOverride"):
+        raise invalid("secondarySourcesVersionOverride is not honoured for the build of a pipeline")
     settings["source"] = _source(project["source"], request)
     if settings["artifacts"]["type"] == "CODEPIPELINE":  # the pipeline's action has no output artifacts
         settings["artifacts"] = {"type": "NO_ARTIFACTS"}
@@ -85,7 +88,7 @@ def _source(source: Mapping[str, Any], request: Mapping[str, Any]) -> dict[str, 
 
 def _check(settings: Mapping[str, Any]) -> None:
     refusals.check_project(settings)
-    if any(source["type"] != "S3" for source in settings.get("secondarySources", [])):
-        raise invalid("Secondary sources of a build must be of type S3: give secondarySourcesOverride")
+    if any(source["type"] == "CODEPIPELINE" for source in settings.get("secondarySources", [])):
+        raise invalid("Secondary sources of a build cannot be of type CODEPIPELINE: give secondarySourcesOverride")
     if any(artifacts["type"] != "S3" for artifacts in settings.get("secondaryArtifacts", [])):
         raise invalid("Secondary artifacts of a build must be of type S3: give secondaryArtifactsOverride")

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from localaws.codebuild import git_sources
 from localaws.codebuild.build_objects import parse_location
 from localaws.codebuild.buildspec import is_inline
 from localaws.codebuild.environment_variables import RESERVED
@@ -12,18 +13,21 @@ from localaws.kit.service import AwsError
 
 INVALID = "InvalidInputException"
 
-# Amazon's general images, whose usual tools a build finds here. The local AWS runs no image: a build runs on this machine.
-_IMAGE = re.compile(r"aws/codebuild/(standard|amazonlinux2?-x86_64-standard|amazonlinux2?-aarch64-standard):\d+\.\d+(-\d\d\.\d\d\.\d\d)?")
+# Amazon's images for Linux, also the old ones for one language. They are recorded only: a build runs on this machine.
+_IMAGE = re.compile(r"aws/codebuild/(?!windows|.*lambda)[a-z0-9][\w.-]*:[\w.-]+")
 _COMPUTE = only("BUILD_GENERAL1_SMALL", "BUILD_GENERAL1_MEDIUM", "BUILD_GENERAL1_LARGE", "BUILD_GENERAL1_XLARGE", "BUILD_GENERAL1_2XLARGE")
 
 _SOURCE: Mapping[str, Honoured] = {
-    "type": only("CODEPIPELINE", "S3", "NO_SOURCE"),
+    "type": only("CODEPIPELINE", "S3", "NO_SOURCE", *git_sources.TYPES),
     "location": ANY,
     "buildspec": ANY,
     "sourceIdentifier": ANY,
-    "gitCloneDepth": only(0),
+    # Recorded only: a clone is a local one, so it needs no token, and nobody gets the status.
+    "gitCloneDepth": ANY,
+    "auth": ANY,
+    "reportBuildStatus": ANY,
+    "gitSubmodulesConfig": {"fetchSubmodules": only(False)},
     "insecureSsl": only(False),
-    "reportBuildStatus": only(False),
 }
 _ARTIFACTS: Mapping[str, Honoured] = {
     "type": only("CODEPIPELINE", "S3", "NO_ARTIFACTS"),
@@ -86,7 +90,7 @@ START: Mapping[str, Honoured] = {
     "artifactsOverride": _ARTIFACTS,
     "secondaryArtifactsOverride": _ARTIFACTS,
     "environmentVariablesOverride": _VARIABLES,
-    "sourceTypeOverride": only("S3", "NO_SOURCE"),
+    "sourceTypeOverride": only("S3", "NO_SOURCE", *git_sources.TYPES),
     "sourceLocationOverride": ANY,
     "buildspecOverride": ANY,
     "insecureSslOverride": only(False),
@@ -124,17 +128,42 @@ def check_project(project: Mapping[str, Any]) -> None:
         check_source(source, secondary=True)
     _check_identified(project.get("secondaryArtifacts", []), "artifactIdentifier", "secondary artifact")
     for artifacts in (project["artifacts"], *project.get("secondaryArtifacts", [])):
-        if artifacts["type"] == "S3" and not artifacts.get("location"):
-            raise invalid("Invalid artifacts: artifacts of type S3 need a location, the name of a bucket")
+        _check_artifacts(artifacts)
     check_image(project["environment"]["image"])
     check_variables(project["environment"].get("environmentVariables", []))
     _check_cache(project.get("cache", {"type": "NO_CACHE"}))
+
+
+def check_pipeline_types(project: Mapping[str, Any]) -> None:
+    """Check that source and artifacts both come from a pipeline, or neither. Raises AwsError."""
+    source, artifacts = project["source"]["type"], project["artifacts"]["type"]
+    if (source == "CODEPIPELINE") != (artifacts == "CODEPIPELINE"):
+        text = f"the source is of type {source} and the artifacts are of type {artifacts}"
+        raise invalid(f"Invalid project: source and artifacts must both be of type CODEPIPELINE, or neither; {text}")
+    for member in ("secondarySources", "secondaryArtifacts"):
+        if any(item["type"] == "CODEPIPELINE" for item in project.get(member, [])):
+            raise invalid(f"Invalid {member}: only the primary one can be of type CODEPIPELINE; a pipeline adds the others")
+
+
+def _check_artifacts(artifacts: Mapping[str, Any]) -> None:
+    location, name = artifacts.get("location", ""), artifacts.get("name", "")
+    if artifacts["type"] == "S3" and not location:
+        raise invalid("Invalid artifacts: artifacts of type S3 need a location, the name of a bucket")
+    if artifacts["type"] == "S3" and "/" in location.removeprefix("arn:aws:s3:::"):
+        raise invalid(f"Invalid artifacts: location is the name of a bucket, not {location!r}; the folder belongs in path")
+    if artifacts["type"] == "NO_ARTIFACTS" and name:
+        raise invalid(f"Invalid artifacts: artifacts of type NO_ARTIFACTS have no name, not {name!r}")
 
 
 def check_source(source: Mapping[str, Any], *, secondary: bool = False) -> None:
     if source["type"] == "S3":
         try:
             parse_location(source.get("location", ""))
+        except ValueError as error:
+            raise invalid(f"Invalid source location: {error}") from error
+    if source["type"] in git_sources.TYPES:
+        try:
+            git_sources.check_location(source)
         except ValueError as error:
             raise invalid(f"Invalid source location: {error}") from error
     if source["type"] == "NO_SOURCE":

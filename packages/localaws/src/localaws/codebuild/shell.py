@@ -1,7 +1,8 @@
 """The shell of a build. All commands of all phases run in it, so they share folder, variables and functions.
 
 If a command ends the shell (`exit`, `set -e`), the shell's exit code is the command's. The next command runs in a new shell with the
-folder, variables and (in bash) functions of the old one. Background processes continue, as in a container.
+folder, variables and (in bash) functions of the old one. If the shell cannot save them at its end (`exec`, `kill -9`, a trap of the
+command's own), the new one has those from the end of the command before. Background processes continue, as in a container.
 """
 
 import os
@@ -33,17 +34,17 @@ _DRIVER = """\
   trap 'exit 143' TERM
   . "$_codebuild/state"
   cd "$(cat "$_codebuild/cwd")"
-  trap '{save}; pwd >"$_codebuild/cwd"' EXIT
+  trap '{save}; pwd >|"$_codebuild/cwd"' EXIT
 }} 2>/dev/null
 while {{ IFS= read -r _codebuild_script <"$_codebuild/scripts"; }} 2>/dev/null; do
   . "$_codebuild_script" </dev/null
-  {{ echo "$?" >"$_codebuild/results"; }} 2>/dev/null
+  {{ _codebuild_code=$?; {save}; pwd >|"$_codebuild/cwd"; echo "$_codebuild_code" >"$_codebuild/results"; }} 2>/dev/null
 done
 """
 # Saves everything except read-only variables, which a shell cannot set again.
 _SAVE = {
-    "bash": r"""{ declare -p | grep -v "^declare -[A-Za-z]*r"; declare -f; } >"$_codebuild/state" 2>/dev/null""",
-    "sh": r"""{ export -p; set | grep -vE "^(BASHOPTS|BASH_VERSINFO|EUID|PPID|SHELLOPTS|UID)="; } >"$_codebuild/state" 2>/dev/null""",
+    "bash": r"""{ declare -p | grep -v "^declare -[A-Za-z]*r"; declare -f; } >|"$_codebuild/state" 2>/dev/null""",
+    "sh": r"""{ export -p; set | grep -vE "^(BASHOPTS|BASH_VERSINFO|EUID|PPID|SHELLOPTS|UID)="; } >|"$_codebuild/state" 2>/dev/null""",
 }
 
 

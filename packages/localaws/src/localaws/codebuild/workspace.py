@@ -4,12 +4,13 @@ import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from urllib.parse import quote
 
 from localaws.codebuild import build_machine
 from localaws.codebuild.build_objects import parse_location
 from localaws.codebuild.build_record import Build
 from localaws.codebuild.build_sources import Fetched
-from localaws.kit.service import Credentials
+from localaws.codebuild.credential_endpoint import CredentialEndpoint
 
 
 class Workspace:
@@ -25,7 +26,7 @@ class Workspace:
 
     def environment(self, build: Build, sources: Sequence[Fetched], given: Mapping[str, str], *, aws: Mapping[str, str]) -> dict[str, str]:
         """The shell's variables: the machine's, then AWS's, then the user's, then those that only CodeBuild sets."""
-        return {**build_machine.environment(self.folder), **aws, **given, **_own(build, sources)}
+        return {**build_machine.environment(self.folder), **aws, **given, **_own(build, self.folder, sources)}
 
     def exporting(self, names: Sequence[str]) -> str:
         """A script that writes each variable's value to a file. A variable that is not set gets no file."""
@@ -48,20 +49,24 @@ class Workspace:
         return {name.decode(errors="replace"): value.decode(errors="replace") for name, _, value in pairs}
 
 
-def aws_variables(endpoint_url: str, region: str, credentials: Credentials) -> dict[str, str]:
-    """The variables that point AWS tools to the local AWS, as the project's role. The role's session lasts twelve hours."""
+def aws_variables(endpoint_url: str, region: str, credentials: CredentialEndpoint) -> dict[str, str]:
+    """The variables that point AWS tools to the local AWS, as the project's role."""
     return {
         "AWS_ENDPOINT_URL": endpoint_url,
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,
-        "AWS_ACCESS_KEY_ID": credentials.access_key_id,
-        "AWS_SECRET_ACCESS_KEY": credentials.secret_access_key,
-        "AWS_SESSION_TOKEN": credentials.session_token or "",
+        **credentials.variables,
         "AWS_EC2_METADATA_DISABLED": "true",
     }
 
 
-def _own(build: Build, sources: Sequence[Fetched]) -> dict[str, str]:
+def build_url(build: Build) -> str:
+    """The build's page in AWS's console."""
+    region = build.arn.split(":")[3]
+    return f"https://{region}.console.aws.amazon.com/codebuild/home?region={region}#/builds/{quote(build.id)}/view/new"
+
+
+def _own(build: Build, folder: Path, sources: Sequence[Fetched]) -> dict[str, str]:
     found = {
         "CODEBUILD_BUILD_ID": build.id,
         "CODEBUILD_BUILD_ARN": build.arn,
@@ -70,6 +75,10 @@ def _own(build: Build, sources: Sequence[Fetched]) -> dict[str, str]:
         "CODEBUILD_BUILD_SUCCEEDING": "1",
         "CODEBUILD_INITIATOR": build.initiator,
         "CODEBUILD_KMS_KEY_ID": build.settings["encryptionKey"],
+        "CODEBUILD_BUILD_URL": build_url(build),
+        "CODEBUILD_CONTAINER_NAME": "default",
+        "CODEBUILD_PROJECT_ARN": build.arn.replace(":build/", ":project/").rpartition(":")[0],
+        "HOME": str(folder / "home"),  # always CodeBuild's own, as AWS documents for /root
         "CODEBUILD_START_TIME": str(round(build.started * 1000)),
     }
     if build.log_stream is not None:
@@ -81,7 +90,10 @@ def _own(build: Build, sources: Sequence[Fetched]) -> dict[str, str]:
         if "-" in suffix:  # a shell cannot have variables with such names
             continue
         found[f"CODEBUILD_SRC_DIR{suffix}"] = str(source.folder)
-        if source.location:
+        if source.commit is not None:
+            found[f"CODEBUILD_SOURCE_REPO_URL{suffix}"] = source.location
+            found[f"CODEBUILD_SOURCE_VERSION{suffix}"] = source.version_id or ""
+        elif source.location:
             place = parse_location(source.location)
             version = place.arn if build.from_pipeline else source.version_id
             found |= {f"CODEBUILD_SOURCE_VERSION{suffix}": version} if version else {}

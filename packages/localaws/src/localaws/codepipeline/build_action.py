@@ -66,10 +66,10 @@ def _artifacts(job: Job) -> dict[str, Any]:
     """A single output artifact is the build's primary one. Several are its secondary artifacts by name, as in buildspecs."""
     declared = names(job.action.get("outputArtifacts"))
     if not declared:
-        return {"artifactsOverride": {"type": "NO_ARTIFACTS"}}
+        return {"artifactsOverride": {"type": "NO_ARTIFACTS"}, "secondaryArtifactsOverride": []}
     places = {name: {"type": "S3", "packaging": "ZIP", "namespaceType": "NONE", **_place(job, name)} for name in declared}
     if len(declared) == 1:
-        return {"artifactsOverride": places[declared[0]]}
+        return {"artifactsOverride": places[declared[0]], "secondaryArtifactsOverride": []}
     secondary = [{**place, "artifactIdentifier": name} for name, place in places.items()]
     return {"artifactsOverride": {"type": "NO_ARTIFACTS"}, "secondaryArtifactsOverride": secondary}
 
