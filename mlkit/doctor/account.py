@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlkit.aws import pipeline_source
@@ -11,7 +12,7 @@ from mlkit.aws.session import Session, aws_errors
 from mlkit.aws.stacks import deploy_command
 from mlkit.doctor.read_only_session import ReadingSession
 from mlkit.errors import AccessDenied, NotFound
-from mlkit.naming import BUILDS_TEMPLATE, DATALAKE_TEMPLATE, ENDPOINT_TEMPLATE, LabNames
+from mlkit.naming import BUILDS_TEMPLATE, DATALAKE_TEMPLATE, ENDPOINT_TEMPLATE, PIPELINE_TEMPLATE, LabNames
 from mlkit.parameters import read_parameters
 from mlkit.project.yaml_lines import load
 from mlkit.settings import Project
@@ -141,18 +142,24 @@ class Account:
     @property
     def train_instance_type(self) -> str:
         """The instance type of training jobs: the builds' stack's, unless it leaves the choice to 02_train."""
-        return self._of_builds("TrainInstanceType") or str(self.parameter("02_train", "instance_type"))
+        return self._given(BUILDS_TEMPLATE, "TrainInstanceType") or str(self.parameter("02_train", "instance_type"))
 
     @property
     def endpoint_instance_type(self) -> str:
         """The instance type of endpoints: the builds' stack's, that of 02_train, or the default of the endpoint's template."""
-        own = self._of_builds("EndpointInstanceType") or str(self.parameters("02_train").get("endpoint_instance_type", ""))
+        own = self._given(BUILDS_TEMPLATE, "EndpointInstanceType") or str(self.parameters("02_train").get("endpoint_instance_type", ""))
         return own or str(load((self.project.root / ENDPOINT_TEMPLATE).read_text())["Parameters"]["InstanceType"]["Default"])
 
-    def _of_builds(self, parameter: str) -> str:
-        """The value in the builds' stack; empty without one, and if the stack leaves the choice to the notebook."""
+    @property
+    def production_instances(self) -> int:
+        """How many instances production's endpoint may have: those of the pipeline's stack, or up to which it scales."""
+        given = (self._given(PIPELINE_TEMPLATE, name) for name in ("ProductionInstanceCount", "ProductionMaxInstanceCount"))
+        return max(1, *(int(number or 0) for number in given))
+
+    def _given(self, template: Path, parameter: str) -> str:
+        """The value in the template's stack; empty without one, and if the stack leaves the choice to the notebook."""
         try:
-            stack = self.pipeline_stacks[self.names.pipeline_stacks[BUILDS_TEMPLATE]]
+            stack = self.pipeline_stacks[self.names.pipeline_stacks[template]]
         except AccessDenied:
             return ""
         found = stack.get("Parameters", []) if stack else []

@@ -10,7 +10,7 @@ from mlkit.errors import DeploymentFailed, QuotaExceeded
 from mlkit.naming import BUILDS_TEMPLATE, PIPELINE_TEMPLATE
 from mlkit.project.yaml_lines import load
 
-_ENDPOINTS = 3  # qa and production in the pipeline, dev beside them
+_DEV, _QA = 1, 3  # instances: QA asks the new model, production's, and the untuned one
 _NO_BUILDS = 'every build would end with "Cannot have more than 0 builds in queue for the account"'
 _SUPPORT = "open a case with AWS Support, Account and billing (free), and ask to allow CodeBuild builds"
 # CodeBuild's names of compute types, as its quotas spell them.
@@ -44,8 +44,13 @@ def training_quota(account: Account) -> Finding:
 
 
 def endpoint_quota(account: Account) -> Finding:
-    told = "dev, qa and production may run together: undeploy those that you do not need"
-    return _sagemaker(account, f"{account.endpoint_instance_type} for endpoint usage", _ENDPOINTS, told)
+    """The quota counts instances, not endpoints. An update of production has the old and the new fleet at once.
+
+    AWS words a refusal: "The account-level service limit ... is 2 Instances, with current utilization of 2 Instances".
+    """
+    wanted = _DEV + _QA + 2 * account.production_instances
+    told = f"dev, qa and an update of production may need {wanted} instances together: undeploy dev while the pipeline runs"
+    return _sagemaker(account, f"{account.endpoint_instance_type} for endpoint usage", wanted, told)
 
 
 def instance_types(account: Account) -> Finding:

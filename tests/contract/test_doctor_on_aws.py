@@ -522,9 +522,9 @@ def test_the_quota_of_training_jobs_is_compared_with_what_tuning_starts(deployed
     assert ("Request increase" in found.next_step) == (outcome is not CheckStatus.OK)
 
 
-def test_the_quota_of_endpoints_is_that_of_the_template_s_instance(deployed: str) -> None:
-    assert answered("endpoint quota", quotas("ml.t2.medium for endpoint usage", 0)).outcome is CheckStatus.FAIL
-    assert answered("endpoint quota", quotas("ml.t2.medium for endpoint usage", 3)).outcome is CheckStatus.OK
+def test_the_quota_of_endpoints_is_that_of_the_template_s_instance_and_counts_instances(deployed: str) -> None:
+    for value, outcome in ((0, CheckStatus.FAIL), (5, CheckStatus.WARN), (6, CheckStatus.OK)):
+        assert answered("endpoint quota", quotas("ml.t2.medium for endpoint usage", value)).outcome is outcome
     assert answered("endpoint quota", quotas("ml.m5.large for endpoint usage", 3)).outcome is CheckStatus.SKIPPED
 
 

@@ -15,7 +15,7 @@ import pytest
 from botocore.exceptions import ClientError
 from cfnlint.decode.cfn_yaml import loads
 from project_pipeline import run_in, script
-from tiny_project import IMAGE, TEMPLATES, delete, deploy, deploy_pipeline, outputs, pipeline_resources, shard, training_job
+from tiny_project import IMAGE, PREDICTION, TEMPLATES, delete, deploy, deploy_pipeline, outputs, pipeline_resources, shard, training_job
 from waiting import wait_until
 
 from mlkit.aws.champion_test import ChampionTest, ask_champion
@@ -316,7 +316,6 @@ def test_a_champion_that_cannot_be_loaded_is_told_and_the_new_model_goes_on(mode
     ("given", "refused"),
     [
         ({"SubnetIds": "subnet-0a1b2c3d", "SecurityGroupIds": "sg-0a1b2c3d"}, "VpcConfig"),
-        ({"DataCapturePercent": "10", "DataCaptureUri": "s3://serve-ml-id-lab/captured"}, "DataCaptureConfig"),
         ({"MaxInstanceCount": "3"}, "AWS::ApplicationAutoScaling::ScalableTarget"),
         ({"SubnetIds": "subnet-0a1b2c3d"}, "Give SubnetIds and SecurityGroupIds together"),
         ({"DataCapturePercent": "10"}, "Give DataCaptureUri with DataCapturePercent"),
@@ -325,6 +324,17 @@ def test_a_champion_that_cannot_be_loaded_is_told_and_the_new_model_goes_on(mode
 def test_what_the_local_aws_does_not_do_is_refused_by_name(models, given, refused):
     with pytest.raises((ClientError, AssertionError), match=refused):
         models.deploy("dev", models.trained, **given)
+
+
+def test_what_an_endpoint_is_asked_is_captured_in_the_lake(models, local_aws):
+    models.deploy("dev", models.trained, DataCapturePercent="100", DataCaptureUri=f"s3://{SERVE.bucket}/captured")
+    ask = {"EndpointName": SERVE.endpoint("dev"), "ContentType": "application/json"}
+    local_aws.client("sagemaker-runtime").invoke_endpoint(**ask, Body=PREDICTION)
+    place = {"Bucket": SERVE.bucket, "Prefix": f"captured/{SERVE.endpoint('dev')}/"}
+    found = wait_until(lambda: models.s3.list_objects_v2(**place).get("Contents"), "the request is captured")
+    (line,) = models.s3.get_object(Bucket=SERVE.bucket, Key=found[0]["Key"])["Body"].read().splitlines()
+    assert json.loads(line)["captureData"]["endpointInput"]["data"] == PREDICTION
+    delete(models.cloudformation, SERVE.endpoint_stack("dev"))
 
 
 def test_a_champion_whose_file_is_gone_fails_no_stack(models, cloudformation, local_aws):

@@ -300,8 +300,8 @@ def test_the_pipeline_s_parameters_reach_the_endpoints():
         parameter = own[value[2:-1]]
         for limit in ("Default", "AllowedPattern", "MinValue", "MaxValue"):
             assert parameter.get(limit) == endpoint[name].get(limit), (name, limit)
-    off = {name: own[name]["Default"] for name in ("MaxInstanceCount", "DataCapturePercent", "SubnetIds", "SecurityGroupIds")}
-    assert off == {"MaxInstanceCount": 0, "DataCapturePercent": 0, "SubnetIds": "none", "SecurityGroupIds": "none"}
+    off = {name: own[name]["Default"] for name in ("ProductionMaxInstanceCount", "DataCapturePercent", "SubnetIds", "SecurityGroupIds")}
+    assert off == {"ProductionMaxInstanceCount": 0, "DataCapturePercent": 0, "SubnetIds": "none", "SecurityGroupIds": "none"}
 
 
 def test_the_parameters_of_an_action_are_below_codepipeline_s_limit():

@@ -105,6 +105,15 @@ def test_a_channel_on_which_nothing_comes_is_empty_after_the_time():
     asyncio.run(read())
 
 
+def test_a_message_that_comes_within_the_time_is_waited_for():
+    async def read() -> str:
+        async with wired() as end:
+            asyncio.get_running_loop().call_later(0.05, lambda: end.send("stream", text="late"))
+            return str((await end.channel.get_msg(timeout=600))["content"]["text"])
+
+    assert asyncio.run(read()) == "late"
+
+
 def test_other_tasks_run_while_a_burst_is_read():
     turns = []
 
@@ -139,6 +148,17 @@ def test_outputs_up_to_the_limit_are_kept_and_no_byte_more(monkeypatch, kind):
     room = size - 1  # of a text: as many characters as bytes were left
     assert kept == heard == (["1234", "5678"[:room]] if kind == "stream" else ["1234"])
     assert troubles == ["the notebook's outputs are larger than 0 MiB"]
+
+
+def test_outputs_of_one_request_add_up(monkeypatch):
+    size = message_size("stream", text="1234")
+
+    def three(end: Wired) -> None:
+        for _ in range(3):
+            end.send("stream", text="1234")
+
+    assert with_limit(monkeypatch, 3 * size, three)[2] == []
+    assert len(with_limit(monkeypatch, 3 * size - 1, three)[2]) == 1
 
 
 def test_a_text_is_cut_to_what_is_left_and_nothing_after_it_is_kept(monkeypatch):
@@ -239,8 +259,9 @@ def test_only_the_reply_to_an_execute_request_counts_as_one():
 
     async def read() -> None:
         async with wired(iopub.ShellChannel) as end:
-            for kind in ("kernel_info_reply", "execute_reply"):
+            for kind in ("execute_reply", "kernel_info_reply", "execute_reply"):
                 end.send(kind)
+            assert (await end.channel.get_msg(timeout=1))["msg_type"] == "execute_reply"  # nobody listens yet
             assert (await end.channel.get_msg(timeout=1))["msg_type"] == "kernel_info_reply"
             end.channel.on_reply = lambda: replies.append(1)
             assert (await end.channel.get_msg(timeout=1))["msg_type"] == "execute_reply"
