@@ -33,6 +33,6 @@ def _cut(notes: str, longest: int) -> str:
     whole = notes if notes.endswith(".") else f"{notes}."
     if len(whole) <= longest:
         return whole
-    number, _, first = notes.partition(", ")
-    left = longest - len(f"{number}, ...")
-    return f"{number}, {first[:left]}..." if left > 0 else f"{number}."
+    number, _, texts = notes.partition(": ")
+    left = longest - len(f"{number}: ...")
+    return f"{number}: {texts[:left]}..." if left > 0 else f"{number}."

@@ -86,7 +86,7 @@ def _reviewed(aws: Session, build: SealingBuild, found: Gathered, evidence: Evid
             clicks=_CLICKS,
             production=f"version {champion.version}" if champion else "",
         ),
-        signature=f"{ENVELOPE}, beside this page",
+        signature=f"{ENVELOPE}, beside this page in the evidence bucket",
         key=build.key_arn,
     )
 

@@ -58,7 +58,8 @@ def _of_endpoints(contents: Contents) -> Iterable[Notice]:
     for url in dict.fromkeys(run.record.origin.endpoint_url for run in runs if run.record):
         names = [run.name for run in runs if run.record and run.record.origin.endpoint_url == url]
         which = "" if len(names) == len(contents.current) else f" of {', '.join(names)}"
-        yield Notice(text=f"This run{which} did not use AWS: AWS_ENDPOINT_URL pointed elsewhere.", grave=True, quoted=url or "")
+        text = f"This run{which} was a rehearsal: it did not use AWS but the endpoint in AWS_ENDPOINT_URL."
+        yield Notice(text=text, grave=True, quoted=url or "")
 
 
 def _of_training(contents: Contents) -> Iterable[Notice]:

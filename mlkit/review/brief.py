@@ -14,7 +14,7 @@ def result_in_words(reviewed: Reviewed) -> str:
 
 
 def notes_in_words(reviewed: Reviewed) -> str:
-    """`1 problem and 2 notes, first: This run did not use AWS ...`; `No notes` if the page has none. A step's own words are left out."""
+    """`1 problem and 2 notes: This run was a rehearsal ...`, problems first, without the steps' own words; `No notes` if there are none."""
     champion = Contents(reviewed.champion) if reviewed.champion else None
     found = notices_of(Contents(reviewed.sealed), champion)
     if not found:
@@ -22,4 +22,5 @@ def notes_in_words(reviewed: Reviewed) -> str:
     grave = sum(one.grave for one in found)
     counts = [counted(grave, "problem")] if grave else []
     counts += [counted(len(found) - grave, "note")] if len(found) > grave else []
-    return f"{listed(counts)}, first: {found[0].text.rstrip(':')}"
+    texts = dict.fromkeys(f"{one.text.rstrip('.:')}." for one in found)
+    return f"{listed(counts)}: {' '.join(texts)}"

@@ -24,7 +24,7 @@ def test_the_message_says_result_notes_change_page_and_seal_in_this_order() -> N
     loud = {"01_prep": record("01_prep", activity=Activity(warnings=("eight rows dropped",)))}
     assert approval_message(page(records=loud), SEAL, PAGE) == (
         "PASS: match rate 0.6984, at least 0.65 is required; as good as production's version 3 (0.6990 on the same rows, "
-        "difference -0.0006, within the margin 0.02). 1 note, first: 01_prep.ipynb warned. "
+        "difference -0.0006, within the margin 0.02). 1 note: 01_prep.ipynb warned. "
         "commit 8b35d7eb8e by Ada Keller: Sixty-four factors again, after the trial with thirty-two. "
         f"Page: {PAGE} Seal {'a' * 64}. Evidence: s3://evidence/manifest.json"
     )
@@ -32,7 +32,7 @@ def test_the_message_says_result_notes_change_page_and_seal_in_this_order() -> N
 
 def test_a_run_without_aws_is_told_in_the_message() -> None:
     local = {"02_train": record("02_train", origin=Origin(endpoint_url="http://10.0.0.1"))}
-    assert ". 1 problem, first: This run of 02_train.ipynb did not use AWS" in approval_message(page(records=local), SEAL, PAGE)
+    assert ". 1 problem: This run of 02_train.ipynb was a rehearsal" in approval_message(page(records=local), SEAL, PAGE)
 
 
 @pytest.mark.parametrize("length", [10, 150, 260])
@@ -45,7 +45,7 @@ def test_the_longest_message_fits_and_keeps_page_seal_and_evidence(length: int) 
     assert message.startswith(
         "PASS: match rate 0.6984, at least 0.65 is required; cannot tell whether it is as good as production's version 3"
     )
-    assert ("did not use AWS: AWS_ENDPOINT_URL pointed elsewhere." in message) == (length < 200)
+    assert ("did not use AWS but the endpoint in AWS_ENDPOINT_URL." in message) == (length < 200)
     assert " 1 problem" in message
     assert "Ada Keller" in message
 

@@ -232,19 +232,19 @@ def test_a_run_that_did_not_use_aws_is_the_first_problem() -> None:
     origin = Origin(endpoint_url="http://127.0.0.1:4566")
     everywhere = {name: record(name, origin=origin) for name in notebooks()}
     page = beside(records=everywhere, tested=outcome(model={"sha256": "0" * 64}, champion=compared()))
-    first = "Problem: This run did not use AWS: AWS_ENDPOINT_URL pointed elsewhere. http://127.0.0.1:4566 Problem:"
+    first = "Problem: This run was a rehearsal: it did not use AWS but the endpoint in AWS_ENDPOINT_URL. http://127.0.0.1:4566 Problem:"
     assert first in first_screen(page)
-    assert notes_in_words(page).startswith("2 problems, first: This run did not use AWS")
+    assert notes_in_words(page).startswith("2 problems: This run was a rehearsal: ")
     one = beside(records={"02_train": everywhere["02_train"]})
-    assert "This run of 02_train.ipynb did not use AWS" in first_screen(one)
+    assert "This run of 02_train.ipynb was a rehearsal" in first_screen(one)
 
 
 def test_the_notes_are_counted_for_the_message() -> None:
     assert notes_in_words(beside()) == "No notes"
     loud = {"01_prep": record("01_prep", activity=Activity(warnings=("a", "b")))}
-    assert notes_in_words(beside(records=loud)) == "2 notes, first: 01_prep.ipynb warned"
+    assert notes_in_words(beside(records=loud)) == "2 notes: 01_prep.ipynb warned."
     mixed = beside(records=loud, tested=outcome())
-    assert notes_in_words(mixed).startswith("1 problem and 2 notes, first: The model in production was not tested")
+    assert notes_in_words(mixed).startswith("1 problem and 2 notes: The model in production was not tested")
 
 
 def curve_of(epochs: str, place: str = "text") -> dict[str, list[dict[str, Any]]]:
@@ -373,6 +373,7 @@ def test_production_s_page_tells_who_decided_after_how_long_and_what_production_
     times = (sealing, replace(sealing, status="Failed", ended=ended["RemoveEndpoint"]), removing, later)
     text = first_screen(reviewed(of_production(), actions=times))
     assert "Approved By arn:aws:iam::1:user/eve, 2026-03-14 09:40:53 UTC, 13 min 0 s after the seal Comment As good as" in text
+    assert "Approved seal 111111111111" in text
     tested = f"Production mlkit-ml-lab-qa was tested at 2026-03-14 09:50:00 UTC; it served the model {MODEL[:12]}..."
     assert tested in text
     assert "updates the endpoint" not in text
