@@ -196,6 +196,7 @@ NOT_TAKEN = {
     "VerifyApprovalRole": _SAME_LOG,
     "EndpointStackRole": {
         **dict.fromkeys(("sagemaker:DeleteModel", "sagemaker:DeleteEndpointConfig", "cloudwatch:DeleteAlarms"), _LIKE),
+        "sagemaker:AddTags": "it is asked for with CreateModel and CreateEndpointConfig, which tag what they make",
         "sagemaker:DescribeEndpoint": "without it a rollback leaves the endpoint, which blocks the retry",
         "cloudwatch:DescribeAlarms": "only production's stack is updated, and its handler looks at the alarm then",
     },
