@@ -316,7 +316,6 @@ def test_a_champion_that_cannot_be_loaded_is_told_and_the_new_model_goes_on(mode
     ("given", "refused"),
     [
         ({"SubnetIds": "subnet-0a1b2c3d", "SecurityGroupIds": "sg-0a1b2c3d"}, "VpcConfig"),
-        ({"MaxInstanceCount": "3"}, "AWS::ApplicationAutoScaling::ScalableTarget"),
         ({"SubnetIds": "subnet-0a1b2c3d"}, "Give SubnetIds and SecurityGroupIds together"),
         ({"DataCapturePercent": "10"}, "Give DataCaptureUri with DataCapturePercent"),
     ],

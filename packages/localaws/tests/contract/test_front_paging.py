@@ -14,6 +14,7 @@ NAMED = {
     "CatalogName": "AwsDataCatalog",
     "DatabaseName": "d",
     "HyperParameterTuningJobName": "j",
+    "ServiceNamespace": "sagemaker",
     "pipelineName": "p",
     "projectName": "p",
     "repositoryName": "r",

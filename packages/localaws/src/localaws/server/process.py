@@ -113,6 +113,7 @@ def make_engines(
 
     CloudTrail reads `record`, and writes its log files by `deliver`. CodePipeline and CodeCommit listen to `pushes`.
     """
+    from localaws.application_autoscaling import ApplicationAutoScaling
     from localaws.athena import Athena
     from localaws.cloudtrail import CloudTrail
     from localaws.codebuild import CodeBuild
@@ -137,6 +138,7 @@ def make_engines(
         Athena(host_of("athena.amazonaws.com")),
         sagemaker,
         SageMakerRuntime(sagemaker),
+        ApplicationAutoScaling(host_of("application-autoscaling.amazonaws.com")),
         CloudTrail(host_of(CLOUDTRAIL), record, deliver),
     ]
     return {engine.name: engine for engine in engines}
