@@ -1,5 +1,6 @@
 """KMS, SNS and CloudWatch."""
 
+import json
 from typing import Any
 
 from conformance_cases import AWS, Call, call, case
@@ -29,7 +30,33 @@ def _alarm(**more: Any) -> Call:
     return call("cloudwatch.put_metric_alarm", **{name: value for name, value in {**given, **more}.items() if value is not None})
 
 
+_NOBODY = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::<account>:role/none"}, "Action": "*", "Resource": "*"}],
+    }
+)
+
 CASES = [
+    case(
+        "a key's policy names principals that exist",
+        f"{_KMS}/API_PutKeyPolicy.html",
+        call("kms.put_key_policy", KeyId="<key>", Policy=_NOBODY),
+        error="MalformedPolicyDocumentException: ",
+    ),
+    case(
+        "a topic's policy names principals that exist",
+        f"{_SNS}/API_SetTopicAttributes.html",
+        call("sns.set_topic_attributes", TopicArn="<topic>", AttributeName="Policy", AttributeValue=_NOBODY),
+        error="InvalidParameter: Invalid parameter: Policy Error",
+    ),
+    case(
+        "a secret's policy is JSON",
+        f"{AWS}/secretsmanager/latest/apireference/API_PutResourcePolicy.html",
+        call("secretsmanager.create_secret", Name="<name>", SecretString="s"),
+        call("secretsmanager.put_resource_policy", SecretId="<name>", ResourcePolicy="{"),
+        error="MalformedPolicyDocumentException: ",
+    ),
     case(
         "a key that does not exist",
         f"{_KMS}/API_DescribeKey.html",

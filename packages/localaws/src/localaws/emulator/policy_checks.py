@@ -1,4 +1,4 @@
-"""Lets IAM and S3 refuse policies as AWS does."""
+"""Lets services refuse policies as AWS does."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -7,19 +7,27 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from localaws.kit.policy_documents import PolicyError, check_bucket_policy, check_identity_policy, check_trust_policy
+from localaws.kit.policy_documents import PolicyError, check_bucket_policy, check_identity_policy, check_resource_policy, check_trust_policy
 
 _IDENTITY_POLICIES = ("PutRolePolicy", "PutUserPolicy", "PutGroupPolicy", "CreatePolicy", "CreatePolicyVersion")
 _TRUST_POLICIES = {"CreateRole": "AssumeRolePolicyDocument", "UpdateAssumeRolePolicy": "PolicyDocument"}
 Handler = Callable[[Mapping[str, Any]], Any]
+Refuse = Callable[[str], Any]
 
 
 def refuse_wrong_policies() -> None:
     """Check each policy before the emulator stores it."""
-    from ministack.services import iam, s3
+    from ministack.services import iam
 
+    _check_bucket_policies()
+    _check_resource_policies()
     for name in (*_IDENTITY_POLICIES, *_TRUST_POLICIES):
         iam._IAM_HANDLERS[name] = _checked(iam, name, iam._IAM_HANDLERS[name])
+
+
+def _check_bucket_policies() -> None:
+    from ministack.services import s3
+
     put = s3._put_bucket_policy
 
     def put_bucket_policy(name: str, body: bytes) -> Any:
@@ -31,6 +39,37 @@ def refuse_wrong_policies() -> None:
         return put(name, body)
 
     s3._put_bucket_policy = put_bucket_policy
+
+
+def _check_resource_policies() -> None:
+    """Check the policies of keys, topics and secrets."""
+    from ministack.services import kms, secretsmanager, sns
+
+    def malformed(service: Any) -> Refuse:
+        return lambda text: service.error_response_json("MalformedPolicyDocumentException", text, 400)
+
+    for name in ("_create_key", "_put_key_policy"):
+        setattr(kms, name, _refusing(getattr(kms, name), lambda request: request.get("Policy"), malformed(kms)))
+    secretsmanager._put_resource_policy = _refusing(
+        secretsmanager._put_resource_policy, lambda request: request["ResourcePolicy"], malformed(secretsmanager)
+    )
+    sns._set_topic_attributes = _refusing(
+        sns._set_topic_attributes,
+        lambda given: sns._p(given, "AttributeValue") if sns._p(given, "AttributeName") == "Policy" else None,
+        lambda text: sns._error("InvalidParameter", f"Invalid parameter: Policy Error: {text}", 400),
+    )
+
+
+def _refusing(original: Handler, policy_of: Callable[[Mapping[str, Any]], str | None], refuse: Refuse) -> Handler:
+    def put(request: Mapping[str, Any]) -> Any:
+        try:
+            if policy := policy_of(request):
+                check_resource_policy(policy, _exists)
+        except PolicyError as error:
+            return refuse(str(error))
+        return original(request)
+
+    return put
 
 
 def _checked(iam: Any, name: str, original: Handler) -> Handler:

@@ -50,6 +50,14 @@ def check_trust_policy(text: str, exists: Exists) -> None:
         check_principals(statement, exists)
 
 
+def check_resource_policy(text: str, exists: Exists) -> None:
+    """Check the policy of a key, topic or secret. Raises PolicyError."""
+    for statement in _statements(text, "Syntax errors in policy."):
+        if not _listed(statement, "Action"):
+            raise PolicyError("Missing required field Action")
+        check_principals(statement, exists)
+
+
 def check_bucket_policy(text: str, bucket: str, exists: Exists, known_actions: Callable[[], Mapping[str, Any]]) -> None:
     """Check a bucket's policy. `known_actions` has S3's actions, in lower case, with their kinds of resource. Raises PolicyError."""
     for statement in _statements(text, "Policies must be valid JSON and the first byte must be '{'"):
