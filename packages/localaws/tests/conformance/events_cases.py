@@ -153,6 +153,19 @@ CASES = [
     _matches("null matches null", {"detail": {"none": [None]}}),
     _matches("$or needs one of its patterns", {"detail": {"$or": [{"size": [6]}, {"build-status": ["FAILED"]}]}}),
     case(
+        "an entry may tell the time of its event",
+        f"{_API}/API_PutEventsRequestEntry.html",
+        call("events.put_events", Entries=[{"Source": "a", "DetailType": "b", "Detail": "{}", "Time": 1_700_000_000}]),
+        gives={"FailedEntryCount": 0, "Entries[0].EventId": ...},
+    ),
+    case(
+        "a target's retries",
+        f"{_GUIDE}/eb-rule-retry-policy.html",
+        _rule(ScheduleExpression="rate(1 day)", State="DISABLED"),
+        call("events.put_targets", Rule="<name>", Targets=[{"Id": "1", "Arn": "<topic>", "RetryPolicy": {"MaximumRetryAttempts": 1}}]),
+        refused="Targets.RetryPolicy is not honoured by the local AWS.",
+    ),
+    case(
         "a queue as a target",
         f"{_GUIDE}/eb-targets.html",
         _rule(ScheduleExpression="rate(1 day)"),

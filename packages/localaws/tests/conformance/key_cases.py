@@ -195,6 +195,12 @@ CASES = [
         refused="Metrics is not honoured by the local AWS",
     ),
     case(
+        "metric math over metrics",
+        f"{_METRICS}/API_GetMetricData.html",
+        call("cloudwatch.get_metric_data", StartTime=0, EndTime=60, MetricDataQueries=[{"Id": "m", "Expression": "1 + 1"}]),
+        refused="MetricDataQueries.Expression is not honoured by the local AWS.",
+    ),
+    case(
         "a dashboard",
         f"{_METRICS}/API_PutDashboard.html",
         call("cloudwatch.put_dashboard", DashboardName="d", DashboardBody="{}"),

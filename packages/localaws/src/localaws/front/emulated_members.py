@@ -112,6 +112,7 @@ RULES: Mapping[str, Mapping[str, Mapping[str, Honoured]]] = {
         "DeleteRule": {"Force": ANY},  # for rules that a service manages
         "RemoveTargets": {"Force": ANY},
         "PutEvents": {"EndpointId": _UNSET},
+        "PutTargets": {"Targets": dict.fromkeys(words("Id Arn RoleArn Input InputPath InputTransformer"), ANY)},  # nothing is retried
         "ListEventBuses": {"NextToken": _UNSET, "Limit": ANY},  # there is one bus
     },
     "cloudwatch": {
@@ -124,7 +125,13 @@ RULES: Mapping[str, Mapping[str, Mapping[str, Honoured]]] = {
             "Period": _UNSET,
             "Unit": _UNSET,
         },
-        "GetMetricData": {"NextToken": _UNSET, "ScanBy": _UNSET, "MaxDatapoints": _UNSET, "LabelOptions": _UNSET},
+        "GetMetricData": {
+            "MetricDataQueries": dict.fromkeys(words("Id MetricStat Label ReturnData Period"), ANY),  # no metric math
+            "NextToken": _UNSET,
+            "ScanBy": _UNSET,
+            "MaxDatapoints": _UNSET,
+            "LabelOptions": _UNSET,
+        },
         "ListMetrics": {"RecentlyActive": _UNSET, "IncludeLinkedAccounts": _OFF, "OwningAccount": _UNSET},
         "PutMetricAlarm": {
             "EvaluateLowSampleCountPercentile": _UNSET,
