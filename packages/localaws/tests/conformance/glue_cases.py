@@ -69,6 +69,12 @@ CASES = [
         error="EntityNotFoundException: ",
     ),
     case(
+        "a member that is missing is null",
+        "botocore: glue TableInput.Name",
+        call("glue.create_table", DatabaseName="<scene>", TableInput={}),
+        error="ValidationException: 1 validation error detected: Value null at 'tableInput.name' failed to satisfy constraint",
+    ),
+    case(
         "tables are found by a pattern of their names",
         f"{_API}/API_GetTables.html",
         call("glue.get_tables", DatabaseName="<scene>", Expression="mov.*"),

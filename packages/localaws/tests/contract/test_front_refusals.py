@@ -170,7 +170,9 @@ def test_the_constraints_of_the_model_are_checked_as_aws_checks_them(local_aws):
     assert "Member must satisfy enum value set" in refusal(sagemaker.list_training_jobs, StatusEquals="Broken")
     assert "Member must have length less than or equal to 63" in refusal(sagemaker.describe_training_job, TrainingJobName="a" * 64)
     assert "Member must have value less than or equal to 100" in refusal(sagemaker.list_training_jobs, MaxResults=101)
-    assert "TrainingJobName" in refusal(sagemaker.describe_training_job)
+    assert "Value null at 'trainingJobName' failed to satisfy constraint: Member must not be null" in refusal(
+        sagemaker.describe_training_job
+    )
 
 
 def test_a_request_that_is_no_json_is_a_serialization_error(local_aws):

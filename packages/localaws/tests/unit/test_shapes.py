@@ -39,7 +39,11 @@ def test_each_kind_of_violation_is_told(members, text):
 
 
 def test_a_missing_member_is_told():
-    assert found("DescribeModel", {}) == ['Missing required parameter in input: "ModelName"']
+    null = "failed to satisfy constraint: Member must not be null"
+    assert found("DescribeModel", {}) == [f"Value null at 'modelName' {null}"]
+    tags = [{"Key": "a", "Value": "b"}, {"Key": "a"}]
+    arn = "arn:aws:sagemaker:us-east-1:123456789012:model/m"
+    assert found("AddTags", {"ResourceArn": arn, "Tags": tags}) == [f"Value null at 'tags.2.member.value' {null}"]
 
 
 def test_lists_and_maps_are_walked_to_the_last_item():

@@ -1,5 +1,6 @@
 """Checks values against botocore's shapes, with the constraints that botocore's own validator ignores."""
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
@@ -19,12 +20,24 @@ def problems(shape: Shape, value: Any) -> list[str]:
     """Every violation, in AWS's words where AWS has words for it; an empty list when the value fits the shape."""
     report = ParamValidator().validate(value, shape)
     found = report.generate_report().split("\n") if report.has_errors() else []
-    if not all(line.startswith(("Invalid length", "Invalid value")) for line in found):  # which _walk says in AWS's words
+    others = [line for line in found if not line.startswith(("Invalid length", "Invalid value"))]  # which _walk says in AWS's words
+    missing = [text for line in others if (text := _missing(line))]
+    if len(missing) < len(others):
         return found
     try:
-        return list(_walk(shape, value, ""))
+        return missing + list(_walk(shape, value, ""))
     except _Unmatched as error:
         return [str(error)]
+
+
+def _missing(line: str) -> str | None:
+    """botocore's words for a missing member in AWS's; None if they say something else."""
+    match = re.fullmatch(r'Missing required parameter in ([^:]+): "(\w+)"', line)
+    if match is None:
+        return None
+    parts = re.sub(r"\[(\d+)\]", lambda index: f".{int(index[1]) + 1}.member", match[1]).split(".")
+    where = ".".join(_lower(part) for part in [*parts, match[2]] if part != "input")  # botocore's name of the whole request
+    return f"Value null at '{where}' failed to satisfy constraint: Member must not be null"
 
 
 def answer_problems(shape: Shape, value: Mapping[str, Any]) -> list[str]:
