@@ -17,7 +17,7 @@ from waiting import wait_until
 AWS = "https://docs.aws.amazon.com"
 QUERY = "athena.query"  # starts a query, waits for its end, and answers State, Reason and Rows
 _WORD = re.compile(r"<(\w+)>")
-Words = dict[str, str]
+Words = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,9 @@ def new_words(account: str, words: Words) -> Words:
 def filled(value: Any, words: Words) -> Any:
     """The value with its words replaced, at any depth."""
     if isinstance(value, str):
-        return _WORD.sub(lambda found: words.get(found[1], found[0]), value)
+        if (whole := _WORD.fullmatch(value)) and whole[1] in words:  # which may be bytes
+            return words[whole[1]]
+        return _WORD.sub(lambda found: str(words.get(found[1], found[0])), value)
     if isinstance(value, Mapping):
         return {filled(key, words): filled(item, words) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -45,12 +45,21 @@ SCENES: Mapping[str, Sequence[Call]] = {module.SERVICE: module.SCENE for module 
 class Row:
     service: str
     says: str
+    answer: str
     source: str
     outcome: str
 
 
 def rows() -> list[Row]:
-    return [Row(one.service, one.says, one.source, one.outcome) for _, one in CASES] + _templates() + _expressions()
+    return [Row(one.service, one.says, _answer(one), one.source, one.outcome) for _, one in CASES] + _templates() + _expressions()
+
+
+def _answer(one: Case) -> str:
+    """The error, the refusal, or the values that the case looks at."""
+    if one.gives is None:
+        return one.error or one.refused or ""
+    shown = (f"{path}: {'any' if value is ... else value}" for path, value in one.gives.items())
+    return ", ".join(shown)
 
 
 # Tests of templates with their page of AWS's guide.
@@ -81,7 +90,7 @@ def _templates() -> list[Row]:
 def _template_row(page: str, given: Sequence[Any], expected: Any) -> Row:
     shown = ", ".join(_short(value) for value in given if value is not None)
     outcome = "refused by name" if "local AWS" in str(expected) or "does not honour" in str(expected) else "right"
-    return Row("cloudformation templates", f"{shown}: {_short(expected)}", f"{_GUIDE}/{page}.html", outcome)
+    return Row("cloudformation templates", shown, _short(expected), f"{_GUIDE}/{page}.html", outcome)
 
 
 def _short(value: Any) -> str:
@@ -95,7 +104,7 @@ def _short(value: Any) -> str:
 def _expressions() -> list[Row]:
     """The cases of Trino's expressions in Athena."""
     page = "https://trino.io/docs/current/functions.html"
-    return [Row("athena expressions", f"{sql}: {value or 'NULL'}", page, "right") for sql, value in test_athena_sql.VALUES]
+    return [Row("athena expressions", sql, "NULL" if value is None else value, page, "right") for sql, value in test_athena_sql.VALUES]
 
 
 def page(found: Sequence[Row]) -> str:
@@ -110,11 +119,16 @@ def page(found: Sequence[Row]) -> str:
         "",
         f"{len(found)} cases: {counts['right']} right, {counts['refused by name']} refused by name, {counts['wrong']} wrong.",
         "",
-        "*Refused by name*: AWS does it, the local AWS refuses it with an error that names it.",
+        "*Refused by name*: AWS does it, the local AWS refuses it with an error that names it. In an answer, `<name>` and the like stand",
+        "for values of the test.",
     ]
     for service in dict.fromkeys(row.service for row in found):
-        lines += ["", f"## {service}", "", "| case | source | outcome |", "|---|---|---|"]
-        lines += [f"| {_cell(row.says)} | {_link(row.source)} | {row.outcome} |" for row in found if row.service == service]
+        lines += ["", f"## {service}", "", "| case | answer | source | outcome |", "|---|---|---|---|"]
+        lines += [
+            f"| {_cell(row.says)} | {_cell(_short(row.answer))} | {_link(row.source)} | {row.outcome} |"
+            for row in found
+            if row.service == service
+        ]
     return "\n".join(lines) + "\n"
 
 

@@ -11,7 +11,7 @@ _SNS = f"{AWS}/sns/latest/api"
 _METRICS = f"{AWS}/AmazonCloudWatch/latest/APIReference"
 SCENE = [
     call("kms.create_key", {"key": "KeyMetadata.KeyId"}),
-    call("kms.encrypt", {"blob": "KeyMetadata.KeyId"}, KeyId="<key>", Plaintext=b"text", EncryptionContext={"a": "b"}),
+    call("kms.encrypt", {"blob": "CiphertextBlob"}, KeyId="<key>", Plaintext=b"text", EncryptionContext={"a": "b"}),
     call("sns.create_topic", {"topic": "TopicArn"}, Name="<name>"),
 ]
 
@@ -103,10 +103,22 @@ CASES = [
         error="ValidationException: ",
     ),
     case(
-        "a data key has 32 bytes",
+        "a data key is named by the key's ARN",
         f"{_KMS}/API_GenerateDataKey.html",
         call("kms.generate_data_key", KeyId="<key>", KeySpec="AES_256"),
-        gives={"length(to_string(Plaintext)) > `0`": True},
+        gives={"KeyId": "arn:aws:kms:us-east-1:<account>:key/<key>", "CiphertextBlob": ...},
+    ),
+    case(
+        "a ciphertext is read with its encryption context",
+        f"{_KMS}/API_Decrypt.html",
+        call("kms.decrypt", CiphertextBlob="<blob>", EncryptionContext={"a": "b"}),
+        gives={"Plaintext": b"text"},
+    ),
+    case(
+        "a ciphertext is not read with another encryption context",
+        f"{_KMS}/API_Decrypt.html",
+        call("kms.decrypt", CiphertextBlob="<blob>", EncryptionContext={"a": "c"}),
+        error="InvalidCiphertextException",
     ),
     case(
         "keys are listed in pages",

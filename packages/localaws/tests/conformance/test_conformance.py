@@ -70,5 +70,5 @@ def test_the_page_lists_the_cases() -> None:
 def test_the_table_is_large_and_its_cases_differ() -> None:
     found = rows()
     assert len(found) >= 150
-    assert len({(row.service, row.says) for row in found}) == len(found)
+    assert len({(row.service, row.says, row.answer) for row in found}) == len(found)
     assert all(row.source for row in found)
