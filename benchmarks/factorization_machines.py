@@ -1,115 +1,119 @@
-"""Factorization machines: seconds for one epoch, the compiled kernel against the same arithmetic in plain NumPy.
+"""Factorization Machines: seconds of an epoch and held-out log loss, ours against other libraries, each in processes of its own.
 
-    python benchmarks/factorization_machines.py [--rows 90570] [--factors 64] [--batch 1000] [--repeat 7]
-
-The rows look like MovieLens': two one-hot features, a label. Both train with lazy Adam from the same weights; their losses are compared.
+MovieLens 100k with ten ratings of each user held out, 64 factors, mini-batches of 1000; and rows drawn at random, as many as a large lake
+has, of 162,541 users and 59,047 movies. learners.py holds each library's settings.
 """
 
 import argparse
+import json
 import os
-import statistics
+import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+import tempfile
+from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # as the training process does, before OpenMP is loaded
-
-import numba
 import numpy as np
 
-from localaws.algorithm_kit.channel_rows import Dataset
-from localaws.factorization_machines import trainer
-from localaws.factorization_machines.compiled_loops import Weights
-from localaws.factorization_machines.hyperparameters import Hyperparameters
+from benchmarks.measuring import Missing, Report, Row, Time, say, scaled
+from benchmarks.movielens import split_ratings
+
+GROUP = "Factorization Machines"
+PEERS = Path(os.environ.get("MLKIT_PEERS", ".tools/peers"))
+LEARNERS = Path(__file__).with_name("learners.py")
+PEERS_OF_SMALL = {"torch": 20.0, "modern-fm": 40.0, "xlearn": 2.0}
+LAKE_ROWS, LAKE_EPOCHS = 22_000_000, 5
 
 
-def make_data(n_rows: int, users: int, movies: int) -> Dataset:
-    """Labels drawn from a bias for each user and movie, so that there is something to learn."""
-    draw = np.random.default_rng(0)
-    user, movie = draw.integers(0, users, n_rows), draw.zipf(1.3, n_rows) % movies
-    liking = draw.normal(size=users)[user] + draw.normal(size=movies)[movie]
-    return Dataset(
-        indptr=np.arange(0, 2 * n_rows + 1, 2),
-        keys=np.stack([user, users + movie], axis=1).ravel().astype(np.int32),
-        values=np.ones(2 * n_rows, np.float32),
-        labels=(liking + draw.logistic(size=n_rows) > 0).astype(np.float32),
+def run(name: str, rows: Path, *options: str) -> dict[str, Any]:
+    python = sys.executable if name == "localaws" else str(PEERS / "bin/python")
+    # xlearn asks for the user's name, which a machine without a login does not have
+    environment = {**os.environ, "USER": os.environ.get("USER", "user")}
+    done = subprocess.run([python, str(LEARNERS), name, str(rows), *options], capture_output=True, text=True, env=environment, check=False)
+    if done.returncode:
+        raise RuntimeError((done.stderr.strip() or f"exit code {done.returncode}").splitlines()[-1])
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
+
+
+def epoch(answer: dict[str, Any]) -> Time:
+    return Time(wall=float(np.median(answer["wall"])), cpu=float(np.median(answer["cpu"])))
+
+
+def write_small(folder: Path) -> Path:
+    rows, held_out = split_ratings()
+    order = np.random.default_rng(1).permutation(int((~held_out).sum()))
+    train, test = rows[~held_out][order], rows[held_out]
+    path = folder / "ml-100k.npz"
+    np.savez(
+        path, keys=train[:, :2], labels=train[:, 2], test_keys=test[:, :2], test_labels=test[:, 2], feature_dim=int(rows[:, 1].max()) + 1
     )
+    return path
 
 
-def batch_gradients(weights: Weights, pair: Any, label: Any) -> tuple[float, Any, list[Any]]:
-    """(summed loss, the features that occur, gradients by bias and by their weights) of rows of two one-hot features."""
-    one, two = weights.factors[pair[:, 0]], weights.factors[pair[:, 1]]
-    score = weights.bias[0] + weights.linear[pair].sum(axis=1) + (one * two).sum(axis=1)
-    loss = float((np.maximum(score, 0) - score * label + np.log1p(np.exp(-np.abs(score)))).sum())
-    gradient = (1 / (1 + np.exp(-score)) - label) / np.float32(len(label))
-    touched, place = np.unique(pair, return_inverse=True)
-    place = place.reshape(-1, 2)
-    by_factor = np.zeros((touched.size, one.shape[1]), np.float32)
-    np.add.at(by_factor, place[:, 0], gradient[:, None] * two)
-    np.add.at(by_factor, place[:, 1], gradient[:, None] * one)
-    by_feature = np.bincount(place.ravel(), np.repeat(gradient, 2), touched.size).astype(np.float32)
-    return loss, touched, [gradient.sum(keepdims=True), by_feature, by_factor]
+def write_lake(folder: Path, n_rows: int) -> Path:
+    users, movies, draw = 162_541, 59_047, np.random.default_rng(0)
+    keys = np.column_stack([(draw.zipf(1.2, n_rows) - 1) % users, users + (draw.zipf(1.2, n_rows) - 1) % movies])
+    liking = draw.normal(size=users + movies)
+    labels = liking[keys].sum(axis=1) + draw.logistic(size=n_rows) > 0
+    path = folder / "lake.npz"
+    np.savez(path, keys=keys, labels=labels, test_keys=keys[:1000], test_labels=labels[:1000], feature_dim=users + movies)
+    return path
 
 
-def train_with_numpy(params: Hyperparameters, data: Dataset, weights: Weights) -> Iterator[tuple[float, float]]:
-    """(seconds, mean loss) of each epoch."""
-    means, variances = (Weights(*(np.zeros_like(array) for array in weights)) for _ in range(2))
-    keys, step = data.keys.reshape(-1, 2), 0
-    for _ in range(params.epochs):
-        started, total = time.perf_counter(), 0.0
-        for first in range(0, len(data), params.mini_batch_size):
-            batch = slice(first, first + params.mini_batch_size)
-            loss, touched, gradients = batch_gradients(weights, keys[batch], data.labels[batch])
-            total += loss
-            step += 1
-            correction = np.sqrt(1 - 0.999**step) / (1 - 0.9**step)
-            for name, where, g in zip(Weights._fields, (slice(None), touched, touched), gradients, strict=True):
-                array, mean, variance = getattr(weights, name), getattr(means, name), getattr(variances, name)
-                g = g + np.float32(getattr(params, f"{name}_wd")) * array[where]
-                mean[where] = np.float32(0.9) * mean[where] + np.float32(0.1) * g
-                variance[where] = np.float32(0.999) * variance[where] + np.float32(0.001) * g * g
-                rate = np.float32(getattr(params, f"{name}_lr") * correction)
-                array[where] -= rate * mean[where] / (np.sqrt(variance[where]) + np.float32(1e-8))
-        yield time.perf_counter() - started, total / len(data)
+def compare_small(report: Report, folder: Path, rounds: int, epochs: int) -> None:
+    rows = write_small(folder)
+    for peer, target in PEERS_OF_SMALL.items():
+        say(f"factorization machines: {peer}")
+        ours, theirs = [], []
+        try:
+            for _ in range(rounds):
+                ours.append(run("localaws", rows, "--epochs", str(epochs)))
+                theirs.append(run(peer, rows, "--epochs", str(epochs)))
+        except (RuntimeError, OSError) as error:
+            report.missing.append(Missing(group=GROUP, what="epoch of ml-100k", against=peer, reason=str(error)))
+            continue
+        loss = f"held-out log loss {ours[0]['log_loss']:.4f}, {peer} {theirs[0]['log_loss']:.4f}"
+        times = [[epoch(answer) for answer in side] for side in (ours, theirs)]
+        row = Row(group=GROUP, what="epoch of ml-100k", against=peer, ours=times[0], theirs=times[1], at_least=target, note=loss)
+        row.limit = arithmetic(row.median("ours", "cpu"), len(np.load(rows)["keys"]))
+        report.rows.append(row)
 
 
-def compiled(threads: int) -> Callable[[Hyperparameters, Dataset, Weights], Iterator[tuple[float, float]]]:
-    def train(params: Hyperparameters, data: Dataset, weights: Weights) -> Iterator[tuple[float, float]]:
-        for report in trainer.train(params, data, weights, threads=threads):
-            if report.is_last:
-                yield report.seconds, float(report.so_far[1] / report.so_far[0])
+def arithmetic(seconds: float, n_rows: int) -> str:
+    """Multiplications and additions of a row with two features and 64 factors: 5 for the score, 4 for the gradients, 13 of Adam for 0.9
+    weights that it touches."""
+    return f"{n_rows * 64 * (5 + 4 + 0.9 * 13) / seconds / 1e9:.1f} GFLOP a CPU second"
 
-    return train
+
+def compare_lake(report: Report, folder: Path, n_rows: int) -> None:
+    """The peer trains on a part, once: it takes as long for each mini-batch."""
+    say(f"factorization machines: {n_rows:,} rows")
+    part = min(n_rows, 200_000)
+    ours = run("localaws", write_lake(folder, n_rows), "--epochs", "2")
+    own = [Time(wall=wall * LAKE_EPOCHS, cpu=cpu * LAKE_EPOCHS) for wall, cpu in zip(ours["wall"][-1:], ours["cpu"][-1:], strict=True)]
+    what = f"{LAKE_EPOCHS} epochs of {n_rows:,} rows"
+    try:
+        few = run("torch", write_lake(folder, part), "--epochs", "1", "--sparse")
+    except (RuntimeError, OSError) as error:
+        report.missing.append(Missing(group=GROUP, what=what, against="torch", reason=str(error)))
+        return
+    note = f"torch: {part:,} rows, scaled up; ours: one epoch, times {LAKE_EPOCHS}"
+    theirs = scaled([epoch(few)], LAKE_EPOCHS * n_rows / part)
+    row = Row(group=GROUP, what=what, against="torch, SparseAdam", ours=own, theirs=theirs, at_least=10, note=note)
+    row.limit = arithmetic(own[0].cpu / LAKE_EPOCHS, n_rows)
+    report.rows.append(row)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, default=90_570)
-    parser.add_argument("--factors", type=int, default=64)
-    parser.add_argument("--batch", type=int, default=1000)
-    parser.add_argument("--repeat", type=int, default=7)
-    options = parser.parse_args()
-    data = make_data(options.rows, 943, 1682)
-    params = Hyperparameters(
-        feature_dim=2625,
-        num_factors=options.factors,
-        predictor_type="binary_classifier",
-        epochs=options.repeat + 1,  # the first does not count
-        mini_batch_size=options.batch,
-    )
-    threads = numba.get_num_threads()
-    ways = {"NumPy": train_with_numpy, "numba, 1 thread": compiled(1), f"numba, {threads} threads": compiled(threads)}
-    print(f"{'':20}{'s an epoch':>12}{'ratio':>8}{'last loss':>12}   (medians of {options.repeat} epochs, {options.rows} rows)")
-    slowest, losses = None, []
-    for name, train in ways.items():
-        epochs = list(train(params, data, trainer.initial_weights(params)))
-        seconds = statistics.median(second for second, _ in epochs[1:])
-        slowest = slowest or seconds
-        losses.append(epochs[-1][1])
-        print(f"{name:20}{seconds:12.4f}{slowest / seconds:8.1f}{losses[-1]:12.6f}")
-    if max(losses) - min(losses) > 1e-3:
-        sys.exit("the losses differ")
+    parser.add_argument("--quick", action="store_true")
+    quick = parser.parse_args().quick
+    report = Report()
+    with tempfile.TemporaryDirectory() as name:
+        compare_small(report, Path(name), 1 if quick else 5, 4 if quick else 20)
+        compare_lake(report, Path(name), 1_000_000 if quick else LAKE_ROWS)
+    report.write()
 
 
 if __name__ == "__main__":

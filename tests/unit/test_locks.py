@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-LOCKS = ["requirements.lock", "requirements-build.lock", "tests/sdk-v2.lock", "tests/mutants/mutmut.lock"]
+LOCKS = [
+    "requirements.lock",
+    "requirements-build.lock",
+    "tests/sdk-v2.lock",
+    "tests/mutants/mutmut.lock",
+    "benchmarks/peers.lock",
+    "benchmarks/xlearn.lock",
+]
 
 
 def pins(name: str) -> dict[str, str]:

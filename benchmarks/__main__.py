@@ -1,0 +1,46 @@
+"""Runs the benchmarks and writes benchmarks/RESULTS.md: `make bench`, or `.venv/bin/python -m benchmarks [--quick] [--only GROUP ...]`.
+
+Each group is a module that prints its Report as JSON, in a process of its own. `--quick` measures less often and fewer rows, to see in
+some minutes whether a change made something slower.
+"""
+
+import argparse
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from benchmarks import machine, table
+from benchmarks.measuring import Missing, Report, say
+
+# in the order of the table
+GROUPS = ("codec", "factorization_machines", "processes")
+FOLDER = Path(__file__).parent
+
+
+def measure(group: str, *, quick: bool) -> Report:
+    began = time.perf_counter()
+    command = [sys.executable, "-m", f"benchmarks.{group}", *(["--quick"] if quick else [])]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    say(f"{group}: {time.perf_counter() - began:.0f} s")
+    if done.returncode:
+        return Report(missing=[Missing(group=group, what="all", against="", reason=f"exit code {done.returncode}; its output says why")])
+    return Report.read(done.stdout)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--only", nargs="+", choices=GROUPS, default=GROUPS)
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="where RESULTS.md and its plot are written")
+    options = parser.parse_args()
+    before = machine.load()
+    reports = {group: measure(group, quick=options.quick) for group in options.only}
+    about = machine.describe(datetime.now(UTC), quick=options.quick, groups=options.only, load=(before, machine.load()))
+    table.write(options.folder, about, list(reports.values()))
+    say(f"wrote {options.folder / 'RESULTS.md'}")
+
+
+if __name__ == "__main__":
+    main()
