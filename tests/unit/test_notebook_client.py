@@ -177,6 +177,7 @@ def test_an_error_that_the_reply_hides_ends_its_cell(monkeypatch):
     at.runs(monkeypatch, {"status": "ok"})
     assert failure_of(at) == (Status.FAILED, at.cells[0], "ValueError", "why")
     assert at.told[-1] == ("1", Status.FAILED)
+    assert at.cells[0].outputs == []  # the kernel has shown it already
 
 
 def test_the_cure_of_an_error_is_read_from_its_traceback(monkeypatch):
