@@ -252,6 +252,40 @@ def test_text_tables_are_read_as_lazy_simple_serde_reads_them(lake: Lake) -> Non
     )
 
 
+def test_a_large_text_object_is_read_as_a_small_one(lake: Lake, local_aws: LocalAws) -> None:
+    kinds = ("bigint", "string", "varchar(2)", "double", "float", "decimal(5,2)", "date", "timestamp", "boolean", "tinyint")
+    columns = (*((f"c{place}", kind) for place, kind in enumerate(kinds)), ("s", "struct<x:int>"))
+    fit = ["7", "a", "abc", "2e3", "0.1", "1.25", "2020-01-31", "2020-01-31 01:02:03.1234", "TRUE", "-128", "{}"]
+    wrong = ["1.5", "", "\\N", "x", "1e999", "12345.678", "2020-02-31", "noon", "yes", "128", "{}", "extra"]
+    lines = "".join("\t".join(line) + "\n" for line in (fit, wrong, ["1"], [], ["NaN"] * 11))
+    copies = (5 << 20) // len(lines)
+    cache, shown = local_aws.home / "athena" / "objects", ", ".join(f"c{place}" for place in range(len(kinds)))
+    before = set(cache.glob("*"))
+    for name, count in (("once", 1), ("often", copies)):
+        lake.table(name, columns=columns, properties={"field.delim": "\t"}, parameters={"skip.header.line.count": "1"})
+        lake.put(f"{name}/a.txt", "header\n" + lines * count)
+        lake.put(f"{name}/b.gz", gzip.compress(("header\n" + lines * count).encode()))
+
+    def counted(name: str, count: int) -> list[tuple[str | None, ...]]:
+        return sorted(rows(lake, f"SELECT {shown}, count(*) / {count} AS n FROM {name} GROUP BY {shown}"), key=str)
+
+    def large() -> set[Path]:
+        return {path for path in set(cache.glob("*")) - before if path.stat().st_size > 2000}
+
+    assert counted("often", copies) == counted("once", 1)
+    assert [path.read_bytes()[:4] for path in large() if path.suffix != ".gz"] == [b"PAR1"]
+    kept = large()
+    assert rows(lake, "SELECT count(*) FROM often WHERE c1 = 'a'") == [(str(2 * copies),)]
+    assert large() == kept
+    lake.put("often/a.txt", "header\n" + lines * copies + "8\ta\n")
+    assert rows(lake, "SELECT count(*) FROM often WHERE c1 = 'a'") == [(str(2 * copies + 1),)]
+    glue = lake.clients("glue")
+    table = glue.get_table(DatabaseName=lake.database, Name="often")["Table"]
+    with_header = {"Name": "often", "StorageDescriptor": table["StorageDescriptor"], "Parameters": {}}
+    glue.update_table(DatabaseName=lake.database, TableInput=with_header)
+    assert rows(lake, "SELECT count(*) FROM often") == [(str(2 * copies * 5 + 1 + 2),)]
+
+
 def test_an_empty_line_of_text_is_a_row(lake: Lake) -> None:
     lake.put("lines/a.txt", "one\n\nthree\n")
     lake.table("lines", columns=(("line", "string"), ("rest", "string")))

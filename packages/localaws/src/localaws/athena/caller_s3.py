@@ -32,8 +32,10 @@ def folder_uri(uri: str) -> str:
 class Lake:
     """S3 for one query. It calls `check` between transfers, which raises if the query was cancelled."""
 
-    def __init__(self, client: "S3Client", *, cache: ObjectCache, hold: Callable[[S3Object], None], check: Callable[[], None]) -> None:
+    def __init__(self, client: "S3Client", *, cache: ObjectCache, hold: Callable[[S3Object, str], None], check: Callable[[], None]) -> None:
         self._client, self._cache, self._hold, self._check = client, cache, hold, check
+        self.uris: dict[Path, str] = {}
+        """The addresses of the objects, by the files that hold them, for errors."""
 
     def list(self, uri: str, *, at_most: int | None = None) -> list[S3Object]:
         """The objects below a folder, without folder markers and without those that Hive hides (names that begin with _ or .)."""
@@ -64,26 +66,52 @@ class Lake:
         with ThreadPoolExecutor(max_workers=_TRANSFERS) as pool:
             return list(pool.map(self._fetch, objects))
 
+    def fetch_converted(self, item: S3Object, form: str, content: Path, convert: Callable[[Path], None]) -> Path:
+        """A local file that `convert` makes from the object's `content`; as in `fetch`, it may be cached. `form` names the conversion."""
+
+        def write(path: Path) -> None:
+            self.uris[content] = item.uri
+            self._save(body, content)
+            convert(path)
+            content.unlink()
+
+        self._hold(item, form)
+        body = self._get(item, is_cached=self._cache.has(item, form))
+        if body is not None:
+            self._cache.add(item, write, form)
+        return self._file(item, form)
+
     def _fetch(self, item: S3Object) -> Path:
+        self._hold(item, "")
+        body = self._get(item, is_cached=self._cache.has(item))
+        if body is not None:
+            self._cache.add(item, lambda path: self._save(body, path))
+        return self._file(item, "")
+
+    def _file(self, item: S3Object, form: str) -> Path:
+        path = self._cache.path(item, form)
+        self.uris[path] = item.uri
+        return path
+
+    def _get(self, item: S3Object, *, is_cached: bool) -> Any:
+        """The object's content as a stream. None for a cached object, after S3 has checked the caller's permission."""
         from botocore.exceptions import ClientError
 
         self._check()
-        self._hold(item)
         # A request for a cached object is answered with 304, after S3 has checked the permission. IfMatch fails the query if the object
         # was replaced after it was listed, so the cache never holds other content under this ETag.
         bucket, key, etag = item.bucket, item.key, item.etag
         with _s3_errors(item.uri):
             try:
-                if self._cache.has(item):
+                if is_cached:
                     answer = self._client.get_object(Bucket=bucket, Key=key, IfNoneMatch=etag)
                 else:
                     answer = self._client.get_object(Bucket=bucket, Key=key, IfMatch=etag)
             except ClientError as error:
                 if error.response["ResponseMetadata"]["HTTPStatusCode"] == 304:
-                    return self._cache.path(item)
+                    return None
                 raise
-            self._cache.add(item, lambda path: self._save(answer["Body"], path))
-        return self._cache.path(item)
+            return answer["Body"]
 
     def _save(self, body: Any, path: Path) -> None:
         with contextlib.closing(body), path.open("wb") as file:

@@ -19,7 +19,7 @@ from localaws.athena.trino.casts import FAILURE_MARK, quote
 from localaws.athena.trino.query_errors import QueryError
 
 THREADS = 2
-_MEMORY_BYTES, _MEMORY_SHARE = 768 << 20, 0.2
+_MEMORY_BYTES, _MEMORY_SHARE = 512 << 20, 0.2
 """Memory of each running query, and its largest share of the machine's. DuckDB spills the rest to the scratch folder."""
 
 

@@ -1,7 +1,8 @@
 """xxHash64 and big-endian conversions over whole Arrow columns.
 
-xxHash64 follows the algorithm's specification (xxHash fast digest algorithm, XXH64, seed 0). Values of one length are hashed together, so
-the cost is a few NumPy operations per 8 bytes of the longest value rather than a loop over the rows.
+xxHash64 follows the algorithm's specification (xxHash fast digest algorithm, XXH64, seed 0). Values of up to 31 bytes are hashed together,
+then those of 32 to 63 bytes and so on, so the cost is a few NumPy operations per 8 bytes of the longest value rather than a loop over the
+rows.
 """
 
 from typing import Any
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from localaws.athena.trino.casts import FAILURE_MARK
 
 _Words = NDArray[np.uint64]
+_STRIPE = 32
 _P1, _P2, _P3, _P4, _P5 = (
     np.uint64(prime) for prime in (0x9E3779B185EBCA87, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0x85EBCA77C2B2AE63, 0x27D4EB2F165667C5)
 )
@@ -22,46 +24,59 @@ def _rotate(words: _Words, bits: int) -> _Words:
     return (words << np.uint64(bits)) | (words >> np.uint64(64 - bits))
 
 
-def _round(lane: _Words, word: _Words) -> _Words:
+def _round(lane: Any, word: _Words) -> _Words:
     return _rotate(lane + word * _P2, 31) * _P1
 
 
 def _merge(accumulated: _Words, lane: _Words) -> _Words:
-    return (accumulated ^ _round(np.zeros_like(lane), lane)) * _P1 + _P4
+    return (accumulated ^ _round(np.uint64(0), lane)) * _P1 + _P4
 
 
-def _stripes(data: NDArray[np.uint8]) -> tuple[_Words, int]:
-    """The accumulator after all whole 32-byte stripes of (n, length) bytes, and how many bytes that were."""
-    count, length = data.shape
-    if length < 32:
-        return np.full(count, _P5), 0
-    whole = length // 32 * 32
-    words = np.ascontiguousarray(data[:, :whole]).view("<u8").astype(np.uint64)
-    lanes = [np.full(count, start) for start in (_P1 + _P2, _P2, np.uint64(0), np.uint64(0) - _P1)]
-    for at in range(0, whole // 8, 4):
-        lanes = [_round(lane, words[:, at + place]) for place, lane in enumerate(lanes)]
-    total = sum((_rotate(lane, bits) for lane, bits in zip(lanes, (1, 7, 12, 18), strict=True)), np.zeros(count, np.uint64))
+class _Bytes:
+    """The bytes of many values. `word` reads eight of them anywhere."""
+
+    def __init__(self, data: NDArray[np.uint8]) -> None:
+        padded = np.concatenate([data, np.zeros(_STRIPE, np.uint8)])
+        self._words: _Words = np.ndarray((len(data) + _STRIPE - 7,), "<u8", padded, strides=(1,))
+
+    def word(self, places: NDArray[np.int64]) -> _Words:
+        return self._words[places]
+
+
+def _stripes(content: _Bytes, starts: NDArray[np.int64], count: int) -> _Words:
+    """The accumulator after the first `count` stripes of each value."""
+    if count == 0:
+        return np.full(len(starts), _P5)
+    lanes: list[Any] = [_P1 + _P2, _P2, np.uint64(0), np.uint64(0) - _P1]
+    for stripe in range(count):
+        at = starts + stripe * _STRIPE
+        lanes = [_round(lane, content.word(at + 8 * place)) for place, lane in enumerate(lanes)]
+    total = sum((_rotate(lane, bits) for lane, bits in zip(lanes, (1, 7, 12, 18), strict=True)), np.zeros(len(starts), np.uint64))
     for lane in lanes:
         total = _merge(total, lane)
-    return total, whole
+    return total
 
 
-def xxhash64_words(data: NDArray[np.uint8]) -> _Words:
-    """XXH64 with seed 0 of each row of an (n, length) array of bytes."""
+def _tail(hashed: _Words, content: _Bytes, at: NDArray[np.int64], left: NDArray[np.int64]) -> _Words:
+    """The hash after the last `left` bytes, fewer than a stripe, of each value. A value that has no more keeps its hash."""
+    for place in range(3):
+        mixed = _rotate(hashed ^ _round(np.uint64(0), content.word(at + 8 * place)), 27) * _P1 + _P4
+        hashed = np.where(left >= 8 * (place + 1), mixed, hashed)
+    at, left = at + (left & ~7), left & 7
+    word = content.word(at)
+    mixed = _rotate(hashed ^ ((word & np.uint64(0xFFFFFFFF)) * _P1), 23) * _P2 + _P3
+    hashed, word = np.where(left >= 4, mixed, hashed), np.where(left >= 4, word >> np.uint64(32), word)
+    for place in range(3):
+        mixed = _rotate(hashed ^ ((word >> np.uint64(8 * place) & np.uint64(0xFF)) * _P5), 11) * _P1
+        hashed = np.where((left & 3) > place, mixed, hashed)
+    return hashed
+
+
+def _hashed(content: _Bytes, starts: NDArray[np.int64], lengths: NDArray[np.int64], stripes: int) -> _Words:
+    """XXH64 with seed 0 of values that have this number of whole stripes."""
     with np.errstate(over="ignore"):
-        hashed, at = _stripes(data)
-        length = data.shape[1]
-        hashed = hashed + np.uint64(length)
-        while at + 8 <= length:
-            word = np.ascontiguousarray(data[:, at : at + 8]).view("<u8")[:, 0].astype(np.uint64)
-            hashed = _rotate(hashed ^ _round(np.zeros_like(word), word), 27) * _P1 + _P4
-            at += 8
-        if at + 4 <= length:
-            half = np.ascontiguousarray(data[:, at : at + 4]).view("<u4")[:, 0].astype(np.uint64)
-            hashed = _rotate(hashed ^ (half * _P1), 23) * _P2 + _P3
-            at += 4
-        for place in range(at, length):
-            hashed = _rotate(hashed ^ (data[:, place].astype(np.uint64) * _P5), 11) * _P1
+        hashed = _stripes(content, starts, stripes) + lengths.astype(np.uint64)
+        hashed = _tail(hashed, content, starts + stripes * _STRIPE, lengths - stripes * _STRIPE)
         hashed = (hashed ^ (hashed >> np.uint64(33))) * _P2
         hashed = (hashed ^ (hashed >> np.uint64(29))) * _P3
         return hashed ^ (hashed >> np.uint64(32))
@@ -89,11 +104,11 @@ def _fixed(words: _Words, missing: pa.Array) -> pa.Array:
 def xxhash64(column: Any) -> pa.Array:
     """Each value's XXH64 as 8 big-endian bytes, the result of Trino's xxhash64(varbinary)."""
     values, bounds, data = _parts(column)
-    lengths = np.diff(bounds)
-    hashed = np.zeros(len(values), np.uint64)
-    for length in np.unique(lengths):
-        rows = np.flatnonzero(lengths == length)
-        hashed[rows] = xxhash64_words(data[bounds[rows, None] + np.arange(length)].reshape(len(rows), length))
+    content, lengths = _Bytes(data), np.diff(bounds)
+    hashed, stripes = np.zeros(len(values), np.uint64), lengths // _STRIPE
+    for count in np.unique(stripes):
+        rows = np.flatnonzero(stripes == count)
+        hashed[rows] = _hashed(content, bounds[rows], lengths[rows], int(count))
     return _fixed(hashed, values.is_null())
 
 

@@ -25,7 +25,10 @@ class S3Object:
 
 
 class ObjectCache:
-    """`folder` holds one file per (bucket, key, ETag, size). Above `limit_bytes`, the least recently used files are removed."""
+    """`folder` holds a file for each (bucket, key, ETag, size), and for each `form` in which the object's content is kept.
+
+    Above `limit_bytes`, the least recently used files are removed.
+    """
 
     def __init__(self, folder: Path, *, limit_bytes: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -34,23 +37,23 @@ class ObjectCache:
         for left_over in folder.glob(f"*{SUFFIX}"):
             left_over.unlink(missing_ok=True)
 
-    def _name(self, item: S3Object) -> str:
-        """The file's name. It keeps the ending .gz, by which `scans` chooses the compression."""
+    def _name(self, item: S3Object, form: str) -> str:
+        """The file's name. Without a form it keeps the ending .gz, by which `scans` chooses the compression."""
         digest = hashlib.sha256(f"{item.bucket}\0{item.key}\0{item.etag}\0{item.size_bytes}".encode()).hexdigest()[:40]
-        return digest + (".gz" if item.key.endswith(".gz") else "")
+        return f"{digest}-{form}" if form else digest + (".gz" if item.key.endswith(".gz") else "")
 
-    def has(self, item: S3Object) -> bool:
-        return (self.folder / self._name(item)).exists()
+    def has(self, item: S3Object, form: str = "") -> bool:
+        return (self.folder / self._name(item, form)).exists()
 
     @contextlib.contextmanager
-    def held(self) -> Iterator[Callable[[S3Object], None]]:
+    def held(self) -> Iterator[Callable[[S3Object, str], None]]:
         """Yields a function that protects an object's file from removal until the block ends."""
         names: list[str] = []
 
-        def hold(item: S3Object) -> None:
+        def hold(item: S3Object, form: str) -> None:
             with self._lock:
-                self._in_use[self._name(item)] += 1
-            names.append(self._name(item))
+                self._in_use[self._name(item, form)] += 1
+            names.append(self._name(item, form))
 
         try:
             yield hold
@@ -59,16 +62,16 @@ class ObjectCache:
                 self._in_use.subtract(names)
                 self._in_use += Counter()  # drops the counts that are zero
 
-    def path(self, item: S3Object) -> Path:
+    def path(self, item: S3Object, form: str = "") -> Path:
         """The object's file. Its modification time is set to now, which marks it as used."""
-        path = self.folder / self._name(item)
+        path = self.folder / self._name(item, form)
         with contextlib.suppress(FileNotFoundError):
             os.utime(path)
         return path
 
-    def add(self, item: S3Object, write: Callable[[Path], None]) -> None:
+    def add(self, item: S3Object, write: Callable[[Path], None], form: str = "") -> None:
         """Let `write` create the file, move it into the cache atomically, and remove old files."""
-        with made_whole(self.folder / self._name(item)) as incoming:
+        with made_whole(self.folder / self._name(item, form)) as incoming:
             write(incoming)
         self._make_room()
 

@@ -66,7 +66,8 @@ def partition_value(value: str, column: Column) -> str:
     return f"{cast(text, column.kind, where='Partition').sql} AS {column.sql}"
 
 
-def _list(files: Sequence[Path]) -> str:
+def paths_sql(files: Sequence[Path]) -> str:
+    """A list of the files for DuckDB's readers."""
     return "[" + ", ".join(quote(str(file)) for file in files) + "]"
 
 
@@ -78,7 +79,7 @@ def _lines(files: Sequence[Path], skip: int) -> str:
         chosen = [file for file in files if (file.suffix == ".gz") == (compression == "gzip")]
         if chosen:
             options = f"auto_detect=false, header=false, skip={skip}, delim='\\0', quote='', escape='', compression='{compression}'"
-            parts.append(f"SELECT coalesce(line, '') AS line FROM read_csv({_list(chosen)}, {options}, columns={{'line': 'VARCHAR'}})")
+            parts.append(f"SELECT coalesce(line, '') AS line FROM read_csv({paths_sql(chosen)}, {options}, columns={{'line': 'VARCHAR'}})")
     return " UNION ALL ".join(parts)
 
 
@@ -153,7 +154,7 @@ def _json(lines: str, storage: Storage, columns: Sequence[Column]) -> str:
 def _parquet(query: QueryProcess, files: Sequence[Path], columns: Sequence[Column]) -> str:
     """Columns by name, in any case. A column that the files lack is NULL. A column of another type fails the query, as in Athena."""
     # hive_partitioning would add columns from folder names like key=value; the partition keys come from Glue.
-    source = f"read_parquet({_list(files)}, union_by_name=true, hive_partitioning=false)"
+    source = f"read_parquet({paths_sql(files)}, union_by_name=true, hive_partitioning=false)"
     described = query.execute(f"DESCRIBE SELECT * FROM {source}")
     stored = {str(row[0]).lower(): (str(row[0]), str(row[1])) for row in described}
     items = []

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from localaws.athena import ddl, file_writers, grammar, scans, statements
+from localaws.athena import columnar_copies, ddl, file_writers, grammar, scans, statements
 from localaws.athena.caller_s3 import Lake, folder_uri
 from localaws.athena.glue_catalog import GlueCatalog, Scan
 from localaws.athena.object_cache import ObjectCache, S3Object
@@ -63,7 +63,6 @@ class StatementRun:
         self._clients, self._cache, self._processes, self._scratch = clients, cache, processes, scratch
         self._stopped = threading.Event()
         self._process: QueryProcess | None = None
-        self._uris: dict[Path, str] = {}
         self._now = datetime.now(UTC)
 
     def stop(self) -> None:
@@ -121,17 +120,11 @@ class StatementRun:
             self.check()
             yield process, relation
         except QueryError as error:
-            raise self._naming_objects(error) from error
+            raise _naming_objects(error, lake) from error
         finally:
             self._process = None
             process.close()
             self._processes.prepare()
-
-    def _naming_objects(self, error: QueryError) -> QueryError:
-        """The error with the objects' addresses in place of the names of their files."""
-        for path, uri in self._uris.items():
-            error = QueryError(error.code, error.message.replace(str(path), uri))
-        return error
 
     def _compile(self, sql: str, catalog: GlueCatalog) -> Relation:
         started = time.monotonic()
@@ -156,9 +149,7 @@ class StatementRun:
             selects = []
             columns = scan.relation.columns[: len(scan.table.columns)]
             for storage, objects, values in found:
-                files = lake.fetch(objects)
-                self._uris |= dict(zip(files, (item.uri for item in objects), strict=True))
-                select = scans.scan_sql(process, storage, files, columns)
+                select = columnar_copies.scan_objects(process, lake, storage, objects, columns, self._scratch)
                 selects.append(f"SELECT *{values} FROM ({select})" if values else select)
             if not selects:  # a partitioned table without partitions
                 selects = [scans.scan_sql(process, scan.table.storage, [], scan.relation.columns)]
@@ -215,3 +206,10 @@ class StatementRun:
         lake.put("".join(f"{uri}\n" for uri in uris).encode(), self.outcome.manifest_location, self.order.encryption)
         self.outcome.update_count = rows
         self.outcome.columns = [column_info("rows", BIGINT)]
+
+
+def _naming_objects(error: QueryError, lake: Lake) -> QueryError:
+    """The error with the objects' addresses in place of the names of their files."""
+    for path, uri in lake.uris.items():
+        error = QueryError(error.code, error.message.replace(str(path), uri))
+    return error
