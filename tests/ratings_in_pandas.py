@@ -48,7 +48,8 @@ def splits(rows: Sequence[Row], table: RatingsTable, rule: SplitRule) -> pd.Data
     keys = zip(frame["user_id"], frame["movie_id"], strict=True)
     frame["order_hash"] = [signed_hash(f"{rule.salt}|{user}|{movie}") for user, movie in keys]
     frame["split"] = _split(frame, rule)
-    frame["shard"] = [(one & 0xFF) % rule.shards for one in frame["order_hash"]]
+    bits = [one & 0xFF if rule.shards <= 32 else one >> 28 & 0xFFFFF for one in frame["order_hash"]]
+    frame["shard"] = [one % rule.shards for one in bits]
     return frame[["user_id", "movie_id", "user_column", "movie_column", "label", "order_hash", "split", "shard"]]
 
 

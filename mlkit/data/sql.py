@@ -10,8 +10,9 @@ from mlkit.errors import UsageError
 
 SPLITS = ("train", "validation", "test")
 PLACES = 10_000  # how finely a share of the rows can be cut
-# Athena writes at most 100 partitions in one statement; three splits leave room for 32 shards each.
-MAX_SHARDS = 32
+# Athena writes at most 100 partitions in one statement; three splits leave room for 32 shards each. Files of more shards hold the rows
+# of all splits, and each statement writes 100 shards.
+MOST_PARTITIONS, SPLIT_SHARDS, MAX_SHARDS = 100, 32, 10_000
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
 
 
@@ -26,7 +27,7 @@ class SplitShape:
         if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", self.salt):
             raise UsageError(f"salt is {self.salt!r}", cure="Use 1 to 64 letters, digits, dots, hyphens or underscores.")
         if not 1 <= self.shards <= MAX_SHARDS:
-            raise UsageError(f"shards must lie between 1 and {MAX_SHARDS}", cure="Athena writes at most 100 partitions at once.")
+            raise UsageError(f"shards must lie between 1 and {MAX_SHARDS}", cure="Give rows_per_shard a larger value.")
 
 
 def identifier(name: str) -> str:
@@ -53,8 +54,9 @@ def place(hashed: str) -> str:
 
 
 def shard(hashed: str, shards: int) -> str:
-    """The row's shard, from the hash's lowest bits."""
-    return f"bitwise_and({hashed}, 255) % {shards}"
+    """The row's shard, from the hash's lowest bits; from 20 higher ones for so many shards that they would differ in size."""
+    bits = f"bitwise_and({hashed}, 255)" if shards <= SPLIT_SHARDS else f"bitwise_and(bitwise_right_shift({hashed}, 28), 1048575)"
+    return f"{bits} % {shards}"
 
 
 def unload_sql(select: str, s3_uri: str, *, partitioned_by: tuple[str, ...] = ()) -> str:

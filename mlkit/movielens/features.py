@@ -76,7 +76,7 @@ class FeatureIndex:
 
     def to_parquet(self) -> bytes:
         """The index as Parquet. The bytes depend only on the ids and the target, so that equal indexes have equal digests."""
-        fields = pa.array([USER] * len(self.users) + [MOVIE] * len(self.movies))
+        fields = pa.concat_arrays([pa.repeat(USER, len(self.users)), pa.repeat(MOVIE, len(self.movies))])
         ids = pa.concat_arrays([self.users, self.movies])
         told = {_TARGET: json.dumps(asdict(self.target), sort_keys=True)} if self.target else None
         table = pa.table([fields, ids, pa.array(np.arange(self.feature_dim))], schema=_SCHEMA.with_metadata(told))

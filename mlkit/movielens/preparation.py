@@ -91,7 +91,7 @@ def start_run(
     rows_per_shard: int,
     target: str = "positive",
 ) -> UnloadRun[SplitRule]:
-    """Choose the run's prefix and its number of shards: `ratings` / `rows_per_shard`, at most 32.
+    """Choose the run's prefix and its number of shards: `ratings` / `rows_per_shard`.
 
     `target` is "positive" (predict whether a rating reaches `positive_rating`) or "rating" (predict the stars).
     """
@@ -130,7 +130,7 @@ def unload_feature_index(lake: Lake, run: UnloadRun[SplitRule]) -> StoredIndex:
 
 def unload_splits(lake: Lake, run: UnloadRun[SplitRule]) -> Unloaded:
     """Label, split and shard every rating in Athena. UNLOAD's manifest lists the files."""
-    return unload_shards(lake, run.s3_uri, splits_sql(ratings_table(lake), run.rule))
+    return unload_shards(lake, run.s3_uri, splits_sql(ratings_table(lake), run.rule), run.rule.shards)
 
 
 def write_channels(lake: Lake, run: UnloadRun[SplitRule], unloaded: Unloaded, stored: StoredIndex) -> Channels:
@@ -141,6 +141,10 @@ def write_channels(lake: Lake, run: UnloadRun[SplitRule], unloaded: Unloaded, st
     """
     index = stored.index
 
+    def kept(split: str, rows: pa.RecordBatch) -> pa.RecordBatch:
+        check_columns(rows, index)
+        return rows if split == "test" else rows.drop_columns(["user_id", "movie_id"])
+
     def check(splits: Mapping[str, pa.Table]) -> None:
         check_disjoint([_pairs(table, index) for table in splits.values()])
 
@@ -149,7 +153,7 @@ def write_channels(lake: Lake, run: UnloadRun[SplitRule], unloaded: Unloaded, st
     test = Format(suffix="parquet", content_type=PARQUET, encode=lambda table: to_parquet(table.select(TEST_COLUMNS)))
     formats = {"train": shard, "validation": shard, "test": test}
     order = ("order_hash", "user_column", "movie_column")
-    channels = write_shards(lake, run.s3_uri, unloaded, run.rule.target, order=order, formats=formats, check=check)
+    channels = write_shards(lake, run.s3_uri, unloaded, run.rule.target, order=order, formats=formats, check=check, kept=kept)
     if warning := held_out_warning(channels.test.rows, channels.train.rows + channels.validation.rows):
         log_warning(warning)
     return channels
@@ -207,12 +211,15 @@ def save_prepared_data(
     return prepared
 
 
+def check_columns(rows: pa.RecordBatch, index: FeatureIndex) -> None:
+    """Raises InvalidData unless Athena's columns are those of the index."""
+    for field, ids in ((USER, "user_id"), (MOVIE, "movie_id")):
+        index.check_columns(rows[ids], np.asarray(rows[f"{field}_column"], dtype=np.int64), field=field)
+
+
 def _pairs(table: pa.Table, index: FeatureIndex) -> npt.NDArray[np.int64]:
-    """One number per (user, movie); also checks that Athena's columns are those of the index."""
+    """One number for each (user, movie)."""
     users, movies = (np.asarray(table[name].to_numpy(), dtype=np.int64) for name in ("user_column", "movie_column"))
-    if len(table):
-        index.check_columns(table["user_id"], users, field=USER)
-        index.check_columns(table["movie_id"], movies, field=MOVIE)
     return users * index.feature_dim + movies
 
 

@@ -83,66 +83,87 @@ def _in_range(table: RatingsTable) -> str:
     return f"{identifier(table.rating)} BETWEEN {table.lowest_rating} AND {table.highest_rating}"
 
 
-def _clean(table: RatingsTable) -> str:
-    """Common table expression `clean`: valid rows. Of several ratings of one movie by one user, it has the newest."""
-    user, movie = identifier(table.user), identifier(table.movie)
-    rating, timestamp = identifier(table.rating), identifier(table.timestamp)
-    return f"""numbered AS (
-  SELECT {user} AS user_key, {movie} AS movie_key, CAST({rating} AS double) AS rating, {timestamp} AS rated_at,
-    row_number() OVER (PARTITION BY {user}, {movie} ORDER BY {timestamp} DESC NULLS LAST, {rating} DESC) AS copy
-  FROM {table.name}
-  WHERE NOT ({_nulls(table)}) AND {_in_range(table)}),
-clean AS (SELECT user_key, movie_key, rating, rated_at FROM numbered WHERE copy = 1)"""
+def _rows(table: RatingsTable, *names: str) -> str:
+    """SELECT of the table's columns `names` of valid rows, duplicates among them. "*" stands for all four."""
+    items = {
+        "user_key": identifier(table.user),
+        "movie_key": identifier(table.movie),
+        "rating": f"CAST({identifier(table.rating)} AS double)",
+        "rated_at": identifier(table.timestamp),
+    }
+    chosen = ", ".join(f"{items[name]} AS {name}" for name in names or items)
+    return f"SELECT {chosen} FROM {table.name} WHERE NOT ({_nulls(table)}) AND {_in_range(table)}"
+
+
+def _numbered(table: RatingsTable) -> str:
+    """Common table expressions `users` (u, user_column) and `movies` (m, movie_column): users in the order of their ids, then movies.
+
+    A duplicate is by a user and of a movie that have another row, so duplicates do not matter.
+    """
+    return f"""users AS (
+  SELECT user_key AS u, row_number() OVER (ORDER BY user_key) - 1 AS user_column
+  FROM (SELECT DISTINCT user_key FROM ({_rows(table, "user_key")}))),
+movies AS (
+  SELECT movie_key AS m, row_number() OVER (ORDER BY movie_key) - 1 + (SELECT count(*) FROM users) AS movie_column
+  FROM (SELECT DISTINCT movie_key FROM ({_rows(table, "movie_key")})))"""
+
+
+_NEWEST = "ORDER BY rated_at DESC NULLS LAST, rating DESC"
+"""The order of the ratings of one movie by one user: the first stays."""
 
 
 def profile_sql(table: RatingsTable) -> str:
     """SQL for one row with the numbers of ratings, users, movies and unusable rows. Each row counts once."""
-    return f"""WITH {_clean(table)},
-raw AS (
+    return f"""WITH raw AS (
   SELECT count(*) AS table_rows, count_if({_nulls(table)}) AS rows_with_nulls,
     count_if(NOT ({_nulls(table)}) AND NOT ({_in_range(table)})) AS ratings_out_of_range
   FROM {table.name}),
-sound AS (SELECT count(*) AS sound_rows FROM numbered),
-used AS (SELECT count(*) AS ratings, count(DISTINCT user_key) AS users, count(DISTINCT movie_key) AS movies FROM clean)
+pairs AS (SELECT user_key, movie_key, count(*) AS copies FROM ({_rows(table, "user_key", "movie_key")}) GROUP BY user_key, movie_key),
+used AS (
+  SELECT count(*) AS ratings, coalesce(sum(copies), 0) AS sound_rows, count(DISTINCT user_key) AS users, count(DISTINCT movie_key) AS movies
+  FROM pairs)
 SELECT table_rows, rows_with_nulls, ratings_out_of_range, sound_rows - ratings AS duplicates, ratings, users, movies
-FROM raw CROSS JOIN sound CROSS JOIN used"""
+FROM raw CROSS JOIN used"""
 
 
 def histogram_sql(table: RatingsTable) -> str:
     """SQL for rows (rating, ratings) with the frequency of each rating."""
-    return f"WITH {_clean(table)} SELECT rating, count(*) AS ratings FROM clean GROUP BY rating ORDER BY rating"
+    return f"""WITH numbered AS (
+  SELECT rating, row_number() OVER (PARTITION BY user_key, movie_key {_NEWEST}) AS copy FROM ({_rows(table)}))
+SELECT rating, count(*) AS ratings FROM numbered WHERE copy = 1 GROUP BY rating ORDER BY rating"""
 
 
 def feature_index_sql(table: RatingsTable) -> str:
     """SQL for rows (field, id, column): users in the order of their ids, then movies in the order of theirs."""
-    return f"""WITH {_clean(table)},
-users AS (SELECT user_key, row_number() OVER (ORDER BY user_key) - 1 AS place FROM (SELECT DISTINCT user_key FROM clean)),
-movies AS (SELECT movie_key, row_number() OVER (ORDER BY movie_key) - 1 AS place FROM (SELECT DISTINCT movie_key FROM clean))
-SELECT 'user' AS field, CAST(user_key AS varchar) AS id, place AS "column" FROM users
+    return f"""WITH {_numbered(table)}
+SELECT 'user' AS field, CAST(u AS varchar) AS id, user_column AS "column" FROM users
 UNION ALL
-SELECT 'movie' AS field, CAST(movie_key AS varchar) AS id, place + (SELECT count(*) FROM users) AS "column" FROM movies"""
+SELECT 'movie' AS field, CAST(m AS varchar) AS id, movie_column AS "column" FROM movies"""
 
 
 def splits_sql(table: RatingsTable, rule: SplitRule) -> str:
     """SQL for rows (user_id, movie_id, user_column, movie_column, label, order_hash, split, shard), in no order.
 
     `shard` follows from the hash, so a (user, movie) pair can only be in one shard; sorting a shard by `order_hash` gives a fixed order.
+    Rows are numbered and compared by their columns, which are smaller than ids and have the same order.
     """
     newest = "rated_at DESC NULLS LAST, " if rule.split == "latest" else ""
     label = "rating" if rule.predict == "rating" else f"CASE WHEN rating >= {rule.positive_rating} THEN 1 ELSE 0 END"
     per_ten_thousand = round(rule.validation_fraction * PLACES)
-    return f"""WITH {_clean(table)},
+    return f"""WITH {_numbered(table)},
+numbered AS (
+  SELECT user_column, movie_column, rating, rated_at,
+    row_number() OVER (PARTITION BY user_column, movie_column {_NEWEST}) AS copy
+  FROM ({_rows(table)}) JOIN users ON user_key = u JOIN movies ON movie_key = m),
 hashed AS (
-  SELECT *, {order_hash(rule.salt, "user_key", "movie_key")} AS order_hash FROM clean),
+  SELECT user_column, movie_column, rating, rated_at, {order_hash(rule.salt, "u", "m")} AS order_hash
+  FROM numbered JOIN users USING (user_column) JOIN movies USING (movie_column) WHERE copy = 1),
 ranked AS (
-  SELECT *, row_number() OVER (PARTITION BY user_key ORDER BY {newest}order_hash, movie_key) AS place FROM hashed),
-users AS (SELECT user_key AS u, row_number() OVER (ORDER BY user_key) - 1 AS user_column FROM (SELECT DISTINCT user_key FROM clean)),
-movies AS (SELECT movie_key AS m, row_number() OVER (ORDER BY movie_key) - 1 + (SELECT count(*) FROM users) AS movie_column
-  FROM (SELECT DISTINCT movie_key FROM clean))
-SELECT CAST(user_key AS varchar) AS user_id, CAST(movie_key AS varchar) AS movie_id, user_column, movie_column,
+  SELECT *, row_number() OVER (PARTITION BY user_column ORDER BY {newest}order_hash, movie_column) AS place FROM hashed)
+SELECT CAST(u AS varchar) AS user_id, CAST(m AS varchar) AS movie_id, user_column, movie_column,
   {label} AS label, order_hash,
   CASE WHEN place <= {rule.test_ratings_per_user} THEN 'test'
     WHEN {place("order_hash")} < {per_ten_thousand} THEN 'validation'
     ELSE 'train' END AS split,
   {shard("order_hash", rule.shards)} AS shard
-FROM ranked JOIN users ON user_key = u JOIN movies ON movie_key = m"""
+FROM ranked JOIN users USING (user_column) JOIN movies USING (movie_column)"""

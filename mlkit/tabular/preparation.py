@@ -133,7 +133,7 @@ def describe_features(source: Source, profile: Profile) -> pd.DataFrame:
 def start_run(
     source: Source, *, salt: str, test_fraction: float, validation_fraction: float, usable: int, rows_per_shard: int
 ) -> UnloadRun[SplitRule]:
-    """Choose the run's prefix and its number of shards: `usable` / `rows_per_shard`, at most 32."""
+    """Choose the run's prefix and its number of shards: `usable` / `rows_per_shard`."""
     rule = SplitRule(
         salt=salt, test_fraction=test_fraction, validation_fraction=validation_fraction, shards=shards_for(usable, rows_per_shard)
     )
@@ -172,7 +172,7 @@ def store_encoding(source: Source, run: UnloadRun[SplitRule], profile: Profile) 
 
 def unload_splits(source: Source, run: UnloadRun[SplitRule], stored: StoredEncoding) -> Unloaded:
     """Label, split and shard every row in Athena. UNLOAD's manifest lists the files."""
-    return unload_shards(source.lake, run.s3_uri, splits_sql(source.table, stored.encoding.target, run.rule))
+    return unload_shards(source.lake, run.s3_uri, splits_sql(source.table, stored.encoding.target, run.rule), run.rule.shards)
 
 
 def write_channels(source: Source, run: UnloadRun[SplitRule], unloaded: Unloaded, stored: StoredEncoding) -> Channels:

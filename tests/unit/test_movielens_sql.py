@@ -281,7 +281,7 @@ RULES = st.builds(
     test_ratings_per_user=st.sampled_from([1, 2, 10]),
     validation_fraction=st.sampled_from([0.0001, 0.1, 0.5, 0.9999]),
     positive_rating=st.sampled_from([0.5, 3.5, 4, 5.0]),
-    shards=st.sampled_from([1, 2, 3, 32]),
+    shards=st.sampled_from([1, 2, 3, 32, 33, 1000]),
 )
 
 

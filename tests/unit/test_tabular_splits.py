@@ -63,7 +63,7 @@ def test_a_share_that_is_none_is_refused(name, share):
 
 
 @pytest.mark.parametrize(
-    ("rule", "told"), [({"salt": "it's"}, "salt is"), ({"salt": "s", "shards": 0}, "shards must lie between 1 and 32")]
+    ("rule", "told"), [({"salt": "it's"}, "salt is"), ({"salt": "s", "shards": 0}, "shards must lie between 1 and 10000")]
 )
 def test_a_salt_or_a_number_of_shards_that_cannot_be_is_refused(rule, told):
     with pytest.raises(UsageError, match=told):

@@ -26,7 +26,7 @@ import duckdb
 from localaws.athena import duck
 from localaws.athena.trino.query_errors import QueryError
 
-_OVERHEAD = 1.5
+_OVERHEAD = 2.0
 """Memory of the process as a multiple of what DuckDB counts. DuckDB does not count all it takes, for example for long lists."""
 _OUT_OF_MEMORY = "EXCEEDED_LOCAL_MEMORY_LIMIT"
 
