@@ -87,6 +87,50 @@ def test_a_service_whose_state_is_large_is_saved_rarely_and_keeps_no_other_from_
     assert saves.count["iam"] > saves.count["logs"]
 
 
+def test_answers_wait_for_one_save_of_what_changed(saves: Saves) -> None:
+    async def run() -> None:
+        states = begun(saves)
+        await asyncio.gather(*(states.saved("iam", "athena") for _ in range(20)))
+        assert saves.count == {"iam": 1, "state/athena.json": 1}
+        await states.saved("iam")
+        assert saves.count["iam"] == 2
+        await states.saved()
+
+    asyncio.run(run())
+
+
+def test_an_answer_waits_for_the_next_save_of_a_large_state_unless_that_is_far(saves: Saves, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def run() -> list[int]:
+        states, found = begun(saves), []
+        for longest_s in (60.0, 60.0, 0.0):
+            monkeypatch.setattr(checkpoint, "_LONGEST_WAIT_S", longest_s)
+            await asyncio.gather(*(states.saved("logs") for _ in range(5)))
+            found.append(saves.count["logs"])
+        states.save()
+        return [*found, saves.count["logs"]]
+
+    assert asyncio.run(run()) == [1, 2, 2, 3]
+
+
+@pytest.mark.parametrize("service", ["iam", "logs"])
+def test_a_save_that_fails_fails_the_answer_and_is_tried_again(saves: Saves, monkeypatch: pytest.MonkeyPatch, service: str) -> None:
+    monkeypatch.setattr(checkpoint, "_LONGEST_PAUSE_S", 10 * DELAY_S)
+
+    def full(_services: list[str]) -> None:
+        raise OSError(28, "No space left on device")
+
+    async def run() -> None:
+        states = begun(saves)
+        await states.saved(service)
+        with monkeypatch.context() as patched:
+            patched.setattr(saves, "save", full)
+            with pytest.raises(OSError, match="No space"):
+                await states.saved(service)
+        await until(saves, service, 2)
+
+    asyncio.run(run())
+
+
 def test_a_stop_saves_everything_at_once(saves: Saves) -> None:
     async def run() -> None:
         states = begun(saves)

@@ -68,7 +68,7 @@ def test_a_query_may_open_its_own_folders_only(processes: QueryProcesses, tmp_pa
 
 def test_a_query_that_needs_too_much_memory_fails_alone(processes: QueryProcesses, tmp_path: Path) -> None:
     process, other = processes.new(tmp_path), processes.new(tmp_path)
-    entries = duck.memory_limit_bytes() // 3  # eight bytes each, and DuckDB does not count them
+    entries = duck.memory_limit_bytes() // 2  # eight bytes each, and DuckDB does not count them
     with pytest.raises(QueryError, match="EXCEEDED_LOCAL_MEMORY_LIMIT"):
         process.execute(f"SELECT len(range({entries}))")
     assert other.execute("SELECT 1") == [[1]]

@@ -15,8 +15,11 @@ from localaws.kit.child_process import inherited_environment
 
 _LONGEST_S = 30 * 60.0
 """Athena's quota for queries that are no DDL."""
-# A process that forks must have no other threads, and OpenBLAS starts some when NumPy is imported.
-_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
+_ENVIRONMENT = {
+    "OPENBLAS_NUM_THREADS": "1",  # a process that forks must have no other threads, and OpenBLAS starts some when NumPy is imported
+    "ARROW_DEFAULT_MEMORY_POOL": "system",  # Arrow's own pool would reserve a gigabyte of the query's limit
+    "MALLOC_ARENA_MAX": "2",
+}
 
 
 class QueryEnded(Exception):
@@ -119,7 +122,7 @@ class QueryProcesses:
                     [sys.executable, "-m", "localaws.athena.query_server"],
                     stdin=theirs.fileno(),
                     stdout=subprocess.DEVNULL,
-                    env={**inherited_environment(), **_ONE_THREAD},
+                    env={**inherited_environment(), **_ENVIRONMENT},
                     start_new_session=True,
                 )
         return self._control

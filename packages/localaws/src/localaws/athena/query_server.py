@@ -26,8 +26,9 @@ import duckdb
 from localaws.athena import duck
 from localaws.athena.trino.query_errors import QueryError
 
-_OVERHEAD = 2.0
-"""Memory of the process as a multiple of what DuckDB counts. DuckDB does not count all it takes, for example for long lists."""
+_OVERHEAD = 2.5
+"""Address space for data as a multiple of what DuckDB counts. DuckDB does not count all it takes, for example for long lists, and keeps
+address space that it no longer uses."""
 _OUT_OF_MEMORY = "EXCEEDED_LOCAL_MEMORY_LIMIT"
 
 

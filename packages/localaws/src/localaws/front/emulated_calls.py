@@ -1,6 +1,6 @@
 """One call to an emulated service: makes the checks that the emulator does not make, then lets it answer."""
 
-from collections.abc import Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from localaws.cloudformation.deployments import Deployments
@@ -17,14 +17,19 @@ from localaws.kit.operation_names import reads_only
 from localaws.kit.service import AwsError, Permission
 
 Scope = MutableMapping[str, Any]
+_SAVED_TOO = {"cloudformation": ("deployments",)}
+_IN_FILES = ("logs:PutLogEvents",)  # the events are in a file before the answer
 _OBJECT_READS = ("s3:GetObject", "s3:GetObjectVersion")
 
 
 class EmulatedCalls:
     """Passes requests to the emulator."""
 
-    def __init__(self, *, emulator: Emulator, deployments: Deployments, changed: Callable[..., None]) -> None:
-        self._emulator, self._deployments, self._changed = emulator, deployments, changed
+    def __init__(
+        self, *, emulator: Emulator, deployments: Deployments, changed: Callable[..., None], saved: Callable[..., Awaitable[None]]
+    ) -> None:
+        """`changed` has services saved soon. `saved` returns when they are."""
+        self._emulator, self._deployments, self._changed, self._saved = emulator, deployments, changed, saved
 
     async def answer(self, request: Request, signature: Signature, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the emulator answer. Raises AwsError for a request that must not reach the emulator."""
@@ -85,6 +90,8 @@ class EmulatedCalls:
                     accepted()
                     if signature.service == "cloudformation":
                         await self._deployments.settle()
+                    if not reads_only(action.partition(":")[2]) and action not in _IN_FILES:
+                        await self._saved(signature.service, *_SAVED_TOO.get(signature.service, ()))
                 elif message["status"] == 404 and action in _OBJECT_READS and (denial := self._may_not_list(request, signature)):
                     replaced = True
                     answer = error_answer(denial, request)

@@ -3,7 +3,7 @@
 import asyncio
 import contextvars
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -31,8 +31,11 @@ _log = logging.getLogger("localaws")
 class EngineCalls:
     """Passes requests to the engines' handlers. `engines` has them by botocore's service name."""
 
-    def __init__(self, *, emulator: Emulator, engines: Mapping[str, Service], changed: Callable[..., None]) -> None:
-        self._emulator, self._engines, self._changed = emulator, engines, changed
+    def __init__(
+        self, *, emulator: Emulator, engines: Mapping[str, Service], changed: Callable[..., None], saved: Callable[..., Awaitable[None]]
+    ) -> None:
+        """`changed` has an engine saved soon. `saved` returns when it is."""
+        self._emulator, self._engines, self._changed, self._saved = emulator, engines, changed, saved
         # Handlers block and call this process again, so a small pool could wait for itself.
         self._threads = ThreadPoolExecutor(max_workers=256, thread_name_prefix="engine")
         self._names: dict[str, list[str]] = {}
@@ -55,7 +58,10 @@ class EngineCalls:
         members = wire_protocol.parse(operation, request, body)
         _check_request(engine.name, operation, members)
         check_room(self._emulator.settings.state_dir, operation.name, len(body))
-        return wire_protocol.serialise(operation, await self._do(engine.name, operation, ours, signature, members))
+        answer = await self._do(engine.name, operation, ours, signature, members)
+        if not reads_only(operation.name):
+            await self._saved(engine.name)
+        return wire_protocol.serialise(operation, answer)
 
     async def _do(
         self, service: str, operation: OperationModel, ours: Operation, signature: Signature, members: dict[str, Any]

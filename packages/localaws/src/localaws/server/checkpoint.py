@@ -1,7 +1,8 @@
-"""Saves the state of each service to disk soon after a change, so that a kill loses little.
+"""Saves the state of each service to disk, so that a kill loses nothing that was answered.
 
-A save writes all of a service's state. A small state is saved 0.15 s after a change. A large one is saved less often, because
-saving it takes long; a kill may then lose the last 5 s.
+A save writes all of a service's state. The answer to a write waits for the save: a small state is saved at once, with the changes of all
+answers that wait. A large one is saved less often, because saving it takes long; an answer waits up to a second for it. Changes that no
+answer tells, such as the progress of a job, are saved within 0.15 s, or 5 s for a large state.
 """
 
 import asyncio
@@ -17,7 +18,9 @@ from localaws.home import Home
 _LEVELS = 4
 _DELAY_S = 0.15
 _SHARE = 9  # the pause after a save of a service, as a multiple of its duration: saving it takes at most a tenth of a core
-_LONGEST_PAUSE_S = 5.0  # what a kill may lose at most
+_LONGEST_PAUSE_S = 5.0
+_QUICK_S = 0.02  # a save that takes less is made at once
+_LONGEST_WAIT_S = 1.0  # of an answer; a state so large that its next save is later may lose what was answered meanwhile
 
 
 @contextlib.contextmanager
@@ -46,6 +49,8 @@ class Checkpoint:
         self._timer: asyncio.TimerHandle | None = None
         self._dirty: set[str] = set()
         self._due_s: dict[str, float] = {}  # when each service may be saved again
+        self._took_s: dict[str, float] = {}  # how long the last save of each service took
+        self._next_save: dict[str, asyncio.Future[None]] = {}
 
     def start(self) -> None:
         """Load the saved state. Call it on the event loop that will serve."""
@@ -63,6 +68,17 @@ class Checkpoint:
         """
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._mark, names or tuple(self._states))
+
+    async def saved(self, *names: str) -> None:
+        """Return when a change of these services is on disk. Call it on the event loop, after the change."""
+        self._mark(names)
+        await asyncio.sleep(0)  # one save for all that changed in this turn of the loop
+        quick = {name for name in names if name in self._dirty and self._took_s.get(name, 0.0) <= _QUICK_S}
+        self._save(quick)
+        latest = time.monotonic() + _LONGEST_WAIT_S
+        for name in names:
+            if name in self._dirty and self._due_s.get(name, 0.0) <= latest:
+                await asyncio.shield(self._next_save.setdefault(name, asyncio.get_running_loop().create_future()))
 
     def _mark(self, names: tuple[str, ...]) -> None:
         self._dirty.update(names)
@@ -83,8 +99,10 @@ class Checkpoint:
     def _save_due(self) -> None:
         self._timer = None
         now = time.monotonic()
-        self._save({name for name in self._dirty if self._due_s.get(name, 0.0) <= now})
-        self._plan()
+        try:
+            self._save({name for name in self._dirty if self._due_s.get(name, 0.0) <= now})
+        finally:
+            self._plan()
 
     def save(self, *, everything: bool = False) -> None:
         """Save now what changed since the last save."""
@@ -94,12 +112,31 @@ class Checkpoint:
         self._save({*SERVICES, *self._states} if everything else set(self._dirty))
 
     def _save(self, names: set[str]) -> None:
-        self._dirty -= names
         for name in sorted(names):
             began = time.monotonic()
-            if name in SERVICES:
-                self._emulator.save([name])
-            if name in self._states:
-                self._home.write(f"state/{name}.json", self._states[name].get_state())
-            ended = time.monotonic()
-            self._due_s[name] = ended + min(_SHARE * (ended - began), _LONGEST_PAUSE_S)
+            try:
+                self._write(name)
+            except OSError as error:  # the disk is full
+                self._due_s[name] = began + _LONGEST_PAUSE_S
+                self._answer(name, error)
+                raise
+            self._dirty.discard(name)
+            self._took_s[name] = time.monotonic() - began
+            self._due_s[name] = time.monotonic() + min(_SHARE * self._took_s[name], _LONGEST_PAUSE_S)
+            self._answer(name, None)
+
+    def _write(self, name: str) -> None:
+        if name in SERVICES:
+            self._emulator.save([name])
+        if name in self._states:
+            self._home.write(f"state/{name}.json", self._states[name].get_state())
+
+    def _answer(self, name: str, error: OSError | None) -> None:
+        """Let the answers go that wait for a save of the service."""
+        waiting = self._next_save.pop(name, None)
+        if waiting is None or waiting.done():
+            return
+        if error is None:
+            waiting.set_result(None)
+        else:
+            waiting.set_exception(error)

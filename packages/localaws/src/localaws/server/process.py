@@ -58,11 +58,11 @@ class LocalAws:
             changed=lambda: self.checkpoint.changed("cloudformation", "deployments"),
         )
         self.checkpoint = Checkpoint(emulator=self.emulator, home=home, states={**self.engines, "deployments": self.deployments})
-        changed = self.checkpoint.changed
+        changed, saved = self.checkpoint.changed, self.checkpoint.saved
         self.front = Front(
             emulator=self.emulator,
-            engines=EngineCalls(emulator=self.emulator, engines=self.engines, changed=changed),
-            emulated=EmulatedCalls(emulator=self.emulator, deployments=self.deployments, changed=changed),
+            engines=EngineCalls(emulator=self.emulator, engines=self.engines, changed=changed, saved=saved),
+            emulated=EmulatedCalls(emulator=self.emulator, deployments=self.deployments, changed=changed, saved=saved),
             invoked_by=self.host.invoked_by,
         )
 
