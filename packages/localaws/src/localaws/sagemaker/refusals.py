@@ -62,6 +62,28 @@ TRAINING_JOB: Mapping[str, Honoured] = {
     "SessionChainingConfig": {"EnableSessionTagChaining": only(False)},
 }
 
+TRANSFORM_JOB: Mapping[str, Honoured] = {
+    "TransformJobName": ANY,
+    "ModelName": ANY,
+    "MaxPayloadInMB": ANY,
+    "BatchStrategy": ANY,
+    "TransformInput": {
+        "DataSource": {"S3DataSource": {"S3DataType": only("S3Prefix"), "S3Uri": ANY}},
+        "ContentType": ANY,
+        "CompressionType": only("None"),
+        "SplitType": only("None", "Line"),
+    },
+    "TransformOutput": {"S3OutputPath": ANY, "Accept": ANY, "AssembleWith": ANY, "KmsKeyId": ANY},
+    # Filters and joins would change what the model gets and what is written.
+    "DataProcessing": {"InputFilter": only("$"), "OutputFilter": only("$"), "JoinSource": only("None")},
+    "Tags": _TAGS,
+    # Recorded only: one request runs at a time, on this machine.
+    "MaxConcurrentTransforms": ANY,
+    "ModelClientConfig": ANY,
+    "Environment": ANY,
+    "TransformResources": {"InstanceType": ANY, "InstanceCount": ANY, "VolumeKmsKeyId": ANY},
+}
+
 _RANGE: Mapping[str, Honoured] = {"Name": ANY, "MinValue": ANY, "MaxValue": ANY, "ScalingType": ANY}
 
 TUNING_JOB: Mapping[str, Honoured] = {

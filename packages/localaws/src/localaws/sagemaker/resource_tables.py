@@ -49,6 +49,14 @@ TUNING_JOB = Kind(
     missing_code="ResourceNotFound",
     missing_text=_MISSING,
 )
+TRANSFORM_JOB = Kind(
+    slug="transform-job",
+    words="Transform job",
+    exists_code="ResourceInUse",
+    exists_text=_UNIQUE,
+    missing_code="ResourceNotFound",
+    missing_text=_MISSING,
+)
 MODEL = Kind(slug="model", words="model")
 ENDPOINT_CONFIG = Kind(slug="endpoint-config", words="endpoint configuration")
 ENDPOINT = Kind(slug="endpoint", words="endpoint")

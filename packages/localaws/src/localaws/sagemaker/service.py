@@ -19,11 +19,13 @@ from localaws.sagemaker.serving import Serving
 from localaws.sagemaker.tagging import Tagging
 from localaws.sagemaker.training_defaults import resources
 from localaws.sagemaker.training_operations import TrainingJobs
+from localaws.sagemaker.transform_operations import TransformJobs
 from localaws.sagemaker.tuning_operations import TuningJobs
 
 _GRACE_S = 120.0  # AWS's time between SIGTERM and SIGKILL
 
 _JOB, _TUNING = ("training-job", "TrainingJobName"), ("hyper-parameter-tuning-job", "HyperParameterTuningJobName")
+_TRANSFORM = ("transform-job", "TransformJobName")
 _GROUP, _PACKAGE = ("model-package-group", "ModelPackageGroupName"), ("model-package", "ModelPackageName")
 _MODEL, _CONFIG, _ENDPOINT = ("model", "ModelName"), ("endpoint-config", "EndpointConfigName"), ("endpoint", "EndpointName")
 
@@ -43,6 +45,7 @@ class SageMaker:
         self.configs = EndpointConfigs(host, self.models)
         serving = Serving(host.home("sagemaker") / "endpoints", algorithms, self.roles)
         self.endpoints = Endpoints(host, self.roles, self.models, self.configs, serving)
+        self.transforms = TransformJobs(host, self.roles, self.models, serving)
         self._tables: dict[str, Table[Any]] = {
             "training_jobs": self.training.table,
             "tuning_jobs": self.tuning.table,
@@ -51,6 +54,7 @@ class SageMaker:
             "models": self.models.table,
             "endpoint_configs": self.configs.table,
             "endpoints": self.endpoints.table,
+            "transform_jobs": self.transforms.table,
         }
         self.capture = DataCapture(self.roles, lock=lock)
         self.tagging = Tagging(list(self._tables.values()), self.packages.tagged)
@@ -59,6 +63,7 @@ class SageMaker:
             **self._job_operations(),
             **self._registry_operations(),
             **self._hosting_operations(),
+            **self._transform_operations(),
             "AddTags": Operation(handler=self.tagging.add, permissions=tagging("AddTags", tags_of=self.tagging.of)),
             "ListTags": Operation(handler=self.tagging.list_tags, permissions=tagging("ListTags", tags_of=self.tagging.of)),
             "DeleteTags": Operation(handler=self.tagging.delete, permissions=tagging("DeleteTags", tags_of=self.tagging.of)),
@@ -75,10 +80,12 @@ class SageMaker:
         self.capture.load(state.get("captured", []))
         self.endpoints.resume()
         self.training.resume()
+        self.transforms.resume()
         self.tuning.resume()
 
     def stop(self) -> None:
         self.tuning.shut_down()
+        self.transforms.shut_down()
         self.endpoints.shut_down()
         self.capture.shut_down()
         self.training.shut_down()
@@ -110,6 +117,16 @@ class SageMaker:
             "StopHyperParameterTuningJob": Operation(
                 handler=tuning.stop, permissions=on("StopHyperParameterTuningJob", _TUNING, tags_of=tags_of)
             ),
+        }
+
+    def _transform_operations(self) -> dict[str, Operation]:
+        jobs, tags_of = self.transforms, self.tagging.of
+        create = creating("CreateTransformJob", _TRANSFORM, instances=lambda r: _types(r["TransformResources"], "InstanceType"))
+        return {
+            "CreateTransformJob": Operation(handler=jobs.create, permissions=create),
+            "DescribeTransformJob": Operation(handler=jobs.describe, permissions=on("DescribeTransformJob", _TRANSFORM, tags_of=tags_of)),
+            "ListTransformJobs": Operation(handler=jobs.list_summaries, permissions=anywhere("ListTransformJobs")),
+            "StopTransformJob": Operation(handler=jobs.stop, permissions=on("StopTransformJob", _TRANSFORM, tags_of=tags_of)),
         }
 
     def _registry_operations(self) -> dict[str, Operation]:
