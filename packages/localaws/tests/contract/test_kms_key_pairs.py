@@ -124,7 +124,8 @@ def test_a_request_that_kms_refuses_signs_nothing(local_aws, key, changes, expec
 def test_a_member_that_is_left_out_is_not_filled_in(local_aws, key, member):
     kms = local_aws.client("kms", parameter_validation=False)
     given = {name: value for name, value in {"KeyId": key, **RAW}.items() if name != member}
-    assert f'Missing required parameter in input: "{member}"' in refusal(kms.sign, **given)
+    where = member[0].lower() + member[1:]
+    assert f"Value null at '{where}' failed to satisfy constraint: Member must not be null" in refusal(kms.sign, **given)
 
 
 @pytest.mark.parametrize(
