@@ -69,7 +69,7 @@ def test_when_the_supervisor_is_killed_its_group_is_ended(tmp_path):
 
 
 def test_when_the_server_is_killed_nothing_is_left(tmp_path):
-    supervisor = [sys.executable, "-I", "-S", supervise.__file__, str(tmp_path / "pid"), sys.executable, "-c", PARENT]
+    supervisor = [sys.executable, "-I", "-S", supervise.__file__, str(tmp_path / "pid"), "", sys.executable, "-c", PARENT]
     log = str(tmp_path / "log")
     server = (
         f"import subprocess, time; p = subprocess.Popen({supervisor!r}, stdin=subprocess.PIPE, stdout=open({log!r}, 'w')); time.sleep(9**9)"

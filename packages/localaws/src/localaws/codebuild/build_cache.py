@@ -17,6 +17,7 @@ from localaws.codebuild.build_objects import fetch, store
 from localaws.codebuild.phase_failures import PhaseFailed
 from localaws.codebuild.zips import Entry
 from localaws.kit.s3 import Encryption, Location
+from localaws.kit.sandbox import Confine
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -53,19 +54,28 @@ class Cache:
         restored = sum(_move(with_home / name, root) for name, root in (("source", self._source), ("home", self._home)))
         return f"Restored {restored} files from the cache {self._place().arn}"
 
-    def save(self, s3: "S3Client", scratch: Path, encryption: Encryption) -> str:
+    @property
+    def kept(self) -> Path:
+        """The folder of the project's local caches, in which the build itself writes."""
+        return self._shared / self._project
+
+    def save(self, s3: "S3Client", scratch: Path, encryption: Encryption, confine: Confine) -> str:
         """Store the cache. Returns a line for the build log, also if it cannot be stored: that does not fail the build."""
         if self._kind != "S3" or not self._paths:
             return "No cache to store"
-        entries = list(self._entries())
-        if not entries:
+        count = confine(lambda: self._pack(scratch))
+        if not count:
             return "Cache not stored: no matching paths found"
-        zips.pack(entries, scratch, keep_symlinks=True, compress=False)
         try:
             store(s3, scratch, self._place(), encryption=encryption)
         except PhaseFailed as error:
             return f"Cache not stored: {error.message}"
-        return f"Stored {len(entries)} files in the cache {self._place().arn}"
+        return f"Stored {count} files in the cache {self._place().arn}"
+
+    def _pack(self, archive: Path) -> int:
+        if entries := list(self._entries()):
+            zips.pack(entries, archive, keep_symlinks=True, compress=False)
+        return len(entries)
 
     def _place(self) -> Location:
         bucket, _, prefix = str(self._settings["location"]).removeprefix("arn:aws:s3:::").partition("/")
@@ -96,7 +106,7 @@ class Cache:
         place = root / folder
         if place.exists() or place.is_symlink():
             return False
-        kept = self._shared / self._project / hashlib.sha256(path.encode()).hexdigest()[:16]
+        kept = self.kept / hashlib.sha256(path.encode()).hexdigest()[:16]
         kept.mkdir(parents=True, exist_ok=True)
         place.parent.mkdir(parents=True, exist_ok=True)
         place.symlink_to(kept)
@@ -113,7 +123,7 @@ def _move(content: Path, root: Path) -> int:
     count = 0
     for path in sorted(content.rglob("*")):
         target = root / path.relative_to(content)
-        if (path.is_symlink() or path.is_file()) and not target.exists():
+        if (path.is_symlink() or path.is_file()) and not target.exists() and target.parent.resolve().is_relative_to(root.resolve()):
             target.parent.mkdir(parents=True, exist_ok=True)
             path.rename(target)
             count += 1

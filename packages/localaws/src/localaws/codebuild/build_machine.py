@@ -1,6 +1,7 @@
 """The environment of a build, which on AWS would be a container: its own Python and home, a few tools, the machine's network.
 
-A build gets no other part of the server's environment. It is not isolated: it runs as the user who runs the local AWS.
+A build gets no other part of the server's environment. It runs as the user who runs the local AWS; `Workspace.sandbox` says what it may
+do with the machine's files.
 """
 
 import os
@@ -52,7 +53,7 @@ def shell(program: str) -> str:
 
 def prepare(folder: Path, *, shared: Path) -> None:
     """Create the build's home, temporary folder, tools and Python below `folder`. `shared` keeps files for all builds."""
-    for name in ("home", "src", "bin"):
+    for name in ("home", "src", "bin", "exchange"):
         (folder / name).mkdir(parents=True)
     # It is outside of `folder`, because sockets need short paths. `clean` finds it by the link.
     (folder / "tmp").symlink_to(tempfile.mkdtemp(prefix="codebuild-"))

@@ -13,12 +13,16 @@ from localaws.codebuild.phase_failures import PhaseFailed
 from localaws.codebuild.reports import Reports
 from localaws.kit import service_calls
 from localaws.kit.s3 import Encryption
+from localaws.kit.sandbox import Confine
 from localaws.kit.service import AwsError, Permission
 
 
 @dataclass(frozen=True, kw_only=True)
 class Results:
-    """`environment` is the shell's at its end. `say` adds a line to the log. `client` and `authorize` act as the role."""
+    """`environment` is the shell's at its end. `say` adds a line to the log. `client` and `authorize` act as the role.
+
+    `confine` reads the build's files with the build's own rights, because they may be links to anything.
+    """
 
     build: Build
     spec: Buildspec
@@ -30,6 +34,7 @@ class Results:
     say: Callable[[str], None]
     reports: Reports
     authorize: Callable[[Permission], None]
+    confine: Confine
 
     def store_artifacts(self, name_of: Callable[[str], str]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """Store the artifacts. Returns the build's descriptions of its primary and secondary artifacts. Raises PhaseFailed."""
@@ -57,15 +62,18 @@ class Results:
             raise PhaseFailed(CLIENT_ERROR, f"missing artifact definition: the buildspec has no {where}")
         self.say(f"Expanding base directory path: {artifact.base_directory}")
         try:
-            entries = output_artifacts.chosen(artifact, self.source, self.environment)
+            entries = self.confine(lambda: output_artifacts.chosen(artifact, self.source, self.environment))
         except globs.NothingMatches as error:
             raise PhaseFailed(CLIENT_ERROR, str(error)) from error
         self.say(f"Found {len(entries)} file(s)")
         name = name_of(artifact.name) if artifact.name and settings.get("overrideArtifactName") else None
         prefix = name_of(artifact.s3_prefix) if artifact.s3_prefix else None
         place = output_artifacts.place_of(settings, build_uuid=self.build.uuid, name=name, s3_prefix=prefix)
-        return output_artifacts.upload(
-            self.client("s3"), entries, settings, place, artifact=artifact, scratch=self.scratch, encryption=self.encryption
+        s3 = self.client("s3")
+        return self.confine(
+            lambda: output_artifacts.upload(
+                s3, entries, settings, place, artifact=artifact, scratch=self.scratch, encryption=self.encryption
+            )
         )
 
     def _store_report(self, item: ReportFiles) -> str | None:
@@ -75,12 +83,7 @@ class Results:
         name = item.group if item.group.startswith("arn:") else f"{self.build.project}-{item.group}"
         group = self.reports.group_arn(name)
         try:
-            cases = [
-                case
-                for base in globs.base_directories(self.source, globs.expand(item.base_directory, self.environment))
-                for path in globs.matching(base, [globs.expand(pattern, self.environment) for pattern in item.files])
-                for case in junit.read(base / path, path)
-            ]
+            cases = self.confine(lambda: self._cases(item))
             if not cases:
                 return f"{item.group}: [report files not found in build]"
             self._admit(group, is_named=not item.group.startswith("arn:"))
@@ -92,6 +95,14 @@ class Results:
         self.build.report_arns.append(arn)
         self.say(f"Report {arn}: {len(cases)} test(s)")
         return None
+
+    def _cases(self, item: ReportFiles) -> list[junit.TestCase]:
+        return [
+            case
+            for base in globs.base_directories(self.source, globs.expand(item.base_directory, self.environment))
+            for path in globs.matching(base, [globs.expand(pattern, self.environment) for pattern in item.files])
+            for case in junit.read(base / path, path)
+        ]
 
     def _admit(self, group: str, *, is_named: bool) -> None:
         """Check the role's permissions for a report, and create the report group if it is given by name. Raises AwsError."""

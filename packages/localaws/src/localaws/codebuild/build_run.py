@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, RLock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -34,13 +34,16 @@ from localaws.codebuild.phase_failures import Halted, PhaseFailed, described
 from localaws.codebuild.phases import FAILED, FAULT, STOPPED, SUCCEEDED, TIMED_OUT
 from localaws.codebuild.reports import Reports
 from localaws.codebuild.workspace import Workspace, aws_variables
-from localaws.kit import service_calls
+from localaws.kit import sandbox, service_calls
 from localaws.kit.job_log import LogStream, OutputFile, make_log_stream
 from localaws.kit.open_questions import assumed
+from localaws.kit.sandbox import Sandbox
 from localaws.kit.service import AwsError, Credentials, Host
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
+
+T = TypeVar("T")
 
 
 @dataclass(kw_only=True)
@@ -135,7 +138,7 @@ class BuildRun:
         build_machine.clean(self.folder)
         build_machine.prepare(self.folder, shared=self.shared)
         self._open_log()
-        self._log.container("Running on the local AWS: commands run on this machine, not in a container")
+        self._log.container(f"Running on the local AWS: commands run on this machine, not in a container; {sandbox.described()}")
         return []
 
     def _download(self) -> list[tuple[str, str]]:
@@ -169,6 +172,7 @@ class BuildRun:
             shared=self.shared / "cache",
         )
         self._log.container(self._cache.restore(s3, space.scratch))
+        self._sandbox = space.sandbox(self.host.home(""), caches=self._cache.kept)
         return []
 
     def _resolved_environment(self, fetched: list[build_sources.Fetched]) -> dict[str, str]:
@@ -192,6 +196,7 @@ class BuildRun:
             environment=self._environment,
             check=self._check,
             grace_s=lambda: 0.0 if self.shutdown.is_set() else self.grace_s,
+            sandbox=self._sandbox,
         )
         try:
             differences = self._differences()
@@ -225,10 +230,11 @@ class BuildRun:
             say=self._log.container,
             authorize=lambda permission: self.host.authorize(self._credentials, permission),
             reports=self.reports,
+            confine=self._confine,
         )
         assert self._commands is not None
         self._require_artifacts()
-        self._log.container(self._cache.save(self._client("s3"), self._space.scratch, keeper.encryption))
+        self._log.container(self._cache.save(self._client("s3"), self._space.scratch, keeper.encryption, self._confine))
         failure = keeper.store_reports()
         self._check()
         artifacts, secondary = keeper.store_artifacts(self._commands.evaluated)
@@ -237,6 +243,11 @@ class BuildRun:
         if failure is not None:
             raise failure
         return []
+
+    def _confine(self, work: Callable[[], T]) -> T:
+        """Do what reads the build's files with the build's own rights, and write only the archive."""
+        own = Sandbox(readable=self._sandbox.readable, writable=(*self._sandbox.writable, str(self._space.folder)))
+        return sandbox.confined(own, work)
 
     def _finalise(self) -> list[tuple[str, str]]:
         if self._commands is not None:

@@ -9,6 +9,8 @@ from localaws.codebuild.buildspec import Buildspec, Phase
 from localaws.codebuild.phase_failures import Halted, PhaseFailed
 from localaws.codebuild.shell import Shell, ShellEnded
 from localaws.codebuild.workspace import Workspace
+from localaws.kit.files import read_regular
+from localaws.kit.sandbox import Sandbox
 
 _KILLED = 128 + 9
 
@@ -26,12 +28,18 @@ class Commands:
         environment: Mapping[str, str],
         check: Callable[[], None],
         grace_s: Callable[[], float],
+        sandbox: Sandbox | None = None,
     ) -> None:
         self._spec, self._space, self._log = spec, space, log
         self._check, self._grace_s, self._failing = check, grace_s, False
         log.container(f"Moving to directory {source}")
         self._shell = Shell(
-            build_machine.shell(spec.shell), folder=space.folder / "shell", cwd=source, environment=environment, output=space.output
+            build_machine.shell(spec.shell),
+            folder=space.shell,
+            cwd=source,
+            environment=environment,
+            output=space.output,
+            sandbox=sandbox,
         )
 
     def run(self, name: str) -> None:
@@ -54,11 +62,12 @@ class Commands:
 
     def evaluated(self, text: str) -> str:
         """The text after the shell's expansion, for example of `site-$(date +%F)`."""
-        path = self._space.folder / "evaluated"
+        path = self._space.exchange / "evaluated"
         path.unlink(missing_ok=True)
         escaped = text.replace("\\", "\\\\").replace('"', '\\"')
         self._quietly(f'printf %s "{escaped}" >"{path}"')
-        return path.read_text() if path.exists() else text
+        found = read_regular(path)
+        return text if found is None else found.decode(errors="replace")
 
     def end(self) -> None:
         """Kill all processes that the commands left running. A second call has no effect."""

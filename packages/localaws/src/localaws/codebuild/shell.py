@@ -13,16 +13,19 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from localaws.kit.child_process import Child
+from localaws.kit.sandbox import Sandbox
 
 _POLL_S = 0.05
+
+_OWN = "own"  # the subfolder in which the build itself may write
 
 # Starts one shell after the other. It ignores SIGTERM, so that the running command can end by itself.
 _LOOP = """\
 trap : TERM
 umask 022
 while :; do
-  env -i "$1" "$2/driver" "$2"
-  echo "$?" >"$2/results"
+  env -i "$1" "$2/driver" "$2/own"
+  echo "$?" >"$2/own/results"
 done
 """
 
@@ -48,27 +51,36 @@ _SAVE = {
 }
 
 
+def own_folder(folder: Path) -> Path:
+    return folder / _OWN
+
+
 class ShellEnded(Exception):
     """The shell's processes no longer exist: they were killed, by a user or for lack of memory."""
 
 
 class Shell:
-    """`program` is the path of bash or sh. `folder` is created for pipes and scripts. The commands' output is appended to `output`."""
+    """`program` is the path of bash or sh. `folder` is created for pipes and scripts. The commands' output is appended to `output`.
 
-    def __init__(self, program: str, *, folder: Path, cwd: Path, environment: Mapping[str, str], output: Path) -> None:
-        self._folder, self._count, self._ended = folder, 0, False
-        folder.mkdir(mode=0o700)
+    `own_folder` gives the part of `folder` that the sandbox must let the build write to.
+    """
+
+    def __init__(
+        self, program: str, *, folder: Path, cwd: Path, environment: Mapping[str, str], output: Path, sandbox: Sandbox | None = None
+    ) -> None:
+        self._folder, self._own, self._count, self._ended = folder, own_folder(folder), 0, False
+        self._own.mkdir(mode=0o700, parents=True)
         (folder / "driver").write_text(_DRIVER.format(save=_SAVE[Path(program).name]))
         state = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in environment.items())
-        (folder / "state").write_text(state)
-        (folder / "cwd").write_text(f"{cwd}\n")
+        (self._own / "state").write_text(state)
+        (self._own / "cwd").write_text(f"{cwd}\n")
         for name in ("scripts", "results"):
-            os.mkfifo(folder / name)
+            os.mkfifo(self._own / name)
         # Opening both ends here keeps both sides from waiting for the other to open its end.
-        self._scripts = os.open(folder / "scripts", os.O_RDWR)
-        self._results = os.open(folder / "results", os.O_RDWR)
+        self._scripts = os.open(self._own / "scripts", os.O_RDWR)
+        self._results = os.open(self._own / "results", os.O_RDWR)
         command = ["/bin/sh", "-c", _LOOP, "codebuild", program, str(folder)]
-        self._child = Child(command, cwd=folder, output=output, pidfile=folder / "pid", environment={})
+        self._child = Child(command, cwd=folder, output=output, pidfile=folder / "pid", environment={}, sandbox=sandbox)
 
     def run(self, command: str, watch: Callable[[], None]) -> int:
         """Run a command and return its exit code. `watch` is called often while it runs. Raises ShellEnded.
@@ -101,7 +113,7 @@ class Shell:
         while self._child.wait(1.0) is None:
             pass
         for name in ("scripts", "results"):
-            (self._folder / name).unlink(missing_ok=True)
+            (self._own / name).unlink(missing_ok=True)
         if not self._ended:
             self._ended = True
             os.close(self._scripts)

@@ -1,5 +1,6 @@
 """The folder of one build: sources, environment variables, files to store."""
 
+import os
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,9 @@ from localaws.codebuild.build_objects import parse_location
 from localaws.codebuild.build_record import Build
 from localaws.codebuild.build_sources import Fetched
 from localaws.codebuild.credential_endpoint import CredentialEndpoint
+from localaws.codebuild.shell import own_folder
+from localaws.kit.files import read_regular
+from localaws.kit.sandbox import Sandbox, for_build
 
 
 class Workspace:
@@ -19,7 +23,14 @@ class Workspace:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.home, self.output = folder / "home", folder / "output"
-        self.scratch, self.exports = folder / "scratch", folder / "exports"
+        self.scratch, self.shell = folder / "scratch", folder / "shell"
+        self.exchange = folder / "exchange"  # what the build's shell writes for CodeBuild
+
+    def sandbox(self, home: Path, *, caches: Path) -> Sandbox:
+        """What the build may do. `home` is the local AWS's, `caches` the folder of the project's local caches."""
+        names = ("home", "src", "python", ".venv", "exchange")
+        own = [*(self.folder / name for name in names), own_folder(self.shell), Path(os.readlink(self.folder / "tmp")), caches]
+        return for_build(home, own=own, readable=[self.folder])
 
     def source_folder(self, index: int) -> Path:
         return self.folder / "src" / f"{index:02}"
@@ -30,23 +41,26 @@ class Workspace:
 
     def exporting(self, names: Sequence[str]) -> str:
         """A script that writes each variable's value to a file. A variable that is not set gets no file."""
-        self.exports.mkdir(exist_ok=True)
-        lines = [f'if [ "${{{name}+x}}" ]; then printf %s "${name}" >{shlex.quote(str(self.exports / name))}; fi' for name in names]
+        places = {name: shlex.quote(str(self._export(name))) for name in names}
+        lines = [f'if [ "${{{name}+x}}" ]; then printf %s "${name}" >{place}; fi' for name, place in places.items()]
         dump = "import os, sys; sys.stdout.buffer.write(b'\\0'.join(k + b'=' + v for k, v in os.environb.items()))"
         python = shlex.quote(sys.executable)
-        return "\n".join([*lines, f"{python} -I -S -c {shlex.quote(dump)} >{shlex.quote(str(self.folder / 'environment'))}"])
+        return "\n".join([*lines, f"{python} -I -S -c {shlex.quote(dump)} >{shlex.quote(str(self.exchange / 'environment'))}"])
 
     def exported(self, names: Sequence[str]) -> list[dict[str, str]]:
-        paths = {name: self.exports / name for name in names}
-        return [{"name": name, "value": path.read_text(errors="replace")} for name, path in paths.items() if path.exists()]
+        found = {name: read_regular(self._export(name)) for name in names}
+        return [{"name": name, "value": value.decode(errors="replace")} for name, value in found.items() if value is not None]
 
     def final_environment(self) -> dict[str, str]:
         """The shell's environment after the last command."""
-        path = self.folder / "environment"
-        if not path.exists():
+        content = read_regular(self.exchange / "environment")
+        if content is None:
             return {}
-        pairs = (pair.partition(b"=") for pair in path.read_bytes().split(b"\0"))
+        pairs = (pair.partition(b"=") for pair in content.split(b"\0"))
         return {name.decode(errors="replace"): value.decode(errors="replace") for name, _, value in pairs}
+
+    def _export(self, name: str) -> Path:
+        return self.exchange / f"export-{name}"
 
 
 def aws_variables(endpoint_url: str, region: str, credentials: CredentialEndpoint) -> dict[str, str]:

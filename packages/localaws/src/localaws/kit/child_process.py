@@ -8,6 +8,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from localaws.kit.sandbox import Sandbox, is_available
+
 _SUPERVISE = Path(__file__).with_name("supervise.py")
 
 # The variables that a process needs to run. A job gets no other variable of the server, and in particular not its credentials.
@@ -32,13 +34,29 @@ def inherited_environment() -> dict[str, str]:
 
 
 class Child:
-    """A command in its own process group. Its output is appended to a file while it runs."""
+    """A command in its own process group. Its output is appended to a file while it runs.
 
-    def __init__(self, command: Sequence[str], *, cwd: Path, output: Path, pidfile: Path, environment: Mapping[str, str]) -> None:
+    Without a sandbox, or on a system that has none, the command may do whatever the server may.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        cwd: Path,
+        output: Path,
+        pidfile: Path,
+        environment: Mapping[str, str],
+        sandbox: Sandbox | None = None,
+    ) -> None:
         self._pidfile = pidfile
+        rules = ""
+        if sandbox is not None and is_available():
+            rules = f"{pidfile}.sandbox"
+            Path(rules).write_text(sandbox.to_json())
         with output.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(_SUPERVISE), str(pidfile), *command],
+                [sys.executable, "-I", "-S", str(_SUPERVISE), str(pidfile), rules, *command],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,

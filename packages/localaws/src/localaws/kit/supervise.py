@@ -1,30 +1,34 @@
-"""Runs one command and ends everything that it started: `python -I -S supervise.py PIDFILE COMMAND...`.
+"""Runs one command and ends everything that it started: `python -I -S supervise.py PIDFILE SANDBOX COMMAND...`.
 
 The server holds the other end of stdin. When that closes, also because the server was killed, this process kills the command's whole
 process group. It passes SIGTERM on to the group, which may then end by itself. When the command ends, it kills the processes that the
 command left running; on Linux also those that left the group, as a notebook's kernel does. The exit code is the command's, 128 + n for
-signal n. PIDFILE holds the group's id, so that the server can end the group if this process is killed. Linux's PR_SET_PDEATHSIG is no
-alternative: it does not reach grandchildren, and macOS does not have it.
+signal n. SANDBOX is the file with the command's sandbox, "" without one. PIDFILE holds the group's id, so that the server can end the
+group if this process is killed. Linux's PR_SET_PDEATHSIG is no alternative: it does not reach grandchildren, and macOS does not have it.
 """
 
 import contextlib
 import ctypes
+import json
 import os
+import runpy
 import signal
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 
 _PR_SET_CHILD_SUBREAPER = 36  # <linux/prctl.h>
 _KILL_S = 5.0
 
 
-def main(pidfile: str, command: list[str]) -> int:
+def main(pidfile: str, sandbox: str, command: list[str]) -> int:
     _adopt()
+    restrict = _restriction(sandbox) if sandbox else None
     arrived: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _: arrived.append(number))
-    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, process_group=0)
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, process_group=0, preexec_fn=restrict)
     with open(pidfile, "w") as file:
         file.write(str(child.pid))
     signal.signal(signal.SIGTERM, lambda number, _: _end(child.pid, number))
@@ -35,6 +39,14 @@ def main(pidfile: str, command: list[str]) -> int:
     _end(child.pid, signal.SIGKILL)
     _end_descendants()
     return code if code >= 0 else 128 - code
+
+
+def _restriction(sandbox: str) -> Callable[[], None]:
+    """A function that restricts the calling process. It does not return if the kernel refuses: then no command may run."""
+    restrict = runpy.run_path(os.path.join(os.path.dirname(__file__), "landlock.py"))["restrict"]
+    with open(sandbox) as file:
+        rules = json.load(file)
+    return lambda: restrict(rules["readable"], rules["writable"])
 
 
 def _kill_when_alone(group: int) -> None:
@@ -82,4 +94,4 @@ def _end(group: int, number: int) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], sys.argv[2:]))
+    sys.exit(main(sys.argv[1], sys.argv[2], sys.argv[3:]))

@@ -167,6 +167,7 @@ class TrainingJobs:
             job=job,
             algorithm=self.algorithm(job.request["AlgorithmSpecification"]["TrainingImage"]),
             folder=self._folder / job.name,
+            home=self._host.home(""),
             region=self._host.region,
             client=client,
             lock=self.table.lock,

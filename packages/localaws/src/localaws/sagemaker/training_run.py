@@ -11,6 +11,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from localaws.kit import sandbox
 from localaws.kit.child_process import Child
 from localaws.kit.job_log import Delivery, LogStream, OutputFile
 from localaws.kit.s3 import encrypted_with, parse_uri, upload
@@ -46,6 +47,7 @@ class TrainingRun:
     report: Callable[[Metric], None]
     grace_s: float
     shutdown: Event
+    home: Path | None = None  # of the local AWS, from which the job is isolated
     stop: Event = field(default_factory=Event)
     _delivery: Delivery | None = field(default=None, init=False)
     _checkpoints: Checkpoints | None = field(default=None, init=False)
@@ -119,15 +121,19 @@ class TrainingRun:
         self._finish(code, ending)
 
     def _start(self) -> Child:
-        """Start the algorithm. The log begins with a note if the image names another version."""
-        if note := version_note(self.algorithm, self.job.request["AlgorithmSpecification"]["TrainingImage"]):
-            self.output_file.write_text(f"{note}\n")
+        """Start the algorithm. The log begins with a note if the image names another version, or if the job is not isolated."""
+        notes = [version_note(self.algorithm, self.job.request["AlgorithmSpecification"]["TrainingImage"])]
+        if not sandbox.is_available():
+            notes.append(f"[localaws] The job's processes are {sandbox.NOT_ISOLATED}")
+        if told := [note for note in notes if note]:
+            self.output_file.write_text("".join(f"{note}\n" for note in told))
         return Child(
             self.algorithm.training_command(self.folder),
             cwd=self.folder,
             output=self.output_file,
             pidfile=self.folder / "pid",
             environment=self._environment(),
+            sandbox=sandbox.for_job(self.home, own=[self.folder]) if self.home else None,
         )
 
     def _follow(self, child: Child, *, each_poll: Callable[[], None]) -> tuple[int, str]:
