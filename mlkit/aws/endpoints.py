@@ -2,14 +2,19 @@
 
 import json
 import os
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from botocore.exceptions import ClientError, ReadTimeoutError
 
 from mlkit.aws import registry
+from mlkit.aws.error_codes import Meaning, meaning_of
 from mlkit.aws.inputs import CHAMPION, ENDPOINT, EXECUTION, STACK, tell_input
+from mlkit.aws.invocations import Throttled, TooMuch, invoke_for_rows
 from mlkit.aws.manual_changes import ByHand, Change, permitted
 from mlkit.aws.s3_objects import digest_object, written_at
 from mlkit.aws.session import Session, aws_errors
@@ -31,6 +36,9 @@ if TYPE_CHECKING:
 # Only production has callers to protect; its BakeSeconds is a parameter of the pipeline's stack, by default the endpoint template's.
 _WITHOUT_CALLERS = ("dev", "qa")
 _OWN, _CHAMPION, _UNTUNED = "AllTraffic", "Champion", "Untuned"  # variants in the endpoint's template
+
+# "Your invocation timed out while waiting for a response from container ..."
+_TIMED_OUT = re.compile(r"timed out|time-?out", re.IGNORECASE)
 
 _NOT_DEPLOYED = (
     "After 02_train, `mlkit deploy dev` deploys dev; the pipeline deploys production after its approval. "
@@ -211,34 +219,52 @@ class Codec:
 def ask_endpoint(
     aws: Session,
     endpoint: str,
-    bodies: Iterable[bytes],
+    encode: Callable[[int, int], bytes],
     codec: Codec,
     *,
     rows: int,
     variant: str | None = None,
     target: Target | None = None,
 ) -> Answers:
-    """Scores and labels for `rows` encoded rows, in their order, one call for each of `bodies`.
+    """Scores and labels for rows, in their order. `encode` makes a request's body of the rows from a first row to before a last.
 
     Raises WrongModel if the model answers for more or fewer rows, or predicts something else than the `target`; InvalidData without rows.
     """
     if rows == 0:
         raise InvalidData("There are no rows to predict", cure="Give at least one row.")
-    variants = {"TargetVariant": variant} if variant else {}
-    answers = []
-    for body in bodies:
-        with aws_errors():
-            answer = aws.client("sagemaker-runtime").invoke_endpoint(
+    client, variants = aws.client("sagemaker-runtime"), {"TargetVariant": variant} if variant else {}
+
+    def invoke(body: bytes) -> bytes:
+        with aws_errors(), _told_apart():
+            answer = client.invoke_endpoint(
                 EndpointName=endpoint, Body=body, ContentType=codec.content_type, Accept=codec.accept, **variants
             )
-        answers.append(codec.decode(answer["Body"].read()))
-    together = Predictions.concatenate(answers)
+            return answer["Body"].read()
+
+    together = Predictions.concatenate(invoke_for_rows(rows, encode, invoke, codec.decode))
     if len(together) != rows:
         raise WrongModel(f"Endpoint {endpoint} answered for {len(together):,} of {rows:,} rows")
     if target and (problem := _misfit(together, target)):
         raise WrongModel(f"Endpoint {endpoint} answers {problem}")
     labels = None if together.labels is None else together.labels.astype(np.int64)
     return Answers(scores=together.scores, labels=labels)
+
+
+@contextmanager
+def _told_apart() -> Iterator[None]:
+    """Context in which an answer that fewer rows or a pause may help against is raised as TooMuch or Throttled."""
+    try:
+        yield
+    except ReadTimeoutError as error:
+        raise TooMuch(str(error)) from error
+    except ClientError as error:
+        answer = error.response.get("Error", {})
+        code, message = str(answer.get("Code", "")), str(answer.get("Message", ""))
+        if code == "ModelError" and _TIMED_OUT.search(message):
+            raise TooMuch(message) from error
+        if meaning_of(code, message, error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)) is Meaning.THROTTLED:
+            raise Throttled(f"{message or code} ({code})") from error
+        raise
 
 
 def _misfit(predictions: Predictions, target: Target) -> str:

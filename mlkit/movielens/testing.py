@@ -1,6 +1,5 @@
 """The functions of 03_test_endpoint for ratings: predict held-out ratings, compare baselines, apply the lab's own check."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,7 +34,6 @@ from sagemaker_formats.recordio import Rows
 
 UNTUNED = "the same, untuned"
 CODEC = Codec(content_type=RECORDIO, accept=RECORDIO, decode=decode_recordio_predictions)
-BATCH_ROWS = 20_000  # about 1.2 MB of RecordIO: well under InvokeEndpoint's limit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,11 +178,15 @@ def lab_check(aws: Session, trained: TrainedModel, tested: TestedRatings, *, min
 
 
 def predict_rows(aws: Session, endpoint: str, rows: Rows, *, variant: str | None = None, target: Target | None = None) -> Answers:
-    """Scores and labels for encoded rows, in their order. They are requested in batches of RecordIO.
+    """Scores and labels for encoded rows, in their order. They are sent as RecordIO.
 
     Raises WrongModel if the endpoint's model predicts something else than the `target`.
     """
-    return ask_endpoint(aws, endpoint, map(encode_request, _batches(rows)), CODEC, rows=len(rows), variant=variant, target=target)
+
+    def encode(first: int, last: int) -> bytes:
+        return encode_request(rows[first:last])
+
+    return ask_endpoint(aws, endpoint, encode, CODEC, rows=len(rows), variant=variant, target=target)
 
 
 def predict(aws: Session, endpoint: str, users: Any, movies: Any) -> pd.DataFrame:
@@ -205,8 +207,3 @@ def predict(aws: Session, endpoint: str, users: Any, movies: Any) -> pd.DataFram
 
 def _index_beside(aws: Session, served: Served) -> FeatureIndex:
     return FeatureIndex.from_parquet(read_object(aws, encoding_uri(served.model_data_url, INDEX_FILE)))
-
-
-def _batches(rows: Rows) -> Iterator[Rows]:
-    for start in range(0, len(rows), BATCH_ROWS):
-        yield rows[start : start + BATCH_ROWS]

@@ -5,7 +5,7 @@ With columns in another order, the model's predictions are noise.
 
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -23,8 +23,6 @@ SCHEMA = "mlkit/tabular-encoding/2"
 _OF_TWO_CLASSES = "mlkit/tabular-encoding/1"  # what production may still serve: two classes, numbers without gaps
 FILE = "encoding.json"
 CSV = "text/csv"
-_BATCH_BYTES = 4_000_000  # InvokeEndpoint takes about 6 MB
-_VALUE_BYTES = 25  # a double as text, with its comma, at most
 Matrix = npt.NDArray[np.float64]
 Column = Any  # of a pyarrow.Table or a pandas.DataFrame
 
@@ -159,10 +157,3 @@ def from_csv(data: bytes) -> tuple[Matrix, npt.NDArray[np.float64]]:
     except (pa.ArrowInvalid, ValueError) as error:
         raise InvalidData(f"A shard is not CSV of numbers: {error}", cure="Run 01_prep again.") from error
     return np.ascontiguousarray(values[:, 1:]), values[:, 0]
-
-
-def batches(matrix: Matrix, limit_bytes: int = _BATCH_BYTES) -> Iterator[bytes]:
-    """The rows as request bodies of at most about `limit_bytes` each."""
-    step = max(1, limit_bytes // (_VALUE_BYTES * matrix.shape[1]))
-    for start in range(0, len(matrix), step):
-        yield to_csv(matrix[start : start + step])

@@ -26,7 +26,7 @@ from mlkit.gate.target import Target
 from mlkit.notebook import shown_tables
 from mlkit.notebook.handoff import TrainedModel
 from mlkit.tabular.algorithm import ALGORITHMS
-from mlkit.tabular.encoding import CSV, FILE, Encoding, Matrix, batches, from_csv
+from mlkit.tabular.encoding import CSV, FILE, Encoding, Matrix, from_csv, to_csv
 from sagemaker_formats.inference import Predictions
 
 _SEPARATORS = str.maketrans(",[]", "   ")
@@ -199,7 +199,11 @@ def decode(data: bytes, target: Target) -> Predictions:
 
 def _ask(aws: Session, endpoint: str, matrix: Matrix, target: Target, variant: str | None = None) -> Answers:
     codec = Codec(content_type=CSV, accept=CSV, decode=functools.partial(decode, target=target))
-    return ask_endpoint(aws, endpoint, batches(matrix), codec, rows=len(matrix), variant=variant, target=target)
+
+    def encode(first: int, last: int) -> bytes:
+        return to_csv(matrix[first:last])
+
+    return ask_endpoint(aws, endpoint, encode, codec, rows=len(matrix), variant=variant, target=target)
 
 
 def _train_rows(aws: Session, trained: TrainedModel) -> tuple[Matrix, npt.NDArray[np.float64]]:

@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 
 from mlkit.errors import InvalidData
 from mlkit.gate.target import Target
-from mlkit.tabular.encoding import Encoding, batches, from_csv, to_csv
+from mlkit.tabular.encoding import Encoding, from_csv, to_csv
 from mlkit.tabular.testing import decode
 
 ENCODING = Encoding(key="id", label="outcome", classes=("good", "bad"), columns=("b", "a"))
@@ -73,14 +73,6 @@ def test_csv_has_the_label_first_and_no_header():
 def test_a_shard_that_is_no_csv_of_numbers_is_refused():
     with pytest.raises(InvalidData):
         from_csv(b"1,a\n")
-
-
-def test_batches_stay_below_the_limit_and_lose_no_row():
-    matrix = np.random.default_rng(1).normal(size=(1000, 7))
-    bodies = list(batches(matrix, limit_bytes=9_000))
-    assert max(map(len, bodies)) <= 9_000
-    assert len(bodies) > 5
-    assert b"".join(bodies) == to_csv(matrix)
 
 
 @pytest.mark.parametrize("answer", [b"0.25,0.5,0.75", b"0.25\n0.5\n0.75\n", b"0.25,0.5\n0.75"])
