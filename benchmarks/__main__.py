@@ -15,7 +15,7 @@ from benchmarks import machine, table
 from benchmarks.measuring import Missing, Report, say
 
 # in the order of the table
-GROUPS = ("codec", "factorization_machines", "processes")
+GROUPS = ("codec", "factorization_machines", "endpoint", "processes")
 FOLDER = Path(__file__).parent
 
 
