@@ -11,7 +11,7 @@ from record_proto import Record, frame, payloads, record
 
 from sagemaker_formats.errors import InvalidData
 from sagemaker_formats.inference import Predictions, decode_recordio_predictions, encode_recordio_predictions
-from sagemaker_formats.recordio import Rows, decode, encode, framing, layouts, reader, writer
+from sagemaker_formats.recordio import Rows, alike, decode, encode, framing, layouts, reader, writer
 from sagemaker_formats.recordio.message import RecordReader
 
 MAGIC = struct.pack("<I", 0xCED7230A)
@@ -326,3 +326,40 @@ def test_predictions_of_many_forms_are_read_in_order(forms: list[tuple[bool, byt
     assert got.labels is not None
     assert got.scores.tolist() == [row + 0.5 for row in range(len(forms))]
     assert got.labels.tolist() == list(range(len(forms)))
+
+
+ALIKE = {
+    "one short key": (1, [(0, 100)], True),
+    "two columns, short and long": (2, [(0, 943), (943, 2625)], True),
+    "keys of two and three bytes": (2, [(130, 16_000), (16_384, 20_000)], True),
+    "long keys of one length": (3, [(2_100_000, 2**28)] * 3, True),
+    "records of several sizes": (3, [(0, 20_000)] * 3, False),
+    "too many combinations": (16, [(0, 300)] * 16, False),
+    "sixteen keys": (16, [(200, 300)] * 16, True),
+    "as many as fields are written for": (17, [(0, 100)] * 17, False),
+}
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+@pytest.mark.parametrize("case", ALIKE)
+def test_rows_that_are_alike_have_the_bytes_of_protobuf(case: str, labelled: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    n_entries, ranges, is_alike = ALIKE[case]
+    draw, n_rows = np.random.default_rng(len(case)), 300
+    keys = np.column_stack([draw.integers(low, high, n_rows) for low, high in ranges])
+    values = draw.normal(size=(n_rows, n_entries)).astype(np.float32)
+    labels = draw.normal(size=n_rows).astype(np.float32)
+    rows = Rows(
+        indptr=np.arange(0, keys.size + 1, n_entries), keys=keys.ravel(), values=values.ravel(), labels=labels if labelled else None,
+        feature_dim=ranges[-1][1],
+    )  # fmt: skip
+    expected = [
+        frame(record(value, key, [ranges[-1][1]], label if labelled else None).SerializeToString())
+        for value, key, label in zip(values.tolist(), keys.tolist(), labels.tolist(), strict=True)
+    ]
+    told = []
+    write = alike.write_alike
+    monkeypatch.setattr(alike, "FEWEST_ROWS", 2)
+    monkeypatch.setattr(writer, "BLOCK_COST", 1000)
+    monkeypatch.setattr(writer, "write_alike", lambda *of, **options: told.append(write(*of, **options)) or told[-1])
+    assert encode(rows) == b"".join(expected)
+    assert (told[0] is not None) == is_alike

@@ -4,7 +4,7 @@
     rows      rows.py     Rows, and from_csr()
     codec     codec.py    the four functions above
     wire      wire.py     the format and the reasons for which a record is refused
-    writer    writer.py   writes many rows at once
+    writer    writer.py   writes many rows at once; alike.py those that are alike, faster
     reader    reader.py   reads many at once: framing.py finds the records, layouts.py the parts of a record, message.py one message
 """
 

@@ -1,4 +1,4 @@
-"""Writes records with NumPy, field by field: each step writes one field of all rows of a block.
+"""Writes records with NumPy, field by field: each step writes one field of all rows of a block. Rows that are alike: alike.py.
 
 Most steps write eight bytes where a field is shorter. The bytes after it belong to later fields, which later steps write. The header of a
 record comes last, because the end of the record before it may have spilled into it.
@@ -10,6 +10,7 @@ import numpy as np
 
 from sagemaker_formats.errors import InvalidData
 from sagemaker_formats.recordio import varints
+from sagemaker_formats.recordio.alike import Templates, write_alike
 from sagemaker_formats.recordio.rows import Rows
 from sagemaker_formats.recordio.wire import HEADER_SIZE, LENGTH_LIMIT, MAGIC, PREDICTED_LABEL, SCORE, VALUES, Floats, Ints
 
@@ -20,7 +21,8 @@ NAME = b"\x0a\x06" + VALUES
 
 def write_rows(rows: Rows) -> bytes:
     """One record for each row. Raises InvalidData for a record of LENGTH_LIMIT bytes or more."""
-    return b"".join([write_block(rows[start:stop], start) for start, stop in blocks(rows.indptr)])
+    templates: Templates = {}
+    return b"".join([write_block(rows[start:stop], start, templates) for start, stop in blocks(rows.indptr)])
 
 
 def blocks(indptr: Ints) -> Iterator[tuple[int, int]]:
@@ -33,8 +35,15 @@ def blocks(indptr: Ints) -> Iterator[tuple[int, int]]:
         start = stop
 
 
-def write_block(rows: Rows, first_row: int) -> memoryview:
+def write_block(rows: Rows, first_row: int, templates: Templates) -> memoryview:
     """The records of a few rows, of which the first is row `first_row` for the caller."""
+    tail_size = len(field(3, varint(rows.feature_dim))) + (0 if rows.labels is None else len(label_entry(VALUES)))
+    found = write_alike(rows, lambda row: write_fields(row, first_row), tail_size=tail_size, templates=templates)
+    return write_fields(rows, first_row) if found is None else found
+
+
+def write_fields(rows: Rows, first_row: int) -> memoryview:
+    """The records of write_block(), of any rows."""
     key_sizes, counts = varints.sizes_of(rows.keys), np.diff(rows.indptr)
     key_ends = np.concatenate([[0], np.cumsum(key_sizes, dtype=np.int64)])
     key_bytes = np.diff(key_ends[rows.indptr])
