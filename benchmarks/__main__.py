@@ -1,7 +1,7 @@
 """Runs the benchmarks and writes benchmarks/RESULTS.md: `make bench`, or `.venv/bin/python -m benchmarks [--quick] [--only GROUP ...]`.
 
 Each group is a module that prints its Report as JSON, in a process of its own. `--quick` measures less often and fewer rows, to see in
-some minutes whether a change made something slower.
+some minutes whether a change made something slower. The table shows each group's last run: `--only` measures some of them again.
 """
 
 import argparse
@@ -17,6 +17,7 @@ from benchmarks.measuring import Missing, Report, say
 # in the order of the table
 GROUPS = ("codec", "factorization_machines", "endpoint", "processes")
 FOLDER = Path(__file__).parent
+KEPT = Path(".tools/benchmarks")  # the last report of each group
 
 
 def measure(group: str, *, quick: bool) -> Report:
@@ -33,13 +34,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--only", nargs="+", choices=GROUPS, default=GROUPS)
-    parser.add_argument("--folder", type=Path, default=FOLDER, help="where RESULTS.md and its plot are written")
     options = parser.parse_args()
-    before = machine.load()
-    reports = {group: measure(group, quick=options.quick) for group in options.only}
-    about = machine.describe(datetime.now(UTC), quick=options.quick, groups=options.only, load=(before, machine.load()))
-    table.write(options.folder, about, list(reports.values()))
-    say(f"wrote {options.folder / 'RESULTS.md'}")
+    KEPT.mkdir(parents=True, exist_ok=True)
+    for group in options.only:
+        load = machine.load()
+        report = measure(group, quick=options.quick)
+        report.run = machine.describe_run(datetime.now(UTC), quick=options.quick, load=(load, machine.load()))
+        (KEPT / f"{group}.json").write_text(report.text())
+    kept = [KEPT / f"{group}.json" for group in GROUPS]
+    table.write(FOLDER, machine.describe(), [Report.read(path.read_text()) for path in kept if path.exists()])
+    say(f"wrote {FOLDER / 'RESULTS.md'}")
 
 
 if __name__ == "__main__":

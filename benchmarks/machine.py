@@ -3,7 +3,6 @@
 import os
 import platform
 import subprocess
-from collections.abc import Sequence
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -17,18 +16,27 @@ def load() -> float:
     return os.getloadavg()[0]
 
 
-def describe(now: datetime, *, quick: bool, groups: Sequence[str], load: tuple[float, float]) -> list[str]:
+def describe() -> list[str]:
     """Lines for the top of the table."""
-    cores = len(os.sched_getaffinity(0))
     gigabytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     packages = [f"{name} {version(name)}" for name in PACKAGES] + _peers()
     return [
-        f"- {'Quick' if quick else 'Full'} run of {now:%Y-%m-%d %H:%M} UTC, commit {_commit()}, groups: {', '.join(groups)}.",
-        f"- {_processor()}, {cores} cores, {gigabytes:.0f} GB, Linux {platform.release().split('-')[0]}.",
+        f"- {_processor()}, {cores()} cores, {gigabytes:.0f} GB, Linux {platform.release().split('-')[0]}.",
         f"- Python {platform.python_version()}, {', '.join(packages)}; SageMaker SDK {_sdk()}.",
-        f"- Load average: {load[0]:.1f} before, {load[1]:.1f} after. Above {cores}, other processes took part of the machine:"
-        " elapsed seconds are then worth less than processor seconds.",
     ]
+
+
+def describe_run(now: datetime, *, quick: bool, load: tuple[float, float]) -> str:
+    """The line for a group."""
+    text = f"{'Quick' if quick else 'Full'} run of {now:%Y-%m-%d %H:%M} UTC, commit {_commit()}. "
+    text += f"Load average {load[0]:.1f} before, {load[1]:.1f} after"
+    if max(load) <= cores() + 0.5:
+        return text + "."
+    return text + f": other processes took part of the {cores()} cores, so processor seconds say more than elapsed ones."
+
+
+def cores() -> int:
+    return len(os.sched_getaffinity(0))
 
 
 def _processor() -> str:

@@ -56,19 +56,23 @@ class Missing:
 
 @dataclass(kw_only=True)
 class Report:
-    """What a group of benchmarks hands to the table."""
+    """What a group of benchmarks hands to the table. `run` says when it was measured, and how."""
 
+    run: str = ""
     rows: list[Row] = field(default_factory=list)
     missing: list[Missing] = field(default_factory=list)
 
+    def text(self) -> str:
+        return json.dumps(asdict(self))
+
     def write(self) -> None:
-        json.dump(asdict(self), sys.stdout)
+        sys.stdout.write(self.text())
 
     @classmethod
     def read(cls, text: str) -> "Report":
         found = json.loads(text)
         rows = [Row(**{**row, "ours": _times(row["ours"]), "theirs": _times(row["theirs"])}) for row in found["rows"]]
-        return cls(rows=rows, missing=[Missing(**one) for one in found["missing"]])
+        return cls(run=found["run"], rows=rows, missing=[Missing(**one) for one in found["missing"]])
 
 
 def _times(items: Sequence[Mapping[str, float]]) -> list[Time]:

@@ -19,8 +19,9 @@ times as long ours takes. Processor seconds are those of all threads of both the
 def write(folder: Path, about: Sequence[str], reports: Sequence[Report]) -> None:
     rows, missing = [row for report in reports for row in report.rows], [one for report in reports for one in report.missing]
     lines = [HEAD, *about, "", f"![Ratios by processor seconds, and what was asked for]({PLOT})"]
-    for group in dict.fromkeys(row.group for row in rows):
-        lines += ["", f"## {group}", "", *_table([row for row in rows if row.group == group])]
+    for report in reports:
+        if report.rows:
+            lines += ["", f"## {report.rows[0].group}", "", report.run, "", *_table(report.rows)]
     if missing:
         lines += ["", "## Not measured", "", *map(_line_of_missing, missing)]
     folder.mkdir(parents=True, exist_ok=True)
