@@ -10,7 +10,8 @@ from mlkit.errors import DeploymentFailed, QuotaExceeded
 from mlkit.naming import BUILDS_TEMPLATE, PIPELINE_TEMPLATE
 from mlkit.project.yaml_lines import load
 
-_DEV, _QA = 1, 3  # instances: QA asks the new model, production's, and the untuned one
+_DEV = 1  # instances
+_QA = 2 + 3  # the new model and the untuned one, while an update brings up both with production's
 _NO_BUILDS = 'every build would end with "Cannot have more than 0 builds in queue for the account"'
 _SUPPORT = "open a case with AWS Support, Account and billing (free), and ask to allow CodeBuild builds"
 # CodeBuild's names of compute types, as its quotas spell them.

@@ -523,7 +523,7 @@ def test_the_quota_of_training_jobs_is_compared_with_what_tuning_starts(deployed
 
 
 def test_the_quota_of_endpoints_is_that_of_the_template_s_instance_and_counts_instances(deployed: str) -> None:
-    for value, outcome in ((0, CheckStatus.FAIL), (5, CheckStatus.WARN), (6, CheckStatus.OK)):
+    for value, outcome in ((0, CheckStatus.FAIL), (7, CheckStatus.WARN), (8, CheckStatus.OK)):
         assert answered("endpoint quota", quotas("ml.t2.medium for endpoint usage", value)).outcome is outcome
     assert answered("endpoint quota", quotas("ml.m5.large for endpoint usage", 3)).outcome is CheckStatus.SKIPPED
 
