@@ -123,10 +123,9 @@ def test_an_error_in_the_labs_template_is_refused_by_name(local_aws, right, wron
     ("right", "wrong", "named"),
     [
         ("version: 0.2", "version: 0.3", "0.3"),
-        ("pre_build:", "prebuild:", "prebuild"),
-        ("discard-paths: yes", "discard-path: yes", "discard-path"),
+        ("discard-paths: yes", "discard-paths: maybe", "discard-paths"),
     ],
-    ids=["version", "phase", "artifacts"],
+    ids=["version", "artifacts"],
 )
 def test_a_buildspec_that_is_not_understood_is_refused_by_name_before_its_first_command(local_aws, right, wrong, named):
     assert right in LAB
