@@ -20,6 +20,7 @@ from localaws import cli
 TEMPLATE = """
 Parameters: {Name: {Type: String}, Bucket: {Type: String}, Role: {Type: String}, EventRole: {Type: String}}
 Resources:
+  CDKMetadata: {Type: "AWS::CDK::Metadata", Properties: {Analytics: "v2:deflate64:x"}}
   Repository:
     Type: AWS::CodeCommit::Repository
     Properties: {RepositoryName: !Ref Name, RepositoryDescription: A site, Code: {S3: {Bucket: !Ref Bucket, Key: site.zip}}}

@@ -5,7 +5,7 @@ So a permission that the stack's role lacks fails the resource, as on AWS. A pro
 
 from collections.abc import Mapping
 
-from localaws.cloudformation import bucket_types, glue_types, iam_types, notification_types, secret_types
+from localaws.cloudformation import bucket_types, glue_types, iam_types, notification_types, recorded_types, secret_types
 from localaws.kit.service import ResourceType
 
 RESOURCE_TYPES: Mapping[str, ResourceType] = {
@@ -14,4 +14,5 @@ RESOURCE_TYPES: Mapping[str, ResourceType] = {
     **iam_types.RESOURCE_TYPES,
     **secret_types.RESOURCE_TYPES,
     **notification_types.RESOURCE_TYPES,
+    **recorded_types.RESOURCE_TYPES,
 }
