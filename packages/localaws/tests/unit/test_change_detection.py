@@ -8,6 +8,7 @@ from localaws.codeconnections.pushes import Push
 from localaws.codepipeline.change_detection import Start, matches, starts
 from localaws.codepipeline.object_polls import ObjectPolls
 from localaws.codepipeline.pipeline_records import Pipeline
+from localaws.kit.service import AwsError
 
 CONNECTION = "arn:aws:codeconnections:us-east-1:123456789012:connection/x"
 BY_CONNECTION = {"ConnectionArn": CONNECTION, "FullRepositoryId": "a/B", "BranchName": "main"}
@@ -96,7 +97,7 @@ def test_a_new_version_of_a_polled_object_starts_the_pipeline_once() -> None:
     unpolled = declaration("S3", {"S3Bucket": "b", "S3ObjectKey": "k.zip", "PollForSourceChanges": "false"})
     pipelines = [
         Pipeline(name=name, arn="", created=0.0, updated=0.0, version=1, declarations={1: made})
-        for name, made in (("p", declared), ("q", unpolled))
+        for name, made in (("gone", declared), ("p", declared), ("q", unpolled))
     ]
 
     class S3:
@@ -104,7 +105,12 @@ def test_a_new_version_of_a_polled_object_starts_the_pipeline_once() -> None:
             version = next(versions)
             return {"VersionId": version} if version else {}
 
-    polls = ObjectPolls(lambda: pipelines, lambda pipeline, role: S3(), lambda pipeline, start: kept.append(start))
+    def client(pipeline: Pipeline, role: str | None) -> S3:
+        if pipeline.name == "gone":
+            raise AwsError("AccessDenied", "The role is gone.")
+        return S3()
+
+    polls = ObjectPolls(lambda: pipelines, client, lambda pipeline, start: kept.append(start))
     polls.stop()
     counts = []
     for _ in range(6):

@@ -5,10 +5,13 @@ from collections.abc import Callable, Iterator
 from threading import Event, Thread
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from localaws.codepipeline.action import POLLING
 from localaws.codepipeline.change_detection import Start, polls
 from localaws.codepipeline.object_source import current_version
 from localaws.codepipeline.pipeline_records import Pipeline
+from localaws.kit.service import AwsError
 
 _EVERY_S = 5.0  # AWS polls about once a minute
 Client = Callable[[Pipeline, str | None], Any]
@@ -32,7 +35,10 @@ class ObjectPolls:
         for pipeline, action in _sources(self._pipelines()):
             configuration = action["configuration"]
             place = (pipeline.name, action["name"], configuration["S3Bucket"], configuration["S3ObjectKey"])
-            version = current_version(self._client(pipeline, action.get("roleArn")), *place[2:])
+            try:
+                version = current_version(self._client(pipeline, action.get("roleArn")), *place[2:])
+            except (AwsError, ClientError):
+                continue  # the role is gone, or trusts CodePipeline no longer: the next execution tells
             if place in self._seen and version not in (None, self._seen[place]):
                 self._start(pipeline, Start(action=action["name"], trigger_type=POLLING, trigger_detail=action["name"]))
             self._seen[place] = version or self._seen.get(place)
