@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 _WITHOUT_CALLERS = ("dev", "qa")
 _OWN, _CHAMPION, _UNTUNED = "AllTraffic", "Champion", "Untuned"  # variants in the endpoint's template
 
+_TOO_LARGE = 413  # the status for a body above the limit, which is lower for serverless endpoints
 # "Your invocation timed out while waiting for a response from container ..."
 _TIMED_OUT = re.compile(r"timed out|time-?out", re.IGNORECASE)
 
@@ -260,9 +261,10 @@ def _told_apart() -> Iterator[None]:
     except ClientError as error:
         answer = error.response.get("Error", {})
         code, message = str(answer.get("Code", "")), str(answer.get("Message", ""))
-        if code == "ModelError" and _TIMED_OUT.search(message):
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        if status == _TOO_LARGE or (code == "ModelError" and _TIMED_OUT.search(message)):
             raise TooMuch(message) from error
-        if meaning_of(code, message, error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)) is Meaning.THROTTLED:
+        if meaning_of(code, message, status) is Meaning.THROTTLED:
             raise Throttled(f"{message or code} ({code})") from error
         raise
 

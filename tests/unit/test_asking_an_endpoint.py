@@ -49,7 +49,14 @@ def model_error(message):
 TIMED_OUT = 'Received server error (0) from primary with message "Your invocation timed out while waiting for a response"'
 
 
-@pytest.mark.parametrize("error", [model_error(TIMED_OUT), ReadTimeoutError(endpoint_url="https://example.test")], ids=["model", "read"])
+TOO_LARGE = ClientError(
+    {"Error": {"Code": "413", "Message": "Request Entity Too Large"}, "ResponseMetadata": {"HTTPStatusCode": 413}}, "InvokeEndpoint"
+)
+
+
+@pytest.mark.parametrize(
+    "error", [model_error(TIMED_OUT), ReadTimeoutError(endpoint_url="https://example.test"), TOO_LARGE], ids=["model", "read", "size"]
+)
 def test_rows_that_are_not_answered_in_time_are_asked_for_again_in_halves(error):
     asked = []
 
