@@ -2,6 +2,7 @@
 
 import io
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -49,9 +50,8 @@ def model_error(message):
 TIMED_OUT = 'Received server error (0) from primary with message "Your invocation timed out while waiting for a response"'
 
 
-TOO_LARGE = ClientError(
-    {"Error": {"Code": "413", "Message": "Request Entity Too Large"}, "ResponseMetadata": {"HTTPStatusCode": 413}}, "InvokeEndpoint"
-)
+STATUS_413: Any = {"Error": {"Code": "413", "Message": "Request Entity Too Large"}, "ResponseMetadata": {"HTTPStatusCode": 413}}
+TOO_LARGE = ClientError(STATUS_413, "InvokeEndpoint")
 
 
 @pytest.mark.parametrize(

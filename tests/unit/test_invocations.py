@@ -15,9 +15,10 @@ from mlkit.errors import AwsUnavailable
 class Endpoint:
     """Answers for rows, which are numbers as text: four bytes a row, or `row_bytes`. `seconds` is what a row takes on its clock."""
 
-    def __init__(self, *, row_bytes=8, seconds=0.0, most_rows=10**9, throttled=()):
+    def __init__(self, *, row_bytes=8, seconds=0.0, most_rows=10**9, throttled=(), together=1):
         self.row_bytes, self.seconds, self.most_rows, self.throttled = row_bytes, seconds, most_rows, set(throttled)
         self.sizes, self.pauses = [], []
+        self.together = threading.Barrier(together)  # so many requests are throttled at once
         self.in_flight = self.most_in_flight = self.calls = 0
         self._lock, self._now = threading.Lock(), threading.local()
 
@@ -32,6 +33,7 @@ class Endpoint:
         try:
             rows = len(body) // self.row_bytes
             if call in self.throttled:
+                self.together.wait()
                 raise Throttled("Rate exceeded")
             if rows > self.most_rows:
                 raise TooMuch("timed out")
@@ -145,7 +147,7 @@ def test_throttling_that_does_not_end_is_an_error_after_growing_pauses():
 
 
 def test_requests_that_are_throttled_together_cost_one_pause():
-    endpoint = Endpoint(throttled=range(1, 1 + IN_FLIGHT))
+    endpoint = Endpoint(throttled=range(1, 1 + IN_FLIGHT), together=IN_FLIGHT)
     assert endpoint.ask(50_000) == list(range(50_000))
     assert endpoint.pauses == [invocations.THROTTLED_PAUSES_S[0]]
 
