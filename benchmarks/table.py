@@ -80,6 +80,6 @@ def _plot(rows: Sequence[Row], path: Path) -> None:
             axes.plot([asked, asked], [place - 0.45, place + 0.45], color="#333333", linewidth=2)
     axes.set_yticks(places, [f"{row.what} / {row.against.split(',')[0]}" for row in rows], fontsize=8)
     axes.set_xscale("log")
-    axes.set_xlabel("ratio by processor seconds (a line: what was asked for; blue should reach it, sand should stay below)", fontsize=8)
+    axes.set_xlabel("ratio by processor seconds; a line is what was asked for\nblue should reach it, sand should stay below", fontsize=8)
     figure.savefig(path, dpi=110)
     pyplot.close(figure)
