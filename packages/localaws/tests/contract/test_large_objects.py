@@ -114,6 +114,7 @@ def parts_folder(local_aws):
 
 def test_parts_are_joined_on_disk_in_the_order_of_their_numbers(local_aws, aws, bucket, parts_folder):
     s3 = aws("s3")
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     s3.put_object(Bucket=bucket, Key="parts", Body=b"before")
     upload, before = Upload(s3, bucket), memory(local_aws)
     upload.part(2, OLD)
