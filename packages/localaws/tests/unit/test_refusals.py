@@ -4,7 +4,7 @@ from localaws.kit.members import ANY, only, refuse_unhonoured
 from localaws.kit.service import AwsError
 from localaws.sagemaker import refusals
 
-HONOURED = {"Name": ANY, "Items": {"Mode": only("a", "b"), "Size": only(1)}}
+HONOURED = {"Name": ANY, "Items": {"Mode": only("a", "b"), "Size": only(1), "Hosts": only(1, why="There is one.")}}
 
 
 @pytest.mark.parametrize(
@@ -13,6 +13,7 @@ HONOURED = {"Name": ANY, "Items": {"Mode": only("a", "b"), "Size": only(1)}}
         ({"Other": 1}, "Other is not honoured by the local AWS."),
         ({"Items": [{"Mode": "a"}, {"Mode": "c"}]}, "Items.Mode 'c' is not honoured by the local AWS; it honours 'a' or 'b'."),
         ({"Items": [{"Extra": {"x": 1}}]}, "Items.Extra is not honoured by the local AWS."),
+        ({"Items": [{"Hosts": 2}]}, "Items.Hosts 2 is not honoured by the local AWS; it honours 1. There is one."),
         ({"Items": [{"Size": 2}]}, "Items.Size 2 is not honoured by the local AWS; it honours 1."),
     ],
 )

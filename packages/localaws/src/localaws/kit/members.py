@@ -10,8 +10,16 @@ ANY = None
 Honoured: TypeAlias = "frozenset[Any] | Mapping[str, Honoured] | None"
 
 
-def only(*values: Any) -> frozenset[Any]:
-    return frozenset(values)
+class _Only(frozenset[Any]):
+    """Values, and the sentence that says why there are no others; it may be empty."""
+
+    why: str = ""
+
+
+def only(*values: Any, why: str = "") -> frozenset[Any]:
+    found = _Only(values)
+    found.why = why
+    return found
 
 
 def refuse_unhonoured(request: Mapping[str, Any], honoured: Mapping[str, Honoured], *, code: str = "ValidationException") -> None:
@@ -29,7 +37,8 @@ def _first_problem(value: Any, honoured: "Honoured", path: str) -> str | None:
             return None
         if not honoured:
             return f"{path} is not honoured by the local AWS."
-        return f"{path} {value!r} is not honoured by the local AWS; it honours {_either(honoured)}."
+        why = f" {honoured.why}" if isinstance(honoured, _Only) and honoured.why else ""
+        return f"{path} {value!r} is not honoured by the local AWS; it honours {_either(honoured)}.{why}"
     if isinstance(value, list):
         return next((p for item in value if (p := _first_problem(item, honoured, path))), None)
     for name, item in value.items():

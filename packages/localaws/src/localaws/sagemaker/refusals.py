@@ -30,7 +30,9 @@ _JOB: Mapping[str, Honoured] = {
     # Recorded only: the algorithms open no connection, and every job runs on this machine with this disk.
     "ResourceConfig": {
         "InstanceType": ANY,
-        "InstanceCount": only(1),
+        "InstanceCount": only(
+            1, why="A job is one process on this machine, so a job on several instances would not be tried, but guessed."
+        ),
         "VolumeSizeInGB": ANY,
         "VolumeKmsKeyId": ANY,
         "KeepAlivePeriodInSeconds": only(0),
