@@ -1,10 +1,12 @@
-"""The files of the home to which `localaws env` points AWS's clients."""
+"""The files to which `localaws env` and the environment of a build point AWS's clients."""
 
 import json
 import os
 from collections.abc import Mapping
+from pathlib import Path
 
 from localaws.home import Home
+from localaws.kit.files import write_whole
 
 _CONFIG, _CREDENTIALS, _BOTOCORE = "aws-config", "aws-credentials", "botocore-data"
 # The SageMaker SDK gives its STS client an address of AWS's, which the variables cannot override. botocore's own rules for endpoints can.
@@ -15,7 +17,14 @@ def write(home: Home, *, endpoint_url: str, region: str) -> None:
     """Write the files of a server that answers at this address."""
     home.write_text(_CONFIG, f"[default]\nregion = {region}\n")
     home.write_text(_CREDENTIALS, "")
-    home.write_text(f"{_BOTOCORE}/{_STS_RULES}", json.dumps(_always(endpoint_url)))
+    write_rules(home.path / _BOTOCORE, endpoint_url)
+
+
+def write_rules(folder: Path, endpoint_url: str) -> None:
+    """Write into the folder, which AWS_DATA_PATH names, what sends every client of STS to this address."""
+    rules = folder / _STS_RULES
+    rules.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(rules, json.dumps(_always(endpoint_url)))
 
 
 def variables(home: Home, environ: Mapping[str, str] = os.environ) -> dict[str, str]:

@@ -131,7 +131,8 @@ def test_a_role_that_may_not_make_log_streams_builds_nothing(builder):
 
 
 def test_commands_act_as_the_role_and_with_its_rights_alone(builder):
-    script = "import boto3; print(boto3.client('sts').get_caller_identity()['Arn']); boto3.client('s3').list_buckets()"
+    sts = "boto3.client('sts', endpoint_url='https://sts.us-east-1.amazonaws.com')"  # as SageMaker's SDK names it
+    script = f"import boto3; print({sts}.get_caller_identity()['Arn']); boto3.client('s3').list_buckets()"
     role = builder.role(LOGS)
     build = builder.run(spec(f'{sys.executable} -c "{script}"'), role)
     text = "\n".join(builder.lines(build))

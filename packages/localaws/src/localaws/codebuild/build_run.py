@@ -33,7 +33,7 @@ from localaws.codebuild.credential_endpoint import CredentialEndpoint
 from localaws.codebuild.phase_failures import Halted, PhaseFailed, described
 from localaws.codebuild.phases import FAILED, FAULT, STOPPED, SUCCEEDED, TIMED_OUT
 from localaws.codebuild.reports import Reports
-from localaws.codebuild.workspace import Workspace, aws_variables
+from localaws.codebuild.workspace import Workspace
 from localaws.kit import sandbox, service_calls
 from localaws.kit.job_log import LogStream, OutputFile, make_log_stream
 from localaws.kit.open_questions import assumed
@@ -184,7 +184,7 @@ class BuildRun:
         self._endpoint = CredentialEndpoint(self._credentials, self.build.settings["serviceRole"])
         keys = (self._credentials.secret_access_key, self._credentials.session_token or "", self._endpoint.token)
         self._log.hide((*keys, *(given[name] for name in self._secret_names)))
-        aws = aws_variables(self._client("s3").meta.endpoint_url, self.host.region, self._endpoint)
+        aws = self._space.aws_variables(self._client("s3").meta.endpoint_url, self.host.region, self._endpoint)
         return self._space.environment(self.build, fetched, given, aws=aws)
 
     def _install(self) -> list[tuple[str, str]]:

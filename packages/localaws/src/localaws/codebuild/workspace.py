@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
+from localaws import client_files
 from localaws.codebuild import build_machine
 from localaws.codebuild.build_objects import parse_location
 from localaws.codebuild.build_record import Build
@@ -39,6 +40,18 @@ class Workspace:
         """The shell's variables: the machine's, then AWS's, then the user's, then those that only CodeBuild sets."""
         return {**build_machine.environment(self.folder), **aws, **given, **_own(build, self.folder, sources)}
 
+    def aws_variables(self, endpoint_url: str, region: str, credentials: CredentialEndpoint) -> dict[str, str]:
+        """The variables that point AWS tools to the local AWS, as the project's role."""
+        client_files.write_rules(self.folder / "botocore", endpoint_url)
+        return {
+            "AWS_ENDPOINT_URL": endpoint_url,
+            "AWS_REGION": region,
+            "AWS_DEFAULT_REGION": region,
+            "AWS_DATA_PATH": str(self.folder / "botocore"),
+            **credentials.variables,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
     def exporting(self, names: Sequence[str]) -> str:
         """A script that writes each variable's value to a file. A variable that is not set gets no file."""
         places = {name: shlex.quote(str(self._export(name))) for name in names}
@@ -61,17 +74,6 @@ class Workspace:
 
     def _export(self, name: str) -> Path:
         return self.exchange / f"export-{name}"
-
-
-def aws_variables(endpoint_url: str, region: str, credentials: CredentialEndpoint) -> dict[str, str]:
-    """The variables that point AWS tools to the local AWS, as the project's role."""
-    return {
-        "AWS_ENDPOINT_URL": endpoint_url,
-        "AWS_REGION": region,
-        "AWS_DEFAULT_REGION": region,
-        **credentials.variables,
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }
 
 
 def build_url(build: Build) -> str:
