@@ -20,6 +20,7 @@ from localaws.kit.api_record import ApiCall, ApiRecord, Check, during
 from localaws.kit.files import write_whole
 from localaws.kit.service import AwsError, Caller, Credentials, Permission
 
+_ALARMS_AFTER_S = 0.2
 _ALARMS_EVERY_S = 10.0  # CloudWatch evaluates an alarm each minute, or every ten seconds if its period is that short
 
 
@@ -34,6 +35,7 @@ class Emulator:
         self._ms, self._ev, self._ia = repairs.apply(settings.emulator_dir)
         self._start_target: deliveries.StartTarget = lambda *_: None
         self._record_mail: deliveries.RecordMail = lambda _: None
+        self._evaluates = False  # whether the alarms will be evaluated soon
 
     # --- life ---------------------------------------------------------------------------------------------------------
 
@@ -62,22 +64,28 @@ class Emulator:
         time_s: float,
         delay_s: float = 0.0,
     ) -> None:
-        """Put a metric of an AWS service, once for each set of dimensions, and evaluate the alarms. Any thread may call it."""
+        """Put a metric of an AWS service, once for each set of dimensions, and evaluate the alarms soon. Any thread may call it."""
 
         def put() -> None:
             self.module("cloudwatch")
             with self.scope():
                 for found in dimensions:
                     service_metrics.put(namespace, name, value, found, unit=unit, time_s=time_s)
-                service_metrics.evaluate_alarms()
+            if not self._evaluates:  # once for all metrics of a moment
+                self._evaluates = True
+                self._on_loop(self._evaluate_alarms, _ALARMS_AFTER_S)
 
         self._on_loop(put, delay_s)
+
+    def _evaluate_alarms(self) -> None:
+        self._evaluates = False
+        with self.scope():
+            service_metrics.evaluate_alarms()
 
     def _evaluate_alarms_again(self) -> None:
         """Evaluate the alarms every few seconds: periods pass, also without new data."""
         if "cloudwatch" in self._ms._loaded_modules:
-            with self.scope():
-                service_metrics.evaluate_alarms()
+            self._evaluate_alarms()
         self._on_loop(self._evaluate_alarms_again, _ALARMS_EVERY_S)
 
     def count_delivery(self, rule_name: str, metric: str) -> None:

@@ -17,8 +17,14 @@ class Metric(TypedDict):
     Timestamp: float
 
 
+_REPORT_EVERY_S = 1.0  # a job that writes thousands of lines a second would otherwise hold up the whole server
+
+
 class MetricReader:
-    """The last value of each metric, with the time at which its line was read (seconds since the epoch). `report` gets each value."""
+    """The last value of each metric, with the time at which its line was read (seconds since the epoch).
+
+    `report` gets one value of each metric a second, the first and the last among them.
+    """
 
     def __init__(
         self,
@@ -30,6 +36,7 @@ class MetricReader:
         self._patterns = [(definition.name, re.compile(definition.regex)) for definition in definitions]
         self._clock, self._report = clock, report
         self._last: dict[str, Metric] = {}
+        self._reported: dict[str, Metric] = {}
 
     def read(self, lines: Sequence[str]) -> None:
         for line in lines:
@@ -38,7 +45,10 @@ class MetricReader:
                     self._take(name, match)
 
     def final(self) -> list[Metric]:
-        """FinalMetricDataList, in the order of the definitions."""
+        """FinalMetricDataList, in the order of the definitions. Call it when the job has ended."""
+        for name, metric in self._last.items():
+            if metric is not self._reported.get(name):
+                self._report(metric)
         return [self._last[name] for name, _ in self._patterns if name in self._last]
 
     def _take(self, name: str, match: re.Match[str]) -> None:
@@ -49,4 +59,7 @@ class MetricReader:
         if not math.isfinite(value):  # CloudWatch refuses such values too
             return
         self._last[name] = {"MetricName": name, "Value": value, "Timestamp": self._clock()}
-        self._report(self._last[name])
+        reported = self._reported.get(name)
+        if reported is None or self._last[name]["Timestamp"] - reported["Timestamp"] >= _REPORT_EVERY_S:
+            self._reported[name] = self._last[name]
+            self._report(self._last[name])
