@@ -190,7 +190,7 @@ def test_the_verdict_and_what_changed_are_on_the_first_screen(visit) -> None:
     for words in (
         "match rate 0.6984",
         "as good as production (0.6990",
-        "Factorization Machines add nothing",
+        "This model adds nothing over the linear model",
         "Against production, 1 code file",
     ):
         box = page.get_by_text(words).first.bounding_box()
