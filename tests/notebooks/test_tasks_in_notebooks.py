@@ -117,7 +117,7 @@ def test_ratings_are_predicted_in_stars(enter: Callable[[Path, str], Folder], tm
     trained = json.loads((tmp_path / "handoff" / "trained_model.json").read_text())
     assert trained["hyperparameters"]["predictor_type"] == "regressor"
     assert trained["metrics"]["test:rmse"] < 0.4
-    assert re.search(r"RMSE over 60 epochs; at the end train \d", folder.shown("02_train", "learning"))
+    assert re.search(r"RMSE \(stars\) over 60 epochs; at the end train \d", folder.shown("02_train", "learning"))
 
     told = folder.typed("mlkit run notebooks/03_test_endpoint.ipynb", code=2)
     assert "The model predicts rating: a number of stars, and match rate is no metric of that" in told
