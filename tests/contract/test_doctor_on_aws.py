@@ -296,6 +296,7 @@ def test_an_aws_that_cannot_be_reached_fails_once(monkeypatch: pytest.MonkeyPatc
 
 def test_no_region_and_an_unknown_profile_are_findings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_PROFILE", "not-there")
+    monkeypatch.delenv("AWS_DATA_PATH", raising=False)  # the local AWS's; with it, boto3 does not look for the profile at once
     found = findings(account(make_session=ReadingSession))
     assert "not-there" in found["region"].detail
     monkeypatch.delenv("AWS_PROFILE")

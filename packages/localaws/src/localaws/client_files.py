@@ -8,6 +8,7 @@ from pathlib import Path
 from localaws.home import Home
 from localaws.kit.files import write_whole
 
+_AWS = "amazonaws.com"
 _CONFIG, _CREDENTIALS, _BOTOCORE = "aws-config", "aws-credentials", "botocore-data"
 # The SageMaker SDK gives its STS client an address of AWS's, which the variables cannot override. botocore's own rules for endpoints can.
 _STS_RULES = "sts/2011-06-15/endpoint-rule-set-1.json"
@@ -21,10 +22,10 @@ def write(home: Home, *, endpoint_url: str, region: str) -> None:
 
 
 def write_rules(folder: Path, endpoint_url: str) -> None:
-    """Write into the folder, which AWS_DATA_PATH names, what sends every client of STS to this address."""
+    """Write into the folder, which AWS_DATA_PATH names, what sends clients of STS here that name an address of AWS."""
     rules = folder / _STS_RULES
     rules.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(rules, json.dumps(_always(endpoint_url)))
+    write_whole(rules, json.dumps(_rules(endpoint_url)))
 
 
 def variables(home: Home, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -37,8 +38,22 @@ def variables(home: Home, environ: Mapping[str, str] = os.environ) -> dict[str, 
     }
 
 
-def _always(url: str) -> dict[str, object]:
-    """Rules in botocore's form that give a service this address, whatever address a client asks for."""
-    region = {"builtIn": "AWS::Region", "required": False, "documentation": "The region of the request.", "type": "string"}
-    rule = {"conditions": [], "endpoint": {"url": url, "properties": {}, "headers": {}}, "type": "endpoint"}
-    return {"version": "1.0", "parameters": {"Region": region}, "rules": [rule]}
+def _rules(url: str) -> dict[str, object]:
+    """Rules in botocore's form: `url` replaces an address of AWS that a client names. Any other address stays; without one it is AWS."""
+    own = {"fn": "parseURL", "argv": [{"ref": "Endpoint"}], "assign": "named"}
+    tail = {"fn": "substring", "argv": [{"fn": "getAttr", "argv": [{"ref": "named"}, "authority"]}, 0, len(_AWS), True], "assign": "tail"}
+    is_set, is_aws = {"fn": "isSet", "argv": [{"ref": "Endpoint"}]}, {"fn": "stringEquals", "argv": [{"ref": "tail"}, _AWS]}
+    texts = {"required": False, "type": "string", "documentation": "Given by the client."}
+    return {
+        "version": "1.0",
+        "parameters": {"Region": {"builtIn": "AWS::Region", **texts}, "Endpoint": {"builtIn": "SDK::Endpoint", **texts}},
+        "rules": [
+            _rule(url, is_set, own, tail, is_aws),
+            _rule({"ref": "Endpoint"}, is_set),
+            _rule(f"https://sts.{{Region}}.{_AWS}"),
+        ],
+    }
+
+
+def _rule(url: object, *conditions: object) -> dict[str, object]:
+    return {"conditions": list(conditions), "endpoint": {"url": url, "properties": {}, "headers": {}}, "type": "endpoint"}

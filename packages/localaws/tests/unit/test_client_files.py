@@ -18,8 +18,17 @@ def home(tmp_path):
     return home
 
 
-@pytest.mark.parametrize("named", ["https://sts.eu-west-1.amazonaws.com", "https://sts.amazonaws.com", None])
-def test_a_client_of_sts_goes_to_the_local_aws_whatever_address_it_names(home, monkeypatch, named):
+@pytest.mark.parametrize(
+    ("named", "goes_to"),
+    [
+        ("https://sts.eu-west-1.amazonaws.com", LOCAL),  # as the SageMaker SDK does
+        ("https://sts.amazonaws.com", LOCAL),
+        ("http://127.0.0.1:1", "http://127.0.0.1:1"),  # AWS_ENDPOINT_URL of another server
+        ("http://localhost", "http://localhost"),
+        (None, "https://sts.eu-west-1.amazonaws.com"),  # without AWS_ENDPOINT_URL nothing goes to the local AWS
+    ],
+)
+def test_a_client_of_sts_that_names_aws_goes_to_the_local_aws(home, monkeypatch, named, goes_to):
     for name, value in {**client_files.variables(home, {}), "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}.items():
         monkeypatch.setenv(name, value)
     sts, sent = boto3.Session().client("sts", endpoint_url=named), []
@@ -31,7 +40,7 @@ def test_a_client_of_sts_goes_to_the_local_aws_whatever_address_it_names(home, m
     sts.meta.events.register("before-send.sts.*", stop)
     with pytest.raises(ConnectionAbortedError):
         sts.get_caller_identity()
-    assert sent[0].url == f"{LOCAL}/"
+    assert sent[0].url == f"{goes_to}/"
     assert b"/eu-west-1/sts/aws4_request" in sent[0].headers["Authorization"]
 
 
