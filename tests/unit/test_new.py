@@ -353,7 +353,7 @@ class TestFromAnInstalledLibrary:
 
 def test_setup_and_builds_install_as_the_repository_does(project: Path) -> None:
     ours, theirs = ((folder / "Makefile").read_text() for folder in (ROOT, project))
-    for line in (r"include .*?(uv\.mk)", r"\$\(UV\) (?:venv|pip sync) .*", r"@\$\(BUILD_UV\) (?:venv|pip sync) .*"):
+    for line in (r"include .*?(uv\.mk)", r"\$\(UV\) (?:venv .* \.venv|pip sync .*)\n", r"@\$\(BUILD_UV\) (?:venv|pip sync) .*"):
         assert re.findall(line, theirs) == re.findall(line, ours) != []
     shown = subprocess.run(["make", "-n", "build-environment"], cwd=project, capture_output=True, text=True, check=True).stdout
     mlkit_wheel, formats_wheel, *_ = (wheel.path for wheel in carried_wheels(project))
