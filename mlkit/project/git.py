@@ -3,12 +3,14 @@
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
 from mlkit.errors import UsageError
 
 _WITHOUT_IDENTITY = ("-c", "user.name=mlkit", "-c", "user.email=mlkit@localhost")
+_PAUSES_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)  # another git command, such as an editor's, holds the index for a moment
 # A commit of generated files needs no signing key and runs none of the user's hooks.
 _COMMIT = ("commit", "--quiet", "--no-verify", "--no-gpg-sign")
 
@@ -69,8 +71,13 @@ def staged(folder: Path, path: str) -> str | None:
 
 def settle(folder: Path, name: str) -> None:
     """Refresh the file's size and time in the index if its filtered content equals the content in the index."""
-    if _git(folder, "diff", "--quiet", "--", name).returncode == 0:
-        _git(folder, "add", "--update", "--", name)
+    if _git(folder, "diff", "--quiet", "--", name).returncode != 0:
+        return
+    for pause_s in _PAUSES_S:
+        done = _git(folder, "add", "--update", "--", name)
+        if "index.lock" not in done.stderr:
+            return
+        time.sleep(pause_s)
 
 
 def _checked(folder: Path, *arguments: str) -> str:

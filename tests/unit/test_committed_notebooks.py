@@ -96,6 +96,25 @@ def test_after_run_all_git_status_is_clean_and_the_file_keeps_its_outputs(projec
     assert "seen" in (project / TRAIN).read_text()
 
 
+def test_a_git_command_that_holds_the_index_meanwhile_is_waited_for(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    set_up_filter(project)
+    lock, pauses = project / ".git" / "index.lock", []
+    content = json.loads((project / TRAIN).read_text())
+    run_all_and_save(content)
+    (project / TRAIN).write_text(json.dumps(content))
+    lock.touch()
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 2:
+            lock.unlink()
+
+    monkeypatch.setattr("mlkit.project.git.time.sleep", pause)
+    settle(project / "notebooks", Path(TRAIN).name)
+    assert len(pauses) == 2
+    assert git(project, "status", "--porcelain") == ""
+
+
 def test_after_save_a_changed_source_is_left_to_be_added_and_a_new_notebook_too(project: Path) -> None:
     set_up_filter(project)
     change(project / TRAIN, deploy_dev)
