@@ -91,7 +91,7 @@ def new_words(account: str, words: Words) -> Words:
 
 
 def filled(value: Any, words: Words) -> Any:
-    """The value with its words replaced, at any depth."""
+    """The value, also inside lists and mappings, with each `<word>` replaced by what it stands for."""
     if isinstance(value, str):
         if (whole := _WORD.fullmatch(value)) and whole[1] in words:  # which may be bytes
             return words[whole[1]]

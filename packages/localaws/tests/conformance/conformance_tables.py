@@ -108,7 +108,7 @@ def _expressions() -> list[Row]:
 
 
 def page(found: Sequence[Row]) -> str:
-    """The Markdown page of the rows, by service."""
+    """The page in Markdown: a table of cases for each service."""
     counts = Counter(row.outcome for row in found)
     lines = [
         "# Conformance",

@@ -41,7 +41,7 @@ def _answer_fits_its_model(model: OperationModel, parsed: dict[str, Any], **_: A
 
 @pytest.fixture(scope="module")
 def scene(local_aws: LocalAws, client: Callable[[str], Any]) -> Callable[[str], Words]:
-    """`scene("logs")` has the words of the service's scene, which is played once."""
+    """`scene("logs")` makes what the cases of a service need, once, and returns the names by which cases call it."""
 
     @functools.cache
     def played(service: str) -> Words:

@@ -32,7 +32,7 @@ GREEDY = "SELECT cardinality(array_agg(a.x)) FROM UNNEST(sequence(1, 10000)) AS 
 
 
 class Attacked:
-    """A local AWS, how much memory it takes, and another caller of it."""
+    """A local AWS under attack: the memory that it takes, and another caller who must still be answered."""
 
     def __init__(self, local_aws: LocalAws) -> None:
         self.aws, self._sts = local_aws, local_aws.client("sts")

@@ -126,7 +126,7 @@ def test_a_push_to_codecommit_starts_the_pipeline_by_its_rule(lab: Lab, make_rol
     client = lab.client("codepipeline")
 
     def pushed() -> list[dict[str, Any]]:
-        """The executions that read the new commit. One of the first commit may be there too: its event may arrive after the rule."""
+        """The executions that read the new commit. The first commit may have started one too, if its event came after the rule."""
         found = client.list_pipeline_executions(pipelineName=lab.name)["pipelineExecutionSummaries"]
         return [item for item in found if any(source.get("revisionId") == commit for source in item.get("sourceRevisions", ()))]
 

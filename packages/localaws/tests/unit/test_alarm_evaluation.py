@@ -1,11 +1,14 @@
 """Alarms on missing and late data, against the examples in CloudWatch's guide ("Configuring how CloudWatch alarms treat missing data")."""
 
+from collections.abc import Callable
+from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from localaws.emulator import alarms
+from localaws.emulator.core import Emulator
 
 NOW = 1_800_000_030.0  # half a minute into a period
 TREATMENTS = ("missing", "ignore", "breaching", "notBreaching")
@@ -77,3 +80,24 @@ def test_an_alarm_of_one_period_sees_data_that_arrive_late(points: str, expected
 def test_an_alarm_sees_its_own_dimensions_alone() -> None:
     dimensions = [{"Name": "EndpointConfigName", "Value": "new"}]
     assert state("XXX", treatment="notBreaching", periods=1, Dimensions=dimensions) == "OK"
+
+
+def test_metrics_of_one_moment_evaluate_the_alarms_once(monkeypatch):
+    """Before, a job that logged thousands of lines a second left the event loop no time for anything else."""
+    emulator = Emulator.__new__(Emulator)  # one process can have one emulator only, and this test needs none
+    emulator._evaluates = False
+    put: list[float] = []
+    evaluated: list[int] = []
+    later: list[Callable[[], None]] = []
+    monkeypatch.setattr(Emulator, "module", lambda self, name: None)
+    monkeypatch.setattr(Emulator, "scope", lambda self: nullcontext())
+    monkeypatch.setattr(Emulator, "_on_loop", lambda self, work, delay_s=0: later.append(work) if delay_s else work())
+    monkeypatch.setattr("localaws.emulator.core.service_metrics.put", lambda namespace, name, value, *_, **__: put.append(value))
+    monkeypatch.setattr("localaws.emulator.core.service_metrics.evaluate_alarms", lambda: evaluated.append(len(put)))
+    for moment in (1, 2):
+        for value in range(1000):
+            emulator.put_metric("AWS/SageMaker", "Invocations", value, [{"EndpointName": "a"}], unit="Count", time_s=0.0)
+        (evaluate,) = later
+        later.clear()
+        evaluate()
+        assert evaluated == [1000, 2000][:moment]

@@ -1,4 +1,4 @@
-"""Sandboxes of builds and jobs: what a command in one reads and writes, and what the server reads in its place."""
+"""What a command in the sandbox of a build or job may read and write, and what the server reads for it."""
 
 import os
 from collections.abc import Callable

@@ -95,7 +95,7 @@ class LocalAws:
         self.home.write("credentials.json", {"access_key_id": key.access_key_id, "secret_access_key": key.secret_access_key})
 
     async def _make_execution_role(self) -> None:
-        """Create a role of the administrator's name for SageMaker's jobs, unless there is one.
+        """Create the role `administrator` for jobs of SageMaker, unless it exists.
 
         The SageMaker SDK's `get_execution_role()` asks IAM for a role of the caller's name. In a notebook on AWS, the caller is a role.
         """

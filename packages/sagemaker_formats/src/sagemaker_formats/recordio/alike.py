@@ -61,7 +61,7 @@ def _of_equal_sizes(sizes: Bytes) -> list[Ints]:
 
 
 def _repeated(template: Bytes, sizes: Bytes, keys: Ints, values: Floats, labels: Floats | None, tail_size: int) -> Bytes:
-    """The template's record for each row, with the row's values, keys and label. `sizes` are those of each of its keys."""
+    """One copy of the template's record per row, with the row's values, keys and label in it. `sizes`: bytes of each key."""
     n_rows, n_entries = keys.shape
     payload_size, key_bytes = int.from_bytes(template[4:8].tobytes(), "little"), int(sizes.sum(dtype=np.int64))
     end = HEADER_SIZE + payload_size
