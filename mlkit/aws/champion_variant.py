@@ -7,7 +7,7 @@ and the new model goes on alone.
 
 from dataclasses import dataclass
 
-from mlkit.aws.endpoint_states import settled
+from mlkit.aws.endpoint_states import name_key, settled
 from mlkit.aws.endpoints import Served, describe_champion
 from mlkit.aws.session import Session, aws_errors
 from mlkit.aws.stacks import find_stack
@@ -44,7 +44,7 @@ def serve_champion(aws: Session, endpoint: str, configuration: str) -> Served:
 
     Raises DeploymentFailed with SageMaker's reason if the endpoint goes on without it.
     """
-    if settled(aws, endpoint)["EndpointConfigName"] != configuration:
+    if name_key(settled(aws, endpoint)["EndpointConfigName"]) != name_key(configuration):
         with aws_errors():
             aws.client("sagemaker").update_endpoint(EndpointName=endpoint, EndpointConfigName=configuration)
     described, served = settled(aws, endpoint), describe_champion(aws, endpoint)

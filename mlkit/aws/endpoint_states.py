@@ -1,4 +1,7 @@
-"""Waits for an endpoint whose creation or update is in progress: until it has ended, SageMaker neither updates nor deletes it."""
+"""Waits for an endpoint whose creation or update is in progress, and compares the names that SageMaker tells.
+
+Until the operation has ended, SageMaker neither updates nor deletes the endpoint.
+"""
 
 import time
 from typing import TYPE_CHECKING
@@ -10,6 +13,11 @@ if TYPE_CHECKING:
 
 _POLL_S = 10.0  # on AWS
 _BUSY = ("Creating", "Updating", "SystemUpdating", "RollingBack")
+
+
+def name_key(name: str) -> str:
+    """The same for both spellings of a name: SageMaker's answers do not always keep the case."""
+    return name.casefold()
 
 
 def settled(aws: Session, endpoint: str) -> "DescribeEndpointOutputTypeDef":

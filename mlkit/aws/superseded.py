@@ -7,6 +7,7 @@ nobody needs them: `mlkit rollback` makes new ones of the sealed evidence.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from mlkit.aws.endpoint_states import name_key
 from mlkit.aws.session import Session, aws_errors
 from mlkit.aws.stacks import find_stack
 from mlkit.errors import NotFound
@@ -112,5 +113,4 @@ def _with_models(aws: Session, configurations: set[str]) -> set[tuple[str, str]]
 
 
 def _key(part: Part) -> tuple[str, str]:
-    """SageMaker's names differ in more than their case, and its answers do not always keep the case."""
-    return part.kind, part.name.casefold()
+    return part.kind, name_key(part.name)
