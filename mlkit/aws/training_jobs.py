@@ -23,6 +23,7 @@ from mlkit.training.machines import SPOT_WAIT_S, Machines, Network
 
 _POLL_S = 10.0  # on AWS
 _INSTANCES = 1
+_SEARCH_SEED = 1  # the same data and the same settings search the same way again
 # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ContinuousParameterRange.html
 SCALINGS = ("Auto", "Linear", "Logarithmic", "ReverseLogarithmic")
 _Job = TypeVar("_Job", bound=Mapping[str, Any])
@@ -272,6 +273,7 @@ def _start_tuning(
         objective_type=algorithm.direction(objective),
         max_jobs=max_jobs,
         max_parallel_jobs=max_parallel_jobs,
+        random_seed=_SEARCH_SEED,
     )
     name = f"{_job_prefix(aws, key)}-{datetime.now(UTC):%H%M%S}"
     with aws_errors():

@@ -7,37 +7,39 @@ none. Python uses a compiled module only if it holds the time and size of its so
 """
 
 import contextlib
-import importlib.util
 import os
-import shutil
 import sys
 import sysconfig
 from pathlib import Path
 
+_CACHE = "__pycache__"
+_SUFFIX = f".{sys.implementation.cache_tag}.pyc"
+
 
 def take_over(other: Path, own: Path) -> int:
-    """Link the compiled modules of `other` whose sources `own` has too, or copy them. Returns their number."""
+    """Link to the compiled modules of `other` whose sources `own` has too. Returns their number.
+
+    The links are symbolic: a build may not make hard links to what it may only read. Python replaces a link, and never writes through it.
+    """
     taken = 0
-    for folder, names, _ in os.walk(other):
-        target = own / Path(folder).relative_to(other)
-        if target.name == "__pycache__":
-            taken += _link_all(Path(folder), target)
-        names[:] = [name for name in names if (target / name).is_dir() or name == "__pycache__"]
+    for folder, names, files in os.walk(own):
+        names[:] = [name for name in names if name != _CACHE]
+        modules = {name[:-3] for name in files if name.endswith(".py")}
+        compiled = os.path.join(other, os.path.relpath(folder, own), _CACHE)
+        if modules and os.path.isdir(compiled):
+            taken += _link_all(os.path.normpath(compiled), os.path.join(folder, _CACHE), modules)
     return taken
 
 
-def _link_all(compiled: Path, target: Path) -> int:
+def _link_all(compiled: str, target: str, modules: set[str]) -> int:
     with contextlib.suppress(FileExistsError):
-        target.mkdir()
+        os.mkdir(target)
     taken = 0
-    for path in compiled.glob(f"*.{sys.implementation.cache_tag}.pyc"):
-        place = target / path.name
-        if not place.exists() and Path(importlib.util.source_from_cache(str(place))).is_file():
-            try:
-                os.link(path, place)
-            except OSError:
-                shutil.copy2(path, place)
-            taken += 1
+    for name in os.listdir(compiled):
+        if name.endswith(_SUFFIX) and name.removesuffix(_SUFFIX) in modules:
+            with contextlib.suppress(FileExistsError):
+                os.symlink(os.path.join(compiled, name), os.path.join(target, name))
+                taken += 1
     return taken
 
 

@@ -642,7 +642,7 @@ def test_after_a_kill_ended_queries_are_known_and_running_ones_have_failed(tmp_p
         local.client("athena").create_work_group(Name="kept")
         ended = run(kept, "SELECT 'still here' AS a")["QueryExecutionId"]
         running = start(local.client("athena"), kept, ENDLESS)
-        wait_until_saved(local)
+        wait_until_saved(local, ended)
         os.kill(json.loads((home / "server.json").read_text())["pid"], signal.SIGKILL)
         athena = start_local_aws(home).client("athena")
         assert athena.get_query_execution(QueryExecutionId=running)["QueryExecution"]["Status"]["State"] == "FAILED"

@@ -275,6 +275,15 @@ def test_spot_and_network_are_in_the_requests_and_the_local_aws_refuses_them_by_
     assert [{name: request.get(name) for name in sent} for request in sent_requests] == [sent, sent]
 
 
+def test_the_same_search_tries_the_same_values_again(training):
+    def tried():
+        tuned = training.tune(ranges={"epochs": [1, 100]}).tuning_job
+        jobs = training.client("sagemaker").list_training_jobs_for_hyper_parameter_tuning_job(HyperParameterTuningJobName=tuned)
+        return sorted(job["TunedHyperParameters"]["epochs"] for job in jobs["TrainingJobSummaries"])
+
+    assert tried() == tried()
+
+
 def test_several_preparations_at_once_share_one_key(training):
     with ThreadPoolExecutor(2) as workers:
         first, second = workers.map(lambda _: training.prepare(), range(2))

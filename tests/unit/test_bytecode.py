@@ -2,6 +2,7 @@
 
 import os
 import py_compile
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -62,11 +63,18 @@ def test_the_bytecode_of_another_python_is_left_where_it_is(other: Path, tmp_pat
     assert take_over(other, installed(tmp_path / "own", list(SOURCES), compiled=False)) == 0
 
 
-def test_it_copies_where_it_cannot_link(other: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refused(*_: object) -> None:
-        raise OSError("another disk")
+def test_the_other_environment_is_never_written_to(other: Path, tmp_path: Path) -> None:
+    own = installed(tmp_path / "own", ["alone.py"], compiled=False)
+    before = {path: path.read_bytes() for path in other.rglob("*.pyc")}
+    take_over(other, own)
+    (own / "alone.py").write_text("told = 'other'")
+    subprocess.run([sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, {str(own)!r}); import alone"], check=True)
+    assert {path: path.read_bytes() for path in other.rglob("*.pyc")} == before
+    assert what_python_does(own, "alone") == "other taken True"
 
-    monkeypatch.setattr(os, "link", refused)
-    own = installed(tmp_path / "own", list(SOURCES), compiled=False)
-    assert take_over(other, own) == len(SOURCES)
-    assert what_python_does(own, "alone") == "alone taken True"
+
+def test_without_the_other_environment_python_compiles_again(other: Path, tmp_path: Path) -> None:
+    own = installed(tmp_path / "own", ["alone.py"], compiled=False)
+    take_over(other, own)
+    shutil.rmtree(other)
+    assert what_python_does(own, "alone") == "alone compiled True"

@@ -64,12 +64,22 @@ def start_local_aws(home: Path) -> LocalAws:
     )
 
 
-def wait_until_saved(local: LocalAws) -> None:
-    """Returns once everything that was answered until now is on the server's disk."""
+def wait_until_saved(local: LocalAws, *told: str) -> None:
+    """Returns once everything that was answered until now is on the server's disk.
+
+    `told` are texts that an engine's state holds by its own work, such as the token of an approval: no answer waited for their save.
+    """
     marker, ssm = f"/saved-{uuid.uuid4().hex}", local.client("ssm")
     ssm.put_parameter(Name=marker, Value="v", Type="String")
     wait_until(lambda: [file for file in local.home.rglob("ssm.json") if marker in file.read_text()], f"{marker} is on disk")
     ssm.get_parameter(Name=marker)  # is answered after the save that wrote the marker, which may have been the first of its files
+    wait_until(
+        lambda: [text for text in told if text not in _engines_state(local)], "these texts are on disk", ok=lambda missing: not missing
+    )
+
+
+def _engines_state(local: LocalAws) -> str:
+    return "".join(file.read_text() for file in (local.home / "state").glob("*.json"))
 
 
 def policy(*statements: Mapping[str, Any]) -> str:

@@ -184,7 +184,7 @@ def test_a_build_that_died_with_the_server_fails_its_action(tmp_path: Path) -> N
         lab.create(lab.source(), stage("Build", build("Only", project(lab, SLOW))))
         execution = lab.start()
         build_id = wait_until(lambda: lab.state("Build", "Only").get("externalExecutionId"), "the build is started")
-        wait_until_saved(local_aws)
+        wait_until_saved(local_aws, build_id)
         os.kill(lifecycle.status(home).running.pid, signal.SIGKILL)
         wait_until(lambda: lifecycle.status(home).running, "the server is gone", ok=lambda running: running is None)
         lab = replace(lab, client=start_local_aws(home).client)

@@ -207,7 +207,7 @@ def test_an_approval_survives_a_kill_with_its_token(tmp_path: Path) -> None:
         lab.create(lab.source(), stage("Gate", lab.approval()))
         execution = lab.start()
         token = lab.token()
-        wait_until_saved(local_aws)
+        wait_until_saved(local_aws, token)
         os.kill(lifecycle.status(home).running.pid, signal.SIGKILL)
         wait_until(lambda: lifecycle.status(home).running, "the server is gone", ok=lambda running: running is None)
         lab = replace(lab, client=start_local_aws(home).client)

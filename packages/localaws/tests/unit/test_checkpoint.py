@@ -17,6 +17,12 @@ from localaws.server.checkpoint import Checkpoint
 DELAY_S, SLOW_S = 0.01, 0.05
 
 
+def spend(seconds: float) -> None:
+    end = time.thread_time() + seconds
+    while time.thread_time() < end:
+        pass
+
+
 class Saves:
     """Stands for the emulator and the home: counts the saves of each service. `logs` takes long."""
 
@@ -28,7 +34,7 @@ class Saves:
     def save(self, services: list[str]) -> None:
         self.count.update(services)
         if "logs" in services:
-            time.sleep(SLOW_S)
+            spend(SLOW_S)
 
     def read(self, name: str) -> None:
         return None
@@ -85,6 +91,22 @@ def test_a_service_whose_state_is_large_is_saved_rarely_and_keeps_no_other_from_
     took_s = asyncio.run(run())
     assert took_s >= 2 * 9 * SLOW_S  # two pauses between three saves
     assert saves.count["iam"] > saves.count["logs"]
+
+
+def test_a_small_state_stays_small_when_the_machine_is_busy(saves: Saves, monkeypatch: pytest.MonkeyPatch) -> None:
+    def wait_for_the_processor(services: list[str]) -> None:
+        saves.count.update(services)
+        time.sleep(SLOW_S)
+
+    async def run() -> None:
+        monkeypatch.setattr(saves, "save", wait_for_the_processor)
+        monkeypatch.setattr(checkpoint, "_LONGEST_WAIT_S", 0.0)
+        states = begun(saves)
+        for _ in range(3):
+            await states.saved("iam")
+
+    asyncio.run(run())
+    assert saves.count["iam"] == 3
 
 
 def test_answers_wait_for_one_save_of_what_changed(saves: Saves) -> None:

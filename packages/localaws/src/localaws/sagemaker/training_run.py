@@ -25,6 +25,7 @@ from localaws.sagemaker.training_job import TrainingJob, failure_reason
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 _POLL_S = 0.05
+_IN_BACKGROUND = ("nice", "-n", "10")  # POSIX: a job takes the processors that nobody else on the laptop wants
 _LOG_DELAY_S = 10.0  # a job ends before its log is complete if the delivery takes longer, as on AWS
 INTERNAL_ERROR = "InternalServerError: We encountered an internal error. Please try again."
 
@@ -128,7 +129,7 @@ class TrainingRun:
         if told := [note for note in notes if note]:
             self.output_file.write_text("".join(f"{note}\n" for note in told))
         return Child(
-            self.algorithm.training_command(self.folder),
+            [*_IN_BACKGROUND, *self.algorithm.training_command(self.folder)],
             cwd=self.folder,
             output=self.output_file,
             pidfile=self.folder / "pid",

@@ -17,7 +17,7 @@ from localaws.home import Home
 
 _LEVELS = 4
 _DELAY_S = 0.15
-_SHARE = 9  # the pause after a save of a service, as a multiple of its duration: saving it takes at most a tenth of a core
+_SHARE = 9  # the pause after a save of a service, as a multiple of its processor time: saving it takes at most a tenth of a core
 _LONGEST_PAUSE_S = 5.0
 _QUICK_S = 0.02  # a save that takes less is made at once
 _LONGEST_WAIT_S = 1.0  # of an answer; a state so large that its next save is later may lose what was answered meanwhile
@@ -49,7 +49,7 @@ class Checkpoint:
         self._timer: asyncio.TimerHandle | None = None
         self._dirty: set[str] = set()
         self._due_s: dict[str, float] = {}  # when each service may be saved again
-        self._took_s: dict[str, float] = {}  # how long the last save of each service took
+        self._took_s: dict[str, float] = {}  # the processor time of each service's last save: a busy machine makes no state large
         self._next_save: dict[str, asyncio.Future[None]] = {}
 
     def start(self) -> None:
@@ -113,7 +113,7 @@ class Checkpoint:
 
     def _save(self, names: set[str]) -> None:
         for name in sorted(names):
-            began = time.monotonic()
+            began, began_work = time.monotonic(), time.thread_time()
             try:
                 self._write(name)
             except OSError as error:  # the disk is full
@@ -121,8 +121,9 @@ class Checkpoint:
                 self._answer(name, error)
                 raise
             self._dirty.discard(name)
-            self._took_s[name] = time.monotonic() - began
-            self._due_s[name] = time.monotonic() + min(_SHARE * self._took_s[name], _LONGEST_PAUSE_S)
+            self._took_s[name] = time.thread_time() - began_work
+            waited_s = time.monotonic() - began  # for a slow disk, too, at most half of the time
+            self._due_s[name] = time.monotonic() + min(max(_SHARE * self._took_s[name], waited_s), _LONGEST_PAUSE_S)
             self._answer(name, None)
 
     def _write(self, name: str) -> None:
