@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mlkit.aws.session import Session
 
 _PARAMETERS = {"Email": "approver@example.com", "BakeSeconds": "0"}
-_POLL_S = 0.5
+_POLL_S = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,8 +6,8 @@ from unittest.mock import MagicMock
 
 from botocore.model import OperationModel
 
-from localaws.front.wire_protocol import service_model
 from localaws.kit.paging import Paging, paging_of
+from localaws.kit.service_models import service_model
 from localaws.server.process import make_engines
 
 

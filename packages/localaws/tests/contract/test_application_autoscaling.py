@@ -12,8 +12,8 @@ from tiny_algorithm import call
 
 from localaws.application_autoscaling import ApplicationAutoScaling
 from localaws.application_autoscaling.cloudformation import RESOURCE_TYPES
-from localaws.front.wire_protocol import service_model
 from localaws.kit.service import AwsError, Caller, Credentials, ResourceRequest
+from localaws.kit.service_models import service_model
 
 KIND = {"ServiceNamespace": "sagemaker", "ScalableDimension": "sagemaker:variant:DesiredInstanceCount"}
 RESOURCE = "endpoint/one/variant/AllTraffic"

@@ -14,8 +14,8 @@ from waiting import SLOWNESS, wait_until
 from localaws import lifecycle
 from localaws.codebuild import CodeBuild
 from localaws.front.shape_checks import answer_problems, problems
-from localaws.front.wire_protocol import service_model
 from localaws.kit.service import AwsError
+from localaws.kit.service_models import service_model
 
 # Its grandchild leaves the build's process group, as a notebook's kernel does; both say who they are.
 LEAVES = "setsid sh -c 'echo $$ >grandchild; exec sleep 100000' & until [ -s grandchild ]; do sleep 0.02; done; cat grandchild"

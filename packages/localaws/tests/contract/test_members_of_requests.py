@@ -10,8 +10,8 @@ from botocore import xform_name
 from localaws.emulator.emulator_settings import STATE_KEYS
 from localaws.front.emulated_members import PAGED, RULES, rule_of
 from localaws.front.honoured_operations import HONOURED
-from localaws.front.wire_protocol import service_model
 from localaws.kit.paging import paging_of
+from localaws.kit.service_models import service_model
 
 SERVICES = ("iam", "glue", "kms", "sns", "secretsmanager", "ssm", "logs", "events", "cloudwatch")  # those with a handler for each operation
 # Handlers that are not called like their operation.

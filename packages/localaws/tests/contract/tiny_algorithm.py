@@ -113,7 +113,7 @@ class ServedHost:
 def call(service: Any, operation: str, **members: Any) -> dict[str, Any]:
     """Calls an operation's handler as the front does, checking request and answer against botocore's model."""
     from localaws.front.shape_checks import problems
-    from localaws.front.wire_protocol import service_model
+    from localaws.kit.service_models import service_model
 
     model = service_model(service.name).operation_model(operation)
     assert model.input_shape is not None

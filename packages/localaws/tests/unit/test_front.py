@@ -9,8 +9,9 @@ import pytest
 from localaws.front import asgi_messages
 from localaws.front.answer_texts import cut
 from localaws.front.application import Front
-from localaws.front.wire_protocol import Answer, service_model
+from localaws.front.wire_protocol import Answer
 from localaws.kit.service import AwsError
+from localaws.kit.service_models import service_model
 
 KEY, ROOT = "AKIAEXAMPLEEXAMPLE00", "AKIAROOTROOTROOT0000"
 

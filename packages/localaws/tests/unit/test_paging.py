@@ -1,9 +1,9 @@
 import pytest
 from paged_operations import NAMES, PAGED, PAGED_BY_THEMSELVES
 
-from localaws.front.wire_protocol import service_model
 from localaws.kit.paging import paging_of
 from localaws.kit.service import AwsError
+from localaws.kit.service_models import service_model
 
 all_paged = pytest.mark.parametrize(("operation", "paging"), PAGED, ids=NAMES)
 

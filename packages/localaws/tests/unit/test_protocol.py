@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from localaws.front.engine_calls import _check_answer
 from localaws.front.guard import Request
-from localaws.front.wire_protocol import error_answer, operation_of, parse, serialise, service_model
+from localaws.front.wire_protocol import error_answer, operation_of, parse, serialise
 from localaws.kit.service import AwsError
+from localaws.kit.service_models import service_model
 
 
 def request_of(operation, members):

@@ -56,6 +56,6 @@ def paths(honoured, shape, where=""):
     ],
 )
 def test_every_honoured_member_is_one_of_awss(service, operation, table):
-    from localaws.front.wire_protocol import service_model
+    from localaws.kit.service_models import service_model
 
     assert list(paths(table, service_model(service).operation_model(operation).input_shape)) == []

@@ -3,9 +3,9 @@ from typing import Any
 import pytest
 from botocore.validate import ParamValidator
 
-from localaws.front.wire_protocol import service_model
 from localaws.kit.properties import as_api, retag
 from localaws.kit.service import ResourceRequest
+from localaws.kit.service_models import service_model
 
 
 def shape(service, operation, *members):

@@ -5,7 +5,7 @@ from botocore.loaders import Loader
 from botocore.model import ListShape, ShapeResolver
 
 from localaws.front.shape_checks import _compiled, problems
-from localaws.front.wire_protocol import service_model
+from localaws.kit.service_models import service_model
 
 
 def found(name, members, service="sagemaker"):

@@ -1,5 +1,6 @@
 """The interface between the runner and a provider: an action's job, its result and its failure."""
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from threading import Event
@@ -14,6 +15,7 @@ from localaws.kit.service import AwsError
 
 JOB_FAILED, CONFIGURATION, PERMISSION = "JobFailed", "ConfigurationError", "PermissionError"
 POLL_S = 0.2
+_LATE, _SELDOM_S = 0.05, 2.0  # an end is noticed within this share of the time that the action took, and within two seconds
 POLLING = "PollForSourceChanges"  # the trigger of an execution whose source CodePipeline polls
 _DENIALS = ("AccessDenied", "AccessDeniedException", "AuthorizationError", "AuthorizationErrorException")
 _DENIED = "The provided role does not have permissions to perform this action. Underlying error: "
@@ -67,10 +69,12 @@ class Job:
     work: Mapping[str, Any]
     remember: Callable[..., None]
     ended: Event
+    began: float = field(default_factory=time.monotonic)
 
     def pause(self) -> None:
-        """Wait between two status calls. Raises Ended."""
-        if self.ended.wait(POLL_S):
+        """Wait between two status calls, the longer the action runs already. Raises Ended."""
+        running_s = time.monotonic() - self.began
+        if self.ended.wait(max(POLL_S, min(_LATE * running_s, _SELDOM_S))):
             raise Ended
 
     def arn(self, service: str, resource: str) -> str:

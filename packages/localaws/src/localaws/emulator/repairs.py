@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from botocore.exceptions import UnknownServiceError
+from botocore.model import ServiceModel
+
 from localaws.emulator import (
     alarms,
     bucket_rules,
@@ -26,6 +29,7 @@ from localaws.emulator import (
 )
 from localaws.emulator.emulator_settings import SERVICES, STATE_KEYS
 from localaws.kit.api_record import Check, note_check
+from localaws.kit.service_models import service_model
 
 _DENIED: contextvars.ContextVar[tuple[str, str]] = contextvars.ContextVar("denied", default=("", "*"))  # action and resource
 
@@ -40,6 +44,7 @@ def apply(state_folder: Path) -> tuple[Any, Any, Any]:
     from ministack.core import iam_evaluator as ev
 
     close_everything_but_the_api(ms)
+    share_models_of_services()
     leave_docker_alone(ms)
     take_loopback_for_secure(ms, ev)
     encryption.ask_for_key_permissions(ia, ev)
@@ -84,6 +89,19 @@ def close_everything_but_the_api(ms: Any) -> None:
     ms._handle_pre_body_request = nothing
     ms._handle_post_body_shortcuts = nothing
     ms._handle_special_data_plane_request = nothing
+
+
+def share_models_of_services() -> None:
+    """Let the emulator use the models that the server has read. By itself it reads each in a session of its own."""
+    from ministack.core import responses
+
+    def shared(service: str) -> ServiceModel | None:
+        try:
+            return service_model(responses._BOTOCORE_NAME.get(service, service))
+        except UnknownServiceError:
+            return None
+
+    responses._service_model = shared
 
 
 def leave_docker_alone(ms: Any) -> None:

@@ -23,6 +23,7 @@ from localaws.front.shape_checks import problems
 from localaws.kit.members import refuse_unhonoured
 from localaws.kit.paging import Paging, paging_of
 from localaws.kit.service import AwsError
+from localaws.kit.service_models import service_model
 
 # Each service's error code for a request that its model does not allow.
 _VALIDATION_CODES = {
@@ -65,7 +66,7 @@ class ModelledCall:
 
 def read_call(service: str, name: str, request: Request, body: bytes) -> ModelledCall:
     """The call of a request. Raises AwsError for what AWS refuses or the local AWS does not honour."""
-    operation = wire_protocol.service_model(service).operation_model(name)
+    operation = service_model(service).operation_model(name)
     is_form = "x-amz-target" not in request.headers
     members = _members(operation, request, body)
     code = _VALIDATION_CODES.get(service, "ValidationException")

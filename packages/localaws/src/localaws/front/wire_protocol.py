@@ -7,18 +7,17 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
 from typing import Any
 from urllib.parse import unquote
 from uuid import uuid4
 from xml.sax.saxutils import escape
 
-from botocore.loaders import Loader
-from botocore.model import ListShape, MapShape, OperationModel, ServiceModel, Shape, StructureShape
+from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
 from dateutil.parser import isoparse
 
 from localaws.front.guard import Request
 from localaws.kit.service import AwsError
+from localaws.kit.service_models import service_model
 
 _JSON = "application/x-amz-json-1.1"
 
@@ -30,13 +29,6 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes
-
-
-@cache
-def service_model(name: str) -> ServiceModel:
-    """botocore's model of a service, read on first use: a large model takes a tenth of a second."""
-    loader = Loader()
-    return ServiceModel(loader.load_service_model(name, "service-2"), service_name=name)
 
 
 def operation_of(request: Request, services: Iterable[str]) -> OperationModel:

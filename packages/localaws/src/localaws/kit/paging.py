@@ -10,10 +10,10 @@ from functools import cache
 from typing import Any
 
 from botocore.exceptions import UnknownServiceError
-from botocore.loaders import Loader
 from botocore.model import ListShape, OperationModel, StructureShape
 
 from localaws.kit.service import AwsError
+from localaws.kit.service_models import LOADER
 
 _PAGE = 100
 # SageMaker documents a default for MaxResults. If the model's minimum is larger, as for ListTags, the minimum applies.
@@ -101,7 +101,7 @@ def _named(members: Mapping[str, Any], name: str) -> str | None:
 @cache
 def _paginators(service: str) -> Mapping[str, Any]:
     try:
-        found: Mapping[str, Any] = Loader().load_service_model(service, "paginators-1")["pagination"]
+        found: Mapping[str, Any] = LOADER.load_service_model(service, "paginators-1")["pagination"]
     except UnknownServiceError:
         return {}
     return found

@@ -14,6 +14,7 @@ from localaws.emulator import Emulator
 from localaws.emulator.deliveries import FAILED
 from localaws.home import Home
 from localaws.kit.service import Credentials, Permission
+from localaws.kit.service_models import LOADER
 from localaws.kit.sessions import rule_session
 
 _SESSION_SECONDS = 12 * 3600
@@ -57,10 +58,9 @@ class LocalHost:
             return self._clients[key]
 
     def _new_client(self, service: str, credentials: Credentials, principal: str) -> Any:
-        import boto3
         from botocore.config import Config
 
-        self._session = self._session or boto3.Session()
+        self._session = self._session or _session()
         agent = f"{principal}/{self._secret}"
         return self._session.client(
             service,
@@ -153,3 +153,13 @@ class EngineHost:
 
     def changed(self) -> None:
         self._shared.changed()
+
+
+def _session() -> Any:
+    """A boto3 session that reads no model of a service that the server has read."""
+    import boto3
+    from botocore.session import get_session
+
+    core = get_session()
+    core.register_component("data_loader", LOADER)
+    return boto3.Session(botocore_session=core)
