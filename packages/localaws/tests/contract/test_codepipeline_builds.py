@@ -140,7 +140,7 @@ def test_an_unknown_project_and_a_missing_permission_are_named(lab: Lab, local_a
 def test_a_stop_lets_the_build_go_on_as_on_aws(lab: Lab) -> None:
     lab.create(lab.source(), stage("Build", build("Only", project(lab, SLOW))))
     execution = lab.start()
-    build_id = str(wait_until(lambda: lab.state("Build", "Only").get("externalExecutionId"), "the build is started"))
+    build_id = wait_until(lambda: lab.state("Build", "Only").get("externalExecutionId"), "the build is started")
     client, codebuild = lab.client("codepipeline"), lab.client("codebuild")
     client.stop_pipeline_execution(pipelineName=lab.name, pipelineExecutionId=execution)
     assert codebuild.batch_get_builds(ids=[build_id])["builds"][0]["buildStatus"] == "IN_PROGRESS"
@@ -183,7 +183,7 @@ def test_a_build_that_died_with_the_server_fails_its_action(tmp_path: Path) -> N
         lab = make_parts(local_aws, tmp_path)
         lab.create(lab.source(), stage("Build", build("Only", project(lab, SLOW))))
         execution = lab.start()
-        build_id = wait_until(lambda: lab.state("Build", "Only").get("externalExecutionId"), "the build is started")
+        build_id = str(wait_until(lambda: lab.state("Build", "Only").get("externalExecutionId"), "the build is started"))
         wait_until_saved(local_aws, build_id)
         os.kill(lifecycle.status(home).running.pid, signal.SIGKILL)
         wait_until(lambda: lifecycle.status(home).running, "the server is gone", ok=lambda running: running is None)
