@@ -4,7 +4,7 @@
 # make bench  speed against other libraries and limits: benchmarks/RESULTS.md; QUICK=1 takes some minutes
 # make setup  only the installation                       make lint   style, types, architecture, templates, notebooks' parameters
 .DELETE_ON_ERROR:
-.PHONY: setup build-environment run test live lint lock secret-rules managed-policies conformance reference mutants bench clean
+.PHONY: setup build-environment run test suite live lint lock secret-rules managed-policies conformance reference mutants bench clean
 
 include mlkit/project/skeleton/uv.mk
 SDK_V2 := .tools/sdk-v2
@@ -65,9 +65,12 @@ lint: $(INSTALLED)
 	$(BIN)/cfn-lint CloudFormation/*.yaml examples/*/CloudFormation/*.yaml
 	$(BIN)/mlkit check
 
-test: $(INSTALLED) $(SDK_V2) lint
+test: $(INSTALLED) $(SDK_V2)
+	@$(MAKE) --no-print-directory --jobs 2 lint suite  # the type checker has one thread
+
+suite: $(INSTALLED) $(SDK_V2)
 	$(BIN)/mlkit data fetch
-	$(BIN)/pytest
+	env -u MAKEFLAGS $(BIN)/pytest  # tests call make, which has no part in these jobs
 
 # The first hour on AWS. It asks before anything costs; CONFIRM=<account number> answers beforehand.
 live: $(INSTALLED)
