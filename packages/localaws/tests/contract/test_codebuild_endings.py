@@ -180,7 +180,7 @@ def test_events_tell_when_a_build_starts_and_how_each_phase_and_the_build_end(qu
 def test_the_folder_of_a_build_is_gone_after_its_end(quick):
     local = quick()
     local.ended(local.start(spec("pwd; mktemp")))
-    assert list((local.host.home("codebuild") / "builds").iterdir()) == []
+    wait_until(lambda: list((local.host.home("codebuild") / "builds").iterdir()), "the build's folder is gone", ok=lambda left: not left)
 
 
 def test_a_service_that_stops_ends_its_builds_at_once(quick):

@@ -7,6 +7,7 @@ do with the machine's files.
 import os
 import platform
 import shutil
+import subprocess
 import sys
 import sysconfig
 import tempfile
@@ -68,9 +69,10 @@ def prepare(folder: Path, *, shared: Path) -> None:
 
 def clean(folder: Path) -> None:
     """Remove all files of `prepare` and of the build."""
-    if (link := folder / "tmp").is_symlink():
-        shutil.rmtree(os.readlink(link), ignore_errors=True)
-    shutil.rmtree(folder, ignore_errors=True)
+    link = folder / "tmp"
+    temporary = [os.readlink(link)] if link.is_symlink() else []
+    # A process of its own: Python would keep the server's threads waiting for seconds.
+    subprocess.run(["rm", "-rf", "--", *temporary, str(folder)], stderr=subprocess.DEVNULL, check=False)
 
 
 def environment(folder: Path) -> dict[str, str]:

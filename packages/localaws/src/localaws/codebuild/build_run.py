@@ -79,11 +79,11 @@ class BuildRun:
                 self.build.forgiven.append(phase)
             phase = "FINALIZING" if halted else phases.following(phase, failed=status != SUCCEEDED, on_failure=on_failure)
         self._phase("FINALIZING", self._finalise)
-        build_machine.clean(self.folder)
         with self.lock:
             self.build.enter("COMPLETED", time.time())
         build_events.publish_state(self.host, self.build)
         self.host.changed()
+        build_machine.clean(self.folder)  # an environment has some 60,000 files, and nobody waits for them
 
     def _step(self, phase: str) -> Callable[[], list[tuple[str, str]]]:
         steps = {
