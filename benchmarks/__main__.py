@@ -15,7 +15,7 @@ from benchmarks import machine, table
 from benchmarks.measuring import Missing, Report, say
 
 # in the order of the table
-GROUPS = ("codec", "factorization_machines", "endpoint", "processes")
+GROUPS = ("codec", "factorization_machines", "endpoint", "processes", "prep_at_lake_size")
 FOLDER = Path(__file__).parent
 KEPT = Path(".tools/benchmarks")  # the last report of each group
 

@@ -61,6 +61,7 @@ class Report:
     run: str = ""
     rows: list[Row] = field(default_factory=list)
     missing: list[Missing] = field(default_factory=list)
+    plots: list[str] = field(default_factory=list)  # files beside RESULTS.md
 
     def text(self) -> str:
         return json.dumps(asdict(self))
@@ -72,7 +73,7 @@ class Report:
     def read(cls, text: str) -> "Report":
         found = json.loads(text)
         rows = [Row(**{**row, "ours": _times(row["ours"]), "theirs": _times(row["theirs"])}) for row in found["rows"]]
-        return cls(run=found["run"], rows=rows, missing=[Missing(**one) for one in found["missing"]])
+        return cls(run=found["run"], rows=rows, missing=[Missing(**one) for one in found["missing"]], plots=found.get("plots", []))
 
 
 def _times(items: Sequence[Mapping[str, float]]) -> list[Time]:

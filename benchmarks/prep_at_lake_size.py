@@ -1,14 +1,11 @@
-"""01_prep on tables of many ratings: seconds and memory of each step, beside the lab's way of writing the training file.
-
-    .venv/bin/python benchmarks/prep_at_lake_size.py [--rows 1000000 10000000] [--rows-per-shard 1000000] [--into FOLDER]
+"""01_prep on tables of many ratings, beside the lab's way of writing the training file: seconds and memory of each step.
 
 Each table is synthetic: users and movies after Zipf's law, ids that are text and sparse. It is loaded with `mlkit data load`, and the
 functions of 01_prep run in a process of their own, under a limit of memory, against a local AWS of its own. The memory is the most that
 each side held at once: of the client its largest resident set, of the local AWS the proportional sets of all its processes together.
 
-The lab fills a `lil_matrix` row by row and encodes it with the SageMaker SDK 2 (`make .tools/sdk-v2` installs its writer). Both take
-time in proportion to the rows, so 100,000 rows are measured before each table and after it. `--into` writes the table, and a plot of
-time per step.
+The lab fills a `lil_matrix` row by row and encodes it with the SageMaker SDK 2. Both take time in proportion to the rows, so 100,000
+rows are measured before each table and after it. `--rows 100000000` measures another table, which takes an hour.
 """
 
 import argparse
@@ -33,10 +30,13 @@ import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from benchmarks.measuring import Missing, Report, Row, Time, say
 from localaws import lifecycle
 from mlkit.naming import DATALAKE_TEMPLATE, LabNames
 
+GROUP = "01_prep at the size of a lake"
 ROOT = Path(__file__).parents[1]
+PLOT = "prep_at_lake_size.png"
 NAMES = LabNames(initials="big")
 SDK = ROOT / ".tools/sdk-v2"
 LAB_ROWS, BLOCK_ROWS = 100_000, 1_000_000
@@ -48,7 +48,7 @@ class Measured:
     """One table: seconds of each step, in order, and the most memory of both sides in MB."""
 
     rows: int
-    lab_s: float = 0
+    lab: list[float] = field(default_factory=list)  # seconds of the lab's way for as many rows, before and after
     seconds: dict[str, float] = field(default_factory=dict)
     client_mb: float = 0
     server_mb: float = 0
@@ -57,9 +57,14 @@ class Measured:
     def prep_s(self) -> float:
         return sum(seconds for step, seconds in self.seconds.items() if step != "load")
 
-    def __str__(self) -> str:
-        lab = f"lab {self.lab_s:8.0f} s, {self.lab_s / self.prep_s:.1f} x" if self.lab_s else "lab not measured"
-        return f"{self.rows:>12,}  01_prep {self.prep_s:8.1f} s  client {self.client_mb:.0f} MB  server {self.server_mb:.0f} MB  {lab}"
+    def row(self) -> Row:
+        """The comparison with the lab's way. Only elapsed seconds are known: most of the work is the local AWS's."""
+        ours, theirs = ([Time(wall=seconds, cpu=seconds) for seconds in side] for side in ([self.prep_s] * len(self.lab), self.lab))
+        return Row(
+            group=GROUP, what=f"{self.rows:,} ratings, from the table to shards", against="lil_matrix by row, SDK v2's writer",
+            ours=ours, theirs=theirs, at_least=100, limit=f"client {self.client_mb:.0f} MB, local AWS {self.server_mb:.0f} MB",
+            note=f"lab's way: {LAB_ROWS:,} rows, scaled up; elapsed seconds only",
+        )  # fmt: skip
 
 
 class Watched:
@@ -158,7 +163,7 @@ def measure(rows: int, rows_per_shard: int, limit_mb: int, folder: Path) -> Meas
         tell(found, "load", time.perf_counter() - began, watched)
         ratings.unlink()
         with subprocess.Popen(
-            limited([sys.executable, __file__, "--steps", "--rows-per-shard", str(rows_per_shard)], limit_mb),
+            limited([sys.executable, "-m", "benchmarks.prep_at_lake_size", "--steps", "--rows-per-shard", str(rows_per_shard)], limit_mb),
             env=environment, stdout=subprocess.PIPE, text=True,
         ) as child:  # fmt: skip
             assert child.stdout is not None
@@ -168,7 +173,7 @@ def measure(rows: int, rows_per_shard: int, limit_mb: int, folder: Path) -> Meas
                 else:
                     tell(found, name, value, watched)
         if child.returncode:
-            sys.exit(f"{rows:,} rows: the steps ended with {child.returncode}")
+            raise subprocess.CalledProcessError(child.returncode, "the steps of 01_prep")
         found.server_mb = watched.most_mb
     finally:
         watched.close()
@@ -178,7 +183,7 @@ def measure(rows: int, rows_per_shard: int, limit_mb: int, folder: Path) -> Meas
 
 def tell(found: Measured, step: str, seconds: float, watched: Watched) -> None:
     found.seconds[step] = seconds
-    print(f"{found.rows:>12,}  {step:<14}{seconds:8.1f} s  server {watched.mark():6.0f} MB", flush=True)
+    say(f"{found.rows:>12,}  {step:<14}{seconds:8.1f} s  server {watched.mark():6.0f} MB")
 
 
 def limited(command: list[str], limit_mb: int) -> list[str]:
@@ -201,9 +206,7 @@ def deploy_lake(environment: dict[str, str]) -> None:
 
 
 def lab_seconds_a_row() -> float:
-    """Seconds that the lab's loop and the SDK's writer take for a row, not counting that it reads the file. 0 without the SDK."""
-    if not (SDK / "sagemaker/serializer_utils.py").exists():
-        return 0.0
+    """Seconds that the lab's loop and the SDK's writer take for a row, not counting that it reads the file."""
     if "sagemaker" not in sys.modules:
         for name, folder in (("sagemaker", "sagemaker"), ("sagemaker.utils", ""), ("sagemaker.amazon", "sagemaker/amazon")):
             sys.modules[name] = package = types.ModuleType(name)
@@ -224,50 +227,46 @@ def lab_seconds_a_row() -> float:
     return (time.perf_counter() - began) / LAB_ROWS
 
 
-def write_results(found: list[Measured], folder: Path) -> None:
+def plot_steps(found: list[Measured], path: Path) -> None:
     from matplotlib.figure import Figure
 
-    lines = ["# 01_prep by the number of ratings", "", f"{os.cpu_count()} cores. `benchmarks/prep_at_lake_size.py` writes this page.", ""]
-    steps = list(found[0].seconds)
-    lines.append(f"| ratings | {' | '.join(f'{step}, s' for step in steps)} | 01_prep, s | client, MB | local AWS, MB | lab, s | ratio |")
-    lines.append("|" + "---:|" * (len(steps) + 6))
-    for one in found:
-        seconds = " | ".join(f"{one.seconds[step]:.1f}" for step in steps)
-        ratio = f"{one.lab_s:.0f} | {one.lab_s / one.prep_s:.1f}" if one.lab_s else "- | -"
-        lines.append(f"| {one.rows:,} | {seconds} | {one.prep_s:.1f} | {one.client_mb:.0f} | {one.server_mb:.0f} | {ratio} |")
-    lines += ["", "![Seconds of each step, by the number of ratings](prep_at_lake_size.png)"]
-    (folder / "prep_at_lake_size.md").write_text("\n".join(lines) + "\n")
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.subplots()
     bottom = np.zeros(len(found))
-    for step in steps:
+    for step in found[0].seconds:
         seconds_of = np.array([one.seconds[step] for one in found])
         axes.bar([f"{one.rows / 1e6:g} M" for one in found], seconds_of, bottom=bottom, label=step)
         bottom += seconds_of
     axes.set(title="Where does the time of 01_prep go?", xlabel="ratings", ylabel="seconds")
     axes.legend()
-    figure.savefig(folder / "prep_at_lake_size.png", dpi=120)
+    figure.savefig(path, dpi=120)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000, 10_000_000])
+    parser.add_argument("--quick", action="store_true", help="one table of a million")
+    parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000, 10_000_000, 25_000_000])
     parser.add_argument("--rows-per-shard", type=int, default=1_000_000)
     parser.add_argument("--limit-mb", type=int, default=3000, help="of the client's memory")
-    parser.add_argument("--into", type=Path)
     parser.add_argument("--steps", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.steps:
         return run_steps(options.rows_per_shard)
     found: list[Measured] = []
-    for rows in options.rows:
-        with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as folder:
+    report = Report(plots=[PLOT])
+    for rows in options.rows[: 1 if options.quick else None]:
+        with tempfile.TemporaryDirectory() as folder:
             before = lab_seconds_a_row()
-            found.append(measure(rows, options.rows_per_shard, options.limit_mb, Path(folder)))
-            found[-1].lab_s = rows * (before + lab_seconds_a_row()) / 2
-        print(found[-1], flush=True)
-        if options.into:
-            write_results(found, options.into)
+            try:
+                found.append(measure(rows, options.rows_per_shard, options.limit_mb, Path(folder)))
+            except subprocess.SubprocessError as error:
+                report.missing.append(Missing(group=GROUP, what=f"{rows:,} ratings", against="", reason=str(error)))
+                continue
+            found[-1].lab = [rows * before, rows * lab_seconds_a_row()]
+        report.rows = [one.row() for one in found]
+    if found:
+        plot_steps(found, Path(__file__).with_name(PLOT))
+    report.write()
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ def write(folder: Path, about: Sequence[str], reports: Sequence[Report]) -> None
     for report in reports:
         if report.rows:
             lines += ["", f"## {report.rows[0].group}", "", report.run, "", *_table(report.rows)]
+            lines += [line for plot in report.plots for line in ("", f"![{report.rows[0].group}]({plot})")]
     if missing:
         lines += ["", "## Not measured", "", *map(_line_of_missing, missing)]
     folder.mkdir(parents=True, exist_ok=True)
