@@ -1,5 +1,8 @@
 """Which files a buildspec's globs choose."""
 
+import itertools
+import os
+
 import pytest
 
 from localaws.codebuild import globs
@@ -33,6 +36,27 @@ def tree(tmp_path):
 )
 def test_files_are_chosen_as_codebuild_chooses_them(tree, patterns, exclude, expected):
     assert globs.matching(tree, patterns, exclude) == expected
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_no_folder_that_may_hold_a_match_is_left_out(tree, count):
+    for parts in itertools.product(["*", "**", "dist", "d*", "deep", "{dist,dist2}", "?.*"], repeat=count):
+        whole = globs._compiled("/".join(parts))
+        assert globs.matching(tree, ["/".join(parts)]) == sorted(name for name in TREE if whole.fullmatch(name)), parts
+
+
+def test_folders_in_which_nothing_can_match_are_not_read(tree, monkeypatch):
+    read, walk = [], os.walk
+
+    def noted(root):
+        for found in walk(root):
+            read.append(os.path.relpath(found[0], root))
+            yield found
+
+    monkeypatch.setattr(os, "walk", noted)
+    globs.matching(tree, ["dist/*", "a.txt"])
+    globs.base_directories(tree, "dist2")
+    assert read == [".", "dist", "."]
 
 
 def test_an_absolute_pattern_below_the_sources_is_taken_as_relative(tree):

@@ -21,7 +21,7 @@ def base_directories(root: Path, pattern: str) -> list[Path]:
     if relative == ".":
         return [root]
     match = _compiled(relative)
-    found = [root / path for path in _folders(root) if match.fullmatch(path)]
+    found = [root / path for path in _folders(root, relative) if match.fullmatch(path)]
     if not found:
         raise NothingMatches(f"no matching base directory path found for {pattern}")
     return found
@@ -29,11 +29,12 @@ def base_directories(root: Path, pattern: str) -> list[Path]:
 
 def matching(base: Path, patterns: Sequence[str], exclude: Sequence[str] = ()) -> list[str]:
     """The files below `base` that one of the patterns matches and none excludes, as sorted relative POSIX paths."""
-    wanted = [_compiled(_relative(base, pattern)) for pattern in patterns]
+    relative = [_relative(base, pattern) for pattern in patterns]
+    wanted = [_compiled(pattern) for pattern in relative]
     unwanted = [_compiled(_relative(base, pattern)) for pattern in exclude]
     return sorted(
         path
-        for path in _files(base)
+        for path in _files(base, relative)
         if any(match.fullmatch(path) for match in wanted) and not any(match.fullmatch(path) for match in unwanted)
     )
 
@@ -83,13 +84,34 @@ def _name(part: str) -> str:
     return written
 
 
-def _folders(root: Path) -> Iterator[str]:
-    for folder, names, _ in os.walk(root):
-        yield from ((Path(folder) / name).relative_to(root).as_posix() for name in sorted(names))
+def _folders(root: Path, pattern: str) -> Iterator[str]:
+    for folder, folders, _ in _walk(root, [pattern]):
+        yield from (folder + name for name in sorted(folders))
 
 
-def _files(root: Path) -> Iterator[str]:
-    """All files and links. Links to folders are not followed."""
-    for folder, folders, names in os.walk(root):
-        links = [name for name in folders if (Path(folder) / name).is_symlink()]
-        yield from ((Path(folder) / name).relative_to(root).as_posix() for name in (*names, *links))
+def _files(root: Path, patterns: Sequence[str]) -> Iterator[str]:
+    """The files and links in folders where a pattern may match. Links to folders are not followed."""
+    for folder, folders, names in _walk(root, patterns):
+        links = [name for name in folders if os.path.islink(os.path.join(root, folder, name))]
+        yield from (folder + name for name in (*names, *links))
+
+
+def _walk(root: Path, patterns: Sequence[str]) -> Iterator[tuple[str, list[str], list[str]]]:
+    """As os.walk, with relative paths that end with "/" or are empty. It leaves out folders in which no pattern can match.
+
+    A build's folder holds an environment with some thousand folders, and most patterns name a few files beside it.
+    """
+    parts = [pattern.split("/") for pattern in patterns]
+    for path, folders, names in os.walk(root):
+        relative = os.path.relpath(path, root)
+        folder = "" if relative == "." else f"{relative}/"
+        yield folder, folders, names
+        depth = folder.count("/")
+        folders[:] = [name for name in folders if any(_may_hold(pattern, depth, name) for pattern in parts)]
+
+
+def _may_hold(pattern: Sequence[str], depth: int, name: str) -> bool:
+    """Whether the pattern can match below the folder of this name, which has `depth` folders above it that may hold a match."""
+    if "**" in pattern[: depth + 1]:
+        return True
+    return depth + 1 < len(pattern) and re.fullmatch(_name(pattern[depth]), name, re.DOTALL) is not None
