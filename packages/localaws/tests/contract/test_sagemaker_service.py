@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 from botocore.exceptions import ClientError
 from processes import wait_until_ended
@@ -363,6 +364,9 @@ def test_a_killed_server_leaves_no_process_and_its_job_has_failed_after_the_rest
             "the job trains",
             ok=lambda status: status == "Training",
         )
+        assert psutil.Process(job_pid).nice() == 10
+        if (group := Path(f"/proc/{job_pid}/autogroup")).exists():
+            assert group.read_text().split()[-1] == "10"
         wait_until_saved(aws)
         os.kill(lifecycle.up(tmp_path / "home", port=0).pid, signal.SIGKILL)
         wait_until_ended(job_pid)
