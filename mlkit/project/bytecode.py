@@ -13,6 +13,7 @@ import sysconfig
 from pathlib import Path
 
 _CACHE = "__pycache__"
+_LEFT_OUT = (_CACHE, "tests")  # a third of the modules are tests of libraries, which no build imports
 _SUFFIX = f".{sys.implementation.cache_tag}.pyc"
 
 
@@ -23,7 +24,7 @@ def take_over(other: Path, own: Path) -> int:
     """
     taken = 0
     for folder, names, files in os.walk(own):
-        names[:] = [name for name in names if name != _CACHE]
+        names[:] = [name for name in names if name not in _LEFT_OUT]
         modules = {name[:-3] for name in files if name.endswith(".py")}
         compiled = os.path.join(other, os.path.relpath(folder, own), _CACHE)
         if modules and os.path.isdir(compiled):

@@ -11,7 +11,13 @@ import pytest
 
 from mlkit.project.bytecode import take_over
 
-SOURCES = {"alone.py": "told = 'alone'", "package/__init__.py": "", "package/part.py": "told = 'part'", "gone/__init__.py": "told = 'gone'"}
+SOURCES = {
+    "alone.py": "told = 'alone'",
+    "package/__init__.py": "",
+    "package/part.py": "told = 'part'",
+    "gone/__init__.py": "told = 'gone'",
+    "package/tests/it.py": "",
+}
 
 
 def installed(folder: Path, names: list[str], *, compiled: bool) -> Path:
@@ -42,7 +48,7 @@ def what_python_does(own: Path, module: str) -> str:
 
 
 def test_the_modules_that_both_have_are_taken_over_and_used(other: Path, tmp_path: Path) -> None:
-    own = installed(tmp_path / "own", ["alone.py", "package/__init__.py", "package/part.py"], compiled=False)
+    own = installed(tmp_path / "own", [name for name in SOURCES if not name.startswith("gone")], compiled=False)
     assert take_over(other, own) == 3
     assert compiled_in(own) == {"alone", "__init__", "part"}
     assert not (own / "gone").exists()
