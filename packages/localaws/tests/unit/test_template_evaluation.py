@@ -107,7 +107,8 @@ REFUSED = [
     ({"Fn::Cidr": ["10.0.0.0/24", 300, 5]}, "between 1 and 256"),
     ({"Fn::Cidr": ["10.0.0.0/24", 9, 5]}, "has only 8 blocks"),
     ({"Fn::Transform": {"Name": "AWS::Include"}}, "the local AWS does not honour Fn::Transform"),
-    ({"Fn::GetStackOutput": {"StackName": "a", "OutputName": "b"}}, "unsupported function: Fn::GetStackOutput"),
+    ({"Fn::GetStackOutput": {"StackName": "a", "OutputName": "b"}}, "the local AWS does not honour Fn::GetStackOutput"),
+    ({"Fn::Reverse": "ab"}, "unsupported function: Fn::Reverse"),
 ]
 
 

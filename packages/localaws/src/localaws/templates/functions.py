@@ -23,6 +23,10 @@ from localaws.templates.scalars import (
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 _VARIABLE_NAME = re.compile(r"[A-Za-z0-9_.:]+")
 _MOST_BLOCKS = 256
+_NOT_HONOURED = {
+    "Fn::Transform": "put the macro's result into the template",
+    "Fn::GetStackOutput": "export the output and use Fn::ImportValue",
+}
 # What functions make, in characters. A template has at most a million bytes, but nested calls can double a text at each level.
 _MOST_MADE = 2_000_000
 
@@ -101,8 +105,8 @@ class Evaluator:
     def _function(self, name: str) -> Callable[[Any], Any]:
         if name in self._functions:
             return self._functions[name]
-        if name == "Fn::Transform":
-            raise TemplateError("Template error: the local AWS does not honour Fn::Transform: put the macro's result into the template")
+        if name in _NOT_HONOURED:
+            raise TemplateError(f"Template error: the local AWS does not honour {name}: {_NOT_HONOURED[name]}")
         supported = ", ".join(sorted(self._functions.keys() - {"Ref", "Fn::ToJsonString"}))
         raise TemplateError(f"Template error: Encountered unsupported function: {name} Supported functions are: [{supported}]")
 
