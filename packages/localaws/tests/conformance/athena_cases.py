@@ -102,9 +102,9 @@ CASES = [
     _fails("a column that does not exist", "troubleshooting-athena", "SELECT none FROM t", "COLUMN_NOT_FOUND: line 1:8: Column"),
     _refused(
         "one statement at a time",
-        f"{_GUIDE}/other-notable-limitations.html",
+        "https://github.com/DyfanJones/noctua/issues/190",
         "SELECT 1; SELECT 2",
-        "line 1:1: Only one sql statement is allowed",
+        "Only one sql statement is allowed. Got: SELECT 1; SELECT 2",
     ),
     _refused("a text that is no statement", f"{_API}/API_StartQueryExecution.html", "SELEC 1", "line 1:1: mismatched input"),
     case(

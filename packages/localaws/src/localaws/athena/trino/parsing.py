@@ -36,7 +36,7 @@ def parse_query(sql: str) -> exp.Expression:
     except TokenError as error:
         raise InvalidStatement(f"line 1:1: {error}") from error
     if len(trees) != 1:
-        raise InvalidStatement("line 1:1: Only one sql statement is allowed")
+        raise InvalidStatement(f"Only one sql statement is allowed. Got: {sql}")
     tree = cast(exp.Expression, trees[0])
     if not isinstance(tree, exp.Query | exp.Values):
         raise InvalidStatement("Queries of this type are not supported")
