@@ -8,6 +8,8 @@ SERVICE = "athena"
 _GUIDE = f"{AWS}/athena/latest/ug"
 _API = f"{AWS}/athena/latest/APIReference"
 _WORDS = f"{_GUIDE}/reserved-words.html"
+_TROUBLE = f"{_GUIDE}/troubleshooting-athena.html"
+_NO_COLUMN = "https://github.com/awslabs/aws-athena-query-federation/issues/2313"
 _STORAGE = {
     "Location": "s3://<name>/in/",
     "InputFormat": "org.apache.hadoop.mapred.TextInputFormat",
@@ -39,7 +41,7 @@ def _rows(says: str, source: str, sql: str, *rows: list[str | None], **more: Any
 
 
 def _fails(says: str, source: str, sql: str, reason: str) -> Any:
-    return case(says, f"{_GUIDE}/{source}.html", _query(sql), gives={f"starts_with(Reason, '{reason}')": True})
+    return case(says, source, _query(sql), gives={f"starts_with(Reason, '{reason}')": True})
 
 
 def _refused(says: str, source: str, sql: str, error: str) -> Any:
@@ -97,9 +99,9 @@ CASES = [
         ExecutionParameters=["2"],
     ),
     _rows("a decimal keeps its scale", "data-types", "SELECT CAST(1.5 AS decimal(10,2)) AS d", ["d"], ["1.50"]),
-    _fails("a table that does not exist", "troubleshooting-athena", "SELECT * FROM none", "TABLE_NOT_FOUND: line 1:15: Table"),
-    _fails("a database that does not exist", "troubleshooting-athena", "SELECT * FROM nowhere.t", "SCHEMA_NOT_FOUND: line 1:15: Schema"),
-    _fails("a column that does not exist", "troubleshooting-athena", "SELECT none FROM t", "COLUMN_NOT_FOUND: line 1:8: Column"),
+    _fails("a table that does not exist", _TROUBLE, "SELECT * FROM none", "TABLE_NOT_FOUND: line 1:15: Table"),
+    _fails("a database that does not exist", _TROUBLE, "SELECT * FROM nowhere.t", "SCHEMA_NOT_FOUND: line 1:15: Schema"),
+    _fails("a column that does not exist", _NO_COLUMN, "SELECT none FROM t", "COLUMN_NOT_FOUND: line 1:8: Column"),
     _refused(
         "one statement at a time",
         "https://github.com/DyfanJones/noctua/issues/190",
@@ -159,9 +161,7 @@ CASES = [
     ),
     _not_run("views", "create-view", "CREATE VIEW v AS SELECT 1 AS x", "The local Athena does not run CREATE VIEW statements."),
     _not_run("an explained query", "athena-explain-statement", "EXPLAIN SELECT 1", "The local Athena does not run EXPLAIN statements."),
-    _not_run(
-        "updates of Iceberg tables", "querying-iceberg-update", "UPDATE t SET id = 1", "The local Athena does not run UPDATE statements."
-    ),
+    _not_run("updates of Iceberg tables", "update-statement", "UPDATE t SET id = 1", "The local Athena does not run UPDATE statements."),
     _not_run(
         "a table's properties", "show-tblproperties", "SHOW TBLPROPERTIES t", "The local Athena does not run SHOW TBLPROPERTIES statements."
     ),

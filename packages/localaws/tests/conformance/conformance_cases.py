@@ -11,8 +11,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import jmespath
+from botocore import xform_name
 from botocore.exceptions import ClientError
+from botocore.model import OperationModel
 from waiting import wait_until
+
+from localaws.kit.service_models import service_model
 
 AWS = "https://docs.aws.amazon.com"
 QUERY = "athena.query"  # starts a query, waits for its end, and answers State, Reason and Rows
@@ -53,12 +57,25 @@ class Case:
         return self.calls[-1].operation.partition(".")[0]
 
     @property
+    def model(self) -> OperationModel:
+        """botocore's model of the last call's operation."""
+        service, _, operation = self.calls[-1].operation.partition(".")
+        found = service_model(service)
+        return found.operation_model(next(name for name in found.operation_names if xform_name(name) == operation))
+
+    @property
     def outcome(self) -> str:
         return "refused by name" if self.refused else "right"
 
 
 def case(says: str, source: str, *calls: Call, **expected: Any) -> Case:
     return Case(says=says, source=source, calls=calls, **expected)
+
+
+def template_page(name: str) -> str:
+    """AWS's page about a part of templates. Functions, types and transforms are in the template reference, the rest in the user guide."""
+    is_reference = name.startswith(("intrinsic-function-", "aws-resource-", "aws-template-", "transform-"))
+    return f"{AWS}/AWSCloudFormation/latest/{'TemplateReference' if is_reference else 'UserGuide'}/{name}.html"
 
 
 def play(calls: Iterable[Call], client: Any, words: Words) -> Any:

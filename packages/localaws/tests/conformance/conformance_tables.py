@@ -1,6 +1,7 @@
 """All cases by service, and the page that lists them."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,11 +20,10 @@ import s3_cases
 import stack_cases
 import test_athena_sql
 import test_template_evaluation as templates
-from conformance_cases import AWS, Call, Case
+from case_sources import TRINO, Says, declared_codes, kind_of, says
+from conformance_cases import QUERY, Call, Case, template_page
 
 from localaws.templates import NO_VALUE
-
-_GUIDE = f"{AWS}/AWSCloudFormation/latest/UserGuide"
 
 SERVICES = (
     s3_cases,
@@ -48,10 +48,24 @@ class Row:
     answer: str
     source: str
     outcome: str
+    checked: Says  # what the source was found to say
 
 
 def rows() -> list[Row]:
-    return [Row(one.service, one.says, _answer(one), one.source, one.outcome) for _, one in CASES] + _templates() + _expressions()
+    return [_row(one) for _, one in CASES] + _templates() + _expressions()
+
+
+def _row(one: Case) -> Row:
+    checked = says(one.service, one.says, one.source, is_error=_asks_more_than_a_declared_code(one))
+    return Row(one.service, one.says, _answer(one), one.source, one.outcome, checked)
+
+
+def _asks_more_than_a_declared_code(one: Case) -> bool:
+    """Whether the case expects a text of an error, or a code that AWS's model of the operation lacks."""
+    if not one.error:
+        return False
+    code, _, text = one.error.partition(":")
+    return bool(text.strip()) or one.calls[-1].operation == QUERY or code not in declared_codes(one.model)
 
 
 def _answer(one: Case) -> str:
@@ -75,22 +89,29 @@ _TEMPLATE_TESTS: Sequence[tuple[Callable[..., None], str]] = (
 )
 
 
+# Those whose rows end with a value; the other rows end with the text of an error, or with None where the template is accepted.
+_WITH_VALUES = (templates.test_a_condition_compares_text, templates.test_a_parameter_has_a_text_or_a_list_of_texts)
+_OUTCOMES = ("right", "refused by name")
+
+
 def _templates() -> list[Row]:
     """The cases of how templates are evaluated."""
-    found = [
-        _template_row(f"intrinsic-function-reference-{page}", [node], "refused" if isinstance(value, type) else value)
-        for node, page, value in templates.VALUES
-    ]
-    for test, page in _TEMPLATE_TESTS:
+    found = []
+    for node, name, value in templates.VALUES:
+        is_error = isinstance(value, type)
+        found.append(_template_row(f"intrinsic-function-reference-{name}", [node], "refused" if is_error else value, is_error))
+    for test, name in _TEMPLATE_TESTS:
         table = next(mark for mark in getattr(test, "pytestmark", ()) if mark.name == "parametrize")
-        found += [_template_row(page, row[:-1], row[-1]) for row in table.args[1]]
+        is_error = test not in _WITH_VALUES
+        found += [_template_row(name, row[:-1], row[-1], is_error and row[-1] is not None) for row in table.args[1]]
     return found
 
 
-def _template_row(page: str, given: Sequence[Any], expected: Any) -> Row:
+def _template_row(page: str, given: Sequence[Any], expected: Any, is_error: bool) -> Row:
     shown = ", ".join(_short(value) for value in given if value is not None)
-    outcome = "refused by name" if "local AWS" in str(expected) or "does not honour" in str(expected) else "right"
-    return Row("cloudformation templates", shown, _short(expected), f"{_GUIDE}/{page}.html", outcome)
+    is_refused = "local AWS" in str(expected) or "does not honour" in str(expected)
+    checked = says("cloudformation templates", shown, template_page(page), is_error=is_error and not is_refused)
+    return Row("cloudformation templates", shown, _short(expected), template_page(page), _OUTCOMES[is_refused], checked)
 
 
 def _short(value: Any) -> str:
@@ -101,10 +122,30 @@ def _short(value: Any) -> str:
     return text.replace("\\", "") if len(text) < 100 else f"{text[:100]}..."
 
 
+# The page of Trino's documentation by what an expression looks like; the first that fits.
+_TRINO_PAGES = (
+    ("conditional", r"^try\("),
+    ("binary", r"^to_hex|big_endian|^crc32|base64|^X'"),
+    ("comparison", r"[<>]|nan\(\) |BETWEEN|LIKE|^greatest|^least"),
+    ("conversion", r"CAST|^typeof"),
+    ("datetime", r"date|unixtime|EXTRACT|^now"),
+    ("array", r"ARRAY|^sequence"),
+    ("regexp", r"^regexp"),
+    ("bitwise", r"^bitwise"),
+    ("string", r"\|\||^concat|^substr|^split_part|^strpos|^position|^length|^trim|^[lr]pad"),
+    ("decimal", r"^[-\d */+]*\d\.\d[-.\d */+]*$"),
+    ("math", ""),
+)
+
+
 def _expressions() -> list[Row]:
     """The cases of Trino's expressions in Athena."""
-    page = "https://trino.io/docs/current/functions.html"
-    return [Row("athena expressions", sql, "NULL" if value is None else value, page, "right") for sql, value in test_athena_sql.VALUES]
+    found = []
+    for sql, value in test_athena_sql.VALUES:
+        source = f"{TRINO}/{next(name for name, form in _TRINO_PAGES if re.search(form, sql))}.html"
+        checked = says("athena expressions", sql, source, is_error=False)
+        found.append(Row("athena expressions", sql, "NULL" if value is None else value, source, "right", checked))
+    return found
 
 
 def page(found: Sequence[Row]) -> str:
@@ -121,15 +162,44 @@ def page(found: Sequence[Row]) -> str:
         "",
         "*Refused by name*: AWS does it, the local AWS refuses it with an error that names it. In an answer, `<name>` and the like stand",
         "for values of the test.",
+        *_sources(found),
     ]
     for service in dict.fromkeys(row.service for row in found):
-        lines += ["", f"## {service}", "", "| case | answer | source | outcome |", "|---|---|---|---|"]
+        lines += ["", f"## {service}", "", "| case | answer | source | says | outcome |", "|---|---|---|---|---|"]
         lines += [
-            f"| {_cell(row.says)} | {_cell(_short(row.answer))} | {_link(row.source)} | {row.outcome} |"
+            f"| {_cell(row.says)} | {_cell(_short(row.answer))} | {_link(row.source)} | {row.checked} | {row.outcome} |"
             for row in found
             if row.service == service
         ]
     return "\n".join(lines) + "\n"
+
+
+def _sources(found: Sequence[Row]) -> list[str]:
+    """How many sources were read, and what they say, by their kinds."""
+    counts = Counter((kind_of(row.source), row.checked) for row in found)
+    kinds = dict.fromkeys(kind_of(row.source) for row in found)
+    return [
+        "",
+        "## Sources",
+        "",
+        "What a source says of its case, as far as it was read. A test compares each page of an API reference, and each code of an error,",
+        "with botocore's models. Pages of guides, Trino's pages and threads were read by hand, in archived copies of 2023 to 2026.",
+        "`tests/conformance/case_sources.py` has the findings.",
+        "",
+        "- *this*: the source says it.",
+        "- *the rule*: the source says the rule, and not the code or the text of the error, which come from other reports.",
+        "- *not this*: the source is about the matter and does not say it.",
+        "- *not read*: nobody has compared the source with the case.",
+        "",
+        "| source | addresses | " + " | ".join(Says) + " |",
+        "|---|---|" + "---|" * len(Says),
+        *(
+            f"| {kind} | {len({row.source for row in found if kind_of(row.source) == kind})} | "
+            + " | ".join(str(counts[kind, one]) for one in Says)
+            + " |"
+            for kind in kinds
+        ),
+    ]
 
 
 def _link(source: str) -> str:

@@ -108,7 +108,7 @@ CASES = [
     ),
     case(
         "a training job that does not exist",
-        f"{_SAGEMAKER}/API_DescribeTrainingJob.html",
+        "https://github.com/aws/aws-sdk/issues/165",
         call("sagemaker.describe_training_job", TrainingJobName="<name>"),
         error="ValidationException: Requested resource not found.",
     ),
@@ -126,13 +126,13 @@ CASES = [
     ),
     case(
         "an endpoint that does not exist",
-        f"{_SAGEMAKER}/API_DescribeEndpoint.html",
+        "https://github.com/aws/amazon-sagemaker-examples/issues/2402",
         call("sagemaker.describe_endpoint", EndpointName="<name>"),
         error='ValidationException: Could not find endpoint "arn:aws:sagemaker:us-east-1:<account>:endpoint/<name>".',
     ),
     case(
         "an endpoint that does not exist answers nothing",
-        f"{_SAGEMAKER}/API_runtime_InvokeEndpoint.html",
+        "https://github.com/aws/amazon-sagemaker-examples/issues/293",
         call("sagemaker-runtime.invoke_endpoint", EndpointName="<name>", Body=b"1"),
         error="ValidationError: Endpoint <name> of account <account> not found.",
     ),

@@ -99,7 +99,7 @@ CASES = [
     ),
     case(
         "a rule has at most five targets",
-        f"{_GUIDE}/eb-quota.html",
+        f"{_API}/API_PutTargets.html",
         _rule(ScheduleExpression="rate(1 day)", State="DISABLED"),
         call("events.put_targets", Rule="<name>", Targets=[{"Id": str(place), "Arn": "<topic>"} for place in range(6)]),
         error="LimitExceededException: ",

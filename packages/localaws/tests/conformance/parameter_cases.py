@@ -84,7 +84,7 @@ CASES = [
     ),
     case(
         "a name with a hierarchy begins with a slash",
-        f"{_GUIDE}/sysman-paramstore-hierarchies.html",
+        f"{_GUIDE}/sysman-paramstore-su-create.html",
         _put("a/<name>"),
         error="ValidationException: ",
     ),

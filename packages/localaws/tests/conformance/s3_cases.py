@@ -9,8 +9,14 @@ SERVICE = "s3"
 _API = f"{AWS}/AmazonS3/latest/API"
 _GUIDE = f"{AWS}/AmazonS3/latest/userguide"
 _NAMES = f"{_GUIDE}/bucketnamingrules.html"
-_POLICIES = f"{_GUIDE}/example-bucket-policies.html"
 _AWS_KEY = f"{_GUIDE}/UsingKMSEncryption.html"
+# Threads that quote S3's answers to policies.
+_MATRIX = "spantaleev/matrix-docker-ansible-deploy/issues"
+_VERSITY = "versity/versitygw/issues"
+_VOD = "aws-samples/aws-media-services-vod-automation/issues"
+_WANDB = "wandb/terraform-aws-wandb/issues"
+_NO_RESOURCE = "Action does not apply to any resource(s) in statement"
+_NOBODY = {"AWS": "arn:aws:iam::<account>:role/none"}
 SCENE = [
     call("s3.create_bucket", Bucket="<name>"),
     call("s3.put_object", Bucket="<name>", Key="a", Body=b"abc"),
@@ -33,7 +39,7 @@ def _put(**more: Any) -> Call:
     return call("s3.put_object", Bucket="<scene>", Key="<name>", Body=b"x", **more)
 
 
-def _policy(says: str, text: str, source: str = _POLICIES, **more: Any) -> Any:
+def _policy(says: str, text: str, thread: str, **more: Any) -> Any:
     statement = {
         "Effect": "Allow",
         "Principal": {"AWS": "arn:aws:iam::<account>:root"},
@@ -41,7 +47,8 @@ def _policy(says: str, text: str, source: str = _POLICIES, **more: Any) -> Any:
         "Resource": "arn:aws:s3:::<scene>/*",
     } | more
     document = json.dumps({"Version": "2012-10-17", "Statement": [{name: value for name, value in statement.items() if value is not None}]})
-    return case(says, source, call("s3.put_bucket_policy", Bucket="<scene>", Policy=document), error=f"MalformedPolicy: {text}")
+    put = call("s3.put_bucket_policy", Bucket="<scene>", Policy=document)
+    return case(says, f"https://github.com/{thread}", put, error=f"MalformedPolicy: {text}")
 
 
 CASES = [
@@ -80,14 +87,14 @@ CASES = [
     ),
     case(
         "an object that AWS's own key encrypts is read without a permission for a key",
-        _AWS_KEY,
+        f"{_GUIDE}/troubleshoot-403-errors.html",
         _put(ServerSideEncryption="aws:kms"),
         call("s3.head_object", Bucket="<scene>", Key="<name>"),
         gives={"ServerSideEncryption": "aws:kms", "ContentLength": 1},
     ),
     case(
         "a bucket that encrypts by aws:kms without a key uses AWS's own key",
-        f"{_GUIDE}/bucket-encryption.html",
+        _AWS_KEY,
         call("s3.create_bucket", Bucket="<name>"),
         call(
             "s3.put_bucket_encryption",
@@ -105,7 +112,7 @@ CASES = [
     ),
     case(
         "a key that does not exist encrypts nothing",
-        f"{_GUIDE}/troubleshoot-403-errors.html",
+        "https://github.com/localstack/localstack/issues/7177",
         _put(ServerSideEncryption="aws:kms", SSEKMSKeyId="11111111-2222-3333-4444-555555555555"),
         error="KMS.NotFoundException: ",
     ),
@@ -121,18 +128,12 @@ CASES = [
         call("s3.put_object", Bucket="<scene>", Key="k" * 1025, Body=b""),
         error="KeyTooLongError: Your key is too long",
     ),
-    _policy("a bucket policy has a principal", "Missing required field Principal", Principal=None),
-    _policy("a bucket policy is about its bucket", "Policy has invalid resource", Resource="arn:aws:s3:::other/*"),
-    _policy("a bucket policy names actions that S3 has", "Policy has invalid action", Action="s3:Nope"),
-    _policy(
-        "a bucket policy names principals that exist", "Invalid principal in policy", Principal={"AWS": "arn:aws:iam::<account>:role/none"}
-    ),
-    _policy(
-        "an action on objects has objects as its resource",
-        "Action does not apply to any resource(s) in statement",
-        Resource="arn:aws:s3:::<scene>",
-    ),
-    _policy("a bucket policy allows or denies", "Invalid effect", Effect="Maybe"),
+    _policy("a bucket policy has a principal", "Missing required field Principal", f"{_MATRIX}/1869", Principal=None),
+    _policy("a bucket policy is about its bucket", "Policy has invalid resource", f"{_VOD}/17", Resource="arn:aws:s3:::other/*"),
+    _policy("a bucket policy names actions that S3 has", "Policy has invalid action", f"{_VERSITY}/650", Action="s3:Nope"),
+    _policy("a bucket policy names principals that exist", "Invalid principal in policy", "aws/aws-sdk-net/issues/1317", Principal=_NOBODY),
+    _policy("an action on objects has objects as its resource", _NO_RESOURCE, f"{_WANDB}/156", Resource="arn:aws:s3:::<scene>"),
+    _policy("a bucket policy allows or denies", "Invalid effect", f"{_VERSITY}/647", Effect="Maybe"),
     case(
         "a bucket policy is JSON",
         f"{_API}/API_PutBucketPolicy.html",

@@ -3,12 +3,11 @@
 import json
 from typing import Any
 
-from conformance_cases import AWS, Call, call, case
+from conformance_cases import AWS, Call, call, case, template_page
 
 SERVICE = "cloudformation"
 SCENE: list[Call] = []
 _API = f"{AWS}/AWSCloudFormation/latest/APIReference"
-_GUIDE = f"{AWS}/AWSCloudFormation/latest/UserGuide"
 _TOPIC = {"Type": "AWS::SNS::Topic"}
 
 
@@ -21,11 +20,11 @@ def _create(template: str, **more: Any) -> Call:
 
 
 def _invalid(says: str, source: str, template: str, text: str) -> Any:
-    return case(says, f"{_GUIDE}/{source}.html", _create(template), error=f"ValidationError: {text}")
+    return case(says, template_page(source), _create(template), error=f"ValidationError: {text}")
 
 
 def _lacking(says: str, source: str, template: str, text: str) -> Any:
-    return case(says, f"{_GUIDE}/{source}.html", _create(template, Capabilities=["CAPABILITY_IAM"]), refused=text)
+    return case(says, template_page(source), _create(template, Capabilities=["CAPABILITY_IAM"]), refused=text)
 
 
 CASES = [
@@ -102,7 +101,7 @@ CASES = [
     ),
     case(
         "an export that does not exist",
-        f"{_GUIDE}/intrinsic-function-reference-importvalue.html",
+        template_page("intrinsic-function-reference-importvalue"),
         _create(_template(T=_TOPIC | {"Properties": {"TopicName": {"Fn::ImportValue": "none-<name>"}}})),
         error="ValidationError: No export named none-<name> found.",
     ),

@@ -1,6 +1,6 @@
 """The table of conformance for templates: a case, AWS's page that says so, and the value or the refusal.
 
-Pages are below https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide. Refusals have the texts that public reports of real
+Pages are those of `conformance_cases.template_page`. Refusals have the texts that public reports of real
 accounts quote, where there are any.
 """
 
