@@ -129,7 +129,7 @@ CASES = [
     ),
     case(
         "a MetadataException has the form that clients parse",
-        "https://github.com/laughingman7743/PyAthena",
+        "https://github.com/pyathena-dev/PyAthena/issues/783",
         call("athena.get_database", CatalogName="AwsDataCatalog", DatabaseName="none"),
         error="(Service: AmazonDataCatalog; Status Code: 400; Error Code: EntityNotFoundException; Request ID: ",
     ),

@@ -107,15 +107,21 @@ _PAGES_READ = frozenset(
         f"{_PARAMETERS}/parameter-store-advanced-parameters.html",
         f"{_PARAMETERS}/sysman-paramstore-su-create.html",
         f"{_THREADS}/DyfanJones/noctua/issues/190",
+        f"{_THREADS}/aws-cloudformation/cloudformation-coverage-roadmap/issues/1514",
         f"{_THREADS}/aws-samples/aws-media-services-vod-automation/issues/17",
         f"{_THREADS}/aws/amazon-sagemaker-examples/issues/2402",
         f"{_THREADS}/aws/amazon-sagemaker-examples/issues/293",
         f"{_THREADS}/aws/aws-sdk-net/issues/1317",
         f"{_THREADS}/aws/aws-sdk/issues/165",
         f"{_THREADS}/awslabs/aws-athena-query-federation/issues/2313",
+        f"{_THREADS}/boto/boto3/issues/1609",
+        f"{_THREADS}/hashicorp/terraform-provider-aws/issues/26041",
         f"{_THREADS}/localstack/localstack/issues/5096",
+        f"{_THREADS}/localstack/localstack/issues/5274",
         f"{_THREADS}/localstack/localstack/issues/7177",
+        f"{_THREADS}/pyathena-dev/PyAthena/issues/783",
         f"{_THREADS}/spantaleev/matrix-docker-ansible-deploy/issues/1869",
+        f"{_THREADS}/versity/versitygw/issues/1751",
         f"{_THREADS}/versity/versitygw/issues/647",
         f"{_THREADS}/versity/versitygw/issues/650",
         f"{_THREADS}/wandb/terraform-aws-wandb/issues/156",
@@ -186,7 +192,7 @@ EXCEPTIONS: Mapping[Says, Mapping[str, frozenset[str]]] = {  # what the cases of
                 "contains(ARRAY[1, NULL], 3)",
             }
         ),
-        "cloudformation": frozenset({"a stack that does not exist is deleted without an error", "an update that changes nothing"}),
+        "cloudformation": frozenset({"a stack that does not exist is deleted without an error"}),
         "cloudformation templates": frozenset(
             {
                 # The guide allows Ref, Fn::FindInMap and other conditions alone. cfn-lint, which AWS maintains, allows these too.
@@ -221,12 +227,9 @@ EXCEPTIONS: Mapping[Says, Mapping[str, frozenset[str]]] = {  # what the cases of
         "s3": frozenset(
             {
                 "an object's key is named by its ARN",
-                "an object is not copied onto itself unchanged",
-                "the retention of an object whose bucket has no lock",
             }
         ),
         "sagemaker": frozenset({"a configuration that does not exist makes no endpoint"}),
-        "sns": frozenset({"a topic's policy names principals that exist"}),
         "ssm": frozenset({"a parameter has a value"}),
         "sts": frozenset({"a denial names the caller, though the role does not exist"}),
     },

@@ -46,7 +46,7 @@ CASES = [
     ),
     case(
         "a topic's policy names principals that exist",
-        f"{_SNS}/API_SetTopicAttributes.html",
+        "https://github.com/hashicorp/terraform-provider-aws/issues/26041",
         call("sns.set_topic_attributes", TopicArn="<topic>", AttributeName="Policy", AttributeValue=_NOBODY),
         error="InvalidParameter: Invalid parameter: Policy Error",
     ),
