@@ -6,6 +6,8 @@ import os
 import re
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,14 +43,40 @@ def _java_number(value: float, shortest: str) -> str:
     return f"{sign}{figures[0]}.{figures[1:] or '0'}E{power}"
 
 
+def _cast_number(value: float, shortest: str, places: int) -> str:
+    """A double as Trino casts it to varchar: 1.0E-1, 0E0, Infinity. It has at most so many digits behind the point."""
+    if value == 0:
+        return "-0E0" if math.copysign(1, value) < 0 else "0E0"
+    if not math.isfinite(value):
+        return _java_number(value, shortest)
+    mantissa, _, power = f"{Decimal(shortest):.{places}E}".partition("E")
+    whole, _, fraction = mantissa.partition(".")
+    return f"{whole}.{fraction.rstrip('0') or '0'}E{int(power)}"
+
+
+def _texts(column: Any, shortest: Callable[[float], str], text: Callable[[float, str], str]) -> pa.Array:
+    return pa.array([None if value is None else text(value, shortest(value)) for value in column.to_pylist()], pa.string())
+
+
+def _real_text(value: float) -> str:
+    """The digits of a real. Its repr, as Python's float, has those of a double: 0.1 would become 0.10000000149011612."""
+    return str(np.float32(value))
+
+
 def _java_double(column: Any) -> pa.Array:
-    return pa.array([None if value is None else _java_number(value, repr(value)) for value in column.to_pylist()], pa.string())
+    return _texts(column, repr, _java_number)
 
 
 def _java_real(column: Any) -> pa.Array:
-    # to_pylist() makes Python floats, whose repr has the digits of a double: 0.1 as real would become 0.10000000149011612.
-    shown = (None if value is None else (value, str(np.float32(value))) for value in column.to_pylist())
-    return pa.array([None if pair is None else _java_number(*pair) for pair in shown], pa.string())
+    return _texts(column, _real_text, _java_number)
+
+
+def _cast_double(column: Any) -> pa.Array:
+    return _texts(column, repr, partial(_cast_number, places=20))
+
+
+def _cast_real(column: Any) -> pa.Array:
+    return _texts(column, _real_text, partial(_cast_number, places=6))
 
 
 def _crc32(column: Any) -> pa.Array:
@@ -88,6 +116,8 @@ _FUNCTIONS: Mapping[str, tuple[Callable[..., pa.Array], Sequence[str], str]] = {
     "opencsv": (csv_lines.opencsv, ["VARCHAR"] * 4, "VARCHAR[]"),
     "java_double": (_java_double, ["DOUBLE"], "VARCHAR"),
     "java_real": (_java_real, ["FLOAT"], "VARCHAR"),
+    "cast_double": (_cast_double, ["DOUBLE"], "VARCHAR"),
+    "cast_real": (_cast_real, ["FLOAT"], "VARCHAR"),
 }
 
 

@@ -94,7 +94,8 @@ def _from_varchar(sql: str, to: Type) -> str | None:
 def _to_varchar(value: Typed, to: Type) -> str | None:
     if value.kind.name in ("varbinary",) or value.kind.element is not None:
         return None
-    text = to_text(value)
+    # A cast writes each double with an exponent, as the SQL standard says; a result has it as Java prints it.
+    text = f"cast_{value.kind.name}({value.sql})" if value.kind.name in ("real", "double") else to_text(value)
     if to.precision is None:
         return text
     if value.kind.name == "varchar":
