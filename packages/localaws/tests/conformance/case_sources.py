@@ -8,8 +8,9 @@ the cases for which a reader found something else.
 import re
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import cast
 
-from botocore.model import OperationModel, ServiceModel
+from botocore.model import OperationModel, ServiceModel, StructureShape
 from conformance_cases import AWS
 
 from localaws.kit.service_models import service_model
@@ -242,7 +243,8 @@ def declared_codes(operation: OperationModel) -> set[str]:
     """The codes of errors that the operation's model declares. S3's model describes its codes in a text."""
     found = {code for shape in operation.error_shapes for code in (shape.name, shape.metadata.get("error", {}).get("code", shape.name))}
     if operation.service_model.service_name == "s3":
-        text = operation.service_model.shape_for("Error").members["Code"].documentation
+        error = cast(StructureShape, operation.service_model.shape_for("Error"))
+        text = error.members["Code"].documentation
         found |= set(re.findall(r"<i>Code:</i> (\w+)", text))
     return found
 
