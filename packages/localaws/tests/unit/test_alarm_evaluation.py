@@ -1,5 +1,6 @@
 """Alarms on missing and late data, against the examples in CloudWatch's guide ("Configuring how CloudWatch alarms treat missing data")."""
 
+import uuid
 from collections.abc import Callable
 from contextlib import nullcontext
 from types import SimpleNamespace
@@ -101,3 +102,23 @@ def test_metrics_of_one_moment_evaluate_the_alarms_once(monkeypatch):
         later.clear()
         evaluate()
         assert evaluated == [1000, 2000][:moment]
+
+
+def test_a_state_that_somebody_sets_holds_for_seconds_and_then_gives_way(monkeypatch):
+    """A deployment looks at its alarms twice a second. An evaluation between SetAlarmState and its next look hid the alarm from it."""
+    from ministack.services import cloudwatch
+
+    alarm = {"AlarmName": uuid.uuid4().hex, "StateValue": "INSUFFICIENT_DATA", "StateUpdatedTimestamp": int(NOW)}
+    for name in ("_evaluate_alarm", "_dispatch_alarm_actions", "_evaluate_parent_alarms", "_record_history"):
+        monkeypatch.setattr(cloudwatch, name, lambda *_: None)
+    monkeypatch.setattr(alarms, "_state", lambda *_: ("OK", "evaluated"))
+    alarms.evaluate_by_period()
+
+    def evaluated_at(now):
+        monkeypatch.setattr(alarms, "time", SimpleNamespace(time=lambda: now))
+        cloudwatch._evaluate_alarm(alarm)
+        return alarm["StateValue"]
+
+    assert evaluated_at(NOW) == "OK"
+    alarm.update(StateValue="ALARM", StateUpdatedTimestamp=int(NOW + 1))
+    assert [evaluated_at(NOW + late) for late in (1, 4, 7)] == ["ALARM", "ALARM", "OK"]

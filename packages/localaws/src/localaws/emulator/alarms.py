@@ -14,18 +14,26 @@ _COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
 
 # CloudWatch looks further back than the evaluation periods, because metrics arrive late. Its guide's example looks back two more periods.
 _EXTRA_PERIODS = 2
+# A state that SetAlarmState sets holds "often within seconds" on AWS. Who watches an alarm, as a deployment does, must see it here.
+_SET_HOLDS_S = 5
 
 
 def evaluate_by_period() -> None:
     """Evaluate an alarm by its own metric, in the emulator's place. The current period counts once it has data."""
     from ministack.services import cloudwatch
 
+    found: dict[str, str] = {}  # the state of each alarm that its last evaluation found
+
     def evaluate(alarm: dict[str, Any]) -> None:
-        new_state, reason = _state(cloudwatch, alarm, time.time())
-        old_state = alarm["StateValue"]
+        now, old_state = time.time(), alarm["StateValue"]
+        was_set = old_state != found.get(alarm["AlarmName"], "INSUFFICIENT_DATA")
+        if was_set and now - alarm["StateUpdatedTimestamp"] < _SET_HOLDS_S:
+            return
+        new_state, reason = _state(cloudwatch, alarm, now)
+        found[alarm["AlarmName"]] = new_state
         if new_state == old_state:
             return
-        alarm.update(StateValue=new_state, StateReason=reason, StateUpdatedTimestamp=int(time.time()))
+        alarm.update(StateValue=new_state, StateReason=reason, StateUpdatedTimestamp=int(now))
         cloudwatch._record_history(alarm["AlarmName"], old_state, new_state, reason)
         cloudwatch._dispatch_alarm_actions(alarm, old_state, new_state, reason)
         cloudwatch._evaluate_parent_alarms(alarm)
