@@ -4,6 +4,7 @@ from enum import StrEnum
 
 from mlkit.evidence.layout import MODELS
 from mlkit.gate.estimate import SHARE, Difference, Estimate
+from mlkit.gate.metric_directions import MEANINGS
 from mlkit.review.bundle_contents import Contents, GateFigures
 from mlkit.review.shown_text import bounded
 
@@ -81,8 +82,22 @@ def is_model_of(s3_uri: str, sha256: str) -> bool:
 
 
 def interval_told(gate: GateFigures) -> str:
-    """`The 95% interval, 0.6875 to 0.7093 from 9,430 held-out rows, lies above the required 0.65; higher is better.`"""
+    """`The 95% interval, 0.6875 to 0.7093 from 9,430 held-out rows, lies above the required 0.65.`"""
     found = gate.estimate
     interval = f"{found.confidence:.0%} interval, {found.interval} from {found.rows:,} held-out rows"
     unit = "" if found.unit == SHARE else f" {found.unit}"
-    return f"The {interval}, {found.position(gate.required)} the required {gate.required:g}{unit}; {found.direction}."
+    direction = "" if found.metric in MEANINGS else f"; {found.direction}"  # the meaning says it
+    return f"The {interval}, {found.position(gate.required)} the required {gate.required:g}{unit}{direction}."
+
+
+def meaning_told(gate: GateFigures) -> str:
+    """What the metric means, and the distance to the best baseline: `... 0.0412 better than the best baseline, mean (0.6572).`"""
+    found, told = gate.estimate, MEANINGS.get(gate.estimate.metric, "")
+    # The untuned model is a trained model too: it does not say what is reached without one.
+    plain = {name: value for name, value in gate.baselines.items() if "untuned" not in name}
+    if not plain:
+        return told
+    name, value = (max if found.higher_is_better else min)(plain.items(), key=lambda one: one[1])
+    gain = found.value - value if found.higher_is_better else value - found.value
+    side = f"{abs(gain):.4f} {'better' if gain > 0 else 'worse'} than" if gain else "The same as"
+    return f"{told} {side} the best baseline, {bounded(name, 60)} ({found.amount(value)}).".strip()

@@ -18,7 +18,7 @@ from mlkit.review.bundle_contents import Contents, GateFigures, Run
 from mlkit.review.comparison import NOUNS, Comparison, compare, tools_changed
 from mlkit.review.costs import cost_rows, queries_of, totals_told
 from mlkit.review.forest_plot import Row, forest_plot
-from mlkit.review.headline import against, interval_told, requirement
+from mlkit.review.headline import against, interval_told, meaning_told, requirement
 from mlkit.review.metrics import TEST, VALIDATION
 from mlkit.review.notebook_html import notebook_html
 from mlkit.review.production import consequences_of, waited_for
@@ -130,7 +130,14 @@ def _verdict(new: Contents, old: Contents | None) -> dict[str, Any]:
     lead = f"{requirement(gate.estimate, gate.required)}; {against(new)}."
     rows = _plot_rows(gate, old)
     plot = Markup(forest_plot(rows, gate.required, gate.estimate))
-    return {**told, "lead": f"{lead[:1].upper()}{lead[1:]}", "sentence": interval_told(gate), "plot": plot, "rows": rows}
+    return {
+        **told,
+        "lead": f"{lead[:1].upper()}{lead[1:]}",
+        "meaning": meaning_told(gate),
+        "sentence": interval_told(gate),
+        "plot": plot,
+        "rows": rows,
+    }
 
 
 def _plot_rows(gate: GateFigures, old: Contents | None) -> list[Row]:

@@ -42,12 +42,12 @@ from mlkit.review.notebook_html import notebook_html, sanitized
 @pytest.mark.parametrize(
     ("rates", "word", "sentence"),
     [
-        ((0.6984, 0.6875, 0.7093), "PASS", "0.6875 to 0.7093 from 9,430 held-out rows, lies above the required 0.65; higher is better."),
-        ((0.6200, 0.6100, 0.6300), "FAIL", "0.6100 to 0.6300 from 9,430 held-out rows, lies below the required 0.65; higher is better."),
+        ((0.6984, 0.6875, 0.7093), "PASS", "0.6875 to 0.7093 from 9,430 held-out rows, lies above the required 0.65."),
+        ((0.6200, 0.6100, 0.6300), "FAIL", "0.6100 to 0.6300 from 9,430 held-out rows, lies below the required 0.65."),
         (
             (0.6520, 0.6410, 0.6630),
             "INCONCLUSIVE",
-            "0.6410 to 0.6630 from 9,430 held-out rows, contains the required 0.65; higher is better.",
+            "0.6410 to 0.6630 from 9,430 held-out rows, contains the required 0.65.",
         ),
     ],
 )
@@ -404,6 +404,12 @@ def test_characters_that_turn_the_direction_of_text_are_visible_in_diffs_and_quo
     assert "\u202e" not in text
 
 
+def test_the_first_screen_says_what_the_metric_means_and_how_far_the_best_baseline_is() -> None:
+    first = render(reviewed(None, champion())).decode().partition("<nav")[0]
+    assert "The share of rows predicted right; higher is better." in first
+    assert re.search(r"0\.\d{4} (better|worse) than the best baseline, [^(<]+ \(0\.\d{4}\)\.", first)
+
+
 def test_equal_evidence_gives_equal_bytes() -> None:
     assert render(reviewed(None, champion())) == render(reviewed(None, champion()))
 
@@ -501,7 +507,7 @@ def test_a_loss_is_shown_in_its_own_unit_and_direction() -> None:
     page = reviewed(evidence(tested=outcome(estimate=loss, policy=policy, verdict="PASS", baselines={"linear": 0.59}, slices=[])))
     text = first_screen(page)
     assert "PASS log loss 0.5800 nats" in text
-    assert "The 95% interval, 0.5600 to 0.6000 from 9,430 held-out rows, lies below the required 0.62 nats; lower is better." in text
+    assert "The 95% interval, 0.5600 to 0.6000 from 9,430 held-out rows, lies below the required 0.62 nats." in text
     assert "log loss (nats) of this model, and what it is compared with; lower is better" in text
     assert "Linear model: 0.5900. At most 0.6200 nats is required." in text
     assert "This model adds nothing over the linear model: its log loss 0.5900 lies inside the interval." in text
