@@ -9,8 +9,8 @@ from collections.abc import Mapping
 _TOLD: Mapping[str, tuple[bool, str]] = {
     "match rate": (True, "The share of rows predicted right; higher is better."),
     "log loss": (False, "How far the predicted probabilities are from what happened, where sure and wrong costs most; lower is better."),
-    "AUC": (True, "How often a row of label 1 scores above one of label 0, where guessing gives 0.5; higher is better."),
-    "F1": (True, "How well label 1 is found, counting both missed rows and false alarms; higher is better."),
+    "AUC": (True, "How often a positive row scores above a negative one, where guessing gives 0.5; higher is better."),
+    "F1": (True, "How well positive rows are found, counting missed ones and false alarms; higher is better."),
     "accuracy": (True, "The share of rows predicted right; higher is better."),
     "macro F1": (True, "How well each class is found, where rare classes count as much as common ones; higher is better."),
     "RMSE": (False, "The typical error of a prediction, where large errors count more; lower is better."),
