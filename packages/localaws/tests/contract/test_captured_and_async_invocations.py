@@ -6,12 +6,14 @@ import tarfile
 import uuid
 
 import pytest
+import tiny_algorithm
 from started import allow
 from tiny_algorithm import IMAGE, ServedHost, TinyAlgorithm, call, wait_while
 from waiting import wait_until
 
 from localaws.kit.service import AwsError
 from localaws.sagemaker import SageMaker, SageMakerRuntime
+from localaws.sagemaker.runtime import MAX_BODY_BYTES, MAX_SERVERLESS_BODY_BYTES
 
 INSTANCES = {"InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
 
@@ -112,3 +114,36 @@ def test_a_serverless_endpoint_answers_and_has_no_instances(services, make_endpo
     assert ask(services, name)["Body"] == b"42.0"
     with pytest.raises(AwsError, match="use InvokeEndpoint"):
         call(services[1], "InvokeEndpointAsync", EndpointName=name, InputLocation="s3://b/k")
+
+
+SERVERLESS = {"ServerlessConfig": {"MemorySizeInMB": 2048, "MaxConcurrency": 5}}
+LIMITS = pytest.mark.parametrize(("variant", "limit"), [(INSTANCES, MAX_BODY_BYTES), (SERVERLESS, MAX_SERVERLESS_BODY_BYTES)])
+
+
+@LIMITS
+def test_an_answer_above_the_limit_is_a_model_error_and_is_counted_as_one(services, make_endpoint, monkeypatch, variant, limit):
+    sizes = iter([limit, limit + 1])
+    monkeypatch.setattr(tiny_algorithm.TinyPredictor, "predict", lambda *_: (bytes(next(sizes)), "text/plain"))
+    name = make_endpoint(variant)
+    assert len(ask(services, name)["Body"]) == limit
+    with pytest.raises(AwsError, match=f"has {limit + 1} bytes. An answer of this endpoint has at most {limit}") as refused:
+        ask(services, name)
+    assert (refused.value.code, refused.value.members["OriginalStatusCode"]) == ("ModelError", 500)
+    assert [value for _, metric, value, _ in services[0].host.metrics if metric == "Invocation5XXErrors"] == [0.0, 1.0]
+
+
+@LIMITS
+def test_a_request_above_the_limit_is_refused(services, make_endpoint, variant, limit):
+    body = {"EndpointName": make_endpoint(variant), "ContentType": "text/plain"}
+    with pytest.raises(AwsError, match=f"body is larger than {limit} bytes"):
+        services[1].operations["InvokeEndpoint"].handler(services[0].host.caller, {**body, "Body": bytes(limit + 1)})
+
+
+def test_an_asynchronous_answer_may_be_larger(services, aws, bucket, make_endpoint, monkeypatch):
+    monkeypatch.setattr(tiny_algorithm.TinyPredictor, "predict", lambda *_: (bytes(MAX_BODY_BYTES + 1), "text/plain"))
+    name = make_endpoint(AsyncInferenceConfig={"OutputConfig": {"S3OutputPath": f"s3://{bucket}/out"}})
+    aws("s3").put_object(Bucket=bucket, Key="in", Body=b"1", ContentType="text/plain")
+    answer = call(services[1], "InvokeEndpointAsync", EndpointName=name, InputLocation=f"s3://{bucket}/in")
+    key = answer["OutputLocation"].removeprefix(f"s3://{bucket}/")
+    (found,) = wait_until(lambda: aws("s3").list_objects_v2(Bucket=bucket, Prefix=key).get("Contents"), "the answer")
+    assert found["Size"] == MAX_BODY_BYTES + 1

@@ -17,8 +17,10 @@ from localaws.sagemaker.rollout import endpoint_log
 from localaws.sagemaker.service import SageMaker
 from localaws.sagemaker.serving import DeploymentGone, ServingFailed
 
-# The limit of botocore's model, and for years of AWS's API reference. AWS now documents 25 MB for some endpoints.
-MAX_BODY_BYTES = 6_291_456
+# Of a request and of an answer. The first is the limit in botocore's model of both; AWS now documents 25 MB for some endpoints. The second
+# is in the Developer Guide, "Invoke a serverless endpoint".
+MAX_BODY_BYTES, MAX_SERVERLESS_BODY_BYTES = 6_291_456, 4 << 20
+_TOO_LARGE = "The model's answer has {size} bytes. An answer of this endpoint has at most {limit}: send fewer rows in a request."
 
 Target: TypeAlias = tuple[Endpoint, EndpointDeployment, Variant, Predictor]
 
@@ -43,13 +45,14 @@ class SageMakerRuntime:
 
     def invoke(self, caller: Caller, request: Members) -> Members:
         refuse_unhonoured(request, refusals.INVOCATION, code="ValidationError")
-        if len(request["Body"]) > MAX_BODY_BYTES:
-            raise AwsError("ValidationError", f"The request's body is larger than {MAX_BODY_BYTES} bytes.")
         target = self._target(request)
         endpoint, deployment, variant, _ = target
+        limit = MAX_BODY_BYTES if variant.serverless is None else MAX_SERVERLESS_BODY_BYTES
+        if len(request["Body"]) > limit:
+            raise AwsError("ValidationError", f"The request's body is larger than {limit} bytes.")
         if deployment.asynchronous is not None:
             raise AwsError("ValidationError", f"Endpoint {endpoint.name} answers asynchronously: use InvokeEndpointAsync.")
-        body, content_type = self._predict(target, request, request["Body"])
+        body, content_type = self._predict(target, request, request["Body"], limit=limit)
         if deployment.capture is not None:
             self._capture(endpoint, deployment, variant, request, body, content_type)
         return {"Body": body, "ContentType": content_type, "InvokedProductionVariant": variant.name}
@@ -81,18 +84,21 @@ class SageMakerRuntime:
     def _answer_waiting(self, invocation: Members, body: bytes) -> tuple[bytes, str]:
         return self._predict(self._target(invocation), invocation, body)
 
-    def _predict(self, target: Target, request: Members, content: bytes) -> tuple[bytes, str]:
-        """The model's answer and its content type. Each answer and each failure is counted."""
+    def _predict(self, target: Target, request: Members, content: bytes, *, limit: int | None = None) -> tuple[bytes, str]:
+        """The model's answer, of `limit` bytes at most, and its content type. Each answer and each failure is counted."""
         endpoint, deployment, variant, predictor = target
         status, started = 200, time.monotonic()
         try:
-            return predictor.predict(content, request.get("ContentType", ""), request.get("Accept", ""))
+            answer = predictor.predict(content, request.get("ContentType", ""), request.get("Accept", ""))
+            _check_size(answer[0], limit)
         except InvalidPayload as error:
             status = error.status
             raise self._model_error(endpoint, deployment, variant, error.status, error.message) from error
         except Exception as error:
             status = 500
             raise self._model_error(endpoint, deployment, variant, 500, f"{type(error).__name__}: {error}") from error
+        else:
+            return answer
         finally:
             latency_s = time.monotonic() - started
             endpoint_metrics.count(self._sagemaker.host, endpoint, deployment, variant, status=status, latency_s=latency_s)
@@ -159,3 +165,8 @@ class SageMakerRuntime:
         arn = f"arn:aws:logs:{host.region}:{host.account}:log-group:{log.group}"
         members = {"OriginalStatusCode": status, "OriginalMessage": text, "LogStreamArn": arn}
         return AwsError("ModelError", message, status=424, members=members)
+
+
+def _check_size(body: bytes, limit: int | None) -> None:
+    if limit is not None and len(body) > limit:
+        raise InvalidPayload(500, _TOO_LARGE.format(size=len(body), limit=limit))
