@@ -92,11 +92,12 @@ def pipelines(account: Account, scratch: Path) -> None:
     client("s3").put_object(Bucket=account.bucket, Key="in/site.zip", Body=b"PK")
     client("codecommit").create_repository(repositoryName=lab.name)
     client("codecommit").put_file(repositoryName=lab.name, branchName="main", filePath="a", fileContent=b"a")
+    unwatched = {"PollForSourceChanges": "false"}  # an execution of its own would wait for an approval that nobody gives
     sources = stage(
         "Source",
         *lab.source()["actions"],
-        action("Object", "Source", "S3", {"S3Bucket": account.bucket, "S3ObjectKey": "in/site.zip"}, outputs=["Object"]),
-        action("Commit", "Source", "CodeCommit", {"RepositoryName": lab.name, "BranchName": "main"}, outputs=["Commit"]),
+        action("Object", "Source", "S3", {"S3Bucket": account.bucket, "S3ObjectKey": "in/site.zip", **unwatched}, outputs=["Object"]),
+        action("Commit", "Source", "CodeCommit", {"RepositoryName": lab.name, "BranchName": "main", **unwatched}, outputs=["Commit"]),
     )
     lab.create(sources, stage("Build", build), stage("Gate", lab.approval(configuration={"NotificationArn": topic})), stage("D", *deploys))
     execution = lab.start()
