@@ -1,4 +1,4 @@
-"""01_prep on tables of many ratings, beside the lab's way of writing the training file: seconds and memory of each step.
+"""Measures seconds and memory of each step of 01_prep on large tables, and compares them with the lab's way of writing the file.
 
 Each table is synthetic: users and movies after Zipf's law, ids that are text and sparse. It is loaded with `mlkit data load`, and the
 functions of 01_prep run in a process of their own, under a limit of memory, against a local AWS of its own. The memory is the most that

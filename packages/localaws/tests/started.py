@@ -65,7 +65,7 @@ def start_local_aws(home: Path) -> LocalAws:
 
 
 def wait_until_saved(local: LocalAws, *told: str) -> None:
-    """Returns once everything that was answered until now is on the server's disk.
+    """Wait until the server has written to its disk what it has answered so far.
 
     `told` are texts that an engine's state holds by its own work, such as the token of an approval: no answer waited for their save.
     """

@@ -111,7 +111,7 @@ def _walk(root: Path, patterns: Sequence[str]) -> Iterator[tuple[str, list[str],
 
 
 def _may_hold(pattern: Sequence[str], depth: int, name: str) -> bool:
-    """Whether the pattern can match below the folder of this name, which has `depth` folders above it that may hold a match."""
+    """Whether the pattern can match a file in this folder or below it. `depth` is the number of folders above it, without the root."""
     if "**" in pattern[: depth + 1]:
         return True
     return depth + 1 < len(pattern) and re.fullmatch(_name(pattern[depth]), name, re.DOTALL) is not None

@@ -72,7 +72,7 @@ class Job:
     began: float = field(default_factory=time.monotonic)
 
     def pause(self) -> None:
-        """Wait between two status calls, the longer the action runs already. Raises Ended."""
+        """Wait between two status calls. The pause grows with the time that the action has run. Raises Ended."""
         running_s = time.monotonic() - self.began
         if self.ended.wait(max(POLL_S, min(_LATE * running_s, _SELDOM_S))):
             raise Ended
